@@ -1,0 +1,95 @@
+# Two commands matter: `make demo` and `make test`. Both set up .venv by themselves.
+#
+# Settings:
+#   PYTHON=python3.12     the interpreter that .venv is made with (3.11 or newer)
+#   TORCH_INDEX=URL       where torch comes from; https://download.pytorch.org/whl/cpu has the small
+#                         CPU build, which a plain install replaces by several GB of CUDA on Linux
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+
+NOTEBOOKS := $(wildcard notebooks/*.ipynb)
+
+.PHONY: help demo test unit lint format notebooks check-notebooks book clean
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+help:
+	@echo "make demo       make three videos from shipped recordings, in demo/"
+	@echo "make test       every check: style, tests, notebooks, book"
+	@echo "make unit       the quick tests only"
+	@echo "make book       build the book in book/_build/html"
+	@echo "make notebooks  execute the notebooks again and keep their outputs"
+	@echo "make lint       style only;  make format  mends it"
+	@echo "make clean      remove everything that was made"
+
+# --- set-up: one stamp for what the demo needs, one for everything -------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; set PYTHON=, e.g. make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# torch goes first and alone, so that its index is asked for nothing else.
+$(VENV)/.torch: constraints.txt | $(BIN)/python
+	$(RUN) pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --no-deps -c constraints.txt torch
+	@touch $@
+
+$(VENV)/.library: pyproject.toml constraints.txt $(VENV)/.torch
+	$(RUN) pip install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.everything: $(VENV)/.library
+	$(RUN) pip install --quiet -c constraints.txt -e '.[book,test]'
+	@touch $@
+
+# --- use -----------------------------------------------------------------------------------------
+
+demo: $(VENV)/.library
+	$(RUN) spa2v_lib.demo --out demo
+
+# --- checks --------------------------------------------------------------------------------------
+
+test: lint $(VENV)/.everything
+	$(RUN) pytest -n 2 -m "not slow"
+	$(RUN) pytest -m slow
+	$(MAKE) check-notebooks book
+
+unit: $(VENV)/.everything
+	$(RUN) pytest -n 2 -m "not slow"
+
+lint: $(VENV)/.everything
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+format: $(VENV)/.everything
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+# --- notebooks: NAME.py is edited; NAME.ipynb is made from it and kept with its outputs ---------
+
+notebooks: $(VENV)/.everything
+	$(BIN)/python book/execute.py
+
+# Each notebook runs with other parameters than the committed ones; then its committed outputs are
+# compared with those of a fresh run.
+check-notebooks: $(NOTEBOOKS:notebooks/%.ipynb=check-%)
+	$(RUN) pytest --nbval --nbval-current-env notebooks
+
+check-%: notebooks/%.ipynb notebooks/parameters/%.yaml $(VENV)/.everything
+	@mkdir -p build/notebooks
+	$(RUN) papermill --no-progress-bar --cwd notebooks -f notebooks/parameters/$*.yaml $< build/$<
+
+# --- book ----------------------------------------------------------------------------------------
+
+book: $(VENV)/.everything
+	$(BIN)/jupyter-book build . --toc book/_toc.yml --path-output book --all -W --keep-going
+	$(BIN)/python book/check.py book/_build/html
+	@echo "the book: book/_build/html/index.html"
+
+clean:
+	rm -rf $(VENV) book/_build build demo dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,224 @@
+"""The one form of every benchmark: environment, rows with intervals, goals.
+
+``results.json`` holds
+
+- ``environment``: versions, commit, system and device (`spa2v_lib.doctor.environment`);
+- ``rows``: one per method and condition, each with the count of what was measured and, per
+  measure, its mean and 95 % interval (percentile bootstrap over scenes; Efron, 1979);
+- ``goals``: name, goal, value and whether it was met. A goal whose value was not computed is
+  missed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spa2v_lib.errors import Spa2vError
+from spa2v_lib.folders import check_folder, result_folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.table import Table
+
+__all__ = ["BENCHMARKS", "MARKER", "Goal", "Interval", "Results", "Row", "interval", "run_benchmark"]
+
+BENCHMARKS = ("hearing", "planning", "sampling", "run", "speed", "batch")
+"""Every benchmark that the project plans to have."""
+
+MARKER = "results.json"
+"""The file that a benchmark writes."""
+
+VERSION = "spa2v.bench/1"
+
+_MODULES = {"planning": "layout", "speed": "speed"}
+_RESAMPLES = 2000
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % interval; all None where nothing could be measured."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method under one condition.
+
+    Attributes
+    ----------
+    method, condition : str
+    count : int
+        Scenes, or repetitions.
+    measures : dict of str to Interval
+        The unit is part of the name where there is one.
+    """
+
+    method: str
+    condition: str
+    count: int
+    measures: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A number that was asked for.
+
+    Attributes
+    ----------
+    name : str
+        What is measured, with its unit.
+    relation : {"<=", ">="}
+    bound : float
+    value : float or None
+        None if it was not computed.
+    """
+
+    name: str
+    relation: str
+    bound: float
+    value: float | None
+
+    @property
+    def met(self) -> bool:
+        """Whether the value is there and on the right side of the bound."""
+        if self.value is None or math.isnan(self.value):
+            return False
+        return self.value <= self.bound if self.relation == "<=" else self.value >= self.bound
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return name, goal, value and met, as in the file."""
+        return {
+            "name": self.name,
+            "goal": f"{self.relation} {self.bound:g}",
+            "value": self.value,
+            "met": self.met,
+        }
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a benchmark found."""
+
+    name: str
+    rows: list[Row]
+    goals: list[Goal]
+
+    def table(self) -> Table:
+        """Return the rows and goals as one table for the terminal."""
+        from rich.table import Table
+
+        measures = list(dict.fromkeys(name for row in self.rows for name in row.measures))
+        table = Table("method", "condition", "n", *measures, title=self.name, title_justify="left")
+        for row in self.rows:
+            cells = [_cell(row.measures.get(name)) for name in measures]
+            table.add_row(row.method, row.condition, str(row.count), *cells)
+        for goal in self.goals:
+            value = "not computed" if goal.value is None else f"{goal.value:.3g}"
+            verdict = "[green]met[/]" if goal.met else "[red]missed[/]"
+            table.add_row(
+                "goal", goal.name, "", f"{value} {goal.relation} {goal.bound:g}: {verdict}"
+            )
+        return table
+
+    def as_dict(self, **given: Any) -> dict[str, Any]:
+        """Return the content of the file."""
+        from spa2v_lib.doctor import environment
+
+        return {
+            "version": VERSION,
+            "benchmark": self.name,
+            "parameters": given,
+            "environment": environment(),
+            "rows": [asdict(row) for row in self.rows],
+            "goals": [goal.as_dict() for goal in self.goals],
+        }
+
+
+def run_benchmark(
+    name: str,
+    out: str | os.PathLike[str],
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> Results:
+    """Run a benchmark and write its results.
+
+    Parameters
+    ----------
+    name : str
+        One of `BENCHMARKS`.
+    out : path
+        Folder for ``results.json``.
+    quick : bool
+        The same on fewer scenes.
+    seed : int
+        Decides the scenes and the resampling.
+    overwrite : bool
+        Replace earlier results.
+    progress : callable, optional
+        Called with what is measured, the steps done and the steps in all.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    Spa2vError
+        If there is no such benchmark, or `out` cannot be used.
+    """
+    if name not in BENCHMARKS:
+        raise Spa2vError(f"no benchmark {name!r}; one of: {', '.join(BENCHMARKS)}")
+    if name not in _MODULES:
+        raise Spa2vError(f"benchmark {name!r} is not built yet; there is: {', '.join(_MODULES)}")
+    check_folder(out, MARKER, overwrite=overwrite)
+    module = import_module(f"spa2v_lib.bench.{_MODULES[name]}")
+    results = module.run(quick=quick, seed=seed, progress=progress or (lambda *_: None))
+    with result_folder(out, MARKER, overwrite=overwrite) as folder:
+        text = json.dumps(results.as_dict(quick=quick, seed=seed), indent=1, allow_nan=False)
+        (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+    return results
+
+
+def interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """Return the mean of the values that are not NaN, with its bootstrap interval.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One per scene.
+    seed : int
+        Of the resampling.
+    """
+    known = np.array([value for value in values if not math.isnan(value)], float)
+    if not len(known):
+        return Interval(None, None, None, 0)
+    rng = np.random.default_rng(seed)
+    means = known[rng.integers(len(known), size=(_RESAMPLES, len(known)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(float(known.mean()), float(low), float(high), len(known))
+
+
+def _cell(found: Interval | None) -> str:
+    if found is None or found.mean is None:
+        return ""
+    if found.low == found.high:
+        return f"{found.mean:.3g}"
+    return f"{found.mean:.3g} ({found.low:.3g} to {found.high:.3g})"

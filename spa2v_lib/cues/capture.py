@@ -1,0 +1,238 @@
+"""Capture formats: how direction becomes level and delay in two channels, and back.
+
+Geometry: coincident cardioids at ±45° (XY); cardioids at ±55°, 17 cm apart (ORTF); omnis 50 cm
+apart (AB); two ears on a rigid sphere of 8.75 cm (binaural); the tangent law over loudspeakers at
+±45° (panned). Sources: Woodworth, *Experimental Psychology* (1938), for the delay around the
+sphere; Brown and Duda, "A structural model for binaural sound synthesis", IEEE Trans. Speech Audio
+Process. 6(5), 1998, eq. 8, for its shadow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+
+from spa2v_lib.cues.interaural import BAND_CENTRES_HZ, LAGS_S, Interaural
+from spa2v_lib.cues.types import CaptureGuess
+
+__all__ = ["FORMATS", "GRID_DEG", "Direct", "Format", "direct_sound", "guess_capture"]
+
+SOUND_M_S = 343.0
+_HEAD_M = 0.0875
+GRID_DEG = np.arange(-90.0, 90.5, 1.0)
+"""Directions that two channels can name: the front is assumed."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One capture format as tables over `GRID_DEG`.
+
+    Attributes
+    ----------
+    name : str
+        As in `spa2v_lib.cues.types.CAPTURES`.
+    delay_s : ndarray [directions]
+        Right channel's lead.
+    pan_deg : ndarray [directions]
+        Angle whose tangent is the right channel's gain over the left's: 0 left, 45 centre.
+    ild_db : ndarray [directions, bands]
+        Right channel's level over the left's.
+    diffuse_coherence : float
+        Coherence of the channels in a diffuse field, after alignment.
+    """
+
+    name: str
+    delay_s: np.ndarray
+    pan_deg: np.ndarray
+    ild_db: np.ndarray
+    diffuse_coherence: float
+
+    @property
+    def has_delay(self) -> bool:
+        """Whether direction changes the delay between the channels."""
+        return bool(self.delay_s.any())
+
+    @property
+    def has_level(self) -> bool:
+        """Whether direction changes all bands' levels alike."""
+        return bool(np.ptp(self.pan_deg) > 1.0)
+
+    def azimuth_from_delay(self, delay_s: np.ndarray) -> np.ndarray:
+        """Return the direction in degrees of delays in seconds, limited to ±90."""
+        return np.interp(delay_s, self.delay_s, GRID_DEG)
+
+    def azimuth_from_pan(self, pan_deg: np.ndarray) -> np.ndarray:
+        """Return the direction in degrees of pan angles in degrees, limited to ±90."""
+        return np.interp(pan_deg, self.pan_deg, GRID_DEG)
+
+
+@dataclass(frozen=True)
+class Direct:
+    """What the direct + diffuse fit leaves to the direct sound.
+
+    Attributes
+    ----------
+    pan_deg : ndarray
+        Angle whose tangent is the right channel's gain over the left's.
+    share : ndarray
+        Direct power over all power, in [0, 1].
+    """
+
+    pan_deg: np.ndarray
+    share: np.ndarray
+
+    @property
+    def ild_db(self) -> np.ndarray:
+        """Right gain over left in dB, limited to ±30."""
+        tangent = np.tan(np.radians(np.clip(self.pan_deg, 1.0, 89.0)))
+        return np.clip(20.0 * np.log10(tangent), -30.0, 30.0)
+
+
+def direct_sound(
+    left: np.ndarray, right: np.ndarray, cross: np.ndarray, diffuse_coherence: float
+) -> Direct:
+    """Split channel powers into one direction and a diffuse field.
+
+    With direct power D and diffuse power R the covariance is ``D g gᵀ + R [[1, ρ], [ρ, 1]]``:
+    R is the smaller generalised eigenvalue, what remains has rank one and gives g in closed form.
+
+    Parameters
+    ----------
+    left, right, cross : ndarray, any one shape
+        Power of the channels and real part of their cross-power.
+    diffuse_coherence : float
+        ρ, below 1.
+
+    Returns
+    -------
+    Direct
+        Arrays of the same shape.
+    """
+    rho = diffuse_coherence
+    half = 0.5 * (left + right - 2.0 * rho * cross)
+    square = np.maximum(half**2 - (1.0 - rho**2) * (left * right - cross**2), 0.0)
+    diffuse = np.maximum((half - np.sqrt(square)) / (1.0 - rho**2), 0.0)
+    g_left = np.sqrt(np.maximum(left - diffuse, 0.0))
+    g_right = np.sqrt(np.maximum(right - diffuse, 0.0))
+    share = (g_left**2 + g_right**2) / (left + right + 1e-20)
+    return Direct(np.degrees(np.arctan2(g_right + 1e-12, g_left + 1e-12)), np.clip(share, 0, 1))
+
+
+def _flat(
+    name: str, g_left: np.ndarray, g_right: np.ndarray, spacing_m: float, diffuse_coherence: float
+) -> Format:
+    """Return the tables of a pair whose gains are the same at all frequencies."""
+    theta = np.radians(GRID_DEG)
+    ild = 20.0 * np.log10(np.maximum(g_right, 1e-3) / np.maximum(g_left, 1e-3))
+    return Format(
+        name,
+        spacing_m * np.sin(theta) / SOUND_M_S,
+        np.degrees(np.arctan2(g_right, g_left)),
+        np.repeat(ild[:, None], len(BAND_CENTRES_HZ), axis=1),
+        diffuse_coherence,
+    )
+
+
+def _cardioids(name: str, splay_deg: float, spacing_m: float, diffuse_coherence: float) -> Format:
+    left = 0.5 * (1.0 + np.cos(np.radians(GRID_DEG + splay_deg)))
+    right = 0.5 * (1.0 + np.cos(np.radians(GRID_DEG - splay_deg)))
+    return _flat(name, left, right, spacing_m, diffuse_coherence)
+
+
+def _panned() -> Format:
+    # beyond the loudspeakers the law has no reading: the table ends in them
+    share = np.clip(np.tan(np.radians(np.clip(GRID_DEG, -45.0, 45.0))), -1.0, 1.0)
+    # keeps the table strictly rising past the loudspeakers, so that it can be inverted
+    share = share + 1e-9 * GRID_DEG
+    # ρ: the mean of 2 g_L g_R = cos 2θ over the half of all directions that lie within ±45°
+    return _flat("panned", 0.5 * (1.0 - share), 0.5 * (1.0 + share), 0.0, 1.0 / np.pi)
+
+
+def _shadow_db(incidence_deg: np.ndarray, hz: np.ndarray) -> np.ndarray:
+    """Level at the sphere's surface re free field [directions, bands]."""
+    alpha = 1.05 + 0.95 * np.cos(np.radians(incidence_deg * 180.0 / 150.0))
+    x = (np.pi * hz * _HEAD_M / SOUND_M_S)[None, :]
+    return 10.0 * np.log10((1.0 + (alpha[:, None] * x) ** 2) / (1.0 + x**2))
+
+
+def _binaural() -> Format:
+    theta = np.radians(GRID_DEG)
+    delay = _HEAD_M / SOUND_M_S * (theta + np.sin(theta))
+    right = _shadow_db(np.abs(90.0 - GRID_DEG), BAND_CENTRES_HZ)
+    left = _shadow_db(np.abs(90.0 + GRID_DEG), BAND_CENTRES_HZ)
+    return Format("binaural", delay, np.full(len(GRID_DEG), 45.0), right - left, 0.0)
+
+
+@cache
+def _formats() -> dict[str, Format]:
+    one = np.ones(len(GRID_DEG))
+    made = (
+        _panned(),
+        _cardioids("xy", 45.0, 0.0, 0.75),  # ¼(1 + cos 90°/3) over ⅓
+        _cardioids("ortf", 55.0, 0.17, 0.0),
+        _flat("ab", one, one, 0.5, 0.0),
+        _binaural(),
+    )
+    return {item.name: item for item in made}
+
+
+FORMATS: dict[str, Format] = _formats()
+"""Every format that has directions, by name."""
+
+_ITD_SIGMA_S, _ILD_SIGMA_DB, _WORST = 6e-5, 3.0, 12.0
+
+
+def guess_capture(heard: Interaural, weight: np.ndarray) -> CaptureGuess:
+    """Name the format whose delays and levels fit the recording best.
+
+    Every frame is compared with every direction of every format; the misfit counts the delay and
+    the level difference of each band. Panned, XY and M/S recordings cannot be told apart.
+
+    Parameters
+    ----------
+    heard : Interaural
+    weight : ndarray [frames]
+        How much each frame counts; 0 for silence, not 0 everywhere.
+
+    Returns
+    -------
+    CaptureGuess
+    """
+    chosen = np.flatnonzero(weight > 0.0)
+    chosen = chosen[:: max(1, len(chosen) // 300)]
+    share = weight[chosen] / weight[chosen].sum()
+    delay = LAGS_S[heard.gcc[chosen].argmax(1)]
+    direct = direct_sound(heard.left[chosen], heard.right[chosen], heard.aligned[chosen], 0.0)
+    power = heard.left[chosen] + heard.right[chosen]
+    trust = np.sqrt(power) * direct.share**2
+    trust = trust / (trust.sum(1, keepdims=True) + 1e-20)
+    misfit = {"panned": float(share @ _coincident_misfit(delay, direct.ild_db, trust))}
+    for name in ("ortf", "ab", "binaural"):
+        misfit[name] = float(share @ _misfit(FORMATS[name], delay, direct.ild_db, trust))
+    evidence = min(10.0, 0.2 * len(chosen))
+    likelihood = {name: np.exp(-0.5 * evidence * value) for name, value in misfit.items()}
+    best = min(misfit, key=lambda name: (misfit[name], name != "panned"))
+    confidence = likelihood[best] / (sum(likelihood.values()) + 1e-30)
+    mean_delay = 1e6 * float(share @ np.abs(delay))
+    mean_ild = float(share @ np.abs((trust * direct.ild_db).sum(1)))
+    note = f"mean |ITD| {mean_delay:.0f} µs, mean |ILD| {mean_ild:.1f} dB"
+    if best == "panned":
+        note += "; panned, XY and M/S cannot be told apart: the azimuth is the image position"
+    return CaptureGuess(format=best, confidence=float(np.clip(confidence, 0, 1)), note=note)
+
+
+def _coincident_misfit(delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    mean = (trust * ild_db).sum(1, keepdims=True)
+    spread = (trust * (ild_db - mean) ** 2).sum(1)
+    return np.minimum((delay / _ITD_SIGMA_S) ** 2 + spread / _ILD_SIGMA_DB**2, _WORST)
+
+
+def _misfit(item: Format, delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    """Return each frame's misfit with its best direction [frames]."""
+    late = (delay[:, None] - item.delay_s[None, :]) / _ITD_SIGMA_S
+    # weighted squared distance of every frame to every direction, without a third axis
+    mean = (trust * ild_db**2).sum(1)[:, None]
+    distance = mean - 2.0 * (trust * ild_db) @ item.ild_db.T + trust @ (item.ild_db**2).T
+    return np.minimum((late**2 + distance / _ILD_SIGMA_DB**2).min(1), _WORST)

@@ -1,0 +1,237 @@
+"""Level, ILD, ITD and coherence of the two channels, measured in one pass over a recording.
+
+The recording is read in blocks and only band sums are kept, so an hour needs tens of megabytes.
+Every size is set in seconds and hertz, so that all sample rates are treated alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lib.cues.types import HOP_S
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
+
+__all__ = [
+    "BAND_CENTRES_HZ",
+    "LAGS_S",
+    "MEL_CENTRES_HZ",
+    "WINDOW_STEP_S",
+    "Interaural",
+    "measure",
+    "mel_windows",
+]
+
+WINDOW_STEP_S = 0.025
+"""Seconds from one short-time spectrum to the next."""
+
+_WINDOW_S = 2.0 * WINDOW_STEP_S
+_PER_FRAME = round(HOP_S / WINDOW_STEP_S)
+_GCC_HZ = (150.0, 8000.0)
+
+LAGS_S = np.arange(-175, 176) * 1e-5
+"""Lags of the generalised cross-correlation: beyond the 1.46 ms of a pair 50 cm apart."""
+
+_EDGES_HZ = np.array([100, 200, 350, 550, 850, 1300, 2000, 3000, 4500, 7000, 12000], float)
+BAND_CENTRES_HZ = np.sqrt(_EDGES_HZ[:-1] * _EDGES_HZ[1:])
+"""Centres of the bands in which levels are kept."""
+
+
+def _mel(hz: np.ndarray) -> np.ndarray:
+    return 2595.0 * np.log10(1.0 + hz / 700.0)
+
+
+_MEL_EDGES_HZ = 700.0 * (10.0 ** (np.linspace(_mel(60.0), _mel(7800.0), 42) / 2595.0) - 1.0)
+MEL_CENTRES_HZ = _MEL_EDGES_HZ[1:-1]
+"""Centres of the 40 mel bands that the tagger hears through."""
+
+
+@dataclass(frozen=True)
+class Interaural:
+    """Band sums of one recording; `frames` are 0.1 s, `windows` 0.025 s apart.
+
+    Attributes
+    ----------
+    times_s : ndarray [frames]
+        Centres of the frames.
+    level_db : ndarray [frames]
+        Mean power of all channels, dB re full scale; -120 where digital silence is.
+    left, right : ndarray [frames, bands]
+        Power of each channel.
+    cross : ndarray [frames, bands]
+        Real part of the cross-power as recorded.
+    aligned : ndarray [frames, bands]
+        Real part of the cross-power after undoing the frame's ITD.
+    gcc : ndarray [frames, lags]
+        PHAT-weighted cross-correlation over `LAGS_S`, in [-1, 1].
+    mel : ndarray [windows, 40]
+        Power in mel bands, channels summed.
+    """
+
+    times_s: np.ndarray
+    level_db: np.ndarray
+    left: np.ndarray
+    right: np.ndarray
+    cross: np.ndarray
+    aligned: np.ndarray
+    gcc: np.ndarray
+    mel: np.ndarray
+
+    @property
+    def ild_db(self) -> np.ndarray:
+        """Level of the right channel over the left, all bands together [frames]."""
+        ratio = (self.right.sum(1) + 1e-15) / (self.left.sum(1) + 1e-15)
+        return 10.0 * np.log10(ratio)
+
+    @property
+    def coherence(self) -> np.ndarray:
+        """Coherence of the channels after alignment, all bands together, in [0, 1] [frames]."""
+        power = np.sqrt(self.left.sum(1) * self.right.sum(1))
+        return np.clip(np.abs(self.aligned.sum(1)) / (power + 1e-15), 0.0, 1.0)
+
+
+def measure(recording: Recording, block_s: float = 10.0) -> Interaural:
+    """Measure a recording block by block.
+
+    Parameters
+    ----------
+    recording : Recording
+        One channel is measured against itself; of more than two, the first two are used.
+    block_s : float
+        Seconds read at a time.
+
+    Returns
+    -------
+    Interaural
+    """
+    rate = recording.rate
+    held, first, done = np.zeros((2, 0), np.float32), 0, 0
+    parts: list[tuple[np.ndarray, ...]] = []
+    for block in recording.blocks(block_s):
+        held = np.concatenate([held, _pair(block)], axis=1)
+        ready = _frames_within(first + held.shape[1], rate)
+        if ready > done:
+            parts.append(_frames(held, first, done, ready, rate))
+            done = ready
+            keep = max(0, _start(done * _PER_FRAME, rate) - first)
+            held, first = held[:, keep:], first + keep
+    total = max(1, round((first + held.shape[1]) / (rate * HOP_S)))
+    if total > done:
+        tail = np.zeros((2, int(rate * (HOP_S + _WINDOW_S))), np.float32)
+        parts.append(_frames(np.concatenate([held, tail], axis=1), first, done, total, rate))
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    columns[-1] = columns[-1].reshape(-1, len(MEL_CENTRES_HZ))
+    return Interaural((np.arange(len(columns[0])) + 0.5) * HOP_S, *columns)
+
+
+def mel_windows(samples: np.ndarray, rate: int) -> np.ndarray:
+    """Return the mel powers [windows, 40] that `measure` finds in one channel [time]."""
+    pair = np.stack([samples, samples]).astype(np.float32)
+    total = max(1, round(pair.shape[1] / (rate * HOP_S)))
+    pair = np.pad(pair, ((0, 0), (0, int(rate * (HOP_S + _WINDOW_S)))))
+    spectra, bins = _spectra(pair, 0, 0, total, rate)
+    return _mel_power(spectra, bins).reshape(-1, len(MEL_CENTRES_HZ))
+
+
+def _pair(block: np.ndarray) -> np.ndarray:
+    return np.repeat(block, 2, axis=0) if block.shape[0] == 1 else block[:2]
+
+
+def _size(rate: int) -> int:
+    return max(8, 2 * round(_WINDOW_S * rate / 2))
+
+
+def _start(window: int, rate: int) -> int:
+    return round((window + 0.5) * WINDOW_STEP_S * rate) - _size(rate) // 2
+
+
+def _frames_within(samples: int, rate: int) -> int:
+    """Return how many whole frames, from the start, need no sample beyond `samples`."""
+    count = int(samples / (rate * HOP_S))
+    while count > 0 and _start(count * _PER_FRAME - 1, rate) + _size(rate) > samples:
+        count -= 1
+    return count
+
+
+@lru_cache(maxsize=4)
+def _tables(rate: int) -> tuple[np.ndarray, ...]:
+    """Return window, bins in Hz, band sums, mel sums and the lag transform for one rate."""
+    size = _size(rate)
+    window = np.hanning(size + 1)[:-1].astype(np.float32)
+    bins = np.fft.rfftfreq(size, 1.0 / rate)
+    bins = bins[bins <= _EDGES_HZ[-1]]
+    bands = ((bins[:, None] >= _EDGES_HZ[:-1]) & (bins[:, None] < _EDGES_HZ[1:])).astype(np.float32)
+    low, mid, high = _MEL_EDGES_HZ[:-2], _MEL_EDGES_HZ[1:-1], _MEL_EDGES_HZ[2:]
+    rise, fall = (bins[:, None] - low) / (mid - low), (high - bins[:, None]) / (high - mid)
+    mel = np.clip(np.minimum(rise, fall), 0.0, None).astype(np.float32)
+    inside = (bins >= _GCC_HZ[0]) & (bins <= _GCC_HZ[1])
+    lag = np.exp(2j * np.pi * bins[inside, None] * LAGS_S).astype(np.complex64)
+    return window, bins, bands, mel, inside, lag
+
+
+def _spectra(
+    pair: np.ndarray, first: int, start: int, stop: int, rate: int
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Return spectra [2, frames, windows a frame, bins] of full-scale-normalised windows."""
+    tables = _tables(rate)
+    starts = [_start(k, rate) - first for k in range(start * _PER_FRAME, stop * _PER_FRAME)]
+    before = max(0, -starts[0])
+    padded = np.pad(pair, ((0, 0), (before, 0)))
+    index = (np.array(starts) + before)[:, None] + np.arange(_size(rate))
+    window = tables[0]
+    scaled = window / np.sqrt(0.5 * np.sum(window**2) * len(window))
+    spectra = np.fft.rfft(padded[:, index] * scaled)[..., : len(tables[1])].astype(np.complex64)
+    return spectra.reshape(2, stop - start, _PER_FRAME, -1), tables
+
+
+def _mel_power(spectra: np.ndarray, tables: tuple[np.ndarray, ...]) -> np.ndarray:
+    power = spectra.real**2 + spectra.imag**2
+    return power.sum(0) @ tables[3]
+
+
+def _frames(
+    pair: np.ndarray, first: int, start: int, stop: int, rate: int
+) -> tuple[np.ndarray, ...]:
+    """Measure frames `start` to `stop`; `pair` begins at sample `first`."""
+    spectra, tables = _spectra(pair, first, start, stop, rate)
+    _, _, bands, _, inside, lag = tables
+    power = (spectra.real**2 + spectra.imag**2).mean(2)
+    cross = (spectra[0] * spectra[1].conj()).mean(1)
+    gcc = _phat(cross[:, inside], power[:, :, inside]) @ lag
+    gcc = gcc.real.astype(np.float32)
+    itd = LAGS_S[np.abs(gcc).argmax(1)]
+    turn = np.exp(2j * np.pi * itd[:, None] * tables[1]).astype(np.complex64)
+    return (
+        _level(pair, first, start, stop, rate),
+        power[0] @ bands,
+        power[1] @ bands,
+        cross.real @ bands,
+        (cross * turn).real @ bands,
+        gcc,
+        _mel_power(spectra, tables),
+    )
+
+
+def _phat(cross: np.ndarray, power: np.ndarray) -> np.ndarray:
+    """Whiten the cross-power [frames, bins], trusting bins that are coherent and not noise.
+
+    Plain PHAT gives empty bins the weight of loud ones, which drowns tonal sounds; a cube root of
+    the bin's level keeps most of the whitening and mutes empty bins.
+    """
+    geometric = np.sqrt(power[0] * power[1]) + 1e-20
+    weight = geometric ** (1.0 / 3.0) * (np.abs(cross) / geometric)
+    return cross / (np.abs(cross) + 1e-20) * weight / (weight.sum(1, keepdims=True) + 1e-20)
+
+
+def _level(pair: np.ndarray, first: int, start: int, stop: int, rate: int) -> np.ndarray:
+    edges = [round(k * HOP_S * rate) - first for k in range(start, stop + 1)]
+    square = (pair.astype(np.float64) ** 2).mean(0)
+    total = np.concatenate([[0.0], np.cumsum(square)])
+    edges = np.clip(edges, 0, len(square))
+    mean = (total[edges[1:]] - total[edges[:-1]]) / np.maximum(1, np.diff(edges))
+    return 10.0 * np.log10(np.maximum(mean, 1e-12))

@@ -1,0 +1,260 @@
+"""What hearing finds: ``SpatialCues`` and the ``SourceTrack`` of each source.
+
+Times are in seconds, levels in dB re full scale, angles in degrees (0 ahead, positive to the
+right); ILD and ITD are positive when the right channel is louder or earlier. A value that was
+not measured is ``None``, never a number that looks like one.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from spa2v_lib.errors import CueError
+
+__all__ = ["CAPTURES", "HOP_S", "MOTIONS", "CaptureGuess", "Motion", "SourceTrack", "SpatialCues"]
+
+HOP_S = 0.1
+"""Seconds from one cue frame to the next."""
+
+CAPTURES = ("panned", "xy", "ortf", "ab", "binaural", "mono")
+"""Capture formats that can be named; ``auto`` lets the recording decide."""
+
+Motion = Literal["left_crossing", "right_crossing", "approaching", "receding", "stationary"]
+"""``left_crossing`` moves towards the left, ``right_crossing`` towards the right."""
+
+MOTIONS: tuple[str, ...] = Motion.__args__
+
+Azimuth = Annotated[float, Field(ge=-180.0, le=180.0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CaptureGuess(_Frozen):
+    """Which capture format the directions were read with.
+
+    Attributes
+    ----------
+    format : str
+        One of ``CAPTURES``.
+    confidence : float
+        In [0, 1]; 1 where the caller named the format.
+    note : str
+        The numbers the guess rests on.
+    """
+
+    format: Literal["panned", "xy", "ortf", "ab", "binaural", "mono"]
+    confidence: Share
+    note: str
+
+
+class SourceTrack(_Frozen):
+    """One source over the cue frames; every list has one entry a frame.
+
+    Attributes
+    ----------
+    id : str
+        Name of the track within the recording.
+    label : str or None
+        What it is; ``None`` where that is unknown.
+    label_confidence : float
+        In [0, 1]; 1 where the caller gave the label.
+    label_alternatives : list of (str, float)
+        Most probable labels first.
+    azimuth_deg, azimuth_low_deg, azimuth_high_deg : list of float or None
+        Direction and its 90 % interval; ``None`` where none is claimed.
+    level_db : list of float
+        Level of the frame, dB re full scale.
+    active : list of bool
+        Whether the source sounds in the frame.
+    motion : str
+        One of ``MOTIONS``.
+    motion_confidence : float
+        In [0, 1].
+    azimuth_start_deg, azimuth_end_deg : float or None
+        Ends of the smoothed track, over the frames where the source sounds.
+    level_change_db : float
+        Change of the source's level from the first to the last active frame, as far as a change
+        of distance explains it: without its own rises and falls and without the room's answer.
+    relative_range : list of float or None
+        Distance over the track's smallest distance, at least 1; ``None`` where it is not known.
+    closest_s : float or None
+        Time of the smallest distance; ``None`` for a source that does not move.
+    """
+
+    id: str
+    label: str | None
+    label_confidence: Share
+    label_alternatives: list[tuple[str, float]]
+    azimuth_deg: list[Azimuth | None]
+    azimuth_low_deg: list[Azimuth | None]
+    azimuth_high_deg: list[Azimuth | None]
+    level_db: list[float]
+    active: list[bool]
+    motion: Motion
+    motion_confidence: Share
+    azimuth_start_deg: Azimuth | None
+    azimuth_end_deg: Azimuth | None
+    level_change_db: float
+    relative_range: list[Annotated[float, Field(ge=1.0)] | None]
+    closest_s: float | None
+
+    @model_validator(mode="after")
+    def _intervals_hold_their_value(self) -> Self:
+        rows = zip(self.azimuth_low_deg, self.azimuth_deg, self.azimuth_high_deg, strict=False)
+        for frame, row in enumerate(rows):
+            known = [value for value in row if value is not None]
+            if len(known) not in (0, 3) or known != sorted(known):
+                raise ValueError(f"source {self.id}, frame {frame}: azimuth interval {row}")
+        return self
+
+
+class SpatialCues(_Frozen):
+    """Everything that was measured in one recording.
+
+    Attributes
+    ----------
+    version : str
+        Format of the saved file.
+    recording : str
+        Name of the recording.
+    duration_s, rate, channels
+        Length in seconds, sample rate in Hz and number of channels.
+    times_s : list of float
+        Centres of the cue frames, ``HOP_S`` apart.
+    capture : CaptureGuess
+        How the recording was read.
+    ild_db, itd_s, coherence : list of float or None
+        Level difference, arrival difference and coherence [0, 1] of the two channels;
+        ``None`` where the frame is silent or there is one channel.
+    level_db : list of float
+        Level of the frame over both channels.
+    sources : list of SourceTrack
+        Sources found, loudest first.
+    notes : list of str
+        What a reader has to know: assumptions, faults of the recording.
+    """
+
+    version: Literal["spa2v.cues/1"] = "spa2v.cues/1"
+    recording: str
+    duration_s: Annotated[float, Field(gt=0.0)]
+    rate: Annotated[int, Field(gt=0)]
+    channels: Annotated[int, Field(gt=0)]
+    times_s: list[float]
+    capture: CaptureGuess
+    ild_db: list[float | None]
+    itd_s: list[float | None]
+    coherence: list[Share | None]
+    level_db: list[float]
+    sources: list[SourceTrack]
+    notes: list[str]
+
+    @model_validator(mode="after")
+    def _one_entry_a_frame(self) -> Self:
+        frames = len(self.times_s)
+        if frames == 0 or any(b <= a for a, b in zip(self.times_s, self.times_s[1:], strict=False)):
+            raise ValueError("times_s must hold at least one frame and rise")
+        found = {name: getattr(self, name) for name in ("ild_db", "itd_s", "coherence", "level_db")}
+        for source in self.sources:
+            found |= {f"{source.id}.{name}": getattr(source, name) for name in _PER_FRAME}
+        for name, values in found.items():
+            if len(values) != frames:
+                raise ValueError(f"{name} has {len(values)} entries for {frames} frames")
+        return self
+
+    def save(self, path: str | Path) -> Path:
+        """Write the cues as JSON and return the path.
+
+        Raises
+        ------
+        CueError
+            If the file cannot be written.
+        """
+        target = Path(path)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise CueError(f"cannot write cues to {target}: {error.strerror}") from error
+        return target
+
+    @classmethod
+    def load(cls, path: str | Path) -> SpatialCues:
+        """Read cues that ``save`` wrote.
+
+        Raises
+        ------
+        CueError
+            If the file is missing, is not JSON, or does not hold cues of this version.
+        """
+        source = Path(path)
+        try:
+            return cls.model_validate_json(source.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise CueError(f"cannot read cues from {source}: {error.strerror}") from error
+        except (ValidationError, UnicodeDecodeError) as error:
+            raise CueError(f"{source} does not hold cues: {_first_line(error)}") from error
+
+    def _repr_html_(self) -> str:
+        rows = "".join(_source_row(source) for source in self.sources)
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return (
+            f"<div><b>{escape(self.recording)}</b>: {self.duration_s:.2f} s, {self.rate} Hz, "
+            f"{self.channels} channel(s); {escape(self.capture.format)} "
+            f"({escape(self.capture.note)})"
+            f"{_azimuth_svg(self)}<table><tr><th>source</th><th>label</th><th>motion</th>"
+            f"<th>azimuth</th><th>level change</th></tr>{rows}</table><ul>{notes}</ul></div>"
+        )
+
+
+_PER_FRAME = (
+    "azimuth_deg",
+    "azimuth_low_deg",
+    "azimuth_high_deg",
+    "level_db",
+    "active",
+    "relative_range",
+)
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        return f"{place + ': ' if place else ''}{first['msg']}"
+    return str(error)
+
+
+def _source_row(source: SourceTrack) -> str:
+    ends = (source.azimuth_start_deg, source.azimuth_end_deg)
+    azimuth = "unknown" if None in ends else f"{ends[0]:+.0f}° to {ends[1]:+.0f}°"
+    label = f"{source.label or 'unknown'} ({source.label_confidence:.2f})"
+    motion = f"{source.motion} ({source.motion_confidence:.2f})"
+    cells = (source.id, label, motion, azimuth, f"{source.level_change_db:+.1f} dB")
+    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+
+
+def _azimuth_svg(cues: SpatialCues, width: int = 480, height: int = 120) -> str:
+    """Draw the azimuth tracks: time to the right, azimuth from left (top) to right (bottom)."""
+    x_scale, y_scale = width / cues.duration_s, height / 180.0
+    dots = []
+    for source in cues.sources:
+        for time, azimuth, active in zip(
+            cues.times_s, source.azimuth_deg, source.active, strict=True
+        ):
+            if azimuth is not None:
+                y = (min(max(azimuth, -90.0), 90.0) + 90.0) * y_scale
+                fill = "#1f6feb" if active else "#c0c8d0"
+                dots.append(f'<circle cx="{time * x_scale:.1f}" cy="{y:.1f}" r="2" fill="{fill}"/>')
+    return (
+        f'<svg width="{width}" height="{height}" role="img" aria-label="azimuth over time">'
+        f'<rect width="{width}" height="{height}" fill="#f6f8fa"/>'
+        f'<line x1="0" y1="{height / 2}" x2="{width}" y2="{height / 2}" stroke="#d0d7de"/>'
+        f"{''.join(dots)}</svg>"
+    )

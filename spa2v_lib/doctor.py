@@ -1,0 +1,182 @@
+"""What this installation consists of: for run folders, benchmarks and `spa2v doctor`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from spa2v_lib.errors import Spa2vError
+
+__all__ = ["PACKAGES", "Finding", "device", "environment", "examine", "git_state"]
+
+PACKAGES = (
+    "accelerate",
+    "av",
+    "diffusers",
+    "librosa",
+    "numpy",
+    "pillow",
+    "plotly",
+    "pydantic",
+    "pyroomacoustics",
+    "rich",
+    "safetensors",
+    "scipy",
+    "soundfile",
+    "tokenizers",
+    "torch",
+    "transformers",
+    "typer",
+)
+"""Packages whose versions are recorded."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's report.
+
+    Attributes
+    ----------
+    group, name, value : str
+    good : bool
+        Whether the embedded default can work with it.
+    """
+
+    group: str
+    name: str
+    value: str
+    good: bool = True
+
+
+def environment() -> dict[str, Any]:
+    """Describe where results were made: versions, commit, system and device.
+
+    Returns
+    -------
+    dict
+        Keys "spa2v", "commit", "python", "packages", "system", "cpu_count" and "device"; a
+        package that is not installed has the version None.
+    """
+    from spa2v_lib import __version__
+
+    return {
+        "spa2v": __version__,
+        "commit": git_state(),
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpu_count": _cpu_count(),
+        "device": device(),
+    }
+
+
+def git_state() -> str | None:
+    """Return the commit of the checkout, "+changes" if it was changed since; None elsewhere."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    commit = _git(root, "rev-parse", "HEAD")
+    if not commit:
+        return None
+    return commit + ("+changes" if _git(root, "status", "--porcelain") else "")
+
+
+def device() -> str:
+    """Name the device that sampling would use."""
+    try:
+        import torch
+    except ImportError:
+        return "none: torch is not installed"
+    if torch.cuda.is_available():
+        return f"cuda: {torch.cuda.get_device_name()}"
+    return f"cpu: {torch.get_num_threads()} threads"
+
+
+def examine() -> list[Finding]:
+    """Look at everything that the embedded default needs."""
+    found = environment()
+    commit = found["commit"]
+    return [
+        Finding("SpA2V", "version", found["spa2v"] + (f", commit {commit[:12]}" if commit else "")),
+        Finding("SpA2V", "Python", f"{found['python']} on {found['system']}"),
+        *_shipped_data(),
+        *(
+            Finding("packages", name, version or "missing", version is not None)
+            for name, version in found["packages"].items()
+        ),
+        *_encoders(),
+        Finding("device", "sampling", found["device"], not found["device"].startswith("none")),
+        Finding("device", "processor", f"{found['cpu_count']} cores"),
+        *_presets(),
+    ]
+
+
+def _shipped_data() -> list[Finding]:
+    from spa2v_lib.resources import resource
+
+    findings = []
+    for name in ("recordings", "sprites"):
+        try:
+            count = sum(path.is_file() for path in resource(name).rglob("*"))
+            findings.append(Finding("data", name, f"{count} files"))
+        except Spa2vError as error:
+            findings.append(Finding("data", name, str(error), False))
+    return findings
+
+
+def _presets() -> list[Finding]:
+    from spa2v_lib.sampling import PRESETS, preset_info
+
+    findings = []
+    for name, preset in PRESETS.items():
+        try:
+            weights = preset_info(name)["weights"]
+            findings.append(Finding("weights", name, f"{len(weights)} files; {preset.summary}"))
+        except Spa2vError as error:
+            findings.append(Finding("weights", name, str(error), name != "tiny"))
+    return findings
+
+
+def _encoders() -> list[Finding]:
+    try:
+        from av.codec import codecs_available
+    except ImportError:
+        return []
+    return [
+        Finding("encoders", use, name if name in codecs_available else "missing", good)
+        for use, name in (("H.264", "libx264"), ("AAC", "aac"))
+        for good in (name in codecs_available,)
+    ]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu_count() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,58 @@
+"""Every error the library raises on purpose, in one hierarchy.
+
+A message names the thing at fault, what was found, and what would be right, so that it can be
+shown to a person as it stands.
+"""
+
+__all__ = [
+    "AudioError",
+    "CueError",
+    "DataError",
+    "LayoutError",
+    "OutputError",
+    "PlanningError",
+    "SamplingError",
+    "SceneError",
+    "Spa2vError",
+    "VideoError",
+]
+
+
+class Spa2vError(Exception):
+    """Base of every error that SpA2V raises on purpose."""
+
+
+class AudioError(Spa2vError):
+    """A recording cannot be read, or cannot be used as it is."""
+
+
+class VideoError(Spa2vError):
+    """A video cannot be read, or its frames are not usable."""
+
+
+class CueError(Spa2vError):
+    """Spatial cues cannot be extracted, read or written."""
+
+
+class LayoutError(Spa2vError):
+    """A Video Scene Layout is not valid, or cannot be read or written."""
+
+
+class PlanningError(Spa2vError):
+    """A layout cannot be planned from the cues."""
+
+
+class SamplingError(Spa2vError):
+    """A video cannot be sampled from the layout with this preset."""
+
+
+class SceneError(Spa2vError):
+    """A simulated scene is not possible as described."""
+
+
+class OutputError(Spa2vError):
+    """Results cannot be written where they were asked for."""
+
+
+class DataError(Spa2vError):
+    """A file that the project ships, or weights that a preset names, are missing or broken."""

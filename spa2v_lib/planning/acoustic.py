@@ -1,0 +1,153 @@
+"""The planner that needs no model: geometry and everyday sizes place what is heard.
+
+Direction comes from the cues. Range is the class's usual range times the measured relative range:
+two microphones do not tell absolute distance. Size and height above the ground are the class's.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spa2v_lib.camera import Camera
+from spa2v_lib.captions import frame_caption, object_caption, video_caption
+from spa2v_lib.classes import CLASSES, SoundClass, get_class
+from spa2v_lib.cues.types import SourceTrack, SpatialCues
+from spa2v_lib.errors import PlanningError
+from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.planning.reasoning import explain
+
+__all__ = ["plan_acoustic"]
+
+_SILENT_BACKGROUND = "meadow"
+_WANDER_DEG = 10.0  # a radial source whose azimuth drifts less is kept on one line
+
+
+def plan_acoustic(
+    cues: SpatialCues,
+    *,
+    fps: float = 8.0,
+    aspect: float = 1.0,
+    camera: Camera | None = None,
+    key_rate_hz: float = 2.0,
+) -> VideoSceneLayout:
+    """Place every source of `cues`; parameters as in `spa2v_lib.planning.plan`.
+
+    Raises
+    ------
+    PlanningError
+        If a source has no label, or one that `spa2v_lib.classes` does not know.
+    """
+    view = camera or Camera(aspect=aspect)
+    times = _key_times(cues.duration_s, fps, key_rate_hz)
+    kinds = [_kind(cues, source) for source in cues.sources]
+    rows = [
+        _boxes(cues, source, kind, view, times)
+        for source, kind in zip(cues.sources, kinds, strict=True)
+    ]
+    background = kinds[0].background if kinds else _SILENT_BACKGROUND
+    return VideoSceneLayout(
+        reasoning=explain(cues, kinds, view),
+        caption=video_caption(
+            [(kind.name, s.motion) for kind, s in zip(kinds, cues.sources, strict=True)], background
+        ),
+        frame_captions=[
+            frame_caption(_visible(kinds, rows, index), background) for index in range(len(times))
+        ],
+        key_times_s=[float(t) for t in times],
+        objects=[
+            SceneObject(
+                id=f"{kind.name}-{number}",
+                label=kind.name,
+                caption=object_caption(kind.name),
+                boxes=row,
+            )
+            for number, (kind, row) in enumerate(zip(kinds, rows, strict=True), 1)
+        ],
+        duration_s=cues.duration_s,
+        fps=fps,
+        aspect=view.aspect,
+        background=background,
+    )
+
+
+def _key_times(duration_s: float, fps: float, key_rate_hz: float) -> np.ndarray:
+    """Return evenly spaced key times from the first to the last frame, in seconds."""
+    last = (max(1, round(duration_s * fps)) - 1) / fps
+    if last == 0.0:
+        return np.zeros(1)
+    return np.linspace(0.0, last, max(2, 1 + round(last * key_rate_hz)))
+
+
+def _kind(cues: SpatialCues, source: SourceTrack) -> SoundClass:
+    if source.label is None:
+        close = ", ".join(f"{name} {p:.2f}" for name, p in source.label_alternatives)
+        known = ", ".join(sorted(CLASSES))
+        raise PlanningError(
+            f"{cues.recording}: what sounds is not known (closest: {close}); "
+            f"name it with --label, one of: {known}"
+        )
+    try:
+        return get_class(source.label)
+    except PlanningError as error:
+        raise PlanningError(f"{cues.recording}: {error} (with --label)") from error
+
+
+def _boxes(
+    cues: SpatialCues,
+    source: SourceTrack,
+    kind: SoundClass,
+    camera: Camera,
+    times: np.ndarray,
+) -> list[Box | None]:
+    """Project the source at every key time; None where it is out of view."""
+    azimuth = np.interp(times, cues.times_s, _azimuths(source))
+    relative = np.interp(
+        times, cues.times_s, [1.0 if r is None else r for r in source.relative_range]
+    )
+    ranges = kind.range_m * relative
+    azimuth = _at_ground(azimuth, ranges, kind, camera, cues.capture.format)
+    return [
+        camera.visible_box(
+            camera.project(float(a), float(r), kind.width_m, kind.height_m, kind.base_m)
+        )
+        for a, r in zip(azimuth, ranges, strict=True)
+    ]
+
+
+def _azimuths(source: SourceTrack) -> np.ndarray:
+    """Return one direction per cue frame: the track, or its middle where it only wanders."""
+    if None in source.azimuth_deg:
+        return np.zeros(len(source.azimuth_deg))
+    track = np.array(source.azimuth_deg, float)
+    sounding = track[np.array(source.active)]
+    sweep = abs(source.azimuth_end_deg - source.azimuth_start_deg)
+    if source.motion == "stationary" or ("crossing" not in source.motion and sweep < _WANDER_DEG):
+        return np.full(len(track), float(np.median(sounding)))
+    return track
+
+
+def _at_ground(
+    azimuth_deg: np.ndarray, ranges_m: np.ndarray, kind: SoundClass, camera: Camera, capture: str
+) -> np.ndarray:
+    """Undo what elevation does to delays.
+
+    Two spaced points measure the angle from their axis, ``sin a = sin azimuth · cos elevation``:
+    what is high up sounds nearer to the middle than it is. Levels of coincident pairs keep the
+    ratio of left to ahead, or nearly so.
+    """
+    if capture not in ("ab", "ortf", "binaural"):
+        return azimuth_deg
+    up = kind.base_m + 0.5 * kind.height_m - camera.height_m
+    level = ranges_m / np.hypot(ranges_m, up)
+    sine = np.clip(np.sin(np.radians(azimuth_deg)) / level, -1.0, 1.0)
+    return np.degrees(np.arcsin(sine))
+
+
+def _visible(
+    kinds: list[SoundClass], rows: list[list[Box | None]], index: int
+) -> list[tuple[str, float]]:
+    return [
+        (kind.name, row[index].center[0])
+        for kind, row in zip(kinds, rows, strict=True)
+        if row[index] is not None
+    ]

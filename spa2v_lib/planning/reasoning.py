@@ -1,0 +1,79 @@
+"""Why a layout looks as it does, in sentences that quote the numbers it rests on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spa2v_lib.camera import Camera
+from spa2v_lib.classes import SoundClass
+from spa2v_lib.cues.types import SourceTrack, SpatialCues
+
+__all__ = ["explain"]
+
+_COUNT = {1: "One source is", 2: "Two sources are", 3: "Three sources are"}
+
+
+def explain(cues: SpatialCues, kinds: list[SoundClass], camera: Camera) -> str:
+    """Explain the placing of every source.
+
+    Parameters
+    ----------
+    cues : SpatialCues
+    kinds : list of SoundClass
+        One per source.
+    camera : Camera
+    """
+    if not kinds:
+        return f"Nothing sounds in {cues.duration_s:.1f} s: the scene is empty."
+    count = _COUNT.get(len(kinds), f"{len(kinds)} sources are")
+    sentences = [f"{count} heard in {cues.duration_s:.1f} s; capture read as {_capture(cues)}."]
+    for source, kind in zip(cues.sources, kinds, strict=True):
+        sentences += [_what(source, kind), _how(source), _size(source, kind, camera)]
+    return " ".join(sentences)
+
+
+def _capture(cues: SpatialCues) -> str:
+    return f"{cues.capture.format} ({cues.capture.confidence:.2f}; {cues.capture.note})"
+
+
+def _what(source: SourceTrack, kind: SoundClass) -> str:
+    return f"{source.id} is {kind.with_article} (confidence {source.label_confidence:.2f})."
+
+
+def _how(source: SourceTrack) -> str:
+    change = source.level_change_db
+    level = f"{'rises' if change >= 0 else 'falls'} by {abs(change):.1f} dB"
+    word = source.motion.replace("_", " ")
+    sure = f"{word} (confidence {source.motion_confidence:.2f})"
+    if None in source.azimuth_deg:
+        return f"No direction is known: it is placed in the centre. The level {level}: {sure}."
+    start, end = source.azimuth_start_deg, source.azimuth_end_deg
+    if "crossing" in source.motion:
+        return (
+            f"The azimuth sweeps from {start:+.0f}° to {end:+.0f}°, closest at "
+            f"{source.closest_s:.1f} s: {sure}."
+        )
+    track = np.array(source.azimuth_deg, float)[np.array(source.active)]
+    low = np.array(source.azimuth_low_deg, float)[np.array(source.active)]
+    high = np.array(source.azimuth_high_deg, float)[np.array(source.active)]
+    middle, spread = float(np.median(track)), float(np.ptp(track))
+    return (
+        f"The level {level} while the azimuth stays within {max(1.0, spread):.0f}° of "
+        f"{middle:+.0f}° (90 % interval {np.median(low):+.0f}° to {np.median(high):+.0f}°): {sure}."
+    )
+
+
+def _size(source: SourceTrack, kind: SoundClass, camera: Camera) -> str:
+    ratio = max(r for r in source.relative_range if r is not None)
+    course = "" if ratio < 1.05 else f", up to {ratio:.1f} times as far at its farthest"
+    place = {
+        "ground": "on the ground",
+        "water": "on the water",
+        "air": f"in the air, {kind.base_m:g} m up",
+        "held": f"held {kind.base_m:g} m above the ground",
+    }[kind.place]
+    return (
+        f"Its size and distance are those usual for {kind.with_article}, not measured: "
+        f"{kind.width_m:g} m by {kind.height_m:g} m, {kind.range_m:g} m away at its closest"
+        f"{course}; {place}, with the horizon at y = {camera.horizon_y():.2f}."
+    )

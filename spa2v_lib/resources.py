@@ -1,0 +1,49 @@
+"""Where the shipped data lie: in a checkout beside the package, in a wheel inside it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from spa2v_lib.errors import DataError
+
+__all__ = ["data_dir", "resource"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+@cache
+def data_dir() -> Path:
+    """Return the folder that holds recordings, sprites and models.
+
+    Raises
+    ------
+    DataError
+        If neither the checkout's ``data/`` nor the wheel's copy is there.
+    """
+    for folder in (_PACKAGE.parent / "data", _PACKAGE / "_data"):
+        if (folder / "recordings" / "recordings.csv").is_file():
+            return folder
+    raise DataError(
+        "the shipped data are missing: neither data/ beside the package nor spa2v_lib/_data holds "
+        "recordings/recordings.csv; reinstall spa2v or run from a complete checkout"
+    )
+
+
+def resource(*parts: str) -> Path:
+    """Return the path of a shipped file or folder, which must exist.
+
+    Parameters
+    ----------
+    *parts : str
+        Path below ``data/``, for example ``resource("models", "tiny")``.
+
+    Raises
+    ------
+    DataError
+        If it is missing.
+    """
+    path = data_dir().joinpath(*parts)
+    if not path.exists():
+        raise DataError(f"shipped file {'/'.join(('data', *parts))} is missing")
+    return path

@@ -1,0 +1,152 @@
+"""GLIGEN: gated self-attention layers that tell a frozen denoiser what is where.
+
+Paper: Li et al., "GLIGEN: Open-Set Grounded Text-to-Image Generation", CVPR 2023.
+
+Each object becomes a token, an MLP of its phrase's pooled text embedding and the Fourier features
+of its box (eq. 5); in every spatial transformer block the picture's tokens attend to themselves
+and to these tokens through a gate that starts closed (eq. 8)::
+
+    v = v + tanh(a) * SelfAttention([v, W h])[:len(v)]
+    v = v + tanh(b) * FeedForward(v)
+
+diffusers ships the two layers (`GatedSelfAttentionDense`, `GLIGENTextBoundingboxProjection`) and
+its transformer blocks know how to call the first, but `UNetMotionModel` has no place for either.
+`attach` gives any UNet, with or without motion modules, both; the names of the weights stay those
+of diffusers' GLIGEN checkpoints.
+
+Knob: `active`, the share of the sampling steps during which the layers act (the paper's tau);
+typical 0.3 to 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers.models.attention import BasicTransformerBlock, GatedSelfAttentionDense
+from diffusers.models.embeddings import GLIGENTextBoundingboxProjection
+from diffusers.models.transformers.transformer_2d import Transformer2DModel
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from spa2v_lib.errors import DataError
+
+__all__ = ["BoxTokens", "attach", "grounding_parameters", "load", "object_tokens", "save", "switch"]
+
+
+@dataclass(frozen=True)
+class BoxTokens:
+    """What each frame is to hold, padded to the same number of objects.
+
+    Attributes
+    ----------
+    boxes : Tensor [shape=(frames, objects, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
+    masks : Tensor [shape=(frames, objects)]
+        1 where the object is in the frame, else 0.
+    phrases : Tensor [shape=(frames, objects, text width)]
+        Pooled text embeddings of the objects' captions.
+    """
+
+    boxes: Tensor
+    masks: Tensor
+    phrases: Tensor
+
+
+def spatial_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
+    """Return the transformer blocks that see one frame at a time, by name.
+
+    Motion modules hold transformer blocks of the same class, so they are told apart by the module
+    that holds them, not by name.
+    """
+    return {
+        f"{name}.transformer_blocks.{i}": block
+        for name, module in unet.named_modules()
+        if isinstance(module, Transformer2DModel)
+        for i, block in enumerate(module.transformer_blocks)
+    }
+
+
+def attach(unet: nn.Module) -> None:
+    """Give `unet` new grounding layers: a ``fuser`` in every spatial block, a ``position_net``."""
+    width = unet.config.cross_attention_dim
+    for block in spatial_blocks(unet).values():
+        dim, heads = block.attn1.to_q.in_features, block.attn1.heads
+        fuser = GatedSelfAttentionDense(dim, width, heads, dim // heads)
+        block.fuser = fuser.to(unet.device, unet.dtype)
+    tokens = GLIGENTextBoundingboxProjection(positive_len=width, out_dim=width)
+    unet.position_net = tokens.to(unet.device, unet.dtype)
+
+
+def _grounding_state(unet: nn.Module) -> dict[str, Tensor]:
+    return {
+        name: value
+        for name, value in unet.state_dict().items()
+        if ".fuser." in name or name.startswith("position_net.")
+    }
+
+
+def grounding_parameters(unet: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters of the layers that `attach` added."""
+    return [
+        value
+        for name, value in unet.named_parameters()
+        if ".fuser." in name or name.startswith("position_net.")
+    ]
+
+
+def save(unet: nn.Module, path: Path) -> None:
+    """Write the grounding layers as safetensors, in half precision."""
+    state = {name: value.half().contiguous() for name, value in _grounding_state(unet).items()}
+    save_file(state, path)
+
+
+def load(unet: nn.Module, path: Path) -> None:
+    """Attach grounding layers to `unet` and read their weights.
+
+    Raises
+    ------
+    DataError
+        If the file lacks weights that this UNet needs, or holds some of another shape.
+    """
+    attach(unet)
+    stored, wanted = load_file(path), _grounding_state(unet)
+    missing = sorted(wanted.keys() - stored.keys())
+    wrong = [n for n in wanted.keys() & stored.keys() if wanted[n].shape != stored[n].shape]
+    if missing or wrong:
+        raise DataError(
+            f"{path.name} does not fit this UNet: {len(missing)} of {len(wanted)} grounding weights "
+            f"are missing and {len(wrong)} have another shape, for example {(missing + wrong)[0]}"
+        )
+    unet.load_state_dict({name: stored[name] for name in wanted}, strict=False)
+
+
+def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
+    """Compute the grounding tokens of every frame.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        With grounding layers attached.
+    frames : BoxTokens
+    guided : bool
+        Put the unconditional half of classifier-free guidance in front; its objects are all
+        masked, as in the paper's sampler.
+
+    Returns
+    -------
+    Tensor [shape=(frames or 2 * frames, objects, width)]
+        To be passed as ``cross_attention_kwargs={"gligen": {"objs": tokens}}``.
+    """
+    boxes, masks, phrases = frames.boxes, frames.masks, frames.phrases
+    if guided:
+        boxes, phrases = torch.cat([boxes] * 2), torch.cat([phrases] * 2)
+        masks = torch.cat([torch.zeros_like(masks), masks])
+    return unet.position_net(boxes, masks, phrases)
+
+
+def switch(unet: nn.Module, on: bool) -> None:
+    """Let the grounding layers act, or pass the picture through unchanged."""
+    for block in spatial_blocks(unet).values():
+        block.fuser.enabled = on

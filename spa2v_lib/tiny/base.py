@@ -1,0 +1,120 @@
+"""The tiny suite's text-to-image base: a diffusers `UNet2DConditionModel` and its text encoder.
+
+Trained on single frames as latent diffusion is, to predict the velocity of Salimans & Ho (ICLR
+2022, app. D) on a schedule that ends in pure noise (Lin et al., WACV 2024): with so few latents,
+any signal left at the last step would fix where things are before text or boxes are heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor, nn
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from spa2v_lib.tiny.autoencoder import CHANNELS
+from spa2v_lib.tiny.data import SIZE
+from spa2v_lib.tiny.loop import Plan, fit
+from spa2v_lib.tiny.text import WIDTH, new_text_encoder, new_tokenizer, tokenize
+
+__all__ = [
+    "DROP_SHARE", "WIDTHS", "drop_captions", "new_scheduler", "new_unet", "train_base",
+    "velocity_loss",
+]  # fmt: skip
+
+WIDTHS = (96, 192)
+DROP_SHARE = 0.1  # captions dropped, for classifier-free guidance
+
+
+def new_scheduler() -> DDIMScheduler:
+    """Build the noise schedule that all three trainings and sampling share."""
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+
+
+def new_unet() -> UNet2DConditionModel:
+    """Build the denoiser with random weights."""
+    return UNet2DConditionModel(
+        sample_size=SIZE // 8,
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        block_out_channels=WIDTHS,
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D",) * 2,
+        up_block_types=("CrossAttnUpBlock2D",) * 2,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
+
+
+def velocity_loss(
+    predict: Callable[[Tensor, Tensor], Tensor], latents: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Noise `latents` at random times and return the mean squared error of the velocity.
+
+    Parameters
+    ----------
+    predict : callable
+        Maps noisy latents and times [n] to the predicted velocity.
+    latents : Tensor [shape=(n, ...)]
+        Scaled to unit variance. Clips share one time.
+    generator : torch.Generator
+    """
+    times = torch.randint(1000, (len(latents),), generator=generator)
+    noise = torch.randn(latents.shape, generator=generator)
+    with torch.autocast("cpu", torch.bfloat16):
+        velocity = predict(_SCHEDULE.add_noise(latents, noise, times), times)
+    return nn.functional.mse_loss(velocity.float(), _SCHEDULE.get_velocity(latents, noise, times))
+
+
+_SCHEDULE = new_scheduler()
+
+
+def drop_captions(ids: Tensor, empty: Tensor, generator: torch.Generator) -> Tensor:
+    """Replace one caption in ten with the empty caption."""
+    dropped = torch.rand(len(ids), 1, generator=generator) < DROP_SHARE
+    return torch.where(dropped, empty, ids)
+
+
+def train_base(
+    latents: Tensor, captions: list[str], plan: Plan, folder: Path
+) -> tuple[UNet2DConditionModel, CLIPTextModel, CLIPTokenizer, dict]:
+    """Train the denoiser and the text encoder together.
+
+    Parameters
+    ----------
+    latents : Tensor [shape=(n, CHANNELS, SIZE / 8, SIZE / 8)]
+        Scaled to unit variance.
+    captions : list of str
+        One per frame.
+    plan : Plan
+    folder : Path
+        Of checkpoints.
+    """
+    torch.manual_seed(plan.seed)
+    tokenizer = new_tokenizer()
+    text, unet = new_text_encoder(tokenizer), new_unet()
+    ids, empty = tokenize(tokenizer, captions), tokenize(tokenizer, [""])
+
+    def loss(generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(latents), (plan.batch,), generator=generator)
+
+        def predict(noisy: Tensor, times: Tensor) -> Tensor:
+            words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
+            return unet(noisy, times, words).sample
+
+        return velocity_loss(predict, latents[rows], generator)
+
+    log = fit("base", [*unet.parameters(), *text.parameters()], loss, plan, folder)
+    return unet.eval(), text.eval(), tokenizer, log

@@ -1,0 +1,69 @@
+"""The tiny suite's grounding layers, trained on single frames with boxes, base frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from spa2v_lib.captions import object_caption
+from spa2v_lib.sampling import gligen
+from spa2v_lib.tiny.base import DROP_SHARE, drop_captions, velocity_loss
+from spa2v_lib.tiny.data import LABELS, DrawnSet
+from spa2v_lib.tiny.loop import Plan, fit
+from spa2v_lib.tiny.text import tokenize
+
+__all__ = ["train_gligen"]
+
+
+def train_gligen(
+    unet: UNet2DConditionModel,
+    text: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    latents: Tensor,
+    drawn: DrawnSet,
+    plan: Plan,
+    folder: Path,
+) -> dict:
+    """Attach GLIGEN layers to `unet` and train them; the base keeps its weights.
+
+    Parameters
+    ----------
+    unet, text, tokenizer
+        The base; it is frozen.
+    latents : Tensor [shape=(n, CHANNELS, SIZE / 8, SIZE / 8)]
+        Of ``drawn.frames``, scaled to unit variance.
+    drawn : DrawnSet
+    plan : Plan
+    folder : Path
+        Of checkpoints.
+    """
+    torch.manual_seed(plan.seed)
+    unet.requires_grad_(False)
+    text.requires_grad_(False)
+    gligen.attach(unet)
+    ids, empty = tokenize(tokenizer, list(drawn.captions)), tokenize(tokenizer, [""])
+    pooled = text(tokenize(tokenizer, [object_caption(n) for n in LABELS])).pooler_output
+    boxes, labels = torch.from_numpy(drawn.boxes), torch.from_numpy(drawn.labels)
+
+    def loss(generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(latents), (plan.batch,), generator=generator)
+        words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
+        kept = torch.rand(plan.batch, 1, generator=generator) >= DROP_SHARE
+        masks = ((labels[rows] >= 0) & kept).float()
+        objects = {
+            "boxes": boxes[rows],
+            "masks": masks,
+            "positive_embeddings": pooled[labels[rows].clamp(min=0)],
+        }
+
+        def predict(noisy: Tensor, times: Tensor) -> Tensor:
+            kwargs = {"gligen": objects}  # the image UNet makes the tokens itself
+            return unet(noisy, times, words, cross_attention_kwargs=kwargs).sample
+
+        return velocity_loss(predict, latents[rows], generator)
+
+    return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)

@@ -1,0 +1,47 @@
+"""What the doctor and the provenance say about this installation."""
+
+import re
+from pathlib import Path
+
+import spa2v_lib
+from spa2v_lib.doctor import PACKAGES, environment, examine, git_state
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_the_environment_names_versions_and_device():
+    found = environment()
+    assert found["spa2v"] == spa2v_lib.__version__
+    assert re.match(r"\d", found["packages"]["torch"])
+    assert found["device"].startswith(("cpu:", "cuda:"))
+
+
+def test_every_recorded_package_is_one_that_the_project_declares():
+    declared = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert [name for name in PACKAGES if f'"{name}>=' not in declared] == []
+
+
+def test_the_commit_is_named_in_a_checkout_only():
+    state = git_state()
+    assert (ROOT / ".git").exists() or state is None
+    assert state is None or re.fullmatch(r"[0-9a-f]{40}(\+changes)?", state)
+
+
+def test_the_doctor_looks_at_data_packages_encoders_device_and_weights():
+    groups = {finding.group for finding in examine()}
+    assert groups == {"SpA2V", "data", "packages", "encoders", "device", "weights"}
+
+
+def test_a_missing_package_is_found(monkeypatch):
+    monkeypatch.setattr("spa2v_lib.doctor._version", lambda name: None)
+    assert {f.value for f in examine() if f.group == "packages"} == {"missing"}
+    assert not any(f.good for f in examine() if f.group == "packages")
+
+
+def test_missing_weights_of_the_embedded_preset_are_not_good(monkeypatch, tmp_path):
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    monkeypatch.setattr(
+        "spa2v_lib.sampling.presets.resource", lambda *parts: tmp_path.joinpath(*parts)
+    )
+    (tiny,) = [f for f in examine() if f.group == "weights" and f.name == "tiny"]
+    assert not tiny.good and "lacks weights" in tiny.value

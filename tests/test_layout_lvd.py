@@ -1,0 +1,124 @@
+"""LVD's dynamic scene layouts: their text, their pixels, their six frames."""
+
+import pytest
+
+from spa2v_lib.errors import LayoutError
+from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout_lvd import from_lvd, lvd_text, parse_lvd, to_lvd
+
+
+def lvd(frame_of, lead="Reasoning: The kite rises.\n"):
+    """Return LVD's text with six frames, each given by its number."""
+    frames = "\n".join(f"Frame {n}: {frame_of(n)}" for n in range(1, 7))
+    return f"{lead}{frames}\nBackground keyword: beach"
+
+
+def kite(n, box=None):
+    return [{"id": 0, "name": "red kite", "box": box or [64 * (n - 1), 256, 128, 64]}]
+
+
+def test_pixels_become_shares_of_a_512_picture():
+    layout = from_lvd(lvd(kite), caption="A kite flies")
+    (thing,) = layout.objects
+    assert (thing.id, thing.label, thing.caption) == ("0", "red kite", "red kite")
+    assert thing.boxes[0].as_tuple() == (0.0, 0.5, 0.25, 0.625)
+    assert thing.boxes[5].as_tuple() == (0.625, 0.5, 0.875, 0.625)
+    assert layout.caption == "A kite flies"
+    assert layout.reasoning == "The kite rises."
+    assert layout.background == "beach"
+
+
+def test_the_six_key_frames_span_the_first_to_the_last_video_frame():
+    layout = from_lvd(lvd(kite), duration_s=3.0, fps=8.0)
+    assert layout.frame_count == 24
+    assert layout.key_times_s == pytest.approx([k * 23 / 8 / 5 for k in range(6)])
+    assert layout.frame_boxes()[-1][0] == layout.objects[0].boxes[5]
+
+
+def test_text_to_layout_to_text_gives_the_same_boxes():
+    fields = parse_lvd(lvd(kite))
+    again = to_lvd(from_lvd(lvd(kite)))
+    assert {k: v for k, v in again.items() if k != "Prompt"} == fields
+    assert parse_lvd(lvd_text(again)) == fields
+
+
+def test_the_model_has_the_same_two_methods():
+    layout = VideoSceneLayout.from_lvd(lvd(kite), duration_s=2.0)
+    assert layout.duration_s == 2.0
+    assert layout.to_lvd()["Frame 2"] == kite(2)
+
+
+def test_a_layout_of_other_key_frames_is_read_off_at_lvds_times():
+    first, last = Box(x0=0, y0=0, x1=0.5, y1=0.5), Box(x0=0.5, y0=0, x1=1, y1=0.5)
+    layout = VideoSceneLayout(
+        caption="a bus",
+        frame_captions=["a bus"] * 2,
+        key_times_s=[0.0, 1.875],
+        objects=[SceneObject(id="b", label="bus", caption="a bus", boxes=[first, last])],
+        duration_s=2.0,
+    )
+    left_edges = [to_lvd(layout)[f"Frame {n}"][0]["box"][0] for n in range(1, 7)]
+    assert left_edges == [0, 51, 102, 154, 205, 256]
+
+
+def test_an_object_that_is_absent_in_a_frame_has_no_box_there():
+    layout = from_lvd(lvd(lambda n: kite(n) if n > 3 else []))
+    assert [box is None for box in layout.objects[0].boxes] == [True] * 3 + [False] * 3
+    assert to_lvd(layout)["Frame 1"] == []
+
+
+@pytest.mark.parametrize("gone", [[600, 10, 50, 50], [-90, 10, 50, 50], [100, 100, 0, 0]])
+def test_a_box_outside_the_picture_or_without_extent_means_gone(gone):
+    layout = from_lvd(lvd(lambda n: kite(n, gone if n == 6 else None)))
+    assert layout.objects[0].boxes[5] is None
+
+
+def test_a_box_that_reaches_outside_is_cut_at_the_edge():
+    layout = from_lvd(lvd(lambda n: kite(n, [448, 384, 128, 256])))
+    assert layout.objects[0].boxes[0].as_tuple() == (0.875, 0.75, 1.0, 1.0)
+
+
+def test_a_completion_that_begins_in_the_middle_of_the_reasoning_is_understood():
+    layout = from_lvd(lvd(kite, lead="The kite rises.\n\n"))
+    assert layout.reasoning == "The kite rises."
+
+
+def test_keyword_is_an_older_word_for_name():
+    layout = from_lvd(lvd(lambda n: [{"id": 0, "keyword": "kite", "box": [0, 0, 9, 9]}]))
+    assert layout.objects[0].label == "kite"
+
+
+def test_without_a_caption_the_prompt_or_the_names_serve():
+    assert from_lvd(lvd(kite)).caption == "red kite"
+    assert from_lvd(parse_lvd(lvd(kite)) | {"Prompt": "A kite"}).caption == "A kite"
+
+
+@pytest.mark.parametrize(
+    ("frame_three", "words"),
+    [
+        ("[{'id': 0, 'name': 'kite'}]", "frame 3, object 0 .kite.: box is None"),
+        ("[{'id': 0, 'name': 'kite', 'box': [1, 2, 3]}]", "frame 3, object 0"),
+        ("[{'id': 0, 'name': 'kite', 'box': [1, 2, -3, 4]}]", "object 0 .*width is -3"),
+        ("[{'id': 0, 'name': 'kite', 'box': [1, 'x', 3, 4]}]", "object 0 .*y is 'x'"),
+        ("[{'id': 0, 'name': 'kite', 'box': [1e999, 0, 3, 4]}]", "object 0 .*x is inf"),
+        ("[{'name': 'kite', 'box': [1, 2, 3, 4]}]", "frame 3: .*lacks 'id'"),
+        ("{'id': 0}", "frame 3 is dict"),
+        ("[{'id': 0,", "frame 3"),
+        ("__import__('os').getcwd()", "frame 3"),
+        (str(kite(3) * 2), "frame 3: two objects have the id 0"),
+    ],
+)
+def test_a_mistake_is_reported_with_frame_object_and_number(frame_three, words):
+    text = lvd(lambda n: frame_three if n == 3 else kite(n))
+    with pytest.raises(LayoutError, match=words):
+        from_lvd(text)
+
+
+def test_a_missing_frame_is_named():
+    with pytest.raises(LayoutError, match="frame 6 is missing"):
+        from_lvd(lvd(kite).replace("Frame 6", "Frame 7"))
+
+
+def test_a_single_video_frame_cannot_hold_six_key_frames():
+    with pytest.raises(LayoutError, match="one frame"):
+        from_lvd(lvd(kite), duration_s=0.1)

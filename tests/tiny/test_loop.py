@@ -1,0 +1,58 @@
+"""Training minimises its loss, and goes on exactly where it stopped."""
+
+import pytest
+import torch
+
+from spa2v_lib.tiny.loop import Plan, fit
+
+
+def _setting() -> tuple[torch.nn.Linear, callable]:
+    torch.manual_seed(0)
+    model = torch.nn.Linear(4, 1)
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        x = torch.randn(16, 4, generator=generator)
+        return (model(x) - x.sum(1, keepdim=True)).square().mean()
+
+    return model, loss
+
+
+def test_the_loss_falls(tmp_path):
+    model, loss = _setting()
+    log = fit("line", model.parameters(), loss, Plan(300, 16, 0.05, warmup=5), tmp_path, every=50)
+    assert log["losses"][-1] < 0.05 * log["losses"][0]
+
+
+def test_a_resumed_training_ends_with_the_same_weights(tmp_path):
+    plan = Plan(40, 16, 0.05, warmup=5)
+    whole, loss = _setting()
+    fit("line", whole.parameters(), loss, plan, tmp_path, every=10)
+
+    class Interrupted(Exception):
+        pass
+
+    broken, loss = _setting()
+    calls = 0
+
+    def until_30(generator: torch.Generator) -> torch.Tensor:
+        nonlocal calls
+        calls += 1
+        if calls > 30:
+            raise Interrupted
+        return loss(generator)
+
+    again = tmp_path / "again"
+    again.mkdir()
+    with pytest.raises(Interrupted):
+        fit("line", broken.parameters(), until_30, plan, again, every=10)
+    resumed, loss = _setting()
+    fit("line", resumed.parameters(), loss, plan, again, every=10)
+    assert torch.equal(whole.weight, resumed.weight)
+
+
+def test_frozen_parameters_stay(tmp_path):
+    model, loss = _setting()
+    model.bias.requires_grad_(False)
+    before = model.bias.clone()
+    fit("line", model.parameters(), loss, Plan(10, 16, 0.1), tmp_path)
+    assert torch.equal(model.bias, before)

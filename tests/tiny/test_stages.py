@@ -1,0 +1,85 @@
+"""The recipe runs from drawn data to a suite that samples, at a size that takes seconds."""
+
+import numpy as np
+import pytest
+import torch
+
+from spa2v_lib.camera import Camera
+from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject, truth_layout
+from spa2v_lib.tiny import data
+from spa2v_lib.tiny.autoencoder import encode_set, to_pixels, train_autoencoder
+from spa2v_lib.tiny.base import train_base
+from spa2v_lib.tiny.grounding import train_gligen
+from spa2v_lib.tiny.loop import Plan
+from spa2v_lib.tiny.motion import new_adapter, train_motion
+
+
+@pytest.fixture(scope="module")
+def drawn() -> data.DrawnSet:
+    return data.frames(64, seed=5)
+
+
+def test_drawn_boxes_belong_to_their_captions_and_frames(drawn):
+    for caption, labels, boxes in zip(drawn.captions, drawn.labels, drawn.boxes, strict=True):
+        for label, box in zip(labels, boxes, strict=True):
+            if label >= 0:
+                assert data.LABELS[label] in str(caption)
+                assert 0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1
+            else:
+                assert not box.any()
+
+
+def test_a_drawn_set_is_decided_by_its_seed_and_survives_saving(drawn, tmp_path):
+    drawn.save(tmp_path / "set.npz")
+    again = data.DrawnSet.load(tmp_path / "set.npz")
+    assert np.array_equal(again.frames, data.frames(64, seed=5).frames)
+    assert list(again.captions) == list(drawn.captions)
+
+
+def test_clips_have_one_caption_and_a_still_background():
+    clips = data.clips(3, seed=1)
+    assert clips.frames.shape[0] == 3 * data.CLIP_FRAMES
+    for start in range(0, len(clips.frames), data.CLIP_FRAMES):
+        part = slice(start, start + data.CLIP_FRAMES)
+        assert len(set(clips.captions[part])) == 1
+        corner = clips.frames[part, -2:, :2].astype(int)
+        assert np.ptp(corner, axis=0).max() < 160
+
+
+def test_principal_components_code_drawn_pictures_well_before_any_training(drawn, tmp_path):
+    model, log = train_autoencoder(drawn, Plan(1, 4, 0.0), tmp_path)
+    assert log["psnr_db"]["all"] > 25
+    latents = encode_set(model, drawn.frames) * model.config.scaling_factor
+    assert latents.shape == (64, 32, 8, 8)
+    assert 0.9 < latents.std() < 1.1
+    assert to_pixels(torch.from_numpy(drawn.frames)).abs().max() <= 1
+
+
+def test_later_stages_leave_the_base_as_it_was(drawn, tmp_path):
+    latents = torch.randn(64, 32, 8, 8)
+    unet, text, tokenizer, _ = train_base(latents, list(drawn.captions), Plan(2, 4, 1e-3), tmp_path)
+    before = {name: value.clone() for name, value in unet.state_dict().items()}
+    words = {name: value.clone() for name, value in text.state_dict().items()}
+    clips, captions = torch.randn(3, 32, data.CLIP_FRAMES, 8, 8), list(drawn.captions[:3])
+    adapter, _ = train_motion(unet, text, tokenizer, clips, captions, Plan(3, 1, 1e-2), tmp_path)
+    train_gligen(unet, text, tokenizer, latents, drawn, Plan(2, 4, 1e-2), tmp_path)
+    after = unet.state_dict()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+    assert all(torch.equal(text.state_dict()[name], value) for name, value in words.items())
+    moved = [v.abs().max() for n, v in adapter.named_parameters() if n.endswith("proj_out.weight")]
+    assert min(moved) > 0, "motion output projections start at zero and must have learnt"
+    assert adapter.config == new_adapter().config
+
+
+def test_the_suite_draws_only_what_its_labels_say():
+    from spa2v_lib.sampling.presets import PRESETS
+
+    assert PRESETS["tiny"].labels == data.LABELS
+
+
+def test_the_first_label_of_a_scene_is_the_first_of_its_drawn_truth():
+    thing = WorldObject(
+        "bus", data.STYLE, StraightPath((0, 9.0)), "stationary", 4.0, 3.0, 0.0
+    )
+    layout = truth_layout(Scene((thing,), "street", Camera(), 1.0, seed=0))
+    assert layout.caption == "a bus stands on a city street"
