@@ -115,9 +115,7 @@ CLASSES: dict[str, SoundClass] = {
         _vehicle("fire_engine", "fire engine", 4.0, 3.2, 7.0),
         _vehicle("motorcycle", "motorcycle", 2.0, 1.4, 4.0),
         _vehicle("truck", "truck", 4.2, 3.4, 8.0),
-        SoundClass(
-            "train", "train", 5.0, 4.2, "ground", 0.0, 9.0, "rolls", "stands", "meadow"
-        ),
+        SoundClass("train", "train", 5.0, 4.2, "ground", 0.0, 9.0, "rolls", "stands", "meadow"),
         SoundClass(
             "airplane", "airplane", 32.0, 30.0, "air", 18.0, 55.0, "flies", "hangs", "meadow"
         ),

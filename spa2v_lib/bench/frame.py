@@ -15,7 +15,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +25,18 @@ from spa2v_lib.errors import Spa2vError
 from spa2v_lib.folders import check_folder, result_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.table import Table
 
-__all__ = ["BENCHMARKS", "MARKER", "Goal", "Interval", "Results", "Row", "interval", "run_benchmark"]
+__all__ = [
+    "BENCHMARKS",
+    "MARKER",
+    "Goal",
+    "Interval",
+    "Results",
+    "Row",
+    "interval",
+    "run_benchmark",
+]
 
 BENCHMARKS = ("hearing", "planning", "sampling", "run", "speed", "batch")
 """Every benchmark that the project plans to have."""
@@ -39,7 +46,7 @@ MARKER = "results.json"
 
 VERSION = "spa2v.bench/1"
 
-_MODULES = {"planning": "layout", "speed": "speed"}
+_MODULES = {"planning": "layout", "sampling": "sampling", "speed": "speed"}
 _RESAMPLES = 2000
 
 Progress = Callable[[str, int, int], None]
@@ -112,27 +119,25 @@ class Goal:
 
 @dataclass(frozen=True)
 class Results:
-    """What a benchmark found."""
+    """What a benchmark found; `notes` say what could not be measured, and why."""
 
     name: str
     rows: list[Row]
     goals: list[Goal]
+    notes: list[str] = field(default_factory=list)
 
     def table(self) -> Table:
-        """Return the rows and goals as one table for the terminal."""
+        """Return the rows, one group a method, as a table for the terminal."""
         from rich.table import Table
 
         measures = list(dict.fromkeys(name for row in self.rows for name in row.measures))
-        table = Table("method", "condition", "n", *measures, title=self.name, title_justify="left")
+        table = Table("method", "condition", "n", *measures, box=None, pad_edge=False)
+        method = None
         for row in self.rows:
             cells = [_cell(row.measures.get(name)) for name in measures]
-            table.add_row(row.method, row.condition, str(row.count), *cells)
-        for goal in self.goals:
-            value = "not computed" if goal.value is None else f"{goal.value:.3g}"
-            verdict = "[green]met[/]" if goal.met else "[red]missed[/]"
-            table.add_row(
-                "goal", goal.name, "", f"{value} {goal.relation} {goal.bound:g}: {verdict}"
-            )
+            name = "" if row.method == method else row.method
+            table.add_row(name, row.condition, str(row.count), *cells)
+            method = row.method
         return table
 
     def as_dict(self, **given: Any) -> dict[str, Any]:
@@ -146,6 +151,7 @@ class Results:
             "environment": environment(),
             "rows": [asdict(row) for row in self.rows],
             "goals": [goal.as_dict() for goal in self.goals],
+            "notes": self.notes,
         }
 
 
@@ -219,6 +225,4 @@ def interval(values: Sequence[float], seed: int = 0) -> Interval:
 def _cell(found: Interval | None) -> str:
     if found is None or found.mean is None:
         return ""
-    if found.low == found.high:
-        return f"{found.mean:.3g}"
-    return f"{found.mean:.3g} ({found.low:.3g} to {found.high:.3g})"
+    return f"{found.mean:.3g} [{found.low:.3g}, {found.high:.3g}]"

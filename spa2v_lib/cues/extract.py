@@ -65,9 +65,8 @@ def extract_cues(
         tagged = Tag(label, 1.0, [(label, 1.0)]) if label else tag(heard.mel)
         if tagged.label is None:
             best = [f"{name} {p:.2f}" for name, p in tagged.alternatives if name != UNKNOWN]
-            notes.append(
-                f"the embedded tagger does not know the sound (closest: {', '.join(best)})"
-            )
+            closest = ", ".join(best) or "none"
+            notes.append(f"the embedded tagger does not know the sound (closest: {closest})")
         track = track_azimuth(heard, active, guess.format, sure=sure) if directed else None
         sources.append(_source(heard, active, track, tagged, sure))
     else:

@@ -18,7 +18,7 @@ def local_lines(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.
     Parameters
     ----------
     values, weight : ndarray [frames]
-        Frames of weight 0 are ignored and are filled from their neighbours.
+        Frames of weight 0 are ignored and bridged.
 
     Returns
     -------
@@ -77,15 +77,15 @@ def _lines(
     slope_room = w2 - w1**2 / (w0 + 1e-12) + 1e-2 * w0 + 1e-12
     slope = (y1 - y0 * w1 / (w0 + 1e-12)) / slope_room
     value = (y0 - slope * w1) / (w0 + 1e-12)
-    empty = w0 < 1e-9 * max(float(robust.max()), 1e-12)
-    value = hold(np.where(empty, np.nan, value))
+    silent = weight <= 0.0
+    value = hold(np.where(silent, np.nan, value))
     leverage = kernel[len(kernel) // 2] * robust * (w2 + 1e-2 * w0) / (w0 * slope_room + 1e-12)
     # the line's own misfit inside the window, per effective frame (neighbours overlap by half)
     square = near(weight * (data - value) ** 2, kernel)
     total = near(weight, kernel)
     count = total**2 / (near(weight**2, kernel**2) + 1e-12) / 2.0
     variance = square / (total + 1e-12) / np.maximum(count, 0.5)
-    return value, np.clip(leverage, 0.0, 1.0), hold(np.where(empty, np.nan, variance))
+    return value, np.clip(leverage, 0.0, 1.0), hold(np.where(silent, np.nan, variance))
 
 
 def hold(values: np.ndarray) -> np.ndarray:

@@ -199,5 +199,7 @@ def _floor_deg(item: Format, azimuth: np.ndarray) -> np.ndarray:
         slope, rise = np.gradient(item.delay_s, GRID_DEG) / 1e-5, 0.05
     else:
         slope, rise = np.gradient(item.pan_deg, GRID_DEG) / 0.5, 0.0
-    table = 1.0 / np.maximum(np.interp(azimuth, GRID_DEG, slope), 0.05)
+    # a little further out, so that the last step before a table's end counts as its end
+    outwards = azimuth + 2.0 * np.sign(azimuth)
+    table = 1.0 / np.maximum(np.interp(outwards, GRID_DEG, slope), 0.05)
     return np.hypot(table, rise * azimuth)

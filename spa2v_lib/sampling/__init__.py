@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["PRESETS", "Preset", "check", "generate", "preset_info"]
 
 
-def check(
-    layout: VideoSceneLayout, preset: str = "tiny", *, steps: int | None = None
-) -> Preset:
+def check(layout: VideoSceneLayout, preset: str = "tiny", *, steps: int | None = None) -> Preset:
     """Refuse what cannot be sampled, before anything is loaded.
 
     Raises

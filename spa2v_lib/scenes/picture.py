@@ -36,9 +36,7 @@ def draw_scene(scene: Scene, width: int = 64, height: int | None = None) -> np.n
 
 def background_canvas(scene: Scene, width: int, height: int) -> Image.Image:
     """Paint the scene's background once, on the oversampled grid."""
-    pixels = paint_background(
-        scene.background, scene.seed, width, height, scene.camera.horizon_y()
-    )
+    pixels = paint_background(scene.background, scene.seed, width, height, scene.camera.horizon_y())
     image = Image.fromarray((255 * pixels + 0.5).astype(np.uint8))
     return image.resize((width * _OVERSAMPLE, height * _OVERSAMPLE), Image.Resampling.BICUBIC)
 

@@ -50,9 +50,7 @@ def facing(label: str, style: str) -> str:
     return "right" if (label, style) in _RIGHT else "left"
 
 
-def paint_background(
-    name: str, seed: int, width: int, height: int, horizon_y: float
-) -> np.ndarray:
+def paint_background(name: str, seed: int, width: int, height: int, horizon_y: float) -> np.ndarray:
     """Paint a background.
 
     Parameters
@@ -153,17 +151,23 @@ def _snow(rng, x, y, horizon):
     woods = y > _ridge(rng, x, horizon, 0.10)
     picture = _over(sky, _colour(rng, (0.36, 0.46, 0.46)), woods)
     near = (y - horizon) / (1 - horizon)
-    white = _blend(_colour(rng, (0.90, 0.93, 0.97), 0.02), _colour(rng, (0.97, 0.98, 1.0), 0.02), near)
+    white = _blend(
+        _colour(rng, (0.90, 0.93, 0.97), 0.02), _colour(rng, (0.97, 0.98, 1.0), 0.02), near
+    )
     return np.where((y > horizon)[..., None], white, picture)
 
 
 def _stage(rng, x, y, horizon):
     edge = horizon + 0.12
     folds = 0.5 + 0.5 * np.sin(rng.uniform(0, 6) + rng.uniform(35, 50) * x)
-    curtain = _blend(_colour(rng, (0.30, 0.06, 0.12), 0.04), _colour(rng, (0.48, 0.10, 0.18), 0.04), folds)
+    curtain = _blend(
+        _colour(rng, (0.30, 0.06, 0.12), 0.04), _colour(rng, (0.48, 0.10, 0.18), 0.04), folds
+    )
     curtain = curtain * (0.65 + 0.5 * y[..., None])
     boards = 0.03 * np.sign(np.sin(60 * (y - edge)))[..., None]
-    floor = _blend(_colour(rng, (0.55, 0.36, 0.20)), _colour(rng, (0.72, 0.50, 0.30)), (y - edge) * 2.5)
+    floor = _blend(
+        _colour(rng, (0.55, 0.36, 0.20)), _colour(rng, (0.72, 0.50, 0.30)), (y - edge) * 2.5
+    )
     return np.where((y > edge)[..., None], floor + boards, curtain)
 
 

@@ -78,8 +78,6 @@ def test_the_suite_draws_only_what_its_labels_say():
 
 
 def test_the_first_label_of_a_scene_is_the_first_of_its_drawn_truth():
-    thing = WorldObject(
-        "bus", data.STYLE, StraightPath((0, 9.0)), "stationary", 4.0, 3.0, 0.0
-    )
+    thing = WorldObject("bus", data.STYLE, StraightPath((0, 9.0)), "stationary", 4.0, 3.0, 0.0)
     layout = truth_layout(Scene((thing,), "street", Camera(), 1.0, seed=0))
     assert layout.caption == "a bus stands on a city street"

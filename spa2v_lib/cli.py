@@ -1,0 +1,237 @@
+"""The command line: ``spa2v cues | plan | generate | scenes | bench | doctor``."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spa2v_lib import __version__, terminal
+from spa2v_lib.captions import Motion
+from spa2v_lib.errors import PlanningError, Spa2vError
+from spa2v_lib.runs import MAX_SECONDS
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from spa2v_lib.layout import VideoSceneLayout
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="spa2v",
+    help="From a stereo recording to a video whose things are where the sound says they are.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Audio = Annotated[Path, typer.Argument(help="A sound file, or a video with a sound track.")]
+Label = Annotated[str | None, typer.Option(help="What sounds; otherwise the tagger decides.")]
+Capture = Annotated[
+    str, typer.Option(help="How it was recorded: auto, panned, xy, ortf, ab, binaural, mono.")
+]
+OutFile = Annotated[Path | None, typer.Option(help="Write JSON to this file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+OutFolder = Annotated[Path, typer.Option(help="The folder to make.")]
+Seed = Annotated[int, typer.Option(min=0, help="The only source of randomness.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace the results of an earlier call in --out.")]
+
+
+def main() -> None:
+    """Run the command line; an expected error becomes one red line and exit code 2."""
+    # A polite kill must clean up as Ctrl-C does.
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        app()
+    except Spa2vError as error:
+        terminal.show_error(error)
+        sys.exit(2)
+
+
+@app.callback(invoke_without_command=True)
+def _common(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        print(f"spa2v {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def cues(
+    audio: Audio,
+    label: Label = None,
+    capture: Capture = "auto",
+    out: OutFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Measure what sounds where, and when."""
+    from spa2v_lib.audio import read_audio
+    from spa2v_lib.cues import extract_cues
+
+    found = extract_cues(read_audio(audio), label=label, capture=capture)
+    if out is not None:
+        found.save(out)
+    if as_json:
+        print(found.model_dump_json(indent=1))
+    else:
+        terminal.show_cues(found)
+
+
+@app.command()
+def plan(
+    source: Annotated[Path, typer.Argument(help="A recording, or a cues.json.")],
+    label: Label = None,
+    capture: Capture = "auto",
+    planner: Annotated[str, typer.Option(help="Who plans: acoustic.")] = "acoustic",
+    fps: Annotated[float, typer.Option(min=0.5, max=60, help="Frames per second.")] = 8.0,
+    aspect: Annotated[
+        float, typer.Option(min=0.2, max=5, help="Width over height of the picture.")
+    ] = 1.0,
+    out: OutFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Plan the layout: boxes and captions for every key frame."""
+    layout = _planned(source, label, capture, planner, fps, aspect)
+    if out is not None:
+        layout.save(out)
+    if as_json:
+        print(layout.to_json())
+    else:
+        terminal.show_layout(layout)
+
+
+@app.command()
+def generate(
+    audio: Audio,
+    out: OutFolder,
+    label: Label = None,
+    capture: Capture = "auto",
+    planner: Annotated[str, typer.Option(help="Who plans: acoustic.")] = "acoustic",
+    preset: Annotated[str, typer.Option(help="Which weights draw.")] = "tiny",
+    seed: Seed = 0,
+    fps: Annotated[float | None, typer.Option(help="Frames per second; 8 by default.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
+    max_seconds: Annotated[
+        float, typer.Option(help="A longer recording is cut to this length.")
+    ] = MAX_SECONDS,
+    grounding: Annotated[bool, typer.Option(help="Let the boxes guide the drawing.")] = True,
+    layout: Annotated[
+        Path | None, typer.Option(help="Draw this layout instead of planning one.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a video of a recording, in a folder that also shows how it came about."""
+    from spa2v_lib.runs import generate_run
+
+    with terminal.progress() as progress:
+        folder = generate_run(
+            audio,
+            out,
+            layout=layout,
+            overwrite=overwrite,
+            progress=progress,
+            label=label,
+            capture=capture,
+            planner=planner,
+            preset=preset,
+            seed=seed,
+            fps=fps,
+            steps=steps,
+            max_seconds=max_seconds,
+            grounding="default" if grounding else "none",
+        )
+    terminal.show_run(folder)
+
+
+@app.command()
+def scenes(
+    out: OutFolder,
+    count: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 5,
+    seed: Seed = 0,
+    kind: Annotated[
+        Motion | None, typer.Option(help="How the thing moves; every motion in turn by default.")
+    ] = None,
+    receiver: Annotated[
+        str, typer.Option(help="What records: panned, xy, ortf, ab, binaural.")
+    ] = "xy",
+    duration: Annotated[float, typer.Option(min=0.5, help="Seconds per scene.")] = 4.0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Render simulated scenes whose truth is known: sound, layout, picture, contact sheet."""
+    from spa2v_lib.scenes.export import write_scenes
+
+    with terminal.progress() as progress:
+        folder = write_scenes(
+            out,
+            count=count,
+            seed=seed,
+            motion=kind,
+            receiver=receiver,
+            duration_s=duration,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    print(f"{count} scenes in {folder}")
+
+
+@app.command()
+def bench(
+    name: Annotated[str, typer.Argument(help="Which benchmark: planning or speed.")],
+    out: OutFolder,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer scenes, within minutes.")] = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure on this machine, print the table and write results.json."""
+    from spa2v_lib.bench import run_benchmark
+
+    with terminal.progress() as progress:
+        results = run_benchmark(
+            name, out, quick=quick, seed=seed, overwrite=overwrite, progress=progress
+        )
+    terminal.show_results(results)
+
+
+@app.command()
+def doctor() -> None:
+    """Tell what is installed, which weights are there, and which device would be used."""
+    from spa2v_lib.doctor import examine
+
+    findings = examine()
+    terminal.show_findings(findings)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(2)
+
+
+def _planned(
+    source: Path, label: str | None, capture: str, planner: str, fps: float, aspect: float
+) -> VideoSceneLayout:
+    from spa2v_lib.audio import read_audio
+    from spa2v_lib.cues import SpatialCues, extract_cues
+    from spa2v_lib.planning import plan as plan_recording
+    from spa2v_lib.planning import plan_acoustic
+
+    if source.suffix.lower() != ".json":
+        recording = read_audio(source)
+        found = extract_cues(recording, label=label, capture=capture)
+        return plan_recording(recording, found, planner, fps=fps, aspect=aspect)
+    if label is not None or capture != "auto" or planner != "acoustic":
+        raise PlanningError(
+            f"{source} holds cues: label and capture were settled when they were measured, and "
+            "only the acoustic planner works without the recording"
+        )
+    return plan_acoustic(SpatialCues.load(source), fps=fps, aspect=aspect)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,172 @@
+"""What the command line prints: tables, a progress bar, one line for an error."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from spa2v_lib.bench import Results
+    from spa2v_lib.cues import SpatialCues
+    from spa2v_lib.doctor import Finding
+    from spa2v_lib.layout import VideoSceneLayout
+
+__all__ = [
+    "progress",
+    "show_cues",
+    "show_error",
+    "show_findings",
+    "show_layout",
+    "show_results",
+    "show_run",
+]
+
+_STAGES = {"hear": "hearing", "sample": "drawing", "write": "writing"}
+_ROWS = 12
+_WIDE = 150  # columns; a narrower terminal breaks whole lines rather than cells
+
+
+def show_error(error: Exception) -> None:
+    """Print an expected error as one red line on stderr."""
+    line = " ".join(str(error).split())
+    console = Console(stderr=True, highlight=False, emoji=False)
+    console.print(f"Error: {line}", style="red", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function that shows (stage, steps done, steps in all); silent off a terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:>10}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks: dict[str, object] = {}
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(_STAGES.get(stage, stage), total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield update
+
+
+def show_results(results: Results) -> None:
+    """Print a benchmark's rows, its goals, and what could not be measured."""
+    console = _console()
+    console.width = max(console.width, _WIDE)
+    console.print(results.table())
+    for goal in results.goals:
+        value = "not computed" if goal.value is None else f"{goal.value:.3g}"
+        verdict = "[green]met[/]" if goal.met else "[red]missed[/]"
+        console.print(f"{verdict}: {goal.name}: {value} (goal {goal.relation} {goal.bound:g})")
+    _show_notes(results.notes)
+
+
+def show_cues(cues: SpatialCues) -> None:
+    """Print what was heard: one block a source, then its track."""
+    console = _console()
+    capture = cues.capture
+    console.print(
+        f"[bold]{escape(cues.recording)}[/]: {cues.duration_s:.2f} s, {cues.channels} channels, "
+        f"{cues.rate} Hz; read as {capture.format} (confidence {capture.confidence:.2f})"
+    )
+    for source in cues.sources:
+        label = source.label or "something unknown"
+        console.print(
+            f"[bold]{source.id}[/]: {escape(label)} (confidence {source.label_confidence:.2f}), "
+            f"{source.motion.replace('_', ' ')} (confidence {source.motion_confidence:.2f}), "
+            f"level {source.level_change_db:+.1f} dB"
+        )
+        table = Table("time", "azimuth", "90 % interval", "level", box=None, pad_edge=False)
+        for index in _spread(len(cues.times_s)):
+            angles = (source.azimuth_low_deg[index], source.azimuth_high_deg[index])
+            table.add_row(
+                f"{cues.times_s[index]:.2f} s",
+                _degrees(source.azimuth_deg[index]),
+                f"{_degrees(angles[0])} to {_degrees(angles[1])}" if None not in angles else "",
+                f"{source.level_db[index]:.1f} dB" if source.active[index] else "silent",
+            )
+        console.print(table)
+    _show_notes(cues.notes)
+
+
+def show_layout(layout: VideoSceneLayout) -> None:
+    """Print the caption, the reasoning and the boxes of the key frames."""
+    console = _console()
+    console.print(f"[bold]{escape(layout.caption)}[/]")
+    console.print(layout.reasoning, markup=False)
+    names = [escape(thing.id) for thing in layout.objects]
+    table = Table("time", *names, "caption", box=None, pad_edge=False)
+    for index in _spread(len(layout.key_times_s)):
+        boxes = [thing.boxes[index] for thing in layout.objects]
+        table.add_row(
+            f"{layout.key_times_s[index]:.2f} s",
+            *(
+                "out of view" if b is None else "{:.2f} {:.2f} {:.2f} {:.2f}".format(*b.as_tuple())
+                for b in boxes
+            ),
+            escape(layout.frame_captions[index]),
+        )
+    console.print(table)
+
+
+def show_run(folder: Path) -> None:
+    """Print what a run made, where, and what to keep in mind."""
+    record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    layout = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
+    seconds = sum(record["timings_s"].values())
+    console = _console()
+    console.print(f"[bold]{escape(layout['caption'])}[/]")
+    _show_notes(record["notes"])
+    console.print(f"{record['frames']['count']} frames in {seconds:.0f} s")
+    for name in ("video.mp4", "report.html"):
+        console.print(str(folder / name), markup=False, soft_wrap=True)
+
+
+def show_findings(findings: list[Finding]) -> None:
+    """Print the doctor's findings by group, and a verdict."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    group = None
+    for finding in findings:
+        value = escape(finding.value)
+        table.add_row(
+            "" if finding.group == group else f"[bold]{finding.group}[/]",
+            finding.name,
+            value if finding.good else f"[red]{value}[/]",
+        )
+        group = finding.group
+    _console().print(table)
+    wrong = sum(not finding.good for finding in findings)
+    verdict = f"{wrong} to be mended before the embedded default can run"
+    _console().print(verdict if wrong else "the embedded default can run")
+
+
+def _console() -> Console:
+    return Console(highlight=False, emoji=False)
+
+
+def _show_notes(notes: list[str]) -> None:
+    for note in notes:
+        _console().print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _degrees(angle: float | None) -> str:
+    return "" if angle is None else f"{angle:+.0f}°"
+
+
+def _spread(count: int) -> list[int]:
+    """Return at most twelve indices from the first to the last."""
+    return sorted({round(k * (count - 1) / (_ROWS - 1)) for k in range(_ROWS)})

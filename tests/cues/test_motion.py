@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spa2v_lib.cues import extract_cues
+from spa2v_lib.cues.interaural import mel_windows
+from spa2v_lib.cues.motion import repetition
+
+
+def approach(t: np.ndarray) -> np.ndarray:
+    return 20.0 - 4.0 * t
+
+
+def recede(t: np.ndarray) -> np.ndarray:
+    return 4.0 + 4.0 * t
+
+
+def passing(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    x = -6.0 + 3.5 * t
+    return np.degrees(np.arctan2(x, 4.0)), np.hypot(x, 4.0)
+
+
+@pytest.mark.parametrize("capture", ["panned", "xy", "ortf", "ab"])
+@pytest.mark.parametrize(
+    ("path", "motion", "ratio"), [(approach, "approaching", 5.0), (recede, "receding", 5.0)]
+)
+def test_radial_motion_is_named_and_its_range_measured(rendered, capture, path, motion, ratio):
+    cues = extract_cues(
+        rendered(lambda t: 10 + 0 * t, range_m=path, capture=capture), label="bus", capture=capture
+    )
+    source = cues.sources[0]
+    assert source.motion == motion
+    assert max(source.relative_range) == pytest.approx(ratio, rel=0.15)
+    assert abs(source.level_change_db) == pytest.approx(20 * np.log10(5.0), abs=1.5)
+    assert np.median(source.azimuth_deg) == pytest.approx(10.0, abs=1.0)
+
+
+@pytest.mark.parametrize("capture", ["panned", "xy", "ortf", "ab"])
+@pytest.mark.parametrize(("sign", "motion"), [(1, "right_crossing"), (-1, "left_crossing")])
+def test_a_pass_by_is_named_and_its_closest_moment_found(rendered, capture, sign, motion):
+    cues = extract_cues(
+        rendered(lambda t: sign * passing(t)[0], range_m=lambda t: passing(t)[1], capture=capture),
+        label="bus",
+        capture=capture,
+    )
+    source = cues.sources[0]
+    assert source.motion == motion
+    assert source.closest_s == pytest.approx(6.0 / 3.5, abs=0.15)
+    truth = passing(np.array(cues.times_s))[1]
+    assert np.allclose(source.relative_range, truth / truth.min(), rtol=0.12)
+
+
+@pytest.mark.parametrize("azimuth", [-40.0, 0.0, 25.0])
+def test_what_stands_still_is_stationary_and_keeps_its_range(rendered, azimuth) -> None:
+    source = extract_cues(rendered(lambda t: azimuth + 0 * t), label="cow", capture="xy").sources[0]
+    assert source.motion == "stationary"
+    assert source.motion_confidence > 0.7
+    assert set(source.relative_range) == {1.0}
+    assert source.closest_s is None
+
+
+def test_a_repeating_decay_is_not_taken_for_recession(rendered) -> None:
+    rate = 44_100
+    t = np.arange(int(1.3 * rate)) / rate
+    bell = np.sin(2 * np.pi * 700 * t) * np.exp(-4 * t) + np.sin(2 * np.pi * 1930 * t) * np.exp(
+        -7 * t
+    )
+    still = rendered(lambda t: 15 + 0 * t, source=np.resize(bell, 4 * rate))
+    assert extract_cues(still, label="bell", capture="xy").sources[0].motion == "stationary"
+    coming = rendered(lambda t: 15 + 0 * t, source=np.resize(bell, 4 * rate), range_m=approach)
+    assert extract_cues(coming, label="bell", capture="xy").sources[0].motion == "approaching"
+
+
+def test_one_stroke_that_dies_away_is_not_taken_for_recession(rendered) -> None:
+    rate = 44_100
+    t = np.arange(4 * rate) / rate
+    chord = sum(np.sin(2 * np.pi * f * t) for f in (110.0, 277.0, 660.0)) * np.exp(-0.9 * t)
+    recording = rendered(lambda t: 0 * t, source=chord, noise_db=-60)
+    assert extract_cues(recording, label="guitar").sources[0].motion == "stationary"
+    assert extract_cues(recording, label="truck").sources[0].motion == "receding"
+
+
+def test_the_period_of_a_repeating_sound_is_found(bursts) -> None:
+    windows = repetition(mel_windows(bursts(4.0, 44_100, burst_s=0.8), 44_100))
+    assert windows == pytest.approx(0.8 / 0.025, abs=1)
+    noise = np.random.default_rng(0).normal(size=4 * 44_100)
+    assert repetition(mel_windows(noise, 44_100)) is None

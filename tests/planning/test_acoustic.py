@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spa2v_lib.audio import Recording
+from spa2v_lib.camera import Camera
+from spa2v_lib.captions import video_caption
+from spa2v_lib.classes import CLASSES
+from spa2v_lib.cues import CaptureGuess, SourceTrack, SpatialCues
+from spa2v_lib.errors import PlanningError
+from spa2v_lib.planning import plan
+
+FRAMES = 40
+
+
+def cues(
+    label: str | None = "bus",
+    azimuth: float | np.ndarray | None = 0.0,
+    *,
+    motion: str = "stationary",
+    relative: float | np.ndarray = 1.0,
+    capture: str = "xy",
+    level_change_db: float = 0.4,
+) -> SpatialCues:
+    """Cues of one source over four seconds, with intervals of ±2°."""
+    if azimuth is None:
+        low = middle = high = [None] * FRAMES
+    else:
+        track = np.broadcast_to(azimuth, FRAMES).astype(float)
+        low, middle, high = ((track + k).clip(-90, 90).tolist() for k in (-2.0, 0.0, 2.0))
+    ranges = np.broadcast_to(relative, FRAMES).tolist()
+    source = SourceTrack(
+        id="source-1",
+        label=label,
+        label_confidence=0.9,
+        label_alternatives=[("bus", 0.3), ("truck", 0.2)],
+        azimuth_deg=middle,
+        azimuth_low_deg=low,
+        azimuth_high_deg=high,
+        level_db=[-20.0] * FRAMES,
+        active=[True] * FRAMES,
+        motion=motion,
+        motion_confidence=0.95,
+        azimuth_start_deg=middle[0],
+        azimuth_end_deg=middle[-1],
+        level_change_db=level_change_db,
+        relative_range=ranges,
+        closest_s=None if motion == "stationary" else 0.1 * int(np.argmin(ranges)) + 0.05,
+    )
+    return _around([source], capture)
+
+
+def _around(sources: list[SourceTrack], capture: str = "xy") -> SpatialCues:
+    return SpatialCues(
+        recording="take.wav",
+        duration_s=4.0,
+        rate=48000,
+        channels=2,
+        times_s=[0.1 * k + 0.05 for k in range(FRAMES)],
+        capture=CaptureGuess(format=capture, confidence=1.0, note="as named"),
+        ild_db=[0.0] * FRAMES,
+        itd_s=[0.0] * FRAMES,
+        coherence=[1.0] * FRAMES,
+        level_db=[-20.0] * FRAMES,
+        sources=sources,
+        notes=[],
+    )
+
+
+RECORDING = Recording.from_samples(np.zeros((2, 4 * 8000), np.float32), 8000, name="take.wav")
+
+
+def planned(given: SpatialCues, **how: object):
+    return plan(RECORDING, given, **how)
+
+
+def test_key_frames_span_the_first_to_the_last_frame_at_two_a_second() -> None:
+    layout = planned(cues())
+    assert (layout.key_times_s[0], layout.key_times_s[-1]) == (0.0, pytest.approx(31 / 8))
+    assert np.allclose(np.diff(layout.key_times_s), 0.5, atol=0.07)
+    assert layout.frame_count == 32
+
+
+@pytest.mark.parametrize("label", sorted(CLASSES))
+def test_every_class_is_drawn_at_its_usual_size_and_range(label: str) -> None:
+    kind = CLASSES[label]
+    box = planned(cues(label)).objects[0].boxes[0]
+    raw = Camera().project(0.0, kind.range_m, kind.width_m, kind.height_m, kind.base_m)
+    assert box.as_tuple() == pytest.approx(np.clip(raw, 0.0, 1.0).tolist())
+
+
+@pytest.mark.parametrize("azimuth", [-30.0, 0.0, 20.0])
+def test_the_box_is_centred_where_the_sound_is(azimuth: float) -> None:
+    box = planned(cues("cow", azimuth)).objects[0].boxes[3]
+    assert box.center[0] == pytest.approx(Camera().x_of_azimuth(azimuth), abs=1e-6)
+
+
+def test_a_resting_source_does_not_jitter() -> None:
+    wobble = 10.0 + np.random.default_rng(0).normal(0.0, 2.0, FRAMES)
+    boxes = planned(cues("cow", wobble)).objects[0].boxes
+    assert len({box.as_tuple() for box in boxes}) == 1
+
+
+def test_an_approach_grows_and_ends_at_the_usual_range() -> None:
+    given = cues(
+        "car", -8.0, motion="approaching", relative=np.linspace(4, 1, FRAMES), level_change_db=12.0
+    )
+    layout = planned(given)
+    widths = [box.width for box in layout.objects[0].boxes]
+    assert np.all(np.diff(widths) > 0)
+    assert widths[-1] / widths[0] == pytest.approx(4.0, rel=0.1)
+    assert layout.caption == "a car drives towards the camera on a city street"
+    assert "rises by 12.0 dB while the azimuth stays within 1°" in layout.reasoning
+    assert "approaching" in layout.reasoning
+
+
+def test_a_crossing_enters_and_leaves_the_picture() -> None:
+    azimuth = np.linspace(-75.0, 75.0, FRAMES)
+    relative = 1.0 / np.cos(np.radians(azimuth)) + 1e-9
+    layout = planned(cues("car", azimuth, motion="right_crossing", relative=relative))
+    boxes = layout.objects[0].boxes
+    assert boxes[0] is None and boxes[-1] is None
+    seen = [box.center[0] for box in boxes if box is not None]
+    assert len(seen) >= 3 and np.all(np.diff(seen) > 0)
+    assert layout.caption == video_caption([("car", "right_crossing")], "street")
+    assert layout.frame_captions[0] == "a city street"
+    assert "a car in the centre, a city street" in layout.frame_captions
+    assert "sweeps from -75° to +75°" in layout.reasoning
+
+
+def test_without_a_direction_the_source_is_central_and_the_reasoning_says_so() -> None:
+    layout = planned(cues("bus", None, capture="mono"))
+    assert layout.objects[0].boxes[0].center[0] == pytest.approx(0.5)
+    assert "No direction is known" in layout.reasoning
+
+
+def test_what_is_high_up_is_moved_out_to_where_its_delay_came_from() -> None:
+    kind, up = (
+        CLASSES["airplane"],
+        CLASSES["airplane"].base_m + CLASSES["airplane"].height_m / 2 - 1.5,
+    )
+    level = kind.range_m / np.hypot(kind.range_m, up)
+    heard = float(np.degrees(np.arcsin(np.sin(np.radians(20.0)) * level)))
+    spaced = planned(cues("airplane", heard, capture="ab")).objects[0].boxes[0]
+    assert spaced.center[0] == pytest.approx(Camera().x_of_azimuth(20.0), abs=1e-3)
+    level_pair = planned(cues("airplane", heard, capture="panned")).objects[0].boxes[0]
+    assert level_pair.center[0] == pytest.approx(Camera().x_of_azimuth(heard), abs=1e-3)
+
+
+def test_the_camera_and_the_aspect_are_obeyed() -> None:
+    narrow = planned(cues("cow", 15.0), camera=Camera(fov_deg=60.0, aspect=16 / 9))
+    assert narrow.aspect == pytest.approx(16 / 9)
+    assert narrow.objects[0].boxes[0].center[0] == pytest.approx(
+        Camera(fov_deg=60.0).x_of_azimuth(15.0), abs=1e-6
+    )
+    assert planned(cues(), aspect=2.0).aspect == 2.0
+
+
+def test_the_reasoning_states_that_size_and_range_are_not_measured() -> None:
+    text = planned(cues("bus")).reasoning
+    assert "usual for a bus, not measured" in text and "8 m away" in text
+
+
+def test_silence_is_an_empty_scene() -> None:
+    layout = planned(_around([]))
+    assert layout.objects == []
+    assert layout.caption == "a green meadow"
+    assert "Nothing sounds" in layout.reasoning
+
+
+@pytest.mark.parametrize("label", [None, "steam organ"])
+def test_an_unknown_source_asks_for_a_label_and_lists_the_classes(label: str | None) -> None:
+    with pytest.raises(PlanningError, match=r"take\.wav.*--label") as caught:
+        planned(cues(label))
+    assert "airplane" in str(caught.value) and "truck" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"planner": "oracle"}, "acoustic"),
+        ({"fps": 0}, "fps is 0"),
+        ({"key_rate_hz": -1}, "key_rate_hz is -1"),
+        ({"aspect": 0}, "aspect is 0"),
+    ],
+)
+def test_wrong_wishes_are_refused_with_what_would_be_right(how, why: str) -> None:
+    with pytest.raises(PlanningError, match=why):
+        planned(cues(), **how)
+
+
+def test_cues_of_another_recording_are_refused() -> None:
+    other = Recording.from_samples(np.zeros((2, 8000), np.float32), 8000, name="other.wav")
+    with pytest.raises(PlanningError, match=r"other\.wav lasts 1\.00 s"):
+        plan(other, cues())
+
+
+def test_a_recording_of_one_frame_has_one_key_frame() -> None:
+    short = cues().model_copy(update={"duration_s": 0.1})
+    brief = Recording.from_samples(np.zeros((2, 800), np.float32), 8000)
+    assert plan(brief, short).key_times_s == [0.0]
+
+
+def test_mirrored_cues_give_the_mirrored_layout() -> None:
+    azimuth = np.linspace(-60.0, 35.0, FRAMES)
+    one = planned(cues("bus", azimuth, motion="right_crossing"))
+    two = planned(cues("bus", -azimuth, motion="left_crossing"))
+    for box, twin in zip(one.objects[0].boxes, two.mirrored().objects[0].boxes, strict=True):
+        assert (box is None) == (twin is None)
+        assert box is None or box.as_tuple() == pytest.approx(twin.as_tuple())

@@ -1,0 +1,102 @@
+"""Videos sampled with the shipped suite: repeatable, as long as asked, and where the boxes are."""
+
+import numpy as np
+import pytest
+
+from spa2v_lib.errors import SamplingError
+from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.sampling import check, generate, preset_info
+from spa2v_lib.tiny.detector import detect
+
+
+def _layout(seconds: float = 1.0, label: str = "bus", **box: float) -> VideoSceneLayout:
+    corners = {"x0": 0.1, "y0": 0.35, "x1": 0.45, "y1": 0.65} | box
+    return VideoSceneLayout(
+        caption=f"a {label} stands on a city street",
+        frame_captions=["a city street"],
+        key_times_s=[0.0],
+        objects=[SceneObject(id="one", label=label, caption=f"a {label}", boxes=[Box(**corners)])],
+        duration_s=seconds,
+    )
+
+
+@pytest.fixture(scope="module")
+def video():
+    return generate(_layout(), seed=3, steps=4)
+
+
+def test_the_same_seed_gives_the_same_frames_bit_for_bit(video):
+    assert generate(_layout(), seed=3, steps=4).sha256() == video.sha256()
+
+
+def test_another_seed_gives_other_frames(video):
+    assert generate(_layout(), seed=4, steps=4).sha256() != video.sha256()
+
+
+def test_boxes_are_heard_and_can_be_left_unheard(video):
+    unheard = generate(_layout(), seed=3, steps=4, grounding="none")
+    elsewhere = generate(_layout(x0=0.6, x1=0.95), seed=3, steps=4)
+    unheard_elsewhere = generate(_layout(x0=0.6, x1=0.95), seed=3, steps=4, grounding="none")
+    assert unheard.sha256() == unheard_elsewhere.sha256()
+    assert len({video.sha256(), unheard.sha256(), elsewhere.sha256()}) == 3
+
+
+@pytest.mark.parametrize(("seconds", "frames"), [(0.25, 2), (2.0, 16), (2.1, 17), (3.3, 26)])
+def test_the_video_lasts_as_long_as_its_layout(seconds, frames):
+    video = generate(_layout(seconds), steps=1)
+    assert video.frames.shape == (frames, 64, 64, 3) and video.frames.dtype == np.uint8
+
+
+def test_windows_are_switched_off_again_after_a_long_video(video):
+    generate(_layout(3.0), steps=1)
+    assert generate(_layout(), seed=3, steps=4).sha256() == video.sha256()
+
+
+def test_progress_is_told_after_each_step():
+    told = []
+    generate(_layout(0.25), steps=3, progress=lambda done, of: told.append((done, of)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_layout_without_objects_is_a_background():
+    empty = _layout().model_copy(update={"objects": []})
+    assert generate(empty, steps=2).frames.shape == (8, 64, 64, 3)
+
+
+def test_what_the_suite_cannot_draw_is_refused_with_what_it_can():
+    with pytest.raises(SamplingError, match=r"cannot draw ambulance; it can draw: airplane, bell"):
+        check(_layout(label="ambulance"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"preset": "huge"}, "no preset 'huge'"),
+        ({"steps": 0}, "0 sampling steps"),
+        ({"grounding": "magic"}, "no grounding 'magic'"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments, message):
+    with pytest.raises(SamplingError, match=message):
+        generate(_layout(), **arguments)
+
+
+def test_a_preset_says_which_weights_it_samples_with():
+    weights = preset_info("tiny")["weights"]
+    assert {name.split("/")[0] for name in weights} == {
+        "grounding", "motion_adapter", "text_encoder", "unet", "vae",
+    }  # fmt: skip
+    assert all(len(digest) == 64 for digest in weights.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("label", "left"), [("bus", 0.08), ("cow", 0.55), ("train", 0.3)])
+def test_the_object_is_drawn_in_its_box_and_not_in_the_mirrored_one(label, left):
+    layout = _layout(2.0, label, x0=left, x1=left + 0.35)
+    video = generate(layout, seed=1)
+    asked = layout.objects[0].boxes[0]
+    found = [
+        max((asked.iou(d.box) for d in row if d.label == label), default=0.0)
+        for row in detect(video.frames)
+    ]
+    assert np.mean(found) > 0.4

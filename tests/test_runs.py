@@ -1,0 +1,180 @@
+"""Run folders: complete, reproducible, refused early, and never half-written."""
+
+import json
+
+import numpy as np
+import pytest
+
+from spa2v_lib import runs, sampling
+from spa2v_lib.audio import Recording
+from spa2v_lib.cues import SpatialCues
+from spa2v_lib.errors import (
+    AudioError,
+    CueError,
+    DataError,
+    LayoutError,
+    OutputError,
+    PlanningError,
+    SamplingError,
+    Spa2vError,
+)
+from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.video import Video, read_video
+
+RATE = 16_000
+
+
+@pytest.fixture
+def audio(tmp_path):
+    """One second of noise, louder on the right."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal(RATE)
+    return Recording.from_samples(np.stack([0.4 * noise, noise]), RATE).save(tmp_path / "right.wav")
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "runs" / "one"
+
+
+@pytest.fixture
+def weights_present(monkeypatch):
+    """Every preset has its weights, whatever is on this disk."""
+    hashes = {"unet/diffusion_pytorch_model.safetensors": "0" * 64}
+    monkeypatch.setattr(sampling, "preset_info", lambda name: {"weights": hashes})
+    monkeypatch.setattr(sampling, "weight_hashes", lambda preset: hashes)
+
+
+@pytest.fixture
+def drawn(monkeypatch, weights_present):
+    """Sampling gives random frames of the right number and size."""
+
+    def generate(layout, preset, seed, *, progress, **options):
+        sampling.get_preset(preset)
+        progress(1, 1)
+        shape = (layout.frame_count, 64, 64, 3)
+        frames = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+        return Video(frames, layout.fps, layout)
+
+    monkeypatch.setattr(sampling, "generate", generate)
+
+
+def record_of(folder):
+    return json.loads((folder / "run.json").read_text(encoding="utf-8"))
+
+
+def test_a_run_folder_holds_everything_and_says_how_it_was_made(audio, out, drawn):
+    folder = runs.generate_run(audio, out, label="car", seed=3)
+    names = {"cues.json", "layout.json", "report.html", "run.json", "video.mp4"}
+    assert {path.name for path in folder.iterdir()} == names
+    assert SpatialCues.load(folder / "cues.json").recording == "right.wav"
+    layout = VideoSceneLayout.load(folder / "layout.json")
+    record = record_of(folder)
+    video = read_video(folder / "video.mp4")
+    assert len(video.frames) == layout.frame_count == record["frames"]["count"] == 8
+    assert record["seed"] == 3 and record["parameters"]["label"] == "car"
+    assert set(record["timings_s"]) == {"read", "hear", "plan", "sample", "write"}
+    assert record["weights"] and record["environment"]["packages"]["torch"]
+    assert set(record["files"]) == names - {"run.json"}
+    assert str(audio.parent) not in (folder / "run.json").read_text(encoding="utf-8")
+    assert [path.name for path in out.parent.iterdir()] == ["one"]
+
+
+def test_the_seed_decides_the_frames_hash(audio, tmp_path, drawn):
+    made = [
+        runs.generate_run(audio, tmp_path / name, label="car", seed=seed)
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    first, same, other = (record_of(folder)["frames"]["sha256"] for folder in made)
+    assert first == same != other
+
+
+def test_a_given_layout_is_drawn_as_it_is(audio, tmp_path, drawn):
+    planned = runs.generate_run(audio, tmp_path / "a", label="car")
+    edited = VideoSceneLayout.load(planned / "layout.json").mirrored()
+    path = edited.save(tmp_path / "edited.json")
+    folder = runs.generate_run(audio, tmp_path / "b", layout=path)
+    assert VideoSceneLayout.load(folder / "layout.json") == edited
+    assert record_of(folder)["parameters"]["layout_given"] is True
+
+
+def test_a_layout_of_another_length_is_refused(audio, tmp_path, drawn):
+    planned = runs.generate_run(audio, tmp_path / "a", label="car")
+    fields = json.loads((planned / "layout.json").read_text(encoding="utf-8"))
+    (tmp_path / "long.json").write_text(json.dumps(fields | {"duration_s": 3.0}))
+    with pytest.raises(LayoutError, match=r"3.00 s and right.wav 1.00 s"):
+        runs.generate_run(audio, tmp_path / "b", layout=tmp_path / "long.json")
+    with pytest.raises(LayoutError, match="8 frames a second, but 12"):
+        runs.generate_run(audio, tmp_path / "b", layout=planned / "layout.json", fps=12)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_long_recording_is_cut_and_the_notes_say_so(audio, out, drawn):
+    folder = runs.generate_run(audio, out, label="car", max_seconds=0.5)
+    record = record_of(folder)
+    assert record["frames"]["count"] == 4
+    assert any("cut to the first 0.50 s of 1.00 s" in note for note in record["notes"])
+
+
+def test_stages_are_reported_in_order(audio, out, drawn):
+    seen = []
+    runs.generate_run(audio, out, label="car", progress=lambda stage, *_: seen.append(stage))
+    assert list(dict.fromkeys(seen)) == ["hear", "sample", "write"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "words"),
+    [
+        ({"label": "unicorn"}, PlanningError, "unicorn"),
+        ({"label": "dog"}, SamplingError, "cannot draw dog.*train"),
+        ({"preset": "huge"}, SamplingError, "huge.*tiny"),
+        ({"planner": "oracle"}, PlanningError, "oracle.*acoustic"),
+        ({"capture": "wire"}, CueError, "wire.*binaural"),
+        ({"seed": -1}, SamplingError, "seed is -1"),
+        ({"steps": 0}, SamplingError, "0 sampling steps"),
+        ({"fps": 0}, SamplingError, "fps is 0"),
+        ({"grounding": "some"}, SamplingError, "some.*none"),
+        ({"layout": "nowhere.json"}, LayoutError, "nowhere.json"),
+    ],
+)
+def test_a_request_that_cannot_work_is_refused_before_the_recording_is_opened(
+    tmp_path, monkeypatch, weights_present, settings, error, words
+):
+    monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
+    if settings.get("preset") == "huge":
+        monkeypatch.setattr(sampling, "preset_info", sampling.get_preset)
+    with pytest.raises(error, match=words):
+        runs.generate_run(tmp_path / "any.wav", tmp_path / "out", **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_weights_are_reported_before_anything_is_read(tmp_path, monkeypatch):
+    (tmp_path / "models" / "tiny").mkdir(parents=True)
+    monkeypatch.setattr(sampling.presets, "resource", lambda *parts: tmp_path.joinpath(*parts))
+    with pytest.raises(DataError, match="lacks weights"):
+        runs.generate_run(tmp_path / "any.wav", tmp_path / "out", label="car")
+
+
+def test_unreadable_sound_leaves_nothing_behind(tmp_path, out, weights_present):
+    (tmp_path / "text.wav").write_text("not sound")
+    with pytest.raises(AudioError, match="text.wav"):
+        runs.generate_run(tmp_path / "text.wav", out)
+    assert [path.name for path in tmp_path.iterdir()] == ["text.wav"]
+
+
+def test_an_earlier_run_is_replaced_only_when_asked(audio, out, drawn):
+    runs.generate_run(audio, out, label="car", seed=1)
+    with pytest.raises(OutputError, match="--overwrite"):
+        runs.generate_run(audio, out, label="car", seed=2)
+    runs.generate_run(audio, out, label="car", seed=2, overwrite=True)
+    assert record_of(out)["seed"] == 2
+
+
+@pytest.mark.parametrize("failure", [KeyboardInterrupt, SamplingError("no memory")])
+def test_a_run_that_breaks_off_leaves_nothing_behind(audio, out, drawn, monkeypatch, failure):
+    def break_off(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(sampling, "generate", break_off)
+    with pytest.raises((KeyboardInterrupt, Spa2vError)):
+        runs.generate_run(audio, out, label="car")
+    assert not out.parent.exists()
