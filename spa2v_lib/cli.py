@@ -182,7 +182,7 @@ def scenes(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="Which benchmark: planning or speed.")],
+    name: Annotated[str, typer.Argument(help="Which benchmark: planning, sampling or speed.")],
     out: OutFolder,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer scenes, within minutes.")] = False,
     seed: Seed = 0,

@@ -150,8 +150,8 @@ def show_findings(findings: list[Finding]) -> None:
         group = finding.group
     _console().print(table)
     wrong = sum(not finding.good for finding in findings)
-    verdict = f"{wrong} to be mended before the embedded default can run"
-    _console().print(verdict if wrong else "the embedded default can run")
+    bad = f"[red]{wrong} missing[/]: the embedded default cannot run"
+    _console().print(bad if wrong else "all is there: the embedded default can run")
 
 
 def _console() -> Console:

@@ -9,7 +9,7 @@ planner
     The acoustic planner, told what sounds.
 planner, label heard
     The same, but the tagger says what sounds. A sound that it does not know leaves the layout
-    empty.
+    empty. The tagger has learnt from these very recordings, which flatters it.
 true cues
     The planner given the scene's own azimuth, range and motion: what planning could reach with
     perfect hearing.

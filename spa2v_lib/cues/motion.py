@@ -19,6 +19,7 @@ from spa2v_lib.cues.types import Motion
 __all__ = ["Movement", "judge_motion", "repetition"]
 
 _LOG_RATIOS = np.linspace(-2.5, 2.5, 251)  # ln(last distance / first distance)
+_MOST_WINDOWS = 2400  # a minute; the course of longer sounds is followed more coarsely
 _TILTS_DEG = np.arange(-40.0, 41.0, 5.0)
 _REPEAT_S = (0.25, 12.0)
 
@@ -151,6 +152,9 @@ def _level_trend(
     """
     first, last = _ends(active)
     level, known = level_db[first : last + 1], active[first : last + 1]
+    step = -(-len(level) // _MOST_WINDOWS)
+    level, known = _thinned(level, step), _thinned(known.astype(float), step) > 0.5
+    repeat = None if repeat is None else round(repeat / step)
     paths = -20.0 * np.log10(_radial(len(level), _LOG_RATIOS))
     half = max(4, len(level) // 12)
     envelope = percentile_envelope(np.where(known, level, np.nan), half, 80.0)
@@ -160,13 +164,18 @@ def _level_trend(
     if dies_away and _strokes(level) < 3 and by_envelope.log_ratio > 0.0:
         by_envelope = by_envelope._replace(trust=0.0)
     found = [by_envelope]
-    if repeat is not None and repeat < len(level):
+    if repeat and repeat < len(level):
         pairs = known[repeat:] & known[:-repeat]
         if pairs.sum() >= 8:
             expected = (paths[:, repeat:] - paths[:, :-repeat])[:, pairs]
             off = (level[repeat:] - level[:-repeat])[pairs] - expected
             found.append(_explained(off, 0.2))
     return max(found, key=lambda trend: trend.trust)
+
+
+def _thinned(values: np.ndarray, step: int) -> np.ndarray:
+    """Return the means of `step` values at a time; what is left over at the end is dropped."""
+    return values[: len(values) // step * step].reshape(-1, step).mean(1)
 
 
 def _strokes(level_db: np.ndarray) -> int:
