@@ -6,6 +6,7 @@ Every size is set in seconds and hertz, so that all sample rates are treated ali
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BAND_CENTRES_HZ",
     "LAGS_S",
-    "MEL_CENTRES_HZ",
+    "MEL_BANDS",
     "WINDOW_STEP_S",
     "Interaural",
     "measure",
@@ -42,13 +43,10 @@ BAND_CENTRES_HZ = np.sqrt(_EDGES_HZ[:-1] * _EDGES_HZ[1:])
 """Centres of the bands in which levels are kept."""
 
 
-def _mel(hz: np.ndarray) -> np.ndarray:
-    return 2595.0 * np.log10(1.0 + hz / 700.0)
+MEL_BANDS = 40
+"""Mel bands that the tagger hears through."""
 
-
-_MEL_EDGES_HZ = 700.0 * (10.0 ** (np.linspace(_mel(60.0), _mel(7800.0), 42) / 2595.0) - 1.0)
-MEL_CENTRES_HZ = _MEL_EDGES_HZ[1:-1]
-"""Centres of the 40 mel bands that the tagger hears through."""
+_MEL_HZ = (60.0, 7800.0)
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def measure(recording: Recording, block_s: float = 10.0) -> Interaural:
         tail = np.zeros((2, int(rate * (HOP_S + _WINDOW_S))), np.float32)
         parts.append(_frames(np.concatenate([held, tail], axis=1), first, done, total, rate))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    columns[-1] = columns[-1].reshape(-1, len(MEL_CENTRES_HZ))
+    columns[-1] = columns[-1].reshape(-1, MEL_BANDS)
     return Interaural((np.arange(len(columns[0])) + 0.5) * HOP_S, *columns)
 
 
@@ -135,7 +133,7 @@ def mel_windows(samples: np.ndarray, rate: int) -> np.ndarray:
     total = max(1, round(pair.shape[1] / (rate * HOP_S)))
     pair = np.pad(pair, ((0, 0), (0, int(rate * (HOP_S + _WINDOW_S)))))
     spectra, bins = _spectra(pair, 0, 0, total, rate)
-    return _mel_power(spectra, bins).reshape(-1, len(MEL_CENTRES_HZ))
+    return _mel_power(spectra, bins).reshape(-1, MEL_BANDS)
 
 
 def _pair(block: np.ndarray) -> np.ndarray:
@@ -158,6 +156,24 @@ def _frames_within(samples: int, rate: int) -> int:
     return count
 
 
+def _mel_sums(rate: int, size: int) -> np.ndarray:
+    """Return triangular mel filters [bins, bands] with peaks of 1."""
+    from librosa import filters  # here, as importing it takes longer than most hearing
+
+    with warnings.catch_warnings():  # bands above half the rate stay empty, as they should
+        warnings.filterwarnings("ignore", "Empty filters detected")
+        bands = filters.mel(
+            sr=rate,
+            n_fft=size,
+            n_mels=MEL_BANDS,
+            fmin=_MEL_HZ[0],
+            fmax=_MEL_HZ[1],
+            htk=True,
+            norm=None,
+        )
+    return bands.T.astype(np.float32)
+
+
 @lru_cache(maxsize=4)
 def _tables(rate: int) -> tuple[np.ndarray, ...]:
     """Return window, bins in Hz, band sums, mel sums and the lag transform for one rate."""
@@ -166,9 +182,7 @@ def _tables(rate: int) -> tuple[np.ndarray, ...]:
     bins = np.fft.rfftfreq(size, 1.0 / rate)
     bins = bins[bins <= _EDGES_HZ[-1]]
     bands = ((bins[:, None] >= _EDGES_HZ[:-1]) & (bins[:, None] < _EDGES_HZ[1:])).astype(np.float32)
-    low, mid, high = _MEL_EDGES_HZ[:-2], _MEL_EDGES_HZ[1:-1], _MEL_EDGES_HZ[2:]
-    rise, fall = (bins[:, None] - low) / (mid - low), (high - bins[:, None]) / (high - mid)
-    mel = np.clip(np.minimum(rise, fall), 0.0, None).astype(np.float32)
+    mel = _mel_sums(rate, size)[: len(bins)]
     inside = (bins >= _GCC_HZ[0]) & (bins <= _GCC_HZ[1])
     lag = np.exp(2j * np.pi * bins[inside, None] * LAGS_S).astype(np.complex64)
     return window, bins, bands, mel, inside, lag
