@@ -117,7 +117,8 @@ def load(unet: nn.Module, path: Path) -> None:
     if missing or wrong:
         raise DataError(
             f"{path.name} does not fit this UNet: of {len(wanted)} grounding weights "
-            f"{len(missing)} are missing and {len(wrong)} have another shape, for example {(missing + wrong)[0]}"
+            f"{len(missing)} are missing and {len(wrong)} have another shape, for example "
+            f"{(missing + wrong)[0]}"
         )
     unet.load_state_dict({name: stored[name] for name in wanted}, strict=False)
 
