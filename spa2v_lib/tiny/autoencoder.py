@@ -23,7 +23,7 @@ CHANNELS = 32
 _PATCH = 8
 _THING_WEIGHT = 4.0  # extra weight of pixels inside boxes, where the detail is
 _WHITENING = 0.5  # 0 keeps the components' own sizes, 1 makes them all equal
-_JITTER = 0.05  # noise on latents while the decoder learns, as sampled latents are not exact
+_JITTER = 0.3  # most noise on latents while the decoder learns, as sampled latents are not exact
 
 
 def to_pixels(frames: Tensor) -> Tensor:
@@ -77,7 +77,8 @@ def train_autoencoder(drawn: DrawnSet, plan: Plan, folder: Path) -> tuple[PatchA
         rows = torch.randint(len(frames), (plan.batch,), generator=generator)
         target = to_pixels(frames[rows])
         latents = model.encode(target).latents
-        noisy = latents + _JITTER * torch.randn(latents.shape, generator=generator)
+        amount = _JITTER * torch.rand(plan.batch, 1, 1, 1, generator=generator)
+        noisy = latents + amount * torch.randn(latents.shape, generator=generator)
         return _reconstruction(model.decode(noisy).sample, target, _box_weights(boxes[rows]))
 
     log = fit("autoencoder", model.parameters(), loss, plan, folder)
