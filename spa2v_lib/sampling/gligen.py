@@ -31,6 +31,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from spa2v_lib.errors import DataError
+from spa2v_lib.sampling.instance_mask import MaskedBoxTokens, MaskedFuser
 
 __all__ = ["BoxTokens", "attach", "grounding_parameters", "load", "object_tokens", "save", "switch"]
 
@@ -68,14 +69,25 @@ def spatial_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
     }
 
 
-def attach(unet: nn.Module) -> None:
-    """Give `unet` new grounding layers: a ``fuser`` in every spatial block, a ``position_net``."""
+def attach(unet: nn.Module, *, masked: bool = False) -> None:
+    """Give `unet` new grounding layers: a ``fuser`` in every spatial block, a ``position_net``.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        With or without motion modules.
+    masked : bool
+        Layers with an instance mask (see `spa2v_lib.sampling.instance_mask`) instead of GLIGEN's
+        own.
+    """
     width = unet.config.cross_attention_dim
+    fuser_class = MaskedFuser if masked else GatedSelfAttentionDense
+    tokens_class = MaskedBoxTokens if masked else GLIGENTextBoundingboxProjection
     for block in spatial_blocks(unet).values():
         dim, heads = block.attn1.to_q.in_features, block.attn1.heads
-        fuser = GatedSelfAttentionDense(dim, width, heads, dim // heads)
+        fuser = fuser_class(dim, width, heads, dim // heads)
         block.fuser = fuser.to(unet.device, unet.dtype)
-    tokens = GLIGENTextBoundingboxProjection(positive_len=width, out_dim=width)
+    tokens = tokens_class(positive_len=width, out_dim=width)
     unet.position_net = tokens.to(unet.device, unet.dtype)
 
 
@@ -103,15 +115,16 @@ def save(unet: nn.Module, path: Path) -> None:
 
 
 def load(unet: nn.Module, path: Path) -> None:
-    """Attach grounding layers to `unet` and read their weights.
+    """Attach grounding layers to `unet` and read their weights, of the kind that the file holds.
 
     Raises
     ------
     DataError
         If the file lacks weights that this UNet needs, or holds some of another shape.
     """
-    attach(unet)
-    stored, wanted = load_file(path), _grounding_state(unet)
+    stored = load_file(path)
+    attach(unet, masked=any(name.endswith(".fuser.place.weight") for name in stored))
+    wanted = _grounding_state(unet)
     missing = sorted(wanted.keys() - stored.keys())
     wrong = [n for n in wanted.keys() & stored.keys() if wanted[n].shape != stored[n].shape]
     if missing or wrong:
@@ -137,7 +150,7 @@ def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
 
     Returns
     -------
-    Tensor [shape=(frames or 2 * frames, objects, width)]
+    Tensor [shape=(frames or 2 * frames, objects, width or, masked, width + 5)]
         To be passed as ``cross_attention_kwargs={"gligen": {"objs": tokens}}``.
     """
     boxes, masks, phrases = frames.boxes, frames.masks, frames.phrases
