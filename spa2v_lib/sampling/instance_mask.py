@@ -1,7 +1,7 @@
 """GLIGEN's layers with InstanceDiffusion's mask: a place hears only of the objects it lies in.
 
 Paper: Wang et al., "InstanceDiffusion: Instance-level Control for Image Generation", CVPR 2024
-(instance-masked attention), on the gated self-attention of GLIGEN (see `spa2v_lib.sampling.gligen`).
+(instance-masked attention), on GLIGEN's gated self-attention (see `spa2v_lib.sampling.gligen`).
 
 Plain gated self-attention must learn by itself which places of the picture a box means, which
 takes long; a small model with few latents hardly learns it at all. Here every visual token also
