@@ -93,10 +93,15 @@ def sample(
 
 
 def _set_windows(pipeline: AnimateDiffPipeline, preset: Preset, frame_count: int) -> None:
-    if frame_count > preset.window:
-        pipeline.enable_free_noise(context_length=preset.window, context_stride=preset.stride)
-    elif pipeline.free_noise_enabled:
-        pipeline.disable_free_noise()
+    """Cover the video with windows; a short one has a single window.
+
+    FreeNoise stays on for short videos too: in diffusers 0.42 it cannot be switched off again
+    without a motion module in the middle block, and frames must not depend on what was sampled
+    before.
+    """
+    pipeline.enable_free_noise(
+        context_length=min(preset.window, frame_count), context_stride=preset.stride
+    )
 
 
 def box_tokens(pipeline: AnimateDiffPipeline, layout: VideoSceneLayout) -> gligen.BoxTokens:

@@ -7,6 +7,8 @@ meet for the first time in `load`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -117,6 +119,25 @@ def weight_hashes(preset: Preset) -> dict[str, str]:
     }
 
 
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the libraries' progress bars and remarks about loading out of sight."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()
+
+
 @cache
 def load(name: str) -> AnimateDiffPipeline:
     """Put base, motion adapter and grounding layers together, once a process.
@@ -128,6 +149,13 @@ def load(name: str) -> AnimateDiffPipeline:
     AnimateDiffPipeline
         Its UNet carries GLIGEN layers (see `spa2v_lib.sampling.gligen`).
     """
+    preset = get_preset(name)
+    _weight_files(preset)
+    with _quietly():
+        return _assemble(preset)
+
+
+def _assemble(preset: Preset) -> AnimateDiffPipeline:
     import torch
     from diffusers import (
         AnimateDiffPipeline,
@@ -140,13 +168,13 @@ def load(name: str) -> AnimateDiffPipeline:
     from spa2v_lib.sampling import gligen
     from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 
-    preset = get_preset(name)
-    _weight_files(preset)
     folder = resource(*preset.folder)
-    full = {"torch_dtype": torch.float32}
+    full = {"torch_dtype": torch.float32, "use_safetensors": True}
     pipeline = AnimateDiffPipeline(
         vae=PatchAutoencoder.from_pretrained(folder / "vae", **full),
-        text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32),
+        text_encoder=CLIPTextModel.from_pretrained(
+            folder / "text_encoder", dtype=torch.float32, use_safetensors=True
+        ),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
         unet=UNet2DConditionModel.from_pretrained(folder / "unet", **full),
         motion_adapter=MotionAdapter.from_pretrained(folder / "motion_adapter", **full),
