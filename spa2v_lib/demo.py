@@ -11,10 +11,15 @@ import argparse
 import time
 from pathlib import Path
 
+from PIL import Image
+
 from spa2v_lib.camera import Camera
+from spa2v_lib.layout import VideoSceneLayout
 from spa2v_lib.runs import generate_run
 from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lib.scenes.sound import render_sound
+from spa2v_lib.video import read_video
+from spa2v_lib.viz.sheet import contact_sheet
 
 __all__ = ["SCENES", "main"]
 
@@ -79,20 +84,31 @@ SCENES: dict[str, Scene] = {
 }
 
 
+def _stacked(sheets: list[Image.Image]) -> Image.Image:
+    width, height = max(s.width for s in sheets), sum(s.height + 4 for s in sheets) - 4
+    whole = Image.new("RGB", (width, height), "white")
+    for row, sheet in enumerate(sheets):
+        whole.paste(sheet, (0, row * (sheet.height + 4)))
+    return whole
+
+
 def main() -> None:
     """Render the three scenes' sound, run the pipeline on each, and say where the videos are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("demo"))
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    videos = []
+    videos, sheets = [], []
     for name, scene in SCENES.items():
         began = time.perf_counter()
         sound = given.out / "recordings" / f"{name}.flac"
         render_sound(scene).save(sound)
         run = generate_run(sound, given.out / name, seed=given.seed, overwrite=True)
         videos.append(run / "video.mp4")
+        layout = VideoSceneLayout.load(run / "layout.json")
+        sheets.append(contact_sheet(read_video(videos[-1]).frames, layout))
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+    _stacked(sheets).save(given.out / "contact.png")
     print("\nWatch (with sound), and open report.html beside each:")
     for video in videos:
         print(f"  {video}")

@@ -38,7 +38,7 @@ from spa2v_lib.tiny.detector import Detection, detect
 
 __all__ = ["run"]
 
-QUICK, FULL = 10, 60
+QUICK, FULL = 10, 40
 _SECONDS = 2.0  # one window of the motion modules
 _OFF_CENTRE = 0.12  # least mean distance from the middle, in picture widths
 _FIRST_SEED = 9_000_000_000  # beyond the 31 bits that training scenes are drawn from

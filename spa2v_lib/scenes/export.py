@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from spa2v_lib.errors import SceneError
 from spa2v_lib.folders import result_folder
 from spa2v_lib.scenes.receivers import RECEIVERS
@@ -17,10 +15,7 @@ from spa2v_lib.scenes.recordings import recordings_table
 from spa2v_lib.scenes.sampler import MOTIONS, sample_scene
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from spa2v_lib.captions import Motion
-    from spa2v_lib.layout import VideoSceneLayout
     from spa2v_lib.scenes.scene import Scene
 
 __all__ = ["MARKER", "sounding_recordings", "write_scenes"]
@@ -28,9 +23,7 @@ __all__ = ["MARKER", "sounding_recordings", "write_scenes"]
 MARKER = "scenes.json"
 """The file that lists the scenes of a folder."""
 
-_SHEET_FRAMES = 8
 _SHEET_SIDE = 128
-_BOX_COLOUR = (235, 60, 40)
 
 
 def sounding_recordings() -> dict[str, tuple[str, ...]]:
@@ -120,13 +113,14 @@ def _write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
     from spa2v_lib.scenes.scene import truth_layout
     from spa2v_lib.scenes.sound import render_sound
     from spa2v_lib.video import Video
+    from spa2v_lib.viz.sheet import contact_sheet
 
     layout, sound = truth_layout(scene), render_sound(scene)
     video = Video(draw_scene(scene, width=_SHEET_SIDE), scene.fps, layout)
     layout.save(folder / f"{stem}.json")
     sound.save(folder / f"{stem}.wav")
     video.save(folder / f"{stem}.mp4", sound)
-    _contact_sheet(video.frames, layout).save(folder / f"{stem}.png")
+    contact_sheet(video.frames, layout).save(folder / f"{stem}.png")
     thing = scene.objects[0]
     return {
         "name": stem,
@@ -136,21 +130,3 @@ def _write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
         "recording": thing.recording,
         "receiver": scene.receiver,
     }
-
-
-def _contact_sheet(frames: np.ndarray, layout: VideoSceneLayout) -> Image.Image:
-    """Return a picture of some frames in a row, the true boxes drawn on them."""
-    from PIL import Image, ImageDraw
-
-    _, height, width, _ = frames.shape
-    chosen = np.unique(np.linspace(0, len(frames) - 1, _SHEET_FRAMES).round().astype(int))
-    sheet = Image.new("RGB", (len(chosen) * (width + 4) - 4, height), "white")
-    for column, index in enumerate(chosen.tolist()):
-        picture = Image.fromarray(frames[index])
-        draw = ImageDraw.Draw(picture)
-        for box in layout.boxes_at(index / layout.fps):
-            if box is not None:
-                corners = np.reshape(box.as_tuple(), (2, 2)) * (width - 1, height - 1)
-                draw.rectangle(corners.ravel().tolist(), outline=_BOX_COLOUR, width=2)
-        sheet.paste(picture, (column * (width + 4), 0))
-    return sheet
