@@ -40,10 +40,10 @@ from spa2v_lib.tiny.motion import train_motion
 __all__ = ["PLANS", "main"]
 
 PLANS = {
-    "autoencoder": Plan(steps=3000, batch=16, lr=2e-3, seed=1),
+    "autoencoder": Plan(steps=4000, batch=16, lr=2e-3, seed=1),
     "base": Plan(steps=5000, batch=32, lr=7e-4, seed=2),
     "motion": Plan(steps=1600, batch=3, lr=5e-4, seed=3),
-    "gligen": Plan(steps=3000, batch=32, lr=1e-3, seed=4),
+    "gligen": Plan(steps=2600, batch=32, lr=1e-3, seed=4),
     "detector": Plan(steps=2500, batch=64, lr=2e-3, seed=5),
 }
 _FRAMES, _CLIPS = 48_000, 2_500
