@@ -1,0 +1,43 @@
+"""The training command leaves, stage by stage, the files that sampling reads."""
+
+import json
+import sys
+
+import pytest
+
+from spa2v_lib.resources import resource
+from spa2v_lib.tiny import train
+
+STAGES = ("autoencoder", "base", "motion", "gligen")
+
+
+@pytest.fixture
+def small_sets(monkeypatch):
+    monkeypatch.setattr(train, "_FRAMES", 32)
+    monkeypatch.setattr(train, "_CLIPS", 3)
+
+
+def _files(folder) -> set[str]:
+    return {
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and path.parts[len(folder.parts)] not in ("detector", "README.md")
+    }
+
+
+def test_the_stages_write_exactly_the_files_of_the_shipped_suite(small_sets, monkeypatch, tmp_path):
+    work, out = tmp_path / "work", tmp_path / "out"
+    for stage in STAGES:
+        options = [stage, "--work", str(work), "--out", str(out), "--steps", "1", "--threads", "1"]
+        monkeypatch.setattr(sys, "argv", ["train", *options])
+        train.main()
+    shipped = resource("models", "tiny")
+    assert _files(out) == _files(shipped) - {"training/detector.json"}
+    log = json.loads((out / "training" / "gligen.json").read_text())
+    assert log["plan"]["steps"] == 1 and log["processes"] == 1
+    for name in ("unet/config.json", "vae/config.json", "motion_adapter/config.json"):
+        ours, theirs = (json.loads((f / name).read_text()) for f in (out, shipped))
+        for config in (ours, theirs):
+            for changing in ("_diffusers_version", "_name_or_path", "scaling_factor"):
+                config.pop(changing, None)
+        assert ours == theirs
