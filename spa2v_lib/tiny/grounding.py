@@ -1,4 +1,4 @@
-"""The tiny suite's grounding layers, trained on single frames with boxes, base frozen."""
+"""The tiny suite's grounding layers: GLIGEN with an instance mask, trained with the base frozen."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ The stages are those of the published models, each on what the one before left, 
 
 1. ``autoencoder``, then ``base``: a text-to-image model on single frames;
 2. ``motion``: an AnimateDiff motion adapter on clips, base frozen;
-3. ``gligen``: GLIGEN layers on single frames with boxes, base frozen.
+3. ``gligen``: GLIGEN layers with an instance mask on single frames with boxes, base frozen.
 
 ``detector`` is trained apart from all of them and judges their videos. Drawn data and checkpoints
 are kept in the work folder, so that an interrupted stage goes on where it stopped; the finished
