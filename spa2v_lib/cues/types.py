@@ -202,13 +202,15 @@ class SpatialCues(_Frozen):
             raise CueError(f"{source} does not hold cues: {_first_line(error)}") from error
 
     def _repr_html_(self) -> str:
+        from spa2v_lib.viz.svg import cue_svg
+
         rows = "".join(_source_row(source) for source in self.sources)
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
         return (
             f"<div><b>{escape(self.recording)}</b>: {self.duration_s:.2f} s, {self.rate} Hz, "
             f"{self.channels} channel(s); {escape(self.capture.format)} "
             f"({escape(self.capture.note)})"
-            f"{_azimuth_svg(self)}<table><tr><th>source</th><th>label</th><th>motion</th>"
+            f"{cue_svg(self)}<table><tr><th>source</th><th>label</th><th>motion</th>"
             f"<th>azimuth</th><th>level change</th></tr>{rows}</table><ul>{notes}</ul></div>"
         )
 
@@ -238,23 +240,3 @@ def _source_row(source: SourceTrack) -> str:
     motion = f"{source.motion} ({source.motion_confidence:.2f})"
     cells = (source.id, label, motion, azimuth, f"{source.level_change_db:+.1f} dB")
     return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-
-
-def _azimuth_svg(cues: SpatialCues, width: int = 480, height: int = 120) -> str:
-    """Draw the azimuth tracks: time to the right, azimuth from left (top) to right (bottom)."""
-    x_scale, y_scale = width / cues.duration_s, height / 180.0
-    dots = []
-    for source in cues.sources:
-        for time, azimuth, active in zip(
-            cues.times_s, source.azimuth_deg, source.active, strict=True
-        ):
-            if azimuth is not None:
-                y = (min(max(azimuth, -90.0), 90.0) + 90.0) * y_scale
-                fill = "#1f6feb" if active else "#c0c8d0"
-                dots.append(f'<circle cx="{time * x_scale:.1f}" cy="{y:.1f}" r="2" fill="{fill}"/>')
-    return (
-        f'<svg width="{width}" height="{height}" role="img" aria-label="azimuth over time">'
-        f'<rect width="{width}" height="{height}" fill="#f6f8fa"/>'
-        f'<line x1="0" y1="{height / 2}" x2="{width}" y2="{height / 2}" stroke="#d0d7de"/>'
-        f"{''.join(dots)}</svg>"
-    )
