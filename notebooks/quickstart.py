@@ -16,8 +16,8 @@
 # - plan boxes and captions from that, and
 # - let a small diffusion model draw a video that follows the boxes.
 #
-# You need nothing but this library: no graphics card, no network, no key. It takes about two
-# minutes on two processor cores.
+# You need nothing but this library: no graphics card, no network, no key. It takes less
+# than a minute on two processor cores.
 
 # %% tags=["remove-cell"]
 import os

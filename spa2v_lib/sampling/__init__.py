@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset, weight_hashes
+from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset, weight_files, weight_hashes
 
 if TYPE_CHECKING:
     from spa2v_lib.layout import VideoSceneLayout
@@ -30,7 +30,7 @@ def check(layout: VideoSceneLayout, preset: str = "tiny", *, steps: int | None =
     if steps is not None and steps < 1:
         raise SamplingError(f"{steps} sampling steps were asked for; at least 1 is needed")
     check_labels([thing.label for thing in layout.objects], chosen)
-    weight_hashes(chosen)
+    weight_files(chosen)
     return chosen
 
 

@@ -1,13 +1,15 @@
-"""GLIGEN's layers with InstanceDiffusion's mask: a place hears only of the objects it lies in.
+"""GLIGEN's layers with an instance mask: a place hears only of the objects it lies in.
 
 Paper: Wang et al., "InstanceDiffusion: Instance-level Control for Image Generation", CVPR 2024
 (instance-masked attention), on GLIGEN's gated self-attention (see `spa2v_lib.sampling.gligen`).
 
 Plain gated self-attention must learn by itself which places of the picture a box means, which
-takes long; a small model with few latents hardly learns it at all. Here every visual token also
+takes long; the tiny suite had not begun to after 800 steps. Here every visual token also
 knows its own cell, in the Fourier features that boxes have, and its attention to an object's token
-is biased by the logarithm of the share of the cell that the object's box covers. The feature map is
-taken to be square.
+is biased by the logarithm of the share of the cell that the object's box covers. The
+paper's mask is hard and also parts the objects from one another; this one is graded, for with few cells a
+box rarely ends at a cell's edge, and objects do hear each other. The feature map is taken to be
+square.
 """
 
 from __future__ import annotations

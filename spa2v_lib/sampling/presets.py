@@ -20,7 +20,15 @@ from spa2v_lib.resources import resource
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
 
-__all__ = ["PRESETS", "Preset", "get_preset", "load", "weight_hashes"]
+__all__ = [
+    "PRESETS",
+    "TINY_LABELS",
+    "Preset",
+    "get_preset",
+    "load",
+    "weight_files",
+    "weight_hashes",
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,12 @@ class Preset:
     labels: tuple[str, ...] | None
 
 
+TINY_LABELS = (
+    "airplane", "bell", "bird", "bus", "car", "cow", "drum", "guitar",
+    "helicopter", "horse", "lion", "monkey", "sheep", "ship", "train", "truck",
+)  # fmt: skip
+"""What the shipped suite was taught to draw."""
+
 PRESETS: dict[str, Preset] = {
     "tiny": Preset(
         name="tiny",
@@ -71,12 +85,9 @@ PRESETS: dict[str, Preset] = {
         steps=25,
         guidance=3.0,
         grounding_active=1.0,
-        labels=(
-            "airplane", "bell", "bird", "bus", "car", "cow", "drum", "guitar",
-            "helicopter", "horse", "lion", "monkey", "sheep", "ship", "train", "truck",
-        ),
+        labels=TINY_LABELS,
     ),
-}  # fmt: skip
+}
 
 
 def get_preset(name: str) -> Preset:
@@ -92,7 +103,14 @@ def get_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def _weight_files(preset: Preset) -> list[Path]:
+def weight_files(preset: Preset) -> list[Path]:
+    """Return the weight files that sampling reads.
+
+    Raises
+    ------
+    DataError
+        If some are missing.
+    """
     files = sorted(resource(*preset.folder).rglob("*.safetensors"))
     found = {path.parent.name for path in files}
     needed = {"vae", "unet", "text_encoder", "motion_adapter", "grounding"}
@@ -115,7 +133,7 @@ def weight_hashes(preset: Preset) -> dict[str, str]:
     folder = resource(*preset.folder)
     return {
         path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in _weight_files(preset)
+        for path in weight_files(preset)
     }
 
 
@@ -150,7 +168,7 @@ def load(name: str) -> AnimateDiffPipeline:
         Its UNet carries GLIGEN layers (see `spa2v_lib.sampling.gligen`).
     """
     preset = get_preset(name)
-    _weight_files(preset)
+    weight_files(preset)
     with _quietly():
         return _assemble(preset)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from spa2v_lib.captions import frame_caption, video_caption
+from spa2v_lib.sampling.presets import TINY_LABELS
 from spa2v_lib.scenes.picture import background_canvas, draw_frame
 from spa2v_lib.scenes.sampler import sample_scene
 from spa2v_lib.scenes.scene import Scene
@@ -23,10 +24,7 @@ SIZE = 64  # pixels a side
 CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
 MAX_OBJECTS = 4  # grounding tokens a frame
 STYLE = "fluent3d"  # the one style that the suite draws
-LABELS = (
-    "airplane", "bell", "bird", "bus", "car", "cow", "drum", "guitar",
-    "helicopter", "horse", "lion", "monkey", "sheep", "ship", "train", "truck",
-)  # fmt: skip
+LABELS = TINY_LABELS
 
 _COUNTS = ((1, 2, 0), (0.80, 0.17, 0.03))  # objects in a scene, and how often
 _FRAMES_A_SCENE = 4

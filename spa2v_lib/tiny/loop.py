@@ -1,9 +1,7 @@
 """The one training loop of the tiny suite: AdamW, cosine decay, averaged weights, checkpoints.
 
 Batches are drawn from a generator that is seeded by the step, so a training that was interrupted
-and resumed sees the same batches as one that was not. Started by ``torchrun``, several processes
-share each step's batch and average their gradients; on a CPU, two processes of one thread each are
-faster than one of two.
+and resumed sees the same batches as one that was not.
 """
 
 from __future__ import annotations
@@ -16,9 +14,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
-__all__ = ["Plan", "fit", "place"]
+__all__ = ["Plan", "fit"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,7 @@ class Plan:
     Attributes
     ----------
     steps, batch : int
-        Optimiser steps and examples a step (and process).
+        Optimiser steps and examples a step.
     lr : float
         Peak learning rate; it rises over `warmup` steps and falls to zero as a cosine.
     seed : int
@@ -84,15 +82,11 @@ def fit(
     optimiser = torch.optim.AdamW(kept, lr=plan.lr, betas=(0.9, 0.99), weight_decay=0.01)
     log = {"plan": asdict(plan), "losses": [], "seconds": 0.0}
     start = _resume(folder / f"{name}.ckpt", kept, average, optimiser, log)
-    rank, world = place()
     recent, began = [], time.perf_counter()
     for step in range(start, plan.steps):
-        seed = plan.seed * 1_000_003 + step * world + rank
-        value = loss(torch.Generator().manual_seed(seed))
+        value = loss(torch.Generator().manual_seed(plan.seed * 1_000_003 + step))
         optimiser.zero_grad(set_to_none=True)
         value.backward()
-        if world > 1:
-            _average_gradients(kept, world)
         torch.nn.utils.clip_grad_norm_(kept, 1.0)
         for group in optimiser.param_groups:
             group["lr"] = plan.rate(step)
@@ -100,7 +94,7 @@ def fit(
         decay = min(plan.decay, (step + 1) / (step + 10))
         torch._foreach_lerp_(average, [p.detach() for p in kept], 1 - decay)
         recent.append(value.item())
-        if rank == 0 and ((step + 1) % every == 0 or step + 1 == plan.steps):
+        if (step + 1) % every == 0 or step + 1 == plan.steps:
             log["losses"].append(round(sum(recent) / len(recent), 5))
             log["seconds"] = round(log["seconds"] + time.perf_counter() - began, 1)
             print(f"{name} {step + 1}/{plan.steps} loss {log['losses'][-1]} {log['seconds']:.0f} s")
@@ -109,21 +103,6 @@ def fit(
     with torch.no_grad():
         torch._foreach_copy_(kept, average)
     return log
-
-
-def place() -> tuple[int, int]:
-    """Return this process's rank and how many processes train together."""
-    if not distributed.is_initialized():
-        return 0, 1
-    return distributed.get_rank(), distributed.get_world_size()
-
-
-def _average_gradients(kept: list[nn.Parameter], world: int) -> None:
-    flat = torch.cat([p.grad.flatten() for p in kept])
-    distributed.all_reduce(flat)
-    parts = (flat / world).split([p.numel() for p in kept])
-    for parameter, part in zip(kept, parts, strict=True):
-        parameter.grad.copy_(part.view_as(parameter))
 
 
 def _save(path: Path, step: int, kept: list, average: list, optimiser, log: dict) -> None:

@@ -15,16 +15,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import torch
 from diffusers import UNet2DConditionModel
-from torch import distributed
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spa2v_lib.sampling import gligen
@@ -34,7 +30,7 @@ from spa2v_lib.tiny.autoencoder import encode_set, train_autoencoder
 from spa2v_lib.tiny.base import new_scheduler, train_base
 from spa2v_lib.tiny.detector import train_detector
 from spa2v_lib.tiny.grounding import train_gligen
-from spa2v_lib.tiny.loop import Plan, place
+from spa2v_lib.tiny.loop import Plan
 from spa2v_lib.tiny.motion import train_motion
 
 __all__ = ["PLANS", "main"]
@@ -131,10 +127,6 @@ STAGES = {
 }
 
 
-def _copy(finished: Path, scratch: Path) -> Path:
-    return shutil.copytree(finished, scratch / "out")
-
-
 def main() -> None:
     """Run one stage and note its losses and time in ``training.json`` beside the weights."""
     parser = argparse.ArgumentParser(
@@ -149,19 +141,13 @@ def main() -> None:
     for folder in (given.work, given.out):
         folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(given.threads)
-    if "WORLD_SIZE" in os.environ:  # set by torchrun
-        distributed.init_process_group("gloo")
     plan = PLANS[given.stage]
     if given.steps:
         plan = Plan(**{**vars(plan), "steps": given.steps})
-    # Every process ends with the same weights; only the first may write where they are kept.
-    rank, processes = place()
-    with TemporaryDirectory() as scratch:
-        out = given.out if rank == 0 else _copy(given.out, Path(scratch))
-        log = STAGES[given.stage](given.work, out, plan)
-        (out / "training").mkdir(exist_ok=True)
-        note = {**log, "threads": given.threads, "processes": processes}
-        (out / "training" / f"{given.stage}.json").write_text(json.dumps(note, indent=1) + "\n")
+    log = STAGES[given.stage](given.work, given.out, plan)
+    (given.out / "training").mkdir(exist_ok=True)
+    note = json.dumps({**log, "threads": given.threads}, indent=1)
+    (given.out / "training" / f"{given.stage}.json").write_text(note + "\n")
 
 
 if __name__ == "__main__":

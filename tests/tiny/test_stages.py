@@ -42,8 +42,8 @@ def test_clips_have_one_caption_and_a_still_background():
     for start in range(0, len(clips.frames), data.CLIP_FRAMES):
         part = slice(start, start + data.CLIP_FRAMES)
         assert len(set(clips.captions[part])) == 1
-        corner = clips.frames[part, -2:, :2].astype(int)
-        assert np.ptp(corner, axis=0).max() < 160
+        still = (np.ptp(clips.frames[part], axis=0) == 0).all(-1)
+        assert still.mean() > 0.2
 
 
 def test_principal_components_code_drawn_pictures_well_before_any_training(drawn, tmp_path):
@@ -69,12 +69,6 @@ def test_later_stages_leave_the_base_as_it_was(drawn, tmp_path):
     moved = [v.abs().max() for n, v in adapter.named_parameters() if n.endswith("proj_out.weight")]
     assert min(moved) > 0, "motion output projections start at zero and must have learnt"
     assert adapter.config == new_adapter().config
-
-
-def test_the_suite_draws_only_what_its_labels_say():
-    from spa2v_lib.sampling.presets import PRESETS
-
-    assert PRESETS["tiny"].labels == data.LABELS
 
 
 def test_the_first_label_of_a_scene_is_the_first_of_its_drawn_truth():

@@ -34,7 +34,7 @@ def test_the_stages_write_exactly_the_files_of_the_shipped_suite(small_sets, mon
     shipped = resource("models", "tiny")
     assert _files(out) == _files(shipped) - {"training/detector.json"}
     log = json.loads((out / "training" / "gligen.json").read_text())
-    assert log["plan"]["steps"] == 1 and log["processes"] == 1
+    assert log["plan"]["steps"] == 1 and log["threads"] == 1
     for name in ("unet/config.json", "vae/config.json", "motion_adapter/config.json"):
         ours, theirs = (json.loads((f / name).read_text()) for f in (out, shipped))
         for config in (ours, theirs):
