@@ -4,12 +4,11 @@ Paper: Wang et al., "InstanceDiffusion: Instance-level Control for Image Generat
 (instance-masked attention), on GLIGEN's gated self-attention (see `spa2v_lib.sampling.gligen`).
 
 Plain gated self-attention must learn by itself which places of the picture a box means, which
-takes long; the tiny suite had not begun to after 800 steps. Here every visual token also
-knows its own cell, in the Fourier features that boxes have, and its attention to an object's token
-is biased by the logarithm of the share of the cell that the object's box covers. The
-paper's mask is hard and also parts the objects from one another; this one is graded, for with few cells a
-box rarely ends at a cell's edge, and objects do hear each other. The feature map is taken to be
-square.
+takes long; the tiny suite had not begun to after 800 steps. Here every visual token also knows its
+own cell, in the Fourier features that boxes have, and its attention to an object's token is biased
+by the logarithm of the share of the cell that the object's box covers. The paper's mask is hard and
+also parts the objects from one another; this one is graded, for with few cells a box rarely ends at
+a cell's edge, and objects do hear each other. The feature map is taken to be square.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def _open_gates(unet: UNet2DConditionModel) -> None:
     """Open the gates, and let nothing through them at first.
 
     GLIGEN starts with closed gates. In a training as short as this one they hardly open: after 800
-    steps no attention gate was further open than 0.014. Output projections of zero make
+    steps no attention gate was open by more than 0.015. Output projections of zero make
     the same start, the frozen base as it was, but learn at full speed.
     """
     for name, module in unet.named_modules():
