@@ -33,7 +33,8 @@ app = typer.Typer(
 Audio = Annotated[Path, typer.Argument(help="A sound file, or a video with a sound track.")]
 Label = Annotated[str | None, typer.Option(help="What sounds; otherwise the tagger decides.")]
 Capture = Annotated[
-    str, typer.Option(help="How it was recorded: auto, panned, xy, ortf, ab, binaural, mono.")
+    str,
+    typer.Option(help="How it was recorded: auto, panned, xy, ms, ortf, ab, binaural, foa, mono."),
 ]
 OutFile = Annotated[Path | None, typer.Option(help="Write JSON to this file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -67,20 +68,30 @@ def cues(
     audio: Audio,
     label: Label = None,
     capture: Capture = "auto",
+    clips: Annotated[
+        bool,
+        typer.Option("--clips", help="Split at scene changes; --out then names one file a clip."),
+    ] = False,
     out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Measure what sounds where, and when."""
     from spa2v_lib.audio import read_audio
     from spa2v_lib.cues import extract_cues
+    from spa2v_lib.cues.segments import clips as split
 
-    found = extract_cues(read_audio(audio), label=label, capture=capture)
+    recording = read_audio(audio)
+    parts = split(recording) if clips else [recording]
+    found = [extract_cues(part, label=label, capture=capture) for part in parts]
     if out is not None:
-        found.save(out)
+        for number, one in enumerate(found, 1):
+            one.save(out.with_stem(f"{out.stem}-{number}") if clips else out)
     if as_json:
-        print(found.model_dump_json(indent=1))
+        text = [one.model_dump_json(indent=1) for one in found]
+        print("[" + ",\n".join(text) + "]" if clips else text[0])
     else:
-        terminal.show_cues(found)
+        for one in found:
+            terminal.show_cues(one)
 
 
 @app.command()
@@ -117,10 +128,19 @@ def generate(
     seed: Seed = 0,
     fps: Annotated[float | None, typer.Option(help="Frames per second; 8 by default.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
+    clip: Annotated[
+        int | None, typer.Option(min=1, help="Take this scene, as cues --clips counts them.")
+    ] = None,
     max_seconds: Annotated[
         float, typer.Option(help="A longer recording is cut to this length.")
     ] = MAX_SECONDS,
-    grounding: Annotated[bool, typer.Option(help="Let the boxes guide the drawing.")] = True,
+    grounding: Annotated[
+        str, typer.Option(help="How boxes guide the drawing; none leaves them unheard.")
+    ] = "default",
+    captions: Annotated[
+        str, typer.Option(help="What frames are told: mixed, global or frame captions.")
+    ] = "mixed",
+    device: Annotated[str, typer.Option(help="Where to draw: auto, cuda or cpu.")] = "auto",
     layout: Annotated[
         Path | None, typer.Option(help="Draw this layout instead of planning one.")
     ] = None,
@@ -143,8 +163,11 @@ def generate(
             seed=seed,
             fps=fps,
             steps=steps,
+            clip=clip,
             max_seconds=max_seconds,
-            grounding="default" if grounding else "none",
+            grounding=grounding,
+            captions=captions,
+            device=device,
         )
     terminal.show_run(folder)
 
@@ -199,13 +222,37 @@ def bench(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    preset: Annotated[
+        str | None, typer.Option(help="Sample a known layout with this preset, and judge it.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to draw: auto, cuda or cpu.")] = "auto",
+    video: Annotated[
+        Path | None, typer.Option(help="Keep the video of the check in this file.")
+    ] = None,
+) -> None:
     """Tell what is installed, which weights are there, and which device would be used."""
+    if preset is not None:
+        return _check_preset(preset, device, video)
     from spa2v_lib.doctor import examine
 
     findings = examine()
     terminal.show_findings(findings)
     if not all(finding.good for finding in findings):
+        raise typer.Exit(2)
+
+
+def _check_preset(name: str, device: str, keep: Path | None) -> None:
+    from spa2v_lib.selfcheck import check_preset
+
+    with terminal.progress() as progress:
+        verdict = check_preset(
+            name, device=device, progress=lambda done, total: progress("sample", done, total)
+        )
+    if keep is not None:
+        verdict.video.save(keep)
+    terminal.show_verdict(name, verdict)
+    if not verdict.good:
         raise typer.Exit(2)
 
 

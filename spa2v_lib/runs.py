@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import LayoutError, SamplingError
 from spa2v_lib.folders import check_folder, result_folder
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
     from spa2v_lib.cues import SpatialCues
     from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.sampling import Captions
     from spa2v_lib.video import Video
 
 __all__ = ["MARKER", "MAX_SECONDS", "VERSION", "Settings", "generate_run"]
@@ -53,9 +54,16 @@ class Settings:
         Frames per second; None takes the layout's if one is given, else 8.
     steps : int or None
         Sampling steps; None takes the preset's.
+    clip : int or None
+        Which scene of a long recording to take, from 1; None takes the recording from its start.
     max_seconds : float
-        A longer recording is cut, and the notes say so.
-    grounding : {"default", "none"}
+        A longer recording or clip is cut, and the notes say so.
+    grounding : str
+        A grounding method of the preset, "default" or "none".
+    captions : {"mixed", "global", "frame"}
+        Which sentences every frame is told.
+    device : {"auto", "cuda", "cpu"}
+        Where to sample.
     """
 
     label: str | None = None
@@ -65,8 +73,11 @@ class Settings:
     seed: int = 0
     fps: float | None = None
     steps: int | None = None
+    clip: int | None = None
     max_seconds: float = MAX_SECONDS
-    grounding: Literal["default", "none"] = "default"
+    grounding: str = "default"
+    captions: Captions = "mixed"
+    device: str = "auto"
 
 
 def generate_run(
@@ -161,15 +172,23 @@ def _check_settings(wanted: Settings) -> None:
     from spa2v_lib.cues import CAPTURES
     from spa2v_lib.errors import CueError, PlanningError
     from spa2v_lib.planning import PLANNERS
-    from spa2v_lib.sampling import check_labels, get_preset, preset_info
+    from spa2v_lib.sampling import (
+        check_captions,
+        check_device,
+        check_grounding,
+        check_labels,
+        get_preset,
+        preset_info,
+    )
 
     if wanted.capture not in ("auto", *CAPTURES):
         known = ", ".join(("auto", *CAPTURES))
         raise CueError(f"no capture format {wanted.capture!r}; one of: {known}")
     if wanted.planner not in PLANNERS:
         raise PlanningError(f"no planner {wanted.planner!r}; one of: {', '.join(PLANNERS)}")
-    if wanted.grounding not in ("default", "none"):
-        raise SamplingError(f"no grounding {wanted.grounding!r}; one of: default, none")
+    check_grounding(wanted.grounding, get_preset(wanted.preset))
+    check_captions(wanted.captions)
+    check_device(get_preset(wanted.preset), wanted.device)
     if not 0 <= wanted.seed < 2**63:
         raise SamplingError(f"seed is {wanted.seed}; it must lie between 0 and 2**63 - 1")
     if wanted.fps is not None and not 0 < wanted.fps <= 60:
@@ -197,8 +216,11 @@ def _given_layout(path: str | os.PathLike[str], wanted: Settings) -> VideoSceneL
 
 def _read(audio: str | os.PathLike[str], wanted: Settings) -> Recording:
     from spa2v_lib.audio import read_audio
+    from spa2v_lib.cues.segments import one_clip
 
-    return read_audio(audio, max_seconds=wanted.max_seconds)
+    if wanted.clip is None:
+        return read_audio(audio, max_seconds=wanted.max_seconds)
+    return one_clip(read_audio(audio), wanted.clip, wanted.max_seconds)
 
 
 def _check_length(layout: VideoSceneLayout, recording: Recording) -> None:
@@ -235,6 +257,8 @@ def _sample(layout: VideoSceneLayout, wanted: Settings, report_stage: Progress) 
         wanted.seed,
         steps=wanted.steps,
         grounding=wanted.grounding,
+        captions=wanted.captions,
+        device=wanted.device,
         progress=lambda done, total: report_stage("sample", done, total),
     )
 

@@ -14,9 +14,10 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from spa2v_lib.bench import Results
-    from spa2v_lib.cues import SpatialCues
+    from spa2v_lib.cues import SourceTrack, SpatialCues
     from spa2v_lib.doctor import Finding
     from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.selfcheck import Verdict
 
 __all__ = [
     "progress",
@@ -26,6 +27,7 @@ __all__ = [
     "show_layout",
     "show_results",
     "show_run",
+    "show_verdict",
 ]
 
 _STAGES = {"hear": "hearing", "sample": "drawing", "write": "writing"}
@@ -76,31 +78,69 @@ def show_results(results: Results) -> None:
 
 
 def show_cues(cues: SpatialCues) -> None:
-    """Print what was heard: one block a source, then its track."""
+    """Print what was heard: a line or two for each source, then their tracks side by side."""
     console = _console()
     capture = cues.capture
     console.print(
         f"[bold]{escape(cues.recording)}[/]: {cues.duration_s:.2f} s, {cues.channels} channels, "
-        f"{cues.rate} Hz; read as {capture.format} (confidence {capture.confidence:.2f})"
+        f"{cues.rate} Hz; read as {capture.format} (confidence {capture.confidence:.2f}); "
+        f"{_count(cues)}"
     )
     for source in cues.sources:
-        label = source.label or "something unknown"
-        console.print(
-            f"[bold]{source.id}[/]: {escape(label)} (confidence {source.label_confidence:.2f}), "
-            f"{source.motion.replace('_', ' ')} (confidence {source.motion_confidence:.2f}), "
-            f"level {source.level_change_db:+.1f} dB"
-        )
-        table = Table("time", "azimuth", "90 % interval", "level", box=None, pad_edge=False)
-        for index in _spread(len(cues.times_s)):
-            angles = (source.azimuth_low_deg[index], source.azimuth_high_deg[index])
-            table.add_row(
-                f"{cues.times_s[index]:.2f} s",
-                _degrees(source.azimuth_deg[index]),
-                f"{_degrees(angles[0])} to {_degrees(angles[1])}" if None not in angles else "",
-                f"{source.level_db[index]:.1f} dB" if source.active[index] else "silent",
-            )
-        console.print(table)
+        _show_source(console, source)
+    if cues.sources:
+        console.print(_tracks(cues))
     _show_notes(cues.notes)
+
+
+def _count(cues: SpatialCues) -> str:
+    count = len(cues.sources)
+    said = f"{count or 'no'} source{'' if count == 1 else 's'}"
+    if cues.count_low == cues.count_high:
+        return said
+    return f"{said} (90 % interval {cues.count_low} to {cues.count_high})"
+
+
+def _show_source(console: Console, source: SourceTrack) -> None:
+    from spa2v_lib.viz.words import pass_by_in_words
+
+    label = source.label or "something unknown"
+    console.print(
+        f"[bold]{source.id}[/]: {escape(label)} (confidence {source.label_confidence:.2f}), "
+        f"{source.motion.replace('_', ' ')} (confidence {source.motion_confidence:.2f}), "
+        f"level {source.level_change_db:+.1f} dB"
+    )
+    if source.pass_by is not None:
+        console.print(f"  {pass_by_in_words(source.pass_by)}")
+    if len(source.tags) > 1:
+        spans = (
+            f"{tag.start_s:.1f} to {tag.end_s:.1f} s {tag.label or 'unknown'} {tag.confidence:.2f}"
+            for tag in source.tags
+        )
+        console.print(f"  {escape('; '.join(spans))}")
+
+
+def _tracks(cues: SpatialCues) -> Table:
+    """Return azimuth with its interval, and level, of every source at some moments."""
+    columns = [
+        heading
+        for source in cues.sources
+        for heading in (f"{source.id} azimuth", "90 % interval", "level")
+    ]
+    table = Table("time", *columns, box=None, pad_edge=False)
+    for index in _spread(len(cues.times_s)):
+        cells = [cell for source in cues.sources for cell in _moment(source, index)]
+        table.add_row(f"{cues.times_s[index]:.2f} s", *cells)
+    return table
+
+
+def _moment(source: SourceTrack, index: int) -> tuple[str, str, str]:
+    angles = (source.azimuth_low_deg[index], source.azimuth_high_deg[index])
+    return (
+        _degrees(source.azimuth_deg[index]),
+        f"{_degrees(angles[0])} to {_degrees(angles[1])}" if None not in angles else "",
+        f"{source.level_db[index]:.1f} dB" if source.active[index] else "silent",
+    )
 
 
 def show_layout(layout: VideoSceneLayout) -> None:
@@ -152,6 +192,17 @@ def show_findings(findings: list[Finding]) -> None:
     wrong = sum(not finding.good for finding in findings)
     bad = f"[red]{wrong} missing[/]: the embedded default cannot run"
     _console().print(bad if wrong else "all is there: the embedded default can run")
+
+
+def show_verdict(preset: str, verdict: Verdict) -> None:
+    """Print what the check of a preset found."""
+    console = _console()
+    console.print(
+        f"a car was asked for, from left to right: found in {verdict.found:.0%} of the frames, "
+        f"IoU {verdict.iou:.2f} with the asked boxes, {verdict.mirrored_iou:.2f} with their mirror"
+    )
+    bad = f"[red]preset {preset} does not follow the layout[/]"
+    console.print(f"preset {preset} follows the layout" if verdict.good else bad)
 
 
 def _console() -> Console:

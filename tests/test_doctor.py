@@ -41,7 +41,7 @@ def test_a_missing_package_is_found(monkeypatch):
 def test_missing_weights_of_the_embedded_preset_are_not_good(monkeypatch, tmp_path):
     (tmp_path / "models" / "tiny").mkdir(parents=True)
     monkeypatch.setattr(
-        "spa2v_lib.sampling.presets.resource", lambda *parts: tmp_path.joinpath(*parts)
+        "spa2v_lib.sampling.weights.resource", lambda *parts: tmp_path.joinpath(*parts)
     )
     (tiny,) = [f for f in examine() if f.group == "weights" and f.name == "tiny"]
     assert not tiny.good and "lacks weights" in tiny.value

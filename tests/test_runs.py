@@ -149,7 +149,7 @@ def test_a_request_that_cannot_work_is_refused_before_the_recording_is_opened(
 
 def test_missing_weights_are_reported_before_anything_is_read(tmp_path, monkeypatch):
     (tmp_path / "models" / "tiny").mkdir(parents=True)
-    monkeypatch.setattr(sampling.presets, "resource", lambda *parts: tmp_path.joinpath(*parts))
+    monkeypatch.setattr(sampling.weights, "resource", lambda *parts: tmp_path.joinpath(*parts))
     with pytest.raises(DataError, match="lacks weights"):
         runs.generate_run(tmp_path / "any.wav", tmp_path / "out", label="car")
 

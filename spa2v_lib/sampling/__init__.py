@@ -3,51 +3,150 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, get_args
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset, weight_files, weight_hashes
+from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset
+from spa2v_lib.sampling.weights import check_weights, weight_hashes
 
 if TYPE_CHECKING:
     from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.sampling.grounding import Grounding
     from spa2v_lib.video import Video
 
-__all__ = ["PRESETS", "Preset", "check", "generate", "preset_info"]
+__all__ = ["METHODS", "PRESETS", "Preset", "check", "generate", "new_grounding", "preset_info"]
+
+METHODS = {
+    "migc": "migc.MIGC",
+    "gligen": "gligen.GLIGEN",
+    "attention": "attention.AttentionGuidance",
+    "lvd": "lvd.LVDGuidance",
+}
+"""Grounding methods by the names that users write; each is a class in a file of its own."""
+
+_MOST_OBJECTS = 30  # tokens that GLIGEN's and MIGC's published weights were made for, less two
+Captions = Literal["mixed", "global", "frame"]
+"""Which sentences a frame is told: the video's and its own, or either alone."""
 
 
-def check(layout: VideoSceneLayout, preset: str = "tiny", *, steps: int | None = None) -> Preset:
+def check(
+    layout: VideoSceneLayout,
+    preset: str = "tiny",
+    *,
+    steps: int | None = None,
+    grounding: str | Grounding = "default",
+    captions: Captions = "mixed",
+    device: str = "auto",
+) -> Preset:
     """Refuse what cannot be sampled, before anything is loaded.
 
     Raises
     ------
     SamplingError
-        If the preset does not exist, cannot draw an object of the layout, or the number of steps
-        is not at least 1.
+        If the preset does not exist, cannot draw an object of the layout or use the grounding, the
+        number of steps is not at least 1, or the device does not suffice.
     DataError
         If the preset's weights are missing.
     """
     chosen = get_preset(preset)
     if steps is not None and steps < 1:
         raise SamplingError(f"{steps} sampling steps were asked for; at least 1 is needed")
+    check_captions(captions)
+    if isinstance(grounding, str):
+        check_grounding(grounding, chosen)
     check_labels([thing.label for thing in layout.objects], chosen)
-    weight_files(chosen)
+    _check_length(layout, chosen)
+    check_device(chosen, device)
+    check_weights(chosen)
     return chosen
 
 
+def check_device(preset: Preset, device: str) -> None:
+    """Refuse a device that is not there or too small for `preset`.
+
+    Raises
+    ------
+    SamplingError
+    """
+    if preset.gpu_gb or device != "auto":  # the shipped suite runs on whatever there is
+        from spa2v_lib.sampling import loading
+
+        loading.check_device(preset, device)
+
+
+def _check_length(layout: VideoSceneLayout, preset: Preset) -> None:
+    longest = preset.most_frames and (preset.most_frames - 1) / 16.0
+    if longest and layout.duration_s > longest + 0.1:
+        raise SamplingError(
+            f"preset {preset.name!r} makes videos of up to {longest:g} s and the layout lasts "
+            f"{layout.duration_s:g} s; cut it, or take a preset with windows"
+        )
+
+
+def check_captions(captions: str) -> None:
+    """Refuse a choice of captions that does not exist.
+
+    Raises
+    ------
+    SamplingError
+    """
+    if captions not in get_args(Captions):
+        raise SamplingError(f"no captions {captions!r}; one of: {', '.join(get_args(Captions))}")
+
+
+def check_grounding(name: str, preset: Preset) -> None:
+    """Refuse the name of a grounding method that `preset` cannot use.
+
+    Raises
+    ------
+    SamplingError
+        The message lists what it can use.
+    """
+    known = ("default", "none", *preset.groundings)
+    if name not in known:
+        raise SamplingError(
+            f"no grounding {name!r} with preset {preset.name!r}; one of: {', '.join(known)}"
+        )
+
+
 def check_labels(labels: list[str], preset: Preset) -> None:
-    """Refuse labels that `preset` cannot draw.
+    """Refuse labels that `preset` cannot draw, and more objects than a method can hold.
 
     Raises
     ------
     SamplingError
         The message lists what can be drawn.
     """
+    if len(labels) > _MOST_OBJECTS:
+        raise SamplingError(f"the layout has {len(labels)} objects; at most {_MOST_OBJECTS} fit")
     unknown = sorted(set(labels) - set(preset.labels)) if preset.labels else []
     if unknown:
         raise SamplingError(
             f"preset {preset.name!r} cannot draw {', '.join(unknown)}; "
             f"it can draw: {', '.join(preset.labels or ())}"
         )
+
+
+def new_grounding(name: str, **knobs: float) -> Grounding:
+    """Build a grounding method.
+
+    Parameters
+    ----------
+    name : str
+        A key of `METHODS`.
+    **knobs
+        Its parameters; see the class.
+
+    Raises
+    ------
+    SamplingError
+        If there is no such method, or a knob is out of range.
+    """
+    if name not in METHODS:
+        raise SamplingError(f"no grounding {name!r}; one of: {', '.join(METHODS)}")
+    module, cls = METHODS[name].split(".")
+    return getattr(import_module(f"spa2v_lib.sampling.{module}"), cls)(**knobs)
 
 
 def generate(
@@ -57,7 +156,9 @@ def generate(
     *,
     steps: int | None = None,
     guidance: float | None = None,
-    grounding: Literal["default", "none"] = "default",
+    grounding: str | Grounding = "default",
+    captions: Captions = "mixed",
+    device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Video:
     """Sample a video that shows things where a layout says they are.
@@ -73,8 +174,13 @@ def generate(
         Sampling steps; the preset's own number if not given.
     guidance : float, optional
         Strength of classifier-free guidance; the preset's own if not given. 1 is without.
-    grounding : {"default", "none"}
-        "none" leaves the boxes unheard: only the caption counts.
+    grounding : str or Grounding
+        A key of `METHODS` that the preset can use, or a method with knobs of your own. "default"
+        is the preset's first; "none" leaves the boxes unheard: only captions count.
+    captions : {"mixed", "global", "frame"}
+        Which sentences every frame is told.
+    device : {"auto", "cuda", "cpu"}
+        Where to compute; see `spa2v_lib.sampling.loading.check_device`.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
 
@@ -87,24 +193,41 @@ def generate(
     SamplingError, DataError
         See `check`; raised before any long work.
     """
-    from spa2v_lib.sampling import presets
-    from spa2v_lib.sampling.pipeline import sample
+    chosen = check(
+        layout, preset, steps=steps, grounding=grounding, captions=captions, device=device
+    )
+    from spa2v_lib.sampling.loading import load
     from spa2v_lib.video import Video
 
-    chosen = check(layout, preset, steps=steps)
-    if grounding not in ("default", "none"):
-        raise SamplingError(f"no grounding {grounding!r}; one of: default, none")
-    frames = sample(
-        presets.load(preset),
-        chosen,
-        layout,
-        seed=seed,
-        steps=steps or chosen.steps,
-        guidance=chosen.guidance if guidance is None else guidance,
-        grounded=grounding == "default",
-        progress=progress,
-    )
+    pipeline = load(preset, device)
+    settings = {
+        "seed": seed,
+        "steps": steps or chosen.steps,
+        "guidance": chosen.guidance if guidance is None else guidance,
+        "progress": progress,
+    }
+    if "boxes" in chosen.groundings:
+        from spa2v_lib.sampling.control_video import sample_controlled
+
+        drawn = grounding != "none"
+        frames = sample_controlled(pipeline, chosen, layout, grounded=drawn, **settings)
+    else:
+        from spa2v_lib.sampling.pipeline import sample
+
+        method = _method(grounding, chosen)
+        if method is not None:
+            method.prepare(pipeline)
+        frames = sample(pipeline, chosen, layout, method, captions=captions, **settings)
     return Video(frames, layout.fps, layout)
+
+
+def _method(grounding: str | Grounding, preset: Preset) -> Grounding | None:
+    if not isinstance(grounding, str):
+        return grounding
+    if grounding == "none":
+        return None
+    name = next(iter(preset.groundings)) if grounding == "default" else grounding
+    return new_grounding(name, **preset.groundings[name])
 
 
 def preset_info(name: str) -> dict[str, object]:

@@ -14,26 +14,46 @@ its transformer blocks know how to call the first, but `UNetMotionModel` has no 
 `attach` gives any UNet, with or without motion modules, both; the names of the weights stay those
 of diffusers' GLIGEN checkpoints.
 
-Knob: `active`, the share of the sampling steps during which the layers act (the paper's tau);
-typical 0.3 to 1.
+Knobs of `GLIGEN`: `active`, the share of the sampling steps during which the layers act, from the
+first (the paper's τ, typical 0.3 to 1; default 1, which the tiny suite was measured with; published
+weights are sampled with 0.3), and `strength`, which scales what the layers add (0 to 1, default 1).
 """
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from diffusers.models.attention import BasicTransformerBlock, GatedSelfAttentionDense
 from diffusers.models.embeddings import GLIGENTextBoundingboxProjection
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from spa2v_lib.errors import DataError
+from spa2v_lib.errors import DataError, SamplingError
+from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks
 from spa2v_lib.sampling.instance_mask import MaskedBoxTokens, MaskedFuser
+from spa2v_lib.sampling.texts import pooled
 
-__all__ = ["BoxTokens", "attach", "grounding_parameters", "load", "object_tokens", "save", "switch"]
+if TYPE_CHECKING:
+    from diffusers import AnimateDiffPipeline
+
+__all__ = [
+    "GLIGEN",
+    "BoxTokens",
+    "attach",
+    "grounding_parameters",
+    "load",
+    "object_tokens",
+    "save",
+    "switch",
+]
 
 
 @dataclass(frozen=True)
@@ -117,12 +137,20 @@ def save(unet: nn.Module, path: Path) -> None:
 def load(unet: nn.Module, path: Path) -> None:
     """Attach grounding layers to `unet` and read their weights, of the kind that the file holds.
 
+    Parameters
+    ----------
+    unet : nn.Module
+    path : Path
+        Layers that `save` wrote, or the whole published UNet with layers in diffusers' names, as
+        safetensors or as a pickle, of which only tensors are read.
+
     Raises
     ------
     DataError
-        If the file lacks weights that this UNet needs, or holds some of another shape.
+        If the file cannot be read, lacks weights that this UNet needs, or holds some of another
+        shape.
     """
-    stored = load_file(path)
+    stored = _read(path)
     attach(unet, masked=any(name.endswith(".fuser.place.weight") for name in stored))
     wanted = _grounding_state(unet)
     missing = sorted(wanted.keys() - stored.keys())
@@ -133,7 +161,16 @@ def load(unet: nn.Module, path: Path) -> None:
             f"{len(missing)} are missing and {len(wrong)} have another shape, for example "
             f"{(missing + wrong)[0]}"
         )
-    unet.load_state_dict({name: stored[name] for name in wanted}, strict=False)
+    unet.load_state_dict({name: stored[name].to(unet.dtype) for name in wanted}, strict=False)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
+        raise DataError(f"{path.name} does not hold GLIGEN weights: {error}") from error
 
 
 def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
@@ -157,10 +194,83 @@ def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
     if guided:
         boxes, phrases = torch.cat([boxes] * 2), torch.cat([phrases] * 2)
         masks = torch.cat([torch.zeros_like(masks), masks])
-    return unet.position_net(boxes, masks, phrases)
+    weight = next(unet.position_net.parameters())  # elsewhere, while the UNet waits its turn
+    tokens = unet.position_net(*(part.to(weight) for part in (boxes, masks, phrases)))
+    return tokens.to(boxes)
 
 
 def switch(unet: nn.Module, on: bool) -> None:
     """Let the grounding layers act, or pass the picture through unchanged."""
     for block in spatial_blocks(unet).values():
         block.fuser.enabled = on
+
+
+class GLIGEN(Grounding):
+    """Grounding by GLIGEN layers that `attach` or `load` gave the UNet.
+
+    Parameters
+    ----------
+    active : float
+        Share of the steps during which the layers act, in [0, 1].
+    strength : float
+        Scales what they add, in [0, 1]; 0 leaves the UNet alone.
+
+    Raises
+    ------
+    SamplingError
+        If a knob is out of range.
+    """
+
+    name: ClassVar[str] = "gligen"
+
+    def __init__(self, active: float = 1.0, strength: float = 1.0) -> None:
+        for knob, value in (("active", active), ("strength", strength)):
+            if not 0.0 <= value <= 1.0:
+                raise SamplingError(f"GLIGEN's {knob} is {value}; it lies between 0 and 1")
+        self.active, self.strength = active, strength
+
+    def prepare(self, pipeline: AnimateDiffPipeline) -> None:
+        """Check that the layers are there.
+
+        Raises
+        ------
+        SamplingError
+            If they are not.
+        """
+        if not hasattr(pipeline.unet, "position_net"):
+            raise SamplingError("this UNet has no GLIGEN layers; give it some with gligen.load")
+
+    @contextmanager
+    def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
+        unet, steps = pipeline.unet, round(self.active * inputs.steps)
+        if not steps or not self.strength:
+            yield Hooks()
+            return
+        phrases = pooled(pipeline, list(inputs.phrases)).expand(len(inputs.boxes), -1, -1)
+        frames = BoxTokens(inputs.boxes, inputs.present, phrases.to(inputs.boxes))
+        tokens = object_tokens(unet, frames, inputs.guided)
+
+        def before_step(step: int, latents: Tensor) -> Tensor:
+            switch(unet, step < steps)
+            return latents
+
+        with ExitStack() as undo:
+            undo.callback(switch, unet, True)
+            for block in spatial_blocks(unet).values():
+                undo.enter_context(_scaled(block.fuser, self.strength))
+            yield Hooks({"gligen": {"objs": tokens}}, before_step=before_step)
+
+
+@contextmanager
+def _scaled(fuser: nn.Module, strength: float) -> Iterator[None]:
+    """Let `fuser` add `strength` times what it would."""
+    if strength == 1.0:
+        yield
+        return
+    handle = fuser.register_forward_hook(
+        lambda _fuser, given, found: torch.lerp(given[0], found, strength)
+    )
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,41 +1,47 @@
 """Sample a video that follows a layout, with diffusers' own AnimateDiff pipeline.
 
-The pipeline is used as it is. What is added travels beside it: box tokens through
-``cross_attention_kwargs``, the grounding's schedule through ``callback_on_step_end``, and videos
-longer than the motion modules' window through FreeNoise (Qiu et al., ICLR 2024): windows that
-overlap, over noise that later windows share with the first.
+The pipeline is used as it is. What is added travels beside it: a grounding method takes part
+through `spa2v_lib.sampling.grounding.Hooks`, per-frame captions replace the text that the denoiser
+is handed, and videos longer than the motion modules' window are sampled with FreeNoise (Qiu et al.,
+ICLR 2024): windows that overlap, over noise that later windows share with the first. Without
+grounding and with the video's caption alone, nothing is added and the frames are diffusers' own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
-from spa2v_lib.sampling import gligen
-from spa2v_lib.sampling.presets import Preset
+from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks
+from spa2v_lib.sampling.texts import FrameTexts, encode_texts
 
 if TYPE_CHECKING:
-    import torch
     from diffusers import AnimateDiffPipeline
 
     from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.sampling import Captions
+    from spa2v_lib.sampling.presets import Preset
 
-__all__ = ["Progress", "box_tokens", "sample"]
+__all__ = ["Progress", "grounding_inputs", "sample"]
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
 
 
+@torch.no_grad()
 def sample(
     pipeline: AnimateDiffPipeline,
     preset: Preset,
     layout: VideoSceneLayout,
+    grounding: Grounding | None,
     *,
     seed: int,
     steps: int,
     guidance: float,
-    grounded: bool,
+    captions: Captions = "mixed",
     progress: Progress | None = None,
 ) -> np.ndarray:
     """Sample the frames of `layout`.
@@ -46,13 +52,15 @@ def sample(
         As `spa2v_lib.sampling.presets.load` returns it.
     preset : Preset
     layout : VideoSceneLayout
+    grounding : Grounding or None
+        Prepared; None lets the captions alone decide.
     seed : int
         The only source of randomness.
     steps : int
     guidance : float
         Strength of classifier-free guidance.
-    grounded : bool
-        Whether the grounding layers act at all.
+    captions : {"global", "frame", "mixed"}
+        Which sentences every frame is told.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
 
@@ -60,23 +68,24 @@ def sample(
     -------
     np.ndarray [shape=(frames, height, width, 3), dtype=uint8]
     """
-    import torch
-
     _set_windows(pipeline, preset, layout.frame_count)
-    active = round(preset.grounding_active * steps) if grounded else 0
-    gligen.switch(pipeline.unet, active > 0)
+    guided = guidance > 1
+    texts = encode_texts(pipeline, layout, captions)
+    applied: Any = nullcontext(Hooks())
+    if grounding is not None and layout.objects:
+        inputs = grounding_inputs(pipeline, layout, texts, steps=steps, guided=guided, seed=seed)
+        applied = grounding.applied(pipeline, inputs)
+    told = _told(pipeline, texts, guided) if captions != "global" else nullcontext()
+    with applied as hooks, told:
 
-    def after_step(_pipeline, step: int, _time, tensors: dict) -> dict:
-        if step + 1 == active:
-            gligen.switch(pipeline.unet, False)
-        if progress:
-            progress(step + 1, steps)
-        return tensors
+        def after_step(_pipeline, step: int, _time, tensors: dict) -> dict:
+            if step + 1 < steps:
+                tensors["latents"] = hooks.before_step(step + 1, tensors["latents"])
+            if progress:
+                progress(step + 1, steps)
+            return tensors
 
-    with torch.inference_mode():
-        tokens = gligen.object_tokens(
-            pipeline.unet, box_tokens(pipeline, layout), guided=guidance > 1
-        )
+        noise = hooks.initial_noise(_noise(pipeline, preset, layout.frame_count, seed))
         frames = pipeline(
             prompt=layout.caption,
             num_frames=layout.frame_count,
@@ -84,49 +93,91 @@ def sample(
             height=preset.size[1],
             num_inference_steps=steps,
             guidance_scale=guidance,
-            generator=torch.Generator("cpu").manual_seed(seed),
-            cross_attention_kwargs={"gligen": {"objs": tokens}},
+            latents=hooks.before_step(0, noise.to(texts.conditional)),
+            cross_attention_kwargs=hooks.cross_attention_kwargs or None,
             callback_on_step_end=after_step,
             output_type="np",
         ).frames[0]
     return (255 * np.clip(frames, 0, 1) + 0.5).astype(np.uint8)
 
 
-def _set_windows(pipeline: AnimateDiffPipeline, preset: Preset, frame_count: int) -> None:
-    """Cover the video with windows; a short one has a single window.
-
-    FreeNoise stays on for short videos too: in diffusers 0.42 it cannot be switched off again
-    without a motion module in the middle block, and frames must not depend on what was sampled
-    before.
-    """
-    pipeline.enable_free_noise(
-        context_length=min(preset.window, frame_count), context_stride=preset.stride
-    )
-
-
-def box_tokens(pipeline: AnimateDiffPipeline, layout: VideoSceneLayout) -> gligen.BoxTokens:
-    """Turn a layout into boxes, masks and phrase embeddings for every frame.
-
-    A frame without any object still has one masked token, as in the layers' training.
-    """
-    import torch
-
-    count = max(1, len(layout.objects))
+def grounding_inputs(
+    pipeline: AnimateDiffPipeline,
+    layout: VideoSceneLayout,
+    texts: FrameTexts,
+    *,
+    steps: int,
+    guided: bool,
+    seed: int,
+) -> GroundingInputs:
+    """Turn a layout with at least one object into what grounding methods see."""
+    count = len(layout.objects)
     boxes = torch.zeros(layout.frame_count, count, 4)
-    masks = torch.zeros(layout.frame_count, count)
+    present = torch.zeros(layout.frame_count, count)
     for frame, row in enumerate(layout.frame_boxes()):
         for index, box in enumerate(row):
             if box is not None:
                 boxes[frame, index] = torch.tensor(box.as_tuple())
-                masks[frame, index] = 1.0
-    phrases = _pooled(pipeline, [thing.caption for thing in layout.objects] or [""])
-    tokens = (boxes, masks, phrases.expand(layout.frame_count, -1, -1))
-    return gligen.BoxTokens(*(t.to(pipeline.unet.device, pipeline.unet.dtype) for t in tokens))
+                present[frame, index] = 1.0
+    like = texts.conditional
+    return GroundingInputs(
+        boxes=boxes.to(like),
+        present=present.to(like),
+        phrases=tuple(thing.caption for thing in layout.objects),
+        spans=texts.spans.to(like.device),
+        text=texts.conditional,
+        steps=steps,
+        guided=guided,
+        seed=seed,
+    )
 
 
-def _pooled(pipeline: AnimateDiffPipeline, phrases: list[str]) -> torch.Tensor:
-    """Return the pooled text embeddings of `phrases` [n], as [n, text width]."""
-    ids = pipeline.tokenizer(
-        phrases, padding="max_length", truncation=True, return_tensors="pt"
-    ).input_ids
-    return pipeline.text_encoder(ids.to(pipeline.text_encoder.device)).pooler_output
+def _noise(
+    pipeline: AnimateDiffPipeline, preset: Preset, frame_count: int, seed: int
+) -> torch.Tensor:
+    """Draw the noise that the pipeline would draw [1, channels, frames, height, width]."""
+    drawn = pipeline.prepare_latents(
+        1,
+        pipeline.unet.config.in_channels,
+        frame_count,
+        preset.size[1],
+        preset.size[0],
+        pipeline.unet.dtype,
+        pipeline.device,
+        torch.Generator("cpu").manual_seed(seed),
+    )
+    return drawn / pipeline.scheduler.init_noise_sigma  # the pipeline multiplies once more
+
+
+@contextmanager
+def _told(pipeline: AnimateDiffPipeline, texts: FrameTexts, guided: bool) -> Iterator[None]:
+    """Hand the denoiser every frame's own text, which the pipeline has no argument for."""
+    halves = [texts.unconditional] * guided + [texts.conditional]
+    words = torch.cat(halves)
+
+    def replace(_unet, arguments: tuple, named: dict) -> tuple[tuple, dict]:
+        return arguments, {**named, "encoder_hidden_states": words}
+
+    handle = pipeline.unet.register_forward_pre_hook(replace, with_kwargs=True)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+def _set_windows(pipeline: AnimateDiffPipeline, preset: Preset, frame_count: int) -> None:
+    """Cover a video that is longer than one window with overlapping ones."""
+    if frame_count > preset.window:
+        pipeline.enable_free_noise(context_length=preset.window, context_stride=preset.stride)
+    elif pipeline.free_noise_enabled:
+        _leave_windows(pipeline)
+    pipeline.unet.eval().requires_grad_(False)  # blocks that were exchanged are new
+
+
+def _leave_windows(pipeline: AnimateDiffPipeline) -> None:
+    """Switch FreeNoise off, as `disable_free_noise` fails without a motion module in the middle."""
+    pipeline._free_noise_context_length = None
+    unet = pipeline.unet
+    for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks):
+        if getattr(block, "motion_modules", None) is not None:
+            pipeline._disable_free_noise_in_block(block)

@@ -1,34 +1,42 @@
-"""Which weights a video is sampled with.
+"""Which weights a video is sampled with, and the settings that suit them.
 
 A preset names a base model, a motion adapter and grounding layers. They were trained apart; they
-meet for the first time in `load`.
+meet for the first time in `spa2v_lib.sampling.loading.load`. The ``tiny`` suite is shipped, trained
+by this project. The others are published weights: they are found, or fetched, only when such a
+preset is asked for. The published weights could not be reached where this project is tested: their
+code runs there on the real classes at small width, and nobody has confirmed a picture yet
+(``spa2v doctor --preset NAME`` does, on a machine with a GPU).
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
-from spa2v_lib.errors import DataError, SamplingError
-from spa2v_lib.resources import resource
+from spa2v_lib.errors import SamplingError
 
-if TYPE_CHECKING:
-    from diffusers import AnimateDiffPipeline
+__all__ = ["PRESETS", "TINY_LABELS", "Preset", "Source", "get_preset"]
 
-__all__ = [
-    "PRESETS",
-    "TINY_LABELS",
-    "Preset",
-    "get_preset",
-    "load",
-    "weight_files",
-    "weight_hashes",
-]
+
+@dataclass(frozen=True)
+class Source:
+    """Where weights come from.
+
+    Attributes
+    ----------
+    repository : str
+        On the Hugging Face hub, or the name of a folder that the user fills.
+    revision : str or None
+        Commit, tag or branch; None where the hub does not hold it.
+    files : tuple of str
+        Patterns of the files that are needed, below the repository.
+    hint : str
+        Where a person gets them, if the hub does not hold them.
+    """
+
+    repository: str
+    revision: str | None
+    files: tuple[str, ...]
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,34 +46,45 @@ class Preset:
     Attributes
     ----------
     name, summary : str
-    folder : tuple of str
-        Of the weights, below ``data/``.
     size : tuple of int
         Width and height in pixels.
     window : int
-        Frames that the motion modules see at once.
+        Frames that are sampled together; longer videos take windows that overlap.
     stride : int
-        Frames between overlapping windows of a longer video.
+        Frames between the starts of windows.
     steps : int
         Default number of sampling steps.
     guidance : float
-        Default strength of classifier-free guidance; 1 is without. Typical 2 to 7.5.
-    grounding_active : float
-        Share of the steps during which the grounding layers act, in [0, 1].
+        Default strength of classifier-free guidance; 1 is without. Typical 2 to 9.
+    groundings : dict
+        Grounding methods that it can use, the default first, each with the knobs that suit it.
     labels : tuple of str or None
         What the weights can draw; None where that is open.
+    folder : tuple of str or None
+        Of shipped weights, below ``data/``; None for published ones.
+    sources : dict of str to Source
+        Of published weights, by what they are.
+    gpu_gb, offload_gb : float
+        Free GPU memory for everything at once, and with parts waiting in main memory. Estimates
+        from the weights' sizes.
+    most_frames : int or None
+        The longest video; None where windows make it unlimited.
     """
 
     name: str
     summary: str
-    folder: tuple[str, ...]
     size: tuple[int, int]
     window: int
     stride: int
     steps: int
     guidance: float
-    grounding_active: float
-    labels: tuple[str, ...] | None
+    groundings: dict[str, dict[str, float]]
+    labels: tuple[str, ...] | None = None
+    folder: tuple[str, ...] | None = None
+    sources: dict[str, Source] = field(default_factory=dict)
+    gpu_gb: float = 0.0
+    offload_gb: float = 0.0
+    most_frames: int | None = None
 
 
 TINY_LABELS = (
@@ -74,19 +93,93 @@ TINY_LABELS = (
 )  # fmt: skip
 """What the shipped suite was taught to draw."""
 
-PRESETS: dict[str, Preset] = {
-    "tiny": Preset(
-        name="tiny",
-        summary="the shipped suite: a drawn world of 64x64 pixels, for any computer",
-        folder=("models", "tiny"),
-        size=(64, 64),
+_SD15 = Source(
+    "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
+    ("*/config.json", "tokenizer/*", "scheduler/*")
+    + tuple(f"{part}/*.fp16.safetensors" for part in ("unet", "vae", "text_encoder")),
+)
+_ANIMATEDIFF = Source(
+    "guoyww/animatediff-motion-adapter-v1-5-3",
+    "449d8993ead63a068e1030eb26925132814db1c8",
+    ("config.json", "diffusion_pytorch_model.fp16.safetensors"),
+)
+_GLIGEN = Source(
+    "masterful/gligen-1-4-generation-text-box",
+    "0c6ed4f2be831b1a6d2bdd9c7bb4c796cf1d5c70",
+    ("unet/diffusion_pytorch_model.bin",),
+)
+_MIGC = Source(
+    "limuloo/MIGC",
+    None,
+    ("MIGC_SD14.ckpt",),
+    hint="its authors' page, github.com/limuloo/MIGC, links to MIGC_SD14.ckpt (219 MB)",
+)
+_WAN = Source(
+    "Wan-AI/Wan2.1-VACE-1.3B-diffusers",
+    "main",
+    ("model_index.json", "*/*.json", "*/*.safetensors", "tokenizer/*"),
+)
+
+
+def _sd15(name: str, summary: str, layers: dict[str, Source], groundings: dict) -> Preset:
+    return Preset(
+        name=name,
+        summary=summary,
+        size=(512, 320),
         window=16,
         stride=8,
         steps=25,
-        guidance=3.0,
-        grounding_active=1.0,
-        labels=TINY_LABELS,
-    ),
+        guidance=7.5,
+        groundings={**groundings, "attention": {}, "lvd": {}},
+        sources={"base": _SD15, "motion adapter": _ANIMATEDIFF, **layers},
+        gpu_gb=9.0,
+        offload_gb=6.0,
+    )
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="tiny",
+            summary="the shipped suite: a drawn world of 64x64 pixels, for any computer",
+            size=(64, 64),
+            window=16,
+            stride=8,
+            steps=25,
+            guidance=3.0,
+            groundings={"gligen": {"active": 1.0}, "attention": {}, "lvd": {}},
+            labels=TINY_LABELS,
+            folder=("models", "tiny"),
+        ),
+        _sd15(
+            "sd15-migc",
+            "the paper's choice: Stable Diffusion 1.5, AnimateDiff's motion modules, MIGC",
+            {"MIGC": _MIGC},
+            {"migc": {"active": 0.5}},
+        ),
+        _sd15(
+            "sd15-gligen",
+            "Stable Diffusion 1.5, AnimateDiff's motion modules, GLIGEN",
+            {"GLIGEN": _GLIGEN},
+            {"gligen": {"active": 0.3}},
+        ),
+        Preset(
+            name="wan-vace",
+            summary="Wan 2.1 VACE 1.3B: the layout drawn as a control video",
+            size=(832, 480),
+            window=81,
+            stride=81,
+            steps=30,
+            guidance=5.0,
+            groundings={"boxes": {}},
+            sources={"Wan VACE": _WAN},
+            gpu_gb=20.0,
+            offload_gb=13.0,
+            most_frames=81,
+        ),
+    )
 }
 
 
@@ -103,103 +196,7 @@ def get_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def weight_files(preset: Preset) -> list[Path]:
-    """Return the weight files that sampling reads.
+def load(name: str):  # until every caller asks `loading` itself
+    from spa2v_lib.sampling.loading import load as load_pipeline
 
-    Raises
-    ------
-    DataError
-        If some are missing.
-    """
-    files = sorted(resource(*preset.folder).rglob("*.safetensors"))
-    found = {path.parent.name for path in files}
-    needed = {"vae", "unet", "text_encoder", "motion_adapter", "grounding"}
-    if missing := sorted(needed - found):
-        raise DataError(
-            f"preset {preset.name!r} lacks weights in {'/'.join(('data', *preset.folder))}: "
-            f"{', '.join(missing)}; reinstall spa2v or train them (python -m spa2v_lib.tiny.train)"
-        )
-    return [path for path in files if path.parent.name in needed]
-
-
-def weight_hashes(preset: Preset) -> dict[str, str]:
-    """Return the SHA-256 of every weight file that sampling reads, by its path below the preset.
-
-    Raises
-    ------
-    DataError
-        If weights are missing.
-    """
-    folder = resource(*preset.folder)
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in weight_files(preset)
-    }
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep the libraries' progress bars and remarks about loading out of sight."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    libraries = (diffusers_logging, transformers_logging)
-    levels = [library.get_verbosity() for library in libraries]
-    for library in libraries:
-        library.set_verbosity_error()
-        library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library, level in zip(libraries, levels, strict=True):
-            library.set_verbosity(level)
-            library.enable_progress_bar()
-
-
-@cache
-def load(name: str) -> AnimateDiffPipeline:
-    """Put base, motion adapter and grounding layers together, once a process.
-
-    Nothing is fetched: the preset's files are on disk.
-
-    Returns
-    -------
-    AnimateDiffPipeline
-        Its UNet carries GLIGEN layers (see `spa2v_lib.sampling.gligen`).
-    """
-    preset = get_preset(name)
-    weight_files(preset)
-    with _quietly():
-        return _assemble(preset)
-
-
-def _assemble(preset: Preset) -> AnimateDiffPipeline:
-    import torch
-    from diffusers import (
-        AnimateDiffPipeline,
-        DDIMScheduler,
-        MotionAdapter,
-        UNet2DConditionModel,
-    )
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    from spa2v_lib.sampling import gligen
-    from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
-
-    folder = resource(*preset.folder)
-    full = {"torch_dtype": torch.float32, "use_safetensors": True}
-    pipeline = AnimateDiffPipeline(
-        vae=PatchAutoencoder.from_pretrained(folder / "vae", **full),
-        text_encoder=CLIPTextModel.from_pretrained(
-            folder / "text_encoder", dtype=torch.float32, use_safetensors=True
-        ),
-        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet", **full),
-        motion_adapter=MotionAdapter.from_pretrained(folder / "motion_adapter", **full),
-        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
-    )
-    gligen.load(pipeline.unet, folder / "grounding" / "gligen.safetensors")
-    for part in (pipeline.vae, pipeline.text_encoder, pipeline.unet):
-        part.eval().requires_grad_(False)
-    pipeline.set_progress_bar_config(disable=True)
-    return pipeline.to("cuda" if torch.cuda.is_available() else "cpu")
+    return load_pipeline(name)

@@ -10,7 +10,6 @@ measures how general it is.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from spa2v_lib.layout import Box
+from spa2v_lib.metrics.detection import Detection
 from spa2v_lib.resources import resource
 from spa2v_lib.tiny import data
 from spa2v_lib.tiny.loop import Plan, fit
@@ -31,15 +31,6 @@ TRAIN_STYLES = ("fluent3d", "noto")
 HELD_OUT_STYLE = "twemoji"
 _STRIDE = 4
 _THRESHOLD = 0.3
-
-
-@dataclass(frozen=True)
-class Detection:
-    """One found object: its label, a score in [0, 1] and its box."""
-
-    label: str
-    score: float
-    box: Box
 
 
 class Detector(nn.Module):

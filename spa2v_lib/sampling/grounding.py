@@ -1,0 +1,104 @@
+"""What every grounding method is: an object that makes a pipeline follow boxes.
+
+A method is one class in one file. `Grounding.prepare` gives a loaded pipeline what the method needs
+(layers, if it has any), once; `Grounding.applied` is entered for one video and yields the `Hooks`
+that `spa2v_lib.sampling.pipeline` calls. On leaving, however it is left, the UNet computes what it
+did before.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from diffusers import AnimateDiffPipeline
+    from torch import Tensor
+
+__all__ = ["Grounding", "GroundingInputs", "Hooks"]
+
+
+@dataclass(frozen=True)
+class GroundingInputs:
+    """One video as grounding methods see it; every frame has the same number of objects.
+
+    Attributes
+    ----------
+    boxes : Tensor [shape=(frames, objects, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1]; zeros where the object is not in the frame.
+    present : Tensor [shape=(frames, objects)]
+        1 where the object is in the frame, else 0.
+    phrases : tuple of str
+        The objects' captions.
+    spans : Tensor of bool [shape=(frames, objects, tokens)]
+        Which tokens of a frame's text speak of an object; none where the text does not name it.
+    text : Tensor [shape=(frames, tokens, width)]
+        Text embeddings of the conditional half, as the UNet is given them.
+    steps : int
+        Sampling steps in all.
+    guided : bool
+        Whether the batch holds an unconditional half, in front.
+    seed : int
+        For methods that need randomness of their own; never the global generator.
+    """
+
+    boxes: Tensor
+    present: Tensor
+    phrases: tuple[str, ...]
+    spans: Tensor
+    text: Tensor
+    steps: int
+    guided: bool
+    seed: int
+
+
+def _same_noise(noise: Tensor) -> Tensor:
+    return noise
+
+
+def _same_latents(step: int, latents: Tensor) -> Tensor:
+    return latents
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """Where a method takes part in sampling; each default does nothing.
+
+    Attributes
+    ----------
+    cross_attention_kwargs : dict
+        Passed to the UNet at every step.
+    initial_noise : callable
+        Maps the initial noise [1, channels, frames, height, width] to that which is used.
+    before_step : callable
+        Maps a step's number and the latents it starts from to those that it shall start from.
+        Called outside of inference mode, so that a method may take gradients.
+    """
+
+    cross_attention_kwargs: dict[str, Any] = field(default_factory=dict)
+    initial_noise: Callable[[Tensor], Tensor] = _same_noise
+    before_step: Callable[[int, Tensor], Tensor] = _same_latents
+
+
+class Grounding(ABC):
+    """One way to make a UNet with motion modules follow boxes.
+
+    Attributes
+    ----------
+    name : str
+        As users write it, for example ``"migc"``.
+    """
+
+    name: ClassVar[str]
+
+    def prepare(self, pipeline: AnimateDiffPipeline) -> None:  # noqa: B027 - most need nothing
+        """Give `pipeline` what the method needs; doing so twice changes nothing more."""
+
+    @abstractmethod
+    def applied(
+        self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs
+    ) -> AbstractContextManager[Hooks]:
+        """Take part in sampling one video; on leaving, the pipeline is as it was found."""

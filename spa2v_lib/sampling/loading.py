@@ -1,0 +1,209 @@
+"""Put a preset's parts together: base, motion adapter and grounding layers, trained apart.
+
+Weights are read from safetensors, or, where only a pickle was published, with ``weights_only``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from spa2v_lib.errors import SamplingError
+from spa2v_lib.resources import resource
+from spa2v_lib.sampling.presets import Preset, get_preset
+from spa2v_lib.sampling.weights import check_weights, locate
+
+if TYPE_CHECKING:
+    from diffusers import AnimateDiffPipeline, DiffusionPipeline
+
+__all__ = ["check_device", "load"]
+
+
+def check_device(preset: Preset, device: str = "auto") -> str:
+    """Choose where to compute, and refuse a device that is too small.
+
+    Parameters
+    ----------
+    preset : Preset
+    device : {"auto", "cuda", "cpu"}
+        "auto" takes a GPU if there is one, and the processor only for weights that suit it.
+
+    Returns
+    -------
+    str
+        "cuda", "offload" (a GPU, with parts waiting in main memory) or "cpu".
+
+    Raises
+    ------
+    SamplingError
+        If there is no such device, or its memory does not suffice.
+    """
+    if device not in ("auto", "cuda", "cpu"):
+        raise SamplingError(f"no device {device!r}; one of: auto, cuda, cpu")
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        if device == "auto" and preset.gpu_gb:
+            raise SamplingError(
+                f"preset {preset.name!r} is made for a GPU with {preset.gpu_gb:g} GB and there is "
+                "none; device cpu runs it nevertheless, in hours"
+            )
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise SamplingError("there is no GPU that torch can use; device cpu does without")
+    free_gb = torch.cuda.mem_get_info()[0] / 1e9
+    if free_gb >= preset.gpu_gb:
+        return "cuda"
+    if free_gb >= preset.offload_gb:
+        return "offload"
+    raise SamplingError(
+        f"preset {preset.name!r} needs {preset.offload_gb:g} GB of GPU memory; "
+        f"{free_gb:.1f} GB are free"
+    )
+
+
+@cache
+def load(name: str, device: str = "auto") -> DiffusionPipeline:
+    """Load a preset's pipeline, once a process.
+
+    Parameters
+    ----------
+    name : str
+        A key of `spa2v_lib.sampling.presets.PRESETS`.
+    device : {"auto", "cuda", "cpu"}
+
+    Returns
+    -------
+    DiffusionPipeline
+        Diffusers' `AnimateDiffPipeline` whose UNet carries the preset's grounding layers, or
+        `WanVACEPipeline`.
+
+    Raises
+    ------
+    SamplingError, DataError
+        If the device does not suffice, or weights are missing or do not fit.
+    """
+    preset = get_preset(name)
+    where = check_device(preset, device)
+    check_weights(preset)
+    dtype = torch.float32 if where == "cpu" else torch.float16
+    with _quietly():
+        if preset.folder:
+            pipeline = _tiny(resource(*preset.folder))
+        elif "base" in preset.sources:
+            pipeline = _stable_diffusion(preset, dtype)
+        else:
+            pipeline = _wan(preset, torch.float32 if where == "cpu" else torch.bfloat16)
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            part.eval().requires_grad_(False)
+    pipeline.set_progress_bar_config(disable=True)
+    if where == "offload":
+        pipeline.enable_model_cpu_offload()
+        return pipeline
+    return pipeline.to(where)
+
+
+def _tiny(folder: Path) -> AnimateDiffPipeline:
+    from diffusers import AnimateDiffPipeline, DDIMScheduler, MotionAdapter, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    from spa2v_lib.sampling import gligen
+    from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
+
+    full = {"dtype": torch.float32, "use_safetensors": True}
+    pipeline = AnimateDiffPipeline(
+        vae=PatchAutoencoder.from_pretrained(folder / "vae", **full),
+        text_encoder=CLIPTextModel.from_pretrained(
+            folder / "text_encoder", dtype=torch.float32, use_safetensors=True
+        ),
+        tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+        unet=UNet2DConditionModel.from_pretrained(folder / "unet", **full),
+        motion_adapter=MotionAdapter.from_pretrained(folder / "motion_adapter", **full),
+        scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
+    )
+    gligen.load(pipeline.unet, folder / "grounding" / "gligen.safetensors")
+    return pipeline
+
+
+def _stable_diffusion(preset: Preset, dtype: torch.dtype) -> AnimateDiffPipeline:
+    """Load Stable Diffusion 1.5 with AnimateDiff, as diffusers' guide to AnimateDiff sets it."""
+    from diffusers import (
+        AnimateDiffPipeline,
+        AutoencoderKL,
+        DDIMScheduler,
+        MotionAdapter,
+        UNet2DConditionModel,
+    )
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    base = locate(preset.sources["base"])
+    half = {"dtype": dtype, "variant": "fp16", "use_safetensors": True}
+    pipeline = AnimateDiffPipeline(
+        vae=AutoencoderKL.from_pretrained(base / "vae", **half),
+        text_encoder=CLIPTextModel.from_pretrained(
+            base / "text_encoder", dtype=dtype, variant="fp16", use_safetensors=True
+        ),
+        tokenizer=CLIPTokenizer.from_pretrained(base / "tokenizer"),
+        unet=UNet2DConditionModel.from_pretrained(base / "unet", **half),
+        motion_adapter=MotionAdapter.from_pretrained(
+            locate(preset.sources["motion adapter"]), **half
+        ),
+        scheduler=DDIMScheduler.from_pretrained(
+            base / "scheduler",
+            beta_schedule="linear",
+            timestep_spacing="linspace",
+            clip_sample=False,
+            steps_offset=1,
+        ),
+    )
+    pipeline.vae.enable_slicing()
+    _add_layers(pipeline, preset)
+    return pipeline
+
+
+def _add_layers(pipeline: AnimateDiffPipeline, preset: Preset) -> None:
+    """Give the UNet the published grounding layers that the preset names."""
+    if "GLIGEN" in preset.sources:
+        from spa2v_lib.sampling import gligen
+
+        source = preset.sources["GLIGEN"]
+        gligen.load(pipeline.unet, locate(source) / source.files[0])
+    if "MIGC" in preset.sources:
+        from spa2v_lib.sampling import migc
+
+        source = preset.sources["MIGC"]
+        migc.load_published(pipeline.unet, locate(source) / source.files[0])
+
+
+def _wan(preset: Preset, dtype: torch.dtype) -> DiffusionPipeline:
+    """Load Wan VACE; its autoencoder stays in full precision, as its authors run it."""
+    from diffusers import AutoencoderKLWan, WanVACEPipeline
+
+    folder = locate(preset.sources["Wan VACE"])
+    vae = AutoencoderKLWan.from_pretrained(
+        folder / "vae", dtype=torch.float32, use_safetensors=True
+    )
+    return WanVACEPipeline.from_pretrained(folder, vae=vae, dtype=dtype, use_safetensors=True)
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep the libraries' progress bars and remarks about loading out of sight."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()

@@ -1,0 +1,112 @@
+"""What a denoiser is told in words: the video's caption, each frame's, or both.
+
+The paper found a mixture of global and local captions better than either. Here mixed means that
+every frame attends to the tokens of both sentences, one after the other: each sentence is encoded
+by itself, as the text encoder was trained to, and cross-attention weighs them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from diffusers import AnimateDiffPipeline
+    from transformers import CLIPTokenizer
+
+    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.sampling import Captions
+
+__all__ = ["FrameTexts", "encode_texts", "pooled"]
+
+
+@dataclass(frozen=True)
+class FrameTexts:
+    """The text of every frame, encoded.
+
+    Attributes
+    ----------
+    conditional, unconditional : torch.Tensor [shape=(frames, tokens, width)]
+    spans : torch.Tensor of bool [shape=(frames, objects, tokens)]
+        Which tokens name an object.
+    """
+
+    conditional: torch.Tensor
+    unconditional: torch.Tensor
+    spans: torch.Tensor
+
+
+def encode_texts(
+    pipeline: AnimateDiffPipeline, layout: VideoSceneLayout, captions: Captions
+) -> FrameTexts:
+    """Encode what each frame of `layout` is told.
+
+    Parameters
+    ----------
+    pipeline : AnimateDiffPipeline
+    layout : VideoSceneLayout
+    captions : {"global", "frame", "mixed"}
+    """
+    sentences = _sentences(layout, captions)
+    ids = {text: _ids(pipeline.tokenizer, text) for text in {"", *sum(sentences, ())}}
+    encoded = {text: _encoded(pipeline, row) for text, row in ids.items()}
+    nouns = [_noun_ids(pipeline.tokenizer, thing.caption) for thing in layout.objects]
+
+    def joined(texts: tuple[str, ...]) -> torch.Tensor:
+        return torch.cat([encoded[text] for text in texts])
+
+    spans = [
+        [torch.cat([_places(ids[text], noun) for text in texts]) for noun in nouns]
+        for texts in sentences
+    ]
+    tokens = len(sentences[0]) * len(ids[""])
+    return FrameTexts(
+        conditional=torch.stack([joined(texts) for texts in sentences]),
+        unconditional=torch.stack([joined(("",) * len(texts)) for texts in sentences]),
+        spans=torch.stack([s for row in spans for s in row]).reshape(len(sentences), -1, tokens)
+        if nouns
+        else torch.zeros(len(sentences), 0, tokens, dtype=torch.bool),
+    )
+
+
+def pooled(pipeline: AnimateDiffPipeline, phrases: list[str]) -> torch.Tensor:
+    """Return the pooled text embeddings of `phrases` [n], as [n, text width]."""
+    ids = torch.tensor([_ids(pipeline.tokenizer, phrase) for phrase in phrases])
+    return pipeline.text_encoder(ids.to(pipeline.text_encoder.device)).pooler_output
+
+
+def _sentences(layout: VideoSceneLayout, captions: Captions) -> list[tuple[str, ...]]:
+    """Return the sentences of each frame."""
+    step = 1.0 / layout.fps
+    frames = [layout.caption_at(frame * step) for frame in range(layout.frame_count)]
+    if captions == "frame":
+        return [(text,) for text in frames]
+    return [(layout.caption,) if captions == "global" else (layout.caption, t) for t in frames]
+
+
+def _ids(tokenizer: CLIPTokenizer, text: str) -> list[int]:
+    return tokenizer(text, padding="max_length", truncation=True).input_ids
+
+
+def _encoded(pipeline: AnimateDiffPipeline, ids: list[int]) -> torch.Tensor:
+    device = pipeline.text_encoder.device
+    return pipeline.text_encoder(torch.tensor([ids], device=device)).last_hidden_state[0]
+
+
+def _noun_ids(tokenizer: CLIPTokenizer, phrase: str) -> list[int]:
+    """Return the tokens of a phrase without its article."""
+    words = phrase.split()
+    if len(words) > 1 and words[0].lower() in ("a", "an", "the"):
+        words = words[1:]
+    return tokenizer(" ".join(words), add_special_tokens=False).input_ids
+
+
+def _places(text: list[int], noun: list[int]) -> torch.Tensor:
+    """Mark where the tokens of `noun` stand, in a row, in `text` [tokens]."""
+    found = torch.zeros(len(text), dtype=torch.bool)
+    for start in range(len(text) - len(noun) + 1 if noun else 0):
+        if text[start : start + len(noun)] == noun:
+            found[start : start + len(noun)] = True
+    return found

@@ -1,0 +1,243 @@
+"""Presets of published weights, on the real classes: small and random where they compute, full
+width on the meta device where names and shapes are compared.
+"""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from diffusers import (
+    AutoencoderKL,
+    AutoencoderKLWan,
+    DDIMScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    MotionAdapter,
+    UNet2DConditionModel,
+    UNetMotionModel,
+    WanVACEPipeline,
+    WanVACETransformer3DModel,
+)
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    T5Tokenizer,
+    UMT5Config,
+    UMT5EncoderModel,
+)
+
+from spa2v_lib.errors import DataError, SamplingError
+from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.sampling import check, generate, gligen, loading, presets
+from spa2v_lib.sampling.control_video import draw_control, frame_times
+from spa2v_lib.sampling.weights import FOLDER_VARIABLE
+
+SD15 = {
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+    "attention_head_dim": 8,
+    "sample_size": 64,
+}
+WIDE = {**SD15, "block_out_channels": (320, 640, 1280, 1280), "cross_attention_dim": 768}
+SMALL = {**SD15, "block_out_channels": (32, 32, 64, 64), "cross_attention_dim": 32}
+BOX = Box(x0=0.1, y0=0.3, x1=0.5, y1=0.8)
+
+
+def _layout(seconds: float = 0.5) -> VideoSceneLayout:
+    thing = SceneObject(id="one", label="dog", caption="a dog", boxes=[BOX])
+    return VideoSceneLayout(
+        caption="a dog runs on a meadow",
+        frame_captions=["a dog on the left, a meadow"],
+        key_times_s=[0.0],
+        objects=[thing],
+        duration_s=seconds,
+    )
+
+
+def _tokenizer(folder) -> CLIPTokenizer:
+    letters = [chr(97 + i) for i in range(26)]
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{c}</w>" for c in letters)]
+    tokenizer = CLIPTokenizer(
+        vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=77
+    )
+    tokenizer.save_pretrained(folder)
+    return tokenizer
+
+
+def _adapter(**sizes) -> MotionAdapter:
+    return MotionAdapter(motion_layers_per_block=2, use_motion_mid_block=False, **sizes)
+
+
+@pytest.fixture(scope="module")
+def small_weights(tmp_path_factory):
+    """Build a folder with what the hub would give, small and random."""
+    torch.manual_seed(0)
+    root = tmp_path_factory.mktemp("weights")
+    base = root / presets._SD15.repository
+    half = {"variant": "fp16", "safe_serialization": True}
+    unet = UNet2DConditionModel(**SMALL)
+    unet.half().save_pretrained(base / "unet", **half)
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=(32,) * 4,
+    )
+    vae.half().save_pretrained(base / "vae", **half)
+    tokenizer = _tokenizer(base / "tokenizer")
+    text = CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1,
+            num_attention_heads=2, bos_token_id=0, eos_token_id=1, pad_token_id=1,
+        )
+    )  # fmt: skip
+    text.half().save_pretrained(base / "text_encoder", **half)
+    DDIMScheduler(beta_start=0.00085, beta_end=0.012).save_pretrained(base / "scheduler")
+    adapter = _adapter(block_out_channels=SMALL["block_out_channels"])
+    adapter.half().save_pretrained(root / presets._ANIMATEDIFF.repository, **half)
+    gated = UNet2DConditionModel(**SMALL, attention_type="gated")
+    for name, value in gated.named_parameters():
+        if ".alpha_" in name:
+            torch.nn.init.constant_(value, 0.5)
+    layers = root / presets._GLIGEN.repository / presets._GLIGEN.files[0]
+    layers.parent.mkdir(parents=True)
+    torch.save(gated.half().state_dict(), layers)
+    return root
+
+
+@pytest.fixture
+def small_presets(small_weights, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(small_weights))
+    for name, size in {
+        "sd15-gligen": (64, 40),
+        "sd15-migc": (64, 40),
+        "wan-vace": (64, 48),
+    }.items():
+        small = dataclasses.replace(presets.PRESETS[name], size=size)
+        monkeypatch.setitem(presets.PRESETS, name, small)
+    loading.load.cache_clear()
+    yield
+    loading.load.cache_clear()
+
+
+def test_gligen_on_stable_diffusion_samples_end_to_end_and_hears_the_boxes(small_presets):
+    videos = [
+        generate(_layout(), "sd15-gligen", steps=4, grounding=kind, device="cpu").frames
+        for kind in ("default", "none")
+    ]
+    assert videos[0].shape == (4, 40, 64, 3)
+    assert not np.array_equal(*videos)
+
+
+def test_published_gligen_layers_are_found_by_name_at_full_width():
+    with torch.device("meta"):
+        gated = UNet2DConditionModel(**WIDE, attention_type="gated")
+        ours = UNetMotionModel.from_unet2d(
+            UNet2DConditionModel(**WIDE), _adapter(block_out_channels=WIDE["block_out_channels"])
+        )
+        gligen.attach(ours)
+    wanted = {n: v.shape for n, v in gligen._grounding_state(ours).items()}
+    theirs = {n: v.shape for n, v in gated.state_dict().items()}
+    assert len(wanted) > 200
+    assert wanted == {n: theirs[n] for n in wanted}
+
+
+def test_weights_that_only_a_person_can_get_are_asked_for_before_anything_is_loaded(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(DataError, match=r"sd15-migc.*MIGC_SD14\.ckpt.*limuloo/MIGC"):
+        check(_layout(), "sd15-migc", device="cpu")
+
+
+def test_a_hub_that_does_not_answer_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    loading.load.cache_clear()
+    with pytest.raises(DataError, match="stable-diffusion-v1-5.* neither in .* nor to be had"):
+        loading.load("sd15-gligen", "cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")
+def test_a_preset_for_a_gpu_is_refused_without_one():
+    with pytest.raises(SamplingError, match="sd15-gligen.* made for a GPU .* there is none"):
+        loading.load("sd15-gligen")
+    with pytest.raises(SamplingError, match="no GPU that torch can use"):
+        loading.load("tiny", "cuda")
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "where"), [(12.0, "cuda"), (7.0, "offload"), (2.0, None)]
+)  # fmt: skip
+def test_free_memory_decides_between_gpu_offload_and_refusal(monkeypatch, free_gb, where):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (free_gb * 1e9, 80e9))
+    preset = presets.get_preset("sd15-gligen")
+    if where:
+        assert loading.check_device(preset) == where
+    else:
+        with pytest.raises(SamplingError, match=r"needs 6 GB of GPU memory; 2\.0 GB are free"):
+            loading.check_device(preset)
+
+
+def _small_wan(folder) -> None:
+    torch.manual_seed(0)
+    words = [(word, 0.0) for word in ("<pad>", "</s>", "<unk>")] + [("\u2581dog", -1.0)]
+    tokenizer = T5Tokenizer(vocab=words, extra_ids=0)
+    text = UMT5EncoderModel(
+        UMT5Config(
+            vocab_size=len(tokenizer), d_model=32, d_kv=8, d_ff=37, num_layers=2, num_heads=4
+        )
+    )
+    transformer = WanVACETransformer3DModel(
+        patch_size=(1, 2, 2), num_attention_heads=2, attention_head_dim=12, in_channels=16,
+        out_channels=16, text_dim=32, freq_dim=32, ffn_dim=32, num_layers=3,
+        cross_attn_norm=True, qk_norm="rms_norm_across_heads", rope_max_seq_len=32,
+        vace_layers=[0, 2], vace_in_channels=96,
+    )  # fmt: skip
+    vae = AutoencoderKLWan(
+        base_dim=3, z_dim=16, dim_mult=[1, 1, 1, 1], num_res_blocks=1,
+        temperal_downsample=[False, True, True],
+    )  # fmt: skip
+    WanVACEPipeline(
+        tokenizer=tokenizer,
+        text_encoder=text,
+        vae=vae,
+        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        transformer=transformer,
+    ).save_pretrained(folder, safe_serialization=True)
+
+
+def test_wan_vace_samples_a_drawn_layout_end_to_end(small_presets, small_weights):
+    _small_wan(small_weights / presets._WAN.repository)
+    told = []
+    kept = {"steps": 2, "device": "cpu"}
+    boxed = generate(
+        _layout(), "wan-vace", progress=lambda done, of: told.append((done, of)), **kept
+    )
+    assert boxed.frames.shape == (4, 48, 64, 3)
+    assert told == [(1, 2), (2, 2)]
+    blank = generate(_layout(), "wan-vace", grounding="none", **kept)
+    assert boxed.sha256() != blank.sha256()
+
+
+def test_a_layout_that_is_too_long_for_wan_is_refused():
+    with pytest.raises(SamplingError, match=r"up to 5 s and the layout lasts 9 s"):
+        check(_layout(9.0), "wan-vace")
+
+
+@pytest.mark.parametrize(("seconds", "count"), [(0.1, 5), (0.5, 9), (2.0, 33), (5.0, 81)])
+def test_control_videos_have_one_frame_more_than_a_multiple_of_four(seconds, count):
+    times = frame_times(_layout(seconds), 81)
+    assert len(times) == count and times[1] == pytest.approx(1 / 16)
+
+
+def test_boxes_are_drawn_as_thin_outlines_where_they_are():
+    (picture,) = draw_control(_layout(), np.zeros(1), (101, 51))
+    pixels = np.asarray(picture)[..., 0]
+    rows, columns = np.nonzero(pixels == 0)
+    assert (columns.min(), columns.max()) == (10, 50) and (rows.min(), rows.max()) == (15, 40)
+    assert pixels[25, 30] == 255 and pixels[25, 10] == 0
+    (inverse,) = draw_control(_layout(), np.zeros(1), (101, 51), light_on_dark=True)
+    assert np.array_equal(255 - np.asarray(inverse)[..., 0], pixels)

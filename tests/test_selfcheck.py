@@ -1,0 +1,110 @@
+"""The check of a preset tells a video that follows the layout from one that does not."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from spa2v_lib import selfcheck
+from spa2v_lib.cli import app
+from spa2v_lib.errors import DataError
+from spa2v_lib.metrics.detection import Detection, OwlVit, _detection
+from spa2v_lib.video import Video
+
+
+class _Judge:
+    """Finds a car in given boxes."""
+
+    def __init__(self, boxes):
+        self.boxes = boxes
+
+    def detect(self, frames, labels):
+        assert list(labels) == ["car"]
+        return [[Detection("car", 0.9, box)] if box else [] for box in self.boxes]
+
+
+@pytest.fixture
+def sampled(monkeypatch):
+    def blank(layout, *_args, **_kwargs):
+        return Video(np.zeros((layout.frame_count, 64, 64, 3), np.uint8), layout.fps, layout)
+
+    monkeypatch.setattr(selfcheck, "generate", blank)
+
+
+def _asked():
+    return [row[0] for row in selfcheck.known_layout(1.0).frame_boxes()]
+
+
+def test_a_thing_in_its_boxes_is_good(sampled):
+    verdict = selfcheck.check_preset("tiny", detector=_Judge(_asked()))
+    assert verdict.good and verdict.iou == pytest.approx(1.0) and verdict.found == 1.0
+
+
+@pytest.mark.parametrize("move", ["mirrored", "absent"])
+def test_a_thing_elsewhere_or_nowhere_is_not(sampled, move):
+    boxes = [box.mirrored() if move == "mirrored" else None for box in _asked()]
+    verdict = selfcheck.check_preset("tiny", detector=_Judge(boxes))
+    assert not verdict.good and verdict.iou < 0.4
+
+
+def test_the_known_layout_lies_in_the_picture_at_every_shape():
+    for aspect in (0.6, 1.0, 1.6, 1.78):
+        first, last = selfcheck.known_layout(aspect).frame_boxes()[::15]
+        assert first[0].center[0] < 0.3 < 0.7 < last[0].center[0]
+
+
+@pytest.mark.slow
+def test_doctor_confirms_the_shipped_suite_and_keeps_the_video(tmp_path):
+    done = CliRunner().invoke(
+        app, ["doctor", "--preset", "tiny", "--video", str(tmp_path / "check.mp4")]
+    )
+    assert done.exit_code == 0, done.output
+    assert "preset tiny follows the layout" in done.output
+    assert (tmp_path / "check.mp4").stat().st_size > 1000
+
+
+def test_a_detector_that_is_not_there_is_named_before_sampling(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(DataError, match="no detector's weights at .*nowhere"):
+        OwlVit(tmp_path / "nowhere")
+
+
+def test_detections_are_clipped_to_the_picture_and_slivers_dropped():
+    found = _detection("car", 0.5, np.array([0.05, 0.5, 0.3, 0.2]))
+    assert found.box.as_tuple() == pytest.approx((0.0, 0.4, 0.2, 0.6))
+    assert _detection("car", 0.5, np.array([1.5, 0.5, 0.3, 0.2])) is None
+
+
+def test_owlvit_answers_for_every_frame_with_boxes_of_asked_labels(tmp_path):
+    import torch
+    from transformers import (
+        CLIPTokenizer,
+        OwlViTConfig,
+        OwlViTForObjectDetection,
+        OwlViTImageProcessor,
+        OwlViTProcessor,
+    )
+
+    torch.manual_seed(0)
+    letters = [chr(97 + i) for i in range(26)]
+    words = ["<|startoftext|>", "<|endoftext|>", "!</w>", *letters, *(f"{c}</w>" for c in letters)]
+    tokenizer = CLIPTokenizer(
+        vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=16
+    )
+    images = OwlViTImageProcessor(size={"height": 32, "width": 32})
+    OwlViTProcessor(images, tokenizer).save_pretrained(tmp_path)
+    text = {
+        "vocab_size": len(words), "hidden_size": 16, "intermediate_size": 32, "bos_token_id": 0,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "eos_token_id": 1, "pad_token_id": 2,
+    }  # fmt: skip
+    vision = {
+        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "image_size": 32, "patch_size": 8,
+    }  # fmt: skip
+    config = OwlViTConfig(text_config=text, vision_config=vision, projection_dim=16)
+    OwlViTForObjectDetection(config).save_pretrained(tmp_path)
+    frames = np.random.default_rng(0).integers(0, 255, (2, 20, 40, 3), dtype=np.uint8)
+    found = OwlVit(tmp_path, threshold=0.0).detect(frames, ["dog", "car"])
+    assert len(found) == 2 and all(len(row) > 1 for row in found)
+    assert {d.label for row in found for d in row} <= {"dog", "car"}
+    for row in found:
+        assert [d.score for d in row] == sorted((d.score for d in row), reverse=True)
