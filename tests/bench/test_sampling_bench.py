@@ -2,13 +2,16 @@
 
 import math
 
+import numpy as np
 import pytest
 
-from spa2v_lib.bench.sampling import score
+from spa2v_lib.bench.frame import Row, interval
+from spa2v_lib.bench.sampling import _conditions, _goals, score
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.tiny.detector import Detection
 
 ASKED = Box(x0=0.0, y0=0.0, x1=0.4, y1=0.5)
+FLAT = np.zeros((4, 32, 32, 3), np.uint8)
 HALF = Box(x0=0.0, y0=0.0, x1=0.2, y1=0.5)
 
 
@@ -30,9 +33,29 @@ def test_the_best_detection_of_the_class_counts_and_missing_ones_are_zero():
         [Detection("cow", 0.9, ASKED)],
         [],
     ]
-    assert score(_layout(ASKED), found) == pytest.approx({"IoU": 1.5 / 4, "right class": 0.5})
+    scores = score(_layout(ASKED), FLAT, found)
+    assert scores == pytest.approx({"IoU": 1.5 / 4, "right class": 0.5, "consistency": 0.0})
 
 
 def test_frames_without_an_asked_box_do_not_count():
     found = [[Detection("bus", 0.9, ASKED)]] * 4
-    assert all(map(math.isnan, score(_layout(None), found).values()))
+    assert all(map(math.isnan, score(_layout(None), FLAT, found).values()))
+
+
+def test_conditions_tell_one_object_from_two_and_the_middle_from_the_sides():
+    assert _conditions(_layout(ASKED)) == {"all", "one object", "one object, off-centre"}
+    assert _conditions(_layout(Box(x0=0.4, y0=0.0, x1=0.6, y1=0.5))) == {"all", "one object"}
+    two = _layout(ASKED).model_copy(update={"objects": _layout(ASKED).objects * 2})
+    assert _conditions(two) == {"all", "two objects"}
+
+
+def test_a_goal_takes_the_better_kind_of_layers_and_the_gain_over_plain():
+    def row(method: str, iou: float, condition: str = "one object") -> Row:
+        return Row(method, condition, 1, {"IoU": interval([iou])})
+
+    rows = [row("none", 0.2), row("gligen", 0.7), row("migc", 0.6), row("lvd", 0.9)]
+    goals = {goal.name: goal for goal in _goals(rows)}
+    assert goals["mean IoU, one object, MIGC or GLIGEN kind"].value == 0.7
+    assert goals["the same, above plain sampling"].value == pytest.approx(0.5)
+    assert goals["mean IoU, two objects"].value is None
+    assert not goals["mean IoU, two objects"].met
