@@ -6,16 +6,36 @@ from spa2v_lib.metrics.layout import (
     iou,
     motion_direction,
     motion_of,
-    validate,
     x_center_error,
+)
+from spa2v_lib.metrics.pairing import validate
+from spa2v_lib.metrics.similarity import (
+    docsim,
+    docsim_of_itself,
+    generalised_iou,
+    ltsim,
+    max_iou,
+    max_iou_coverage,
+    mirror_gap,
+    size_trend,
+    tube_iou,
 )
 
 __all__ = [
     "coverage",
+    "docsim",
+    "docsim_of_itself",
     "evaluate",
+    "generalised_iou",
     "iou",
+    "ltsim",
+    "max_iou",
+    "max_iou_coverage",
+    "mirror_gap",
     "motion_direction",
     "motion_of",
+    "size_trend",
+    "tube_iou",
     "validate",
     "x_center_error",
 ]
