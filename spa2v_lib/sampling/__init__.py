@@ -25,7 +25,7 @@ METHODS = {
 }
 """Grounding methods by the names that users write; each is a class in a file of its own."""
 
-_MOST_OBJECTS = 30  # tokens that GLIGEN's and MIGC's published weights were made for, less two
+_MOST_OBJECTS = 28  # as many as MIGC has places for
 Captions = Literal["mixed", "global", "frame"]
 """Which sentences a frame is told: the video's and its own, or either alone."""
 

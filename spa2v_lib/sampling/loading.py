@@ -173,10 +173,10 @@ def _add_layers(pipeline: AnimateDiffPipeline, preset: Preset) -> None:
         source = preset.sources["GLIGEN"]
         gligen.load(pipeline.unet, locate(source) / source.files[0])
     if "MIGC" in preset.sources:
-        from spa2v_lib.sampling import migc
+        from spa2v_lib.sampling import migc_weights
 
         source = preset.sources["MIGC"]
-        migc.load_published(pipeline.unet, locate(source) / source.files[0])
+        migc_weights.load_published(pipeline.unet, locate(source) / source.files[0])
 
 
 def _wan(preset: Preset, dtype: torch.dtype) -> DiffusionPipeline:

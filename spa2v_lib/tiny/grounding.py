@@ -1,4 +1,4 @@
-"""The tiny suite's grounding layers: GLIGEN with an instance mask, trained with the base frozen."""
+"""The tiny suite's grounding layers: GLIGEN with an instance mask, and MIGC; the base is frozen."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spa2v_lib.captions import object_caption
-from spa2v_lib.sampling import gligen
+from spa2v_lib.sampling import gligen, migc_weights
+from spa2v_lib.sampling.cross_attention import layers
+from spa2v_lib.sampling.migc import Objects, grounded
+from spa2v_lib.sampling.migc_layers import MOST_OBJECTS
 from spa2v_lib.tiny.base import DROP_SHARE, drop_captions, velocity_loss
 from spa2v_lib.tiny.data import LABELS, DrawnSet
 from spa2v_lib.tiny.loop import Plan, fit
 from spa2v_lib.tiny.text import tokenize
 
-__all__ = ["train_gligen"]
+__all__ = ["train_gligen", "train_migc"]
 
 
 @torch.no_grad()
@@ -85,3 +88,54 @@ def train_gligen(
         return velocity_loss(predict, latents[rows], generator)
 
     return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)
+
+
+def train_migc(
+    unet: UNet2DConditionModel,
+    text: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    latents: Tensor,
+    drawn: DrawnSet,
+    plan: Plan,
+    folder: Path,
+    parts: tuple[str, ...] = ("mid_block", "up_blocks"),
+) -> dict:
+    """Attach MIGC layers to `unet` and train them; the base keeps its weights.
+
+    Objects take random places among MIGC's, so that a video may hold more of them than a drawn
+    frame.
+
+    Parameters
+    ----------
+    unet, text, tokenizer, latents, drawn, plan, folder
+        As for `train_gligen`.
+    parts : tuple of str
+        Where the UNet's cross-attentions get layers.
+    """
+    torch.manual_seed(plan.seed)
+    unet.requires_grad_(False)
+    text.requires_grad_(False)
+    migc_weights.attach(unet, [name for name in layers(unet) if name.startswith(parts)])
+    ids, empty = tokenize(tokenizer, list(drawn.captions)), tokenize(tokenizer, [""])
+    phrases = text(tokenize(tokenizer, [object_caption(n) for n in LABELS]))
+    boxes, labels = torch.from_numpy(drawn.boxes), torch.from_numpy(drawn.labels)
+
+    def loss(generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(latents), (plan.batch,), generator=generator)
+        words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
+        present = labels[rows] >= 0
+        used = present.any(0).nonzero()[:, 0]  # columns without an object would only cost time
+        objects = Objects(
+            boxes=boxes[rows][:, used],
+            present=present[:, used].float(),
+            which=labels[rows][:, used].clamp(min=0),
+            words=phrases.last_hidden_state,
+            pooled=phrases.pooler_output,
+            places=torch.randperm(MOST_OBJECTS, generator=generator)[: len(used)],
+        )
+        with grounded(unet, objects):
+            return velocity_loss(
+                lambda noisy, times: unet(noisy, times, words).sample, latents[rows], generator
+            )
+
+    return fit("migc", migc_weights.parameters(unet), loss, plan, folder)

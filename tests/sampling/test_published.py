@@ -31,6 +31,7 @@ from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import check, generate, gligen, loading, presets
 from spa2v_lib.sampling.control_video import draw_control, frame_times
+from spa2v_lib.sampling.migc_layers import MIGCLayer
 from spa2v_lib.sampling.weights import FOLDER_VARIABLE
 
 SD15 = {
@@ -102,6 +103,14 @@ def small_weights(tmp_path_factory):
     layers = root / presets._GLIGEN.repository / presets._GLIGEN.files[0]
     layers.parent.mkdir(parents=True)
     torch.save(gated.half().state_dict(), layers)
+    layers = root / presets._MIGC.repository / presets._MIGC.files[0]
+    layers.parent.mkdir(parents=True)
+    state = {
+        f"model.diffusion_model.{block}.1.transformer_blocks.0.attn2.migc.{name}": value
+        for block in ("middle_block", "output_blocks.3", "output_blocks.4", "output_blocks.5")
+        for name, value in MIGCLayer(64, 32, 8).state_dict().items()
+    }
+    torch.save({"state_dict": state}, layers)
     return root
 
 
@@ -120,9 +129,10 @@ def small_presets(small_weights, monkeypatch):
     loading.load.cache_clear()
 
 
-def test_gligen_on_stable_diffusion_samples_end_to_end_and_hears_the_boxes(small_presets):
+@pytest.mark.parametrize("preset", ["sd15-gligen", "sd15-migc"])
+def test_layers_on_stable_diffusion_sample_end_to_end_and_hear_the_boxes(small_presets, preset):
     videos = [
-        generate(_layout(), "sd15-gligen", steps=4, grounding=kind, device="cpu").frames
+        generate(_layout(), preset, steps=4, grounding=kind, device="cpu").frames
         for kind in ("default", "none")
     ]
     assert videos[0].shape == (4, 40, 64, 3)

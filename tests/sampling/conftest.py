@@ -1,0 +1,68 @@
+"""A motion UNet with random weights and wide pictures, and a video to ask guidance methods for."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from diffusers import DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
+
+from spa2v_lib.sampling.grounding import GroundingInputs
+
+FRAMES, TOKENS, WIDTH = 3, 6, 16
+
+
+@pytest.fixture
+def bare() -> SimpleNamespace:
+    """What guidance methods use of a pipeline."""
+    torch.manual_seed(0)
+    image = UNet2DConditionModel(
+        sample_size=8,
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
+        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
+        cross_attention_dim=WIDTH,
+        attention_head_dim=2,
+        norm_num_groups=8,
+    )
+    adapter = MotionAdapter(
+        block_out_channels=(16, 32),
+        motion_layers_per_block=1,
+        motion_num_attention_heads=2,
+        motion_norm_num_groups=8,
+        use_motion_mid_block=False,
+    )
+    unet = UNetMotionModel.from_unet2d(image, adapter).eval().requires_grad_(False)
+    return SimpleNamespace(
+        unet=unet,
+        scheduler=DDIMScheduler(),
+        tokenizer=SimpleNamespace(model_max_length=TOKENS),
+        guidance_scale=2.0,
+        decode_latents=lambda latents: latents[:, :3],
+    )
+
+
+@pytest.fixture
+def asked() -> GroundingInputs:
+    """Two objects whose boxes overlap; the second is absent from the middle frame."""
+    boxes = torch.tensor([[0.0, 0.0, 0.5, 0.5], [0.25, 0.0, 1.0, 1.0]]).repeat(FRAMES, 1, 1)
+    present = torch.ones(FRAMES, 2)
+    present[1, 1] = boxes[1, 1] = 0.0
+    spans = torch.zeros(FRAMES, 2, TOKENS, dtype=torch.bool)
+    spans[:, 0, 1] = spans[:, 1, 3] = True
+    text = torch.randn(FRAMES, TOKENS, WIDTH, generator=torch.Generator().manual_seed(1))
+    return GroundingInputs(boxes, present, ("a bus", "a cow"), spans, text, 10, True, 0)
+
+
+@pytest.fixture
+def denoise(bare, asked):
+    """Run the UNet once on both halves of a wide video: [2, channels, frames, 8, 16]."""
+
+    def run(latents: torch.Tensor | None = None) -> torch.Tensor:
+        if latents is None:
+            latents = torch.randn(1, 4, FRAMES, 8, 16, generator=torch.Generator().manual_seed(2))
+        words = torch.cat([torch.zeros_like(asked.text), asked.text])
+        with torch.no_grad():
+            return bare.unet(torch.cat([latents] * 2), 500, words).sample
+
+    return run

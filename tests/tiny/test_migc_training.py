@@ -1,0 +1,29 @@
+"""MIGC layers learn from the first step, where they were asked for, and the base stays as it is."""
+
+import torch
+
+from spa2v_lib.sampling import migc_weights
+from spa2v_lib.tiny import data
+from spa2v_lib.tiny.base import new_unet
+from spa2v_lib.tiny.grounding import train_migc
+from spa2v_lib.tiny.loop import Plan
+from spa2v_lib.tiny.text import new_text_encoder, new_tokenizer
+
+
+def test_migc_layers_learn_and_the_base_stays_as_it_was(tmp_path):
+    torch.manual_seed(0)
+    drawn, unet, tokenizer = data.frames(8, seed=5), new_unet().eval(), new_tokenizer()
+    text, side = new_text_encoder(tokenizer).eval(), unet.config.sample_size
+    before = {name: value.clone() for name, value in unet.state_dict().items()}
+    latents, plan = torch.randn(8, unet.config.in_channels, side, side), Plan(4, 4, 1e-2, warmup=1)
+    log = train_migc(
+        unet, text, tokenizer, latents, drawn, plan, tmp_path, parts=("mid_block", "up_blocks.1")
+    )
+    assert all(torch.equal(unet.state_dict()[name], value) for name, value in before.items())
+    layers = migc_weights.attached(unet)
+    assert {name.split(".attentions")[0] for name in layers} == {"mid_block", "up_blocks.1"}
+    for attention in layers.values():
+        moved = {n: p.abs().max().item() for n, p in attention.migc.out.named_parameters()}
+        assert min(moved.values()) > 0, "starts at zero and must have learnt"
+        assert attention.processor.__class__.__name__ == "AttnProcessor2_0"
+    assert log["losses"][0] > 0
