@@ -149,7 +149,11 @@ PRESETS: dict[str, Preset] = {
             stride=8,
             steps=25,
             guidance=3.0,
-            groundings={"gligen": {"active": 1.0}, "attention": {}, "lvd": {}},
+            groundings={
+                "gligen": {"active": 1.0},
+                "attention": {"strength": 1.0, "active": 0.6, "trailing": 0, "behind": 6},
+                "lvd": {"scale": 600.0, "iterations": 2, "active": 0.4, "behind": 6},
+            },
             labels=TINY_LABELS,
             folder=("models", "tiny"),
         ),
