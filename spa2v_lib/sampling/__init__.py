@@ -12,6 +12,7 @@ from spa2v_lib.sampling.weights import check_weights, weight_hashes
 
 if TYPE_CHECKING:
     from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.sampling.attention_maps import Recorder
     from spa2v_lib.sampling.grounding import Grounding
     from spa2v_lib.video import Video
 
@@ -160,6 +161,7 @@ def generate(
     captions: Captions = "mixed",
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    watch: Recorder | None = None,
 ) -> Video:
     """Sample a video that shows things where a layout says they are.
 
@@ -183,6 +185,9 @@ def generate(
         Where to compute; see `spa2v_lib.sampling.loading.check_device`.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
+    watch : Recorder, optional
+        Keeps attention maps and previews of every step, see
+        `spa2v_lib.sampling.attention_maps`; not with presets that draw a control video.
 
     Returns
     -------
@@ -217,7 +222,9 @@ def generate(
         method = _method(grounding, chosen)
         if method is not None:
             method.prepare(pipeline)
-        frames = sample(pipeline, chosen, layout, method, captions=captions, **settings)
+        frames = sample(
+            pipeline, chosen, layout, method, captions=captions, watch=watch, **settings
+        )
     return Video(frames, layout.fps, layout)
 
 

@@ -10,8 +10,8 @@ grounding and with the video's caption alone, nothing is added and the frames ar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from spa2v_lib.layout import VideoSceneLayout
     from spa2v_lib.sampling import Captions
+    from spa2v_lib.sampling.attention_maps import Recorder
     from spa2v_lib.sampling.presets import Preset
 
 __all__ = ["Progress", "grounding_inputs", "sample"]
@@ -43,13 +44,14 @@ def sample(
     guidance: float,
     captions: Captions = "mixed",
     progress: Progress | None = None,
+    watch: Recorder | None = None,
 ) -> np.ndarray:
     """Sample the frames of `layout`.
 
     Parameters
     ----------
     pipeline : AnimateDiffPipeline
-        As `spa2v_lib.sampling.presets.load` returns it.
+        As `spa2v_lib.sampling.loading.load` returns it.
     preset : Preset
     layout : VideoSceneLayout
     grounding : Grounding or None
@@ -63,6 +65,8 @@ def sample(
         Which sentences every frame is told.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
+    watch : Recorder, optional
+        Keeps attention maps and previews of every step; it changes no frame.
 
     Returns
     -------
@@ -71,14 +75,21 @@ def sample(
     _set_windows(pipeline, preset, layout.frame_count)
     guided = guidance > 1
     texts = encode_texts(pipeline, layout, captions)
-    applied: Any = nullcontext(Hooks())
-    if grounding is not None and layout.objects:
+    inputs = None
+    if layout.objects:
         inputs = grounding_inputs(pipeline, layout, texts, steps=steps, guided=guided, seed=seed)
-        applied = grounding.applied(pipeline, inputs)
-    told = _told(pipeline, texts, guided) if captions != "global" else nullcontext()
-    with applied as hooks, told:
+    with ExitStack() as added:
+        if captions != "global":
+            added.enter_context(_told(pipeline, texts, guided))
+        hooks = Hooks()
+        if grounding is not None and inputs is not None:
+            hooks = added.enter_context(grounding.applied(pipeline, inputs))
+        if watch is not None:
+            added.enter_context(watch.recording(pipeline, inputs))
 
-        def after_step(_pipeline, step: int, _time, tensors: dict) -> dict:
+        def after_step(_pipeline, step: int, time, tensors: dict) -> dict:
+            if watch is not None:
+                watch.after_step(pipeline, step, time, tensors)
             if step + 1 < steps:
                 tensors["latents"] = hooks.before_step(step + 1, tensors["latents"])
             if progress:

@@ -198,9 +198,3 @@ def get_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise SamplingError(f"no preset {name!r}; there is: {', '.join(PRESETS)}")
     return PRESETS[name]
-
-
-def load(name: str):  # until every caller asks `loading` itself
-    from spa2v_lib.sampling.loading import load as load_pipeline
-
-    return load_pipeline(name)

@@ -6,7 +6,8 @@ import torch
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.sampling import generate, new_grounding, presets
+from spa2v_lib.sampling import generate, loading, new_grounding, presets
+from spa2v_lib.sampling.attention_maps import Recorder
 from spa2v_lib.sampling.gligen import GLIGEN
 from spa2v_lib.sampling.texts import encode_texts
 
@@ -25,7 +26,7 @@ def _layout(seconds: float = 0.5) -> VideoSceneLayout:
 
 def _stock(layout: VideoSceneLayout, steps: int, seed: int) -> np.ndarray:
     """Sample with diffusers alone."""
-    pipeline, preset = presets.load("tiny"), presets.get_preset("tiny")
+    pipeline, preset = loading.load("tiny"), presets.get_preset("tiny")
     frames = pipeline(
         prompt=layout.caption,
         num_frames=layout.frame_count,
@@ -64,6 +65,17 @@ def test_more_strength_moves_the_frames_further_from_the_plain_ones(plain):
     assert 0 < away[0] < away[1]
 
 
+def test_watching_changes_no_frame_and_keeps_every_step():
+    watch = Recorder(cells=8, frames=2)
+    kept = {"seed": 5, "steps": 3}
+    watched = generate(_layout(), **kept, watch=watch)
+    assert watched.sha256() == generate(_layout(), **kept).sha256()
+    assert [record.step for record in watch.steps] == [0, 1, 2]
+    first = watch.steps[0]
+    assert first.maps.shape[:2] == (4, 1) and len(first.preview) == 2
+    assert first.maps[0].max() > 0
+
+
 def test_an_interrupted_sampling_leaves_the_pipeline_as_it_was(plain):
     def interrupt(done: int, _of: int) -> None:
         if done == 2:
@@ -78,13 +90,13 @@ def test_an_interrupted_sampling_leaves_the_pipeline_as_it_was(plain):
 def test_frame_captions_reach_their_own_frames_alone():
     layout = _layout()
     other = layout.model_copy(update={"frame_captions": [layout.frame_captions[0], "the sea"]})
-    texts = [encode_texts(presets.load("tiny"), each, "frame") for each in (layout, other)]
+    texts = [encode_texts(loading.load("tiny"), each, "frame") for each in (layout, other)]
     same = [torch.equal(a, b) for a, b in zip(*(t.conditional for t in texts), strict=True)]
     assert same == [True, True, False, False]
 
 
 def test_mixed_captions_hold_the_words_of_both_sentences_and_know_where_the_thing_is_named():
-    pipeline, layout = presets.load("tiny"), _layout()
+    pipeline, layout = loading.load("tiny"), _layout()
     mixed, whole, single = (
         encode_texts(pipeline, layout, kind) for kind in ("mixed", "global", "frame")
     )
