@@ -1,27 +1,26 @@
-"""What a source is: the embedded tagger, a small network over statistics of mel bands."""
+"""What a source is, and when: the answers of a tagger, summed up."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.errors import DataError
-from spa2v_lib.resources import resource
+from spa2v_lib.cues.taggers import UNKNOWN, Answers, Tagger
+from spa2v_lib.cues.taggers.embedded import EmbeddedTagger, load_embedded
+from spa2v_lib.cues.types import TagSpan
 
-__all__ = ["UNKNOWN", "Tag", "Tagger", "features", "load_tagger", "tag"]
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
 
-UNKNOWN = "unknown"
-_THRESHOLD = 0.4
-_CHUNK = 120  # windows, 3 s: what the network was trained on
-_MOST_CHUNKS = 40
+__all__ = ["UNKNOWN", "Tag", "identify", "over_time", "summary", "tag", "tag_over_time"]
 
 
 @dataclass(frozen=True)
 class Tag:
-    """The answer of the tagger.
+    """What a tagger says of a whole sound.
 
     Attributes
     ----------
@@ -38,137 +37,124 @@ class Tag:
     alternatives: list[tuple[str, float]]
 
 
-@dataclass(frozen=True)
-class Tagger:
-    """Weights of the network: one hidden layer over standardised features.
-
-    Attributes
-    ----------
-    labels : tuple of str
-        Output classes, "unknown" among them.
-    mean, scale : ndarray [features]
-        Standardisation.
-    hidden, hidden_bias : ndarray [features, units], [units]
-    output, output_bias : ndarray [units, classes], [classes]
-        With the temperature already divided out.
-    """
-
-    labels: tuple[str, ...]
-    mean: np.ndarray
-    scale: np.ndarray
-    hidden: np.ndarray
-    hidden_bias: np.ndarray
-    output: np.ndarray
-    output_bias: np.ndarray
-
-    def probabilities(self, vectors: np.ndarray) -> np.ndarray:
-        """Return class probabilities [n, classes] of feature vectors [n, features]."""
-        inner = np.clip((vectors - self.mean) / self.scale, -5.0, 5.0)
-        inner = np.maximum(inner @ self.hidden + self.hidden_bias, 0.0)
-        score = inner @ self.output + self.output_bias
-        odds = np.exp(score - score.max(1, keepdims=True))
-        return odds / odds.sum(1, keepdims=True)
-
-
-def features(mel: np.ndarray) -> np.ndarray:
-    """Describe an excerpt by the shape, spread and movement of its spectrum.
+def tag(mel: np.ndarray, tagger: EmbeddedTagger | None = None) -> Tag:
+    """Say what a sound is, by the embedded tagger.
 
     Parameters
     ----------
     mel : ndarray [windows, 40]
-        Power in mel bands, 0.025 s apart, from `spa2v_lib.cues.interaural`.
-
-    Returns
-    -------
-    ndarray [features]
-        Independent of gain.
-    """
-    level = mel.sum(1)
-    decibel = 10.0 * np.log10(mel + 1e-6 * level.max() + 1e-14)
-    sounding = level > level.max() * 10.0**-3.5
-    loud = decibel[sounding] if sounding.sum() >= 2 else decibel
-    shape = loud - loud.mean(1, keepdims=True)
-    change = np.abs(np.diff(shape, axis=0)) if len(shape) > 1 else np.zeros((1, shape.shape[1]))
-    crest = np.sort(shape, axis=1)[:, ::-1]
-    course = 10.0 * np.log10(level + 1e-6 * level.max() + 1e-14)
-    rise = np.diff(course) if len(course) > 1 else np.zeros(1)
-    scalars = [
-        crest[:, 0].mean(),
-        crest[:, :4].mean(),
-        crest[:, -8:].mean(),
-        np.std(course),
-        np.mean(np.maximum(rise, 0.0)),
-        np.mean(np.maximum(-rise, 0.0)),
-        np.percentile(rise, 98),
-        100.0 * sounding.mean(),
-    ]
-    pooled = change.reshape(len(change), -1, 4).mean(2)
-    return np.concatenate(
-        [
-            shape.mean(0),
-            np.percentile(shape, 90, axis=0) - np.percentile(shape, 10, axis=0),
-            pooled.mean(0),
-            np.percentile(pooled, 90, axis=0),
-            scalars,
-        ]
-    ).astype(np.float32)
-
-
-@cache
-def load_tagger(path: Path | None = None) -> Tagger:
-    """Load the shipped tagger, or one that `spa2v_lib.tiny.tagger` wrote.
-
-    Raises
-    ------
-    DataError
-        If the weights are missing or are not a tagger's.
-    """
-    from safetensors import SafetensorError, safe_open
-
-    source = path or resource("models", "tagger", "tagger.safetensors")
-    try:
-        with safe_open(source, framework="np") as stored:
-            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
-            labels = tuple((stored.metadata() or {})["labels"].split(","))
-        return Tagger(labels, **arrays)
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise DataError(f"{source.name} does not hold a tagger's weights: {error}") from error
-
-
-def tag(mel: np.ndarray, tagger: Tagger | None = None) -> Tag:
-    """Say what a recording is, from its loud excerpts.
-
-    Parameters
-    ----------
-    mel : ndarray [windows, 40]
-        Of the whole recording.
-    tagger : Tagger, optional
+        Power in mel bands of a whole recording, or of one source's share of it.
+    tagger : EmbeddedTagger, optional
         The shipped one if not given.
+    """
+    model = tagger or load_embedded()
+    return summary(model.answers_of_mel(mel), model.threshold)
+
+
+def tag_over_time(mel: np.ndarray, tagger: EmbeddedTagger | None = None) -> list[TagSpan]:
+    """Say what a sound is from moment to moment, by the embedded tagger; arguments as of `tag`."""
+    model = tagger or load_embedded()
+    return over_time(model.answers_of_mel(mel), model.threshold)
+
+
+def identify(
+    tagger: Tagger, mel: np.ndarray, sound: Callable[[], Recording]
+) -> tuple[Tag, list[TagSpan]]:
+    """Say what one source is, as a whole and over time.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        From `spa2v_lib.cues.taggers.get_tagger`.
+    mel : ndarray [windows, 40]
+        Of the source: all that the embedded tagger needs.
+    sound : callable
+        Returns the source's own signal; called for any other tagger.
+    """
+    if isinstance(tagger, EmbeddedTagger):
+        answers = tagger.answers_of_mel(mel)
+    else:
+        answers = tagger.answers(sound())
+    return summary(answers, tagger.threshold), over_time(answers, tagger.threshold)
+
+
+def summary(answers: Answers, threshold: float) -> Tag:
+    """Average the answers over all excerpts.
+
+    Parameters
+    ----------
+    answers : Answers
+    threshold : float
+        ``label`` is None where the best answer is less likely, or is "unknown".
+    """
+    if not len(answers.chance):
+        return Tag(None, 1.0, [(UNKNOWN, 1.0)])
+    chance = answers.chance.mean(0)
+    order = np.argsort(-chance, kind="stable")[:3]
+    best = [(answers.labels[i], round(min(float(chance[i]), 1.0), 4)) for i in order]
+    return Tag(*_claim(answers.labels, chance, threshold), best)
+
+
+def over_time(answers: Answers, threshold: float) -> list[TagSpan]:
+    """Merge neighbouring excerpts of one answer into spans.
+
+    Parameters
+    ----------
+    answers : Answers
+        In order. Where excerpts overlap, the border lies in the middle of the overlap.
+    threshold : float
+        As for `summary`.
 
     Returns
     -------
-    Tag
-        ``label`` is None where the best answer is "unknown" or its probability is below 0.4.
+    list of TagSpan
+        In order and without overlap, with the mean confidence; silence has none.
     """
-    model = tagger or load_tagger()
-    chunks = _loud_chunks(mel)
-    if not chunks:
-        return Tag(None, 1.0, [(UNKNOWN, 1.0)])
-    chance = model.probabilities(np.stack([features(chunk) for chunk in chunks])).mean(0)
-    order = np.argsort(-chance, kind="stable")[:3]
-    best = [(model.labels[i], round(float(chance[i]), 4)) for i in order]
-    label, confidence = best[0]
-    if label == UNKNOWN:
-        return Tag(None, confidence, best)
-    if confidence < _THRESHOLD:
-        return Tag(None, 1.0 - confidence, best)
-    return Tag(label, confidence, best)
+    start, end = answers.start_s.astype(float), answers.end_s.astype(float)
+    overlap = end[:-1] > start[1:]
+    border = np.where(overlap, 0.5 * (end[:-1] + start[1:]), end[:-1])
+    end = np.concatenate([border, end[-1:]])
+    start = np.concatenate([start[:1], np.where(overlap, border, start[1:])])
+    spans: list[TagSpan] = []
+    runs: list[list[float]] = []
+    for k, chance in enumerate(_smoothed(answers.chance, overlap)):
+        label, sure = _claim(answers.labels, chance, threshold)
+        if spans and spans[-1].label == label and start[k] - spans[-1].end_s < 1e-6:
+            runs[-1].append(sure)
+            begin = spans.pop().start_s
+        else:
+            runs.append([sure])
+            begin = round(float(start[k]), 3)
+        spans.append(
+            TagSpan(
+                start_s=begin,
+                end_s=round(float(end[k]), 3),
+                label=label,
+                confidence=round(float(np.mean(runs[-1])), 4),
+            )
+        )
+    return spans
 
 
-def _loud_chunks(mel: np.ndarray) -> list[np.ndarray]:
-    """Cut into excerpts of 3 s, half overlapping, and keep those that sound."""
-    starts = range(0, max(1, len(mel) - _CHUNK // 2), _CHUNK // 2)
-    starts = list(starts)[:: max(1, len(starts) // _MOST_CHUNKS)]
-    chunks = [mel[start : start + _CHUNK] for start in starts]
-    loudest = max(float(chunk.sum(1).max()) for chunk in chunks)
-    return [c for c in chunks if c.sum(1).max() > loudest * 1e-3] if loudest > 1e-9 else []
+def _claim(
+    labels: tuple[str, ...], chance: np.ndarray, threshold: float
+) -> tuple[str | None, float]:
+    """Return the label, or None, with its confidence in [0, 1]."""
+    best = int(np.argmax(chance))
+    sure = round(float(np.clip(chance[best], 0.0, 1.0)), 4)
+    if labels[best] == UNKNOWN:
+        return None, sure
+    if sure < threshold:
+        return None, round(1.0 - sure, 4)
+    return labels[best], sure
+
+
+def _smoothed(chance: np.ndarray, overlap: np.ndarray) -> np.ndarray:
+    """Average each excerpt's answer with those of neighbours that overlap it."""
+    total, weight = 2.0 * chance, np.full((len(chance), 1), 2.0)
+    both = overlap[:, None]
+    total[1:] += both * chance[:-1]
+    total[:-1] += both * chance[1:]
+    weight[1:] += both
+    weight[:-1] += both
+    return total / weight

@@ -1,18 +1,27 @@
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
 from spa2v_lib.cues.interaural import mel_windows
-from spa2v_lib.cues.tagging import UNKNOWN, features, load_tagger, tag
+from spa2v_lib.cues.taggers import UNKNOWN, Answers
+from spa2v_lib.cues.taggers.embedded import load_embedded
+from spa2v_lib.cues.taggers.features import features
+from spa2v_lib.cues.tagging import over_time, summary, tag, tag_over_time
 from spa2v_lib.errors import DataError
-from spa2v_lib.tiny import tagger
-from spa2v_lib.tiny.tagger_data import RATE, excerpt, synthetic
-from spa2v_lib.tiny.tagger_net import Training, fit
+
+RATE = 22_050
 
 
 def heard(recording) -> np.ndarray:
     return mel_windows(recording.mono(), recording.rate)
+
+
+def answers(rows: list[list[float]], start: list[float], length: float = 3.0) -> Answers:
+    begin = np.array(start)
+    return Answers(("dog", "tram", UNKNOWN), begin, begin + length, np.array(rows))
 
 
 @pytest.mark.parametrize(
@@ -41,11 +50,21 @@ def test_what_is_no_thing_is_unknown(shipped, file: str) -> None:
     assert UNKNOWN in dict(answer.alternatives)
 
 
-def test_white_noise_and_a_tone_are_unknown() -> None:
+def test_noise_a_tone_and_a_siren_are_unknown() -> None:
+    time_s = np.arange(3 * RATE) / RATE
     noise = np.random.default_rng(9).normal(size=3 * RATE)
-    tone = np.sin(2 * np.pi * 997 * np.arange(3 * RATE) / RATE)
-    assert tag(mel_windows(noise, RATE)).label is None
-    assert tag(mel_windows(tone, RATE)).label is None
+    siren = np.sin(2 * np.pi * np.cumsum(900 + 300 * np.sin(2 * np.pi * time_s)) / RATE)
+    for sound in (noise, np.sin(2 * np.pi * 997 * time_s), siren):
+        assert tag(mel_windows(sound, RATE)).label is None
+
+
+def test_a_spectrum_upside_down_is_another_sound(shipped) -> None:
+    bell = shipped("bell_02.flac").mono()
+    spectrum = np.fft.rfft(bell)
+    corner = int(4500 * len(bell) / 44_100)
+    spectrum[:corner] = spectrum[:corner][::-1]
+    assert tag(mel_windows(bell, 44_100)).label == "bell"
+    assert tag(mel_windows(np.fft.irfft(spectrum), 44_100)).label is None
 
 
 def test_gain_changes_no_answer(shipped) -> None:
@@ -58,45 +77,81 @@ def test_a_lower_sampling_rate_keeps_the_answer(shipped) -> None:
     assert tag(mel_windows(recording.mono(), 16_000)).label == "cow"
 
 
-def test_silence_is_unknown() -> None:
+def test_silence_is_unknown_and_has_no_spans() -> None:
     assert tag(np.zeros((100, 40))).label is None
+    assert tag_over_time(np.zeros((100, 40))) == []
+
+
+def test_a_recording_and_its_mel_bands_are_answered_alike(shipped) -> None:
+    recording = shipped("sheep_01.flac")
+    model = load_embedded()
+    assert summary(model.answers(recording), model.threshold).label == tag(heard(recording)).label
 
 
 def test_probabilities_sum_to_one() -> None:
-    model = load_tagger()
+    model = load_embedded()
     vectors = np.random.default_rng(0).normal(size=(5, len(model.mean)))
-    assert np.allclose(model.probabilities(vectors).sum(1), 1.0)
+    assert np.allclose(model.chances(vectors).sum(1), 1.0)
+
+
+def test_what_is_far_from_every_example_is_unfamiliar() -> None:
+    model = load_embedded()
+    known = model.examples[model.owners != len(model.labels) - 1]
+    strange = model.examples[model.owners == len(model.labels) - 1]
+    assert model.familiarity(known[::40]).min() > model.familiarity(strange[::20]).max()
+
+
+def test_two_sounds_one_after_the_other_are_two_spans(shipped) -> None:
+    parts = [heard(shipped(file)) for file in ("ship_horn_02.flac", "helicopter_01.flac")]
+    mel = np.concatenate([np.resize(part / part.max(), (360, 40)) for part in parts])
+    spans = tag_over_time(mel)
+    assert [span.label for span in spans if span.label] == ["ship", "helicopter"]
+    assert spans[0].start_s == 0.0 and spans[-1].end_s == pytest.approx(18.0)
+    (first,) = (span for span in spans if span.label == "ship")
+    assert first.end_s == pytest.approx(9.0, abs=2.0)
+
+
+def test_spans_merge_while_the_answer_stays_and_leave_silence_out() -> None:
+    rows = [[0.9, 0.1, 0.0], [0.7, 0.1, 0.2], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]]
+    spans = over_time(answers(rows, [0.0, 3.0, 6.0, 12.0]), 0.4)
+    assert [(s.label, s.start_s, s.end_s) for s in spans] == [
+        ("dog", 0.0, 6.0),
+        ("tram", 6.0, 9.0),
+        (None, 12.0, 15.0),
+    ]
+    assert spans[0].confidence == pytest.approx(0.8)
+
+
+def test_overlapping_excerpts_meet_in_the_middle_and_settle_a_doubt() -> None:
+    rows = [[0.9, 0.1, 0.0], [0.45, 0.55, 0.0], [0.9, 0.1, 0.0]]
+    (span,) = over_time(answers(rows, [0.0, 1.5, 3.0]), 0.4)
+    assert (span.label, span.start_s, span.end_s) == ("dog", 0.0, 6.0)
+    apart = over_time(answers([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [0.0, 1.5]), 0.4)
+    assert [(s.label, s.end_s) for s in apart] == [("dog", 2.25), ("tram", 4.5)]
+
+
+def test_an_answer_below_the_threshold_is_not_claimed() -> None:
+    doubtful = summary(answers([[0.35, 0.34, 0.31]], [0.0]), 0.4)
+    assert doubtful.label is None and doubtful.confidence == pytest.approx(0.65)
+    assert [name for name, _ in doubtful.alternatives] == ["dog", "tram", UNKNOWN]
 
 
 def test_a_file_of_other_weights_is_a_clear_error(tmp_path) -> None:
     path = tmp_path / "tagger.safetensors"
     path.write_bytes(b"nothing")
     with pytest.raises(DataError, match=r"tagger\.safetensors"):
-        load_tagger(path)
+        load_embedded(path)
 
 
-def test_training_separates_what_can_be_separated_and_repeats_itself() -> None:
-    rng = np.random.default_rng(0)
-    targets = rng.integers(3, size=300)
-    vectors = rng.normal(size=(300, 10)).astype(np.float32)
-    vectors[np.arange(300), targets] += 4.0
-    how = Training(epochs=30, batch=32, units=16)
-    one, two = (fit(vectors, targets, ("a", "b", "c"), how) for _ in range(2))
-    assert (one.probabilities(vectors).argmax(1) == targets).mean() > 0.95
-    assert np.array_equal(one.hidden, two.hidden)
+def test_features_do_not_depend_on_gain_and_take_a_single_window(shipped) -> None:
+    mel = heard(shipped("truck_01.flac"))
+    assert np.allclose(features(mel), features(1e-3 * mel), atol=1e-2)
+    assert np.isfinite(features(mel[:1])).all()
 
 
-@pytest.mark.parametrize("kind", range(5))
-def test_excerpts_are_repeatable_and_of_one_size(kind: int) -> None:
-    sound = synthetic(kind, np.random.default_rng(kind))
-    assert np.isfinite(sound).all() and np.abs(sound).max() == pytest.approx(1.0)
-    one, two = (features(excerpt(sound, np.random.default_rng(3))) for _ in range(2))
-    assert np.array_equal(one, two)
-    assert one.shape == load_tagger().mean.shape
-
-
-@pytest.mark.slow
-def test_the_training_command_writes_weights_and_a_card(tmp_path) -> None:
-    tagger.main(["--out", str(tmp_path), "--excerpts", "10", "--epochs", "2"])
-    assert "truck" in load_tagger(tmp_path / "tagger.safetensors").labels
-    assert "left out one at a time" in (tmp_path / "README.md").read_text()
+def test_tagging_is_much_faster_than_sound() -> None:
+    mel = np.random.default_rng(0).exponential(size=(2400, 40))
+    load_embedded()
+    begin = time.process_time()
+    tag(mel)
+    assert 60.0 / (time.process_time() - begin) > 200.0
