@@ -1,10 +1,11 @@
 """Capture formats: how direction becomes level and delay in two channels, and back.
 
-Geometry: coincident cardioids at ±45° (XY); cardioids at ±55°, 17 cm apart (ORTF); omnis 50 cm
-apart (AB); two ears on a rigid sphere of 8.75 cm (binaural); the tangent law over loudspeakers at
-±45° (panned). Sources: Woodworth, *Experimental Psychology* (1938), for the delay around the
-sphere; Brown and Duda, "A structural model for binaural sound synthesis", IEEE Trans. Speech Audio
-Process. 6(5), 1998, eq. 8, for its shadow.
+Geometry: coincident cardioids at ±45° (XY); an omnidirectional middle and a figure of eight
+decoded to left and right, which are cardioids at ±90° (M/S); cardioids at ±55°, 17 cm apart
+(ORTF); omnis 50 cm apart (AB); two ears on a rigid sphere of 8.75 cm (binaural); the tangent law
+over loudspeakers at ±45° (panned). Sources: Woodworth, *Experimental Psychology* (1938), for the
+delay around the sphere; Brown and Duda, "A structural model for binaural sound synthesis", IEEE
+Trans. Speech Audio Process. 6(5), 1998, eq. 8, for its shadow.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ import numpy as np
 from spa2v_lib.cues.interaural import BAND_CENTRES_HZ, LAGS_S, Interaural
 from spa2v_lib.cues.types import CaptureGuess
 
-__all__ = ["FORMATS", "GRID_DEG", "Direct", "Format", "direct_sound", "guess_capture"]
+__all__ = [
+    "FORMATS",
+    "GRID_DEG",
+    "Direct",
+    "Format",
+    "direct_sound",
+    "guess_capture",
+    "level_distance",
+]
 
 SOUND_M_S = 343.0
 _HEAD_M = 0.0875
@@ -41,6 +50,8 @@ class Format:
         Right channel's level over the left's.
     diffuse_coherence : float
         Coherence of the channels in a diffuse field, after alignment.
+    kernel : ndarray [lags, directions] or None
+        Weights over `LAGS_S` of a delay that changes with frequency; None where it does not.
     """
 
     name: str
@@ -48,6 +59,7 @@ class Format:
     pan_deg: np.ndarray
     ild_db: np.ndarray
     diffuse_coherence: float
+    kernel: np.ndarray | None = None
 
     @property
     def has_delay(self) -> bool:
@@ -58,6 +70,19 @@ class Format:
     def has_level(self) -> bool:
         """Whether direction changes all bands' levels alike."""
         return bool(np.ptp(self.pan_deg) > 1.0)
+
+    def steered(self, gcc: np.ndarray) -> np.ndarray:
+        """Return how well a cross-correlation [frames, lags] fits each direction of `GRID_DEG`.
+
+        Returns
+        -------
+        ndarray [frames, directions]
+            At most 1, as the correlation.
+        """
+        if self.kernel is not None:
+            return gcc @ self.kernel
+        place = np.interp(self.delay_s, LAGS_S, np.arange(len(LAGS_S)))
+        return gcc[:, np.round(place).astype(int)]
 
     def azimuth_from_delay(self, delay_s: np.ndarray) -> np.ndarray:
         """Return the direction in degrees of delays in seconds, limited to ±90."""
@@ -150,9 +175,14 @@ def _panned() -> Format:
     return _flat("panned", 0.5 * (1.0 - share), 0.5 * (1.0 + share), 0.0, 1.0 / np.pi)
 
 
+def _alpha(incidence_deg: np.ndarray) -> np.ndarray:
+    """Return the shadow filter's gain at high frequencies, by the angle from the ear's axis."""
+    return 1.05 + 0.95 * np.cos(np.radians(incidence_deg * 180.0 / 150.0))
+
+
 def _shadow_db(incidence_deg: np.ndarray, hz: np.ndarray) -> np.ndarray:
     """Level at the sphere's surface re free field [directions, bands]."""
-    alpha = 1.05 + 0.95 * np.cos(np.radians(incidence_deg * 180.0 / 150.0))
+    alpha = _alpha(incidence_deg)
     x = (np.pi * hz * _HEAD_M / SOUND_M_S)[None, :]
     return 10.0 * np.log10((1.0 + (alpha[:, None] * x) ** 2) / (1.0 + x**2))
 
@@ -162,7 +192,30 @@ def _binaural() -> Format:
     delay = _HEAD_M / SOUND_M_S * (theta + np.sin(theta))
     right = _shadow_db(np.abs(90.0 - GRID_DEG), BAND_CENTRES_HZ)
     left = _shadow_db(np.abs(90.0 + GRID_DEG), BAND_CENTRES_HZ)
-    return Format("binaural", delay, np.full(len(GRID_DEG), 45.0), right - left, 0.0)
+    middle = np.full(len(GRID_DEG), 45.0)
+    return Format("binaural", delay, middle, right - left, 0.0, _head_kernel(delay))
+
+
+def _head_kernel(delay_s: np.ndarray) -> np.ndarray:
+    """Return the weights of lags [lags, directions] that undo a head's phase.
+
+    Around a head low frequencies are later than Woodworth's rays: up to half as much again for a
+    sphere (Kuhn, "Model for the interaural time differences in the azimuthal plane", JASA 62,
+    1977). The phase of the shadow filter gives about that. The weights make of the correlation
+    over lags, by least squares from 150 Hz to 8 kHz, one that is steered to each direction.
+    """
+    hz = np.arange(150.0, 8000.0, 20.0)
+    x = np.pi * hz * _HEAD_M / SOUND_M_S
+    left, right = (
+        np.arctan(_alpha(np.abs(GRID_DEG + side))[:, None] * x) for side in (90.0, -90.0)
+    )
+    wanted = np.exp(1j * (2.0 * np.pi * hz * delay_s[:, None] + right - left)).T
+    lags = np.exp(2j * np.pi * hz[:, None] * LAGS_S)
+    stacked = np.concatenate([lags.real, lags.imag])
+    target = np.concatenate([wanted.real, wanted.imag])
+    # lags are finer than the band needs: a little ridge picks the small solution
+    inverse = stacked.T @ stacked + 1e-3 * len(hz) * np.eye(len(LAGS_S))
+    return np.linalg.solve(inverse, stacked.T @ target).astype(np.float32)
 
 
 @cache
@@ -171,6 +224,7 @@ def _formats() -> dict[str, Format]:
     made = (
         _panned(),
         _cardioids("xy", 45.0, 0.0, 0.75),  # ¼(1 + cos 90°/3) over ⅓
+        _cardioids("ms", 90.0, 0.0, 0.5),  # ¼(1 + cos 180°/3) over ⅓
         _cardioids("ortf", 55.0, 0.17, 0.0),
         _flat("ab", one, one, 0.5, 0.0),
         _binaural(),
@@ -181,7 +235,8 @@ def _formats() -> dict[str, Format]:
 FORMATS: dict[str, Format] = _formats()
 """Every format that has directions, by name."""
 
-_ITD_SIGMA_S, _ILD_SIGMA_DB, _WORST = 6e-5, 3.0, 12.0
+_ITD_SIGMA_S, _ILD_SIGMA_DB, _WORST = 6e-5, 3.0, 4.0
+_PER_HEIGHT = 20.0  # misfit for peaks that are lower by all of their height
 
 
 def guess_capture(heard: Interaural, weight: np.ndarray) -> CaptureGuess:
@@ -211,6 +266,8 @@ def guess_capture(heard: Interaural, weight: np.ndarray) -> CaptureGuess:
     misfit = {"panned": float(share @ _coincident_misfit(delay, direct.ild_db, trust))}
     for name in ("ortf", "ab", "binaural"):
         misfit[name] = float(share @ _misfit(FORMATS[name], delay, direct.ild_db, trust))
+    for name, height in _heights(heard.gcc[chosen], tuple(misfit)).items():
+        misfit[name] += _PER_HEIGHT * float(share @ height)
     evidence = min(10.0, 0.2 * len(chosen))
     likelihood = {name: np.exp(-0.5 * evidence * value) for name, value in misfit.items()}
     best = min(misfit, key=lambda name: (misfit[name], name != "panned"))
@@ -223,6 +280,13 @@ def guess_capture(heard: Interaural, weight: np.ndarray) -> CaptureGuess:
     return CaptureGuess(format=best, confidence=float(np.clip(confidence, 0, 1)), note=note)
 
 
+def _heights(gcc: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return by how much each format's steered peaks are lower than the best format's [frames]."""
+    peaks = {name: FORMATS[name].steered(gcc).max(1) for name in names}
+    best = np.max(list(peaks.values()), axis=0)
+    return {name: best - peak for name, peak in peaks.items()}
+
+
 def _coincident_misfit(delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
     mean = (trust * ild_db).sum(1, keepdims=True)
     spread = (trust * (ild_db - mean) ** 2).sum(1)
@@ -232,7 +296,23 @@ def _coincident_misfit(delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray)
 def _misfit(item: Format, delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
     """Return each frame's misfit with its best direction [frames]."""
     late = (delay[:, None] - item.delay_s[None, :]) / _ITD_SIGMA_S
-    # weighted squared distance of every frame to every direction, without a third axis
-    mean = (trust * ild_db**2).sum(1)[:, None]
-    distance = mean - 2.0 * (trust * ild_db) @ item.ild_db.T + trust @ (item.ild_db**2).T
+    distance = level_distance(item, ild_db, trust)
     return np.minimum((late**2 + distance / _ILD_SIGMA_DB**2).min(1), _WORST)
+
+
+def level_distance(item: Format, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    """Return the mean squared distance of level differences to each direction's, in dB².
+
+    Parameters
+    ----------
+    item : Format
+    ild_db, trust : ndarray [frames, bands]
+        Level differences and their weights, which add up to 1 in every frame.
+
+    Returns
+    -------
+    ndarray [frames, directions]
+    """
+    # written out, so that there is no third axis
+    mean = (trust * ild_db**2).sum(1)[:, None]
+    return mean - 2.0 * (trust * ild_db) @ item.ild_db.T + trust @ (item.ild_db**2).T

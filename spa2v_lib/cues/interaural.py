@@ -7,6 +7,7 @@ Every size is set in seconds and hertz, so that all sample rates are treated ali
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BAND_CENTRES_HZ",
+    "BAND_EDGES_HZ",
+    "BAND_WIDTHS_HZ",
     "LAGS_S",
     "MEL_BANDS",
+    "MEL_HZ",
     "WINDOW_STEP_S",
     "Interaural",
     "measure",
     "mel_windows",
+    "stretches",
+    "window_spectra",
 ]
 
 WINDOW_STEP_S = 0.025
@@ -38,15 +44,21 @@ _GCC_HZ = (150.0, 8000.0)
 LAGS_S = np.arange(-175, 176) * 1e-5
 """Lags of the generalised cross-correlation: beyond the 1.46 ms of a pair 50 cm apart."""
 
-_EDGES_HZ = np.array([100, 200, 350, 550, 850, 1300, 2000, 3000, 4500, 7000, 12000], float)
-BAND_CENTRES_HZ = np.sqrt(_EDGES_HZ[:-1] * _EDGES_HZ[1:])
-"""Centres of the bands in which levels are kept."""
+BAND_EDGES_HZ = np.array([100, 200, 350, 550, 850, 1300, 2000, 3000, 4500, 7000, 12000], float)
+"""Edges of the bands in which levels are kept."""
+
+BAND_CENTRES_HZ = np.sqrt(BAND_EDGES_HZ[:-1] * BAND_EDGES_HZ[1:])
+"""Centres of those bands."""
+
+BAND_WIDTHS_HZ = np.diff(BAND_EDGES_HZ)
+"""Widths of those bands."""
 
 
 MEL_BANDS = 40
 """Mel bands that the tagger hears through."""
 
-_MEL_HZ = (60.0, 7800.0)
+MEL_HZ = (60.0, 7800.0)
+"""Range of the mel bands."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,11 @@ class Interaural:
         return np.clip(np.abs(self.aligned.sum(1)) / (power + 1e-15), 0.0, 1.0)
 
 
-def measure(recording: Recording, block_s: float = 10.0) -> Interaural:
+Watch = Callable[[np.ndarray, np.ndarray], None]
+"""Takes spectra [2, frames, windows a frame, bins] and the bins' frequencies in Hz."""
+
+
+def measure(recording: Recording, block_s: float = 10.0, watch: Watch | None = None) -> Interaural:
     """Measure a recording block by block.
 
     Parameters
@@ -102,29 +118,59 @@ def measure(recording: Recording, block_s: float = 10.0) -> Interaural:
         One channel is measured against itself; of more than two, the first two are used.
     block_s : float
         Seconds read at a time.
+    watch : Watch, optional
+        Is shown all short-time spectra, in order, for what else is measured in them.
 
     Returns
     -------
     Interaural
     """
     rate = recording.rate
-    held, first, done = np.zeros((2, 0), np.float32), 0, 0
-    parts: list[tuple[np.ndarray, ...]] = []
+    parts = [
+        _frames(pair, first, start, stop, rate, watch)
+        for pair, first, start, stop in stretches(recording, _pair, block_s)
+    ]
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    columns[-1] = columns[-1].reshape(-1, MEL_BANDS)
+    return Interaural((np.arange(len(columns[0])) + 0.5) * HOP_S, *columns)
+
+
+def stretches(
+    recording: Recording, pick: Callable[[np.ndarray], np.ndarray], block_s: float
+) -> Iterator[tuple[np.ndarray, int, int, int]]:
+    """Yield a recording in pieces that hold whole frames with all of their windows.
+
+    Parameters
+    ----------
+    recording : Recording
+    pick : callable
+        Takes a block [channels, n] to the channels that are wanted.
+    block_s : float
+        Seconds read at a time.
+
+    Yields
+    ------
+    samples : ndarray [channels, n]
+    first : int
+        Sample of the recording at which they begin.
+    start, stop : int
+        Frames that they hold.
+    """
+    rate = recording.rate
+    held, first, done = None, 0, 0
     for block in recording.blocks(block_s):
-        held = np.concatenate([held, _pair(block)], axis=1)
+        picked = pick(block)
+        held = picked if held is None else np.concatenate([held, picked], axis=1)
         ready = _frames_within(first + held.shape[1], rate)
         if ready > done:
-            parts.append(_frames(held, first, done, ready, rate))
+            yield held, first, done, ready
             done = ready
             keep = max(0, _start(done * _PER_FRAME, rate) - first)
             held, first = held[:, keep:], first + keep
     total = max(1, round((first + held.shape[1]) / (rate * HOP_S)))
     if total > done:
-        tail = np.zeros((2, int(rate * (HOP_S + _WINDOW_S))), np.float32)
-        parts.append(_frames(np.concatenate([held, tail], axis=1), first, done, total, rate))
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
-    columns[-1] = columns[-1].reshape(-1, MEL_BANDS)
-    return Interaural((np.arange(len(columns[0])) + 0.5) * HOP_S, *columns)
+        tail = int(rate * (HOP_S + _WINDOW_S))
+        yield np.pad(held, ((0, 0), (0, tail))), first, done, total
 
 
 def mel_windows(samples: np.ndarray, rate: int) -> np.ndarray:
@@ -132,7 +178,7 @@ def mel_windows(samples: np.ndarray, rate: int) -> np.ndarray:
     pair = np.stack([samples, samples]).astype(np.float32)
     total = max(1, round(pair.shape[1] / (rate * HOP_S)))
     pair = np.pad(pair, ((0, 0), (0, int(rate * (HOP_S + _WINDOW_S)))))
-    spectra, bins = _spectra(pair, 0, 0, total, rate)
+    spectra, bins = window_spectra(pair, 0, 0, total, rate)
     return _mel_power(spectra, bins).reshape(-1, MEL_BANDS)
 
 
@@ -166,8 +212,8 @@ def _mel_sums(rate: int, size: int) -> np.ndarray:
             sr=rate,
             n_fft=size,
             n_mels=MEL_BANDS,
-            fmin=_MEL_HZ[0],
-            fmax=_MEL_HZ[1],
+            fmin=MEL_HZ[0],
+            fmax=MEL_HZ[1],
             htk=True,
             norm=None,
         )
@@ -180,27 +226,42 @@ def _tables(rate: int) -> tuple[np.ndarray, ...]:
     size = _size(rate)
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     bins = np.fft.rfftfreq(size, 1.0 / rate)
-    bins = bins[bins <= _EDGES_HZ[-1]]
-    bands = ((bins[:, None] >= _EDGES_HZ[:-1]) & (bins[:, None] < _EDGES_HZ[1:])).astype(np.float32)
+    bins = bins[bins <= BAND_EDGES_HZ[-1]]
+    bands = ((bins[:, None] >= BAND_EDGES_HZ[:-1]) & (bins[:, None] < BAND_EDGES_HZ[1:])).astype(
+        np.float32
+    )
     mel = _mel_sums(rate, size)[: len(bins)]
     inside = (bins >= _GCC_HZ[0]) & (bins <= _GCC_HZ[1])
     lag = np.exp(2j * np.pi * bins[inside, None] * LAGS_S).astype(np.complex64)
     return window, bins, bands, mel, inside, lag
 
 
-def _spectra(
-    pair: np.ndarray, first: int, start: int, stop: int, rate: int
+def window_spectra(
+    samples: np.ndarray, first: int, start: int, stop: int, rate: int
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Return spectra [2, frames, windows a frame, bins] of full-scale-normalised windows."""
+    """Return spectra of full-scale-normalised windows, and the tables that go with them.
+
+    Parameters
+    ----------
+    samples : ndarray [channels, n]
+        As from `stretches`, like the numbers that follow.
+    first, start, stop, rate : int
+
+    Returns
+    -------
+    spectra : ndarray of complex [channels, frames, windows a frame, bins]
+    tables : tuple of ndarray
+        The third holds the bins' places in the bands [bins, bands].
+    """
     tables = _tables(rate)
     starts = [_start(k, rate) - first for k in range(start * _PER_FRAME, stop * _PER_FRAME)]
     before = max(0, -starts[0])
-    padded = np.pad(pair, ((0, 0), (before, 0)))
+    padded = np.pad(samples, ((0, 0), (before, 0)))
     index = (np.array(starts) + before)[:, None] + np.arange(_size(rate))
     window = tables[0]
     scaled = window / np.sqrt(0.5 * np.sum(window**2) * len(window))
     spectra = np.fft.rfft(padded[:, index] * scaled)[..., : len(tables[1])].astype(np.complex64)
-    return spectra.reshape(2, stop - start, _PER_FRAME, -1), tables
+    return spectra.reshape(len(samples), stop - start, _PER_FRAME, -1), tables
 
 
 def _mel_power(spectra: np.ndarray, tables: tuple[np.ndarray, ...]) -> np.ndarray:
@@ -209,11 +270,13 @@ def _mel_power(spectra: np.ndarray, tables: tuple[np.ndarray, ...]) -> np.ndarra
 
 
 def _frames(
-    pair: np.ndarray, first: int, start: int, stop: int, rate: int
+    pair: np.ndarray, first: int, start: int, stop: int, rate: int, watch: Watch | None
 ) -> tuple[np.ndarray, ...]:
     """Measure frames `start` to `stop`; `pair` begins at sample `first`."""
-    spectra, tables = _spectra(pair, first, start, stop, rate)
-    _, _, bands, _, inside, lag = tables
+    spectra, tables = window_spectra(pair, first, start, stop, rate)
+    _, hz, bands, _, inside, lag = tables
+    if watch is not None:
+        watch(spectra, hz)
     power = (spectra.real**2 + spectra.imag**2).mean(2)
     cross = (spectra[0] * spectra[1].conj()).mean(1)
     gcc = _phat(cross[:, inside], power[:, :, inside]) @ lag
@@ -244,8 +307,12 @@ def _phat(cross: np.ndarray, power: np.ndarray) -> np.ndarray:
 
 def _level(pair: np.ndarray, first: int, start: int, stop: int, rate: int) -> np.ndarray:
     edges = [round(k * HOP_S * rate) - first for k in range(start, stop + 1)]
-    square = (pair.astype(np.float64) ** 2).mean(0)
-    total = np.concatenate([[0.0], np.cumsum(square)])
-    edges = np.clip(edges, 0, len(square))
-    mean = (total[edges[1:]] - total[edges[:-1]]) / np.maximum(1, np.diff(edges))
-    return 10.0 * np.log10(np.maximum(mean, 1e-12))
+    edges = np.clip(edges, 0, pair.shape[1])
+    samples = pair.astype(np.float64)
+    mean, square = (
+        np.diff(np.pad(np.cumsum(values, axis=1), ((0, 0), (1, 0)))[:, edges])
+        / np.maximum(1, np.diff(edges))
+        for values in (samples, samples**2)
+    )
+    # a constant offset is no sound
+    return 10.0 * np.log10(np.maximum((square - mean**2).mean(0), 1e-12))

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spa2v_lib.cues.capture import FORMATS, GRID_DEG, Format, direct_sound
-from spa2v_lib.cues.interaural import LAGS_S, Interaural
+from spa2v_lib.cues.calibration import interval_scale
+from spa2v_lib.cues.capture import FORMATS, GRID_DEG, Format, direct_sound, level_distance
+from spa2v_lib.cues.interaural import BAND_WIDTHS_HZ, LAGS_S, Interaural
 from spa2v_lib.cues.smoothing import hold, local_lines
 
-__all__ = ["Track", "activity", "track_azimuth"]
+__all__ = ["Track", "activity", "frame_loudness", "mean_near", "track_azimuth"]
 
 _ACTIVE_DB = 35.0  # a frame this far below the loud frames is silence
 _FLOOR_DB = -85.0
-_Z90 = 1.645
-_XY_OVER_PANNED = 2.5  # degrees of azimuth per decibel, of one over the other, at the centre
+_COINCIDENT = ("panned", "xy", "ms")
+_OUTWARDS = 0.3  # how much further to the side the direct sound is, were all sound diffuse
+_PAN_SIGMA_DEG, _ILD_SIGMA_DB = 18.0, 4.0  # how well levels tell direction beside delays
+_HEADS_DIFFER = 0.06  # of the azimuth: how far a real head's delays are from the sphere's
+_LEVEL_POWER = 0.2  # of a band's power in its trust: all bands that sound have a say
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,12 @@ class Track:
         0 where a room answers louder than the source, 1 in the open.
     direct_db : ndarray [frames]
         Power of the direct sound over all power: what a room or noise adds is left out.
+    raw : ndarray [frames]
+        Direction of each frame before smoothing, for fits that weigh frames themselves.
+    spread : ndarray [frames]
+        Error in degrees as it is reckoned before calibration.
+    directness : ndarray [frames]
+        Share of direct sound around the frame, in [0, 1].
     """
 
     azimuth: np.ndarray
@@ -43,6 +53,9 @@ class Track:
     weight: np.ndarray
     dryness: float
     direct_db: np.ndarray
+    raw: np.ndarray
+    spread: np.ndarray
+    directness: np.ndarray
 
 
 def activity(heard: Interaural) -> np.ndarray:
@@ -72,43 +85,60 @@ def track_azimuth(heard: Interaural, active: np.ndarray, capture: str, *, sure: 
     capture : str
         A key of `FORMATS`.
     sure : bool
-        Whether the format is known. If it is not, a coincident recording's interval also covers
-        the XY reading of the same levels.
+        Whether the format is known. If it is not, a coincident recording's interval covers what
+        panned, XY and M/S each make of the same levels.
 
     Returns
     -------
     Track
     """
     item = FORMATS[capture]
-    pan, share = _pan(heard, item)
+    levels = _levels(heard, item)
+    share = levels.share
     if item.has_delay:
-        raw, trust = _from_delays(heard, active, item, pan, share)
+        raw, trust = _from_delays(heard, active, item, levels)
     else:
-        raw, trust = item.azimuth_from_pan(pan), share**2
-    weight = np.where(active, trust * _loudness(heard), 0.0)
+        raw, trust = item.azimuth_from_pan(levels.pan_deg), share**2
+    weight = np.where(active, trust * frame_loudness(heard), 0.0)
     smooth, error = local_lines(raw, weight)
-    room = _room_error_deg(item) * _mean_near(1.0 - share, weight) ** 2
+    directness = mean_near(share, weight)
+    room = _room_error_deg(item) * (1.0 - directness) ** 2
     floor = _floor_deg(item, smooth)
-    half = _Z90 * np.sqrt(error**2 + floor**2 + room**2)
+    spread = np.sqrt(error**2 + floor**2 + room**2)
+    half = spread * interval_scale(capture, directness)
+    if capture == "binaural":
+        half = np.hypot(half, _HEADS_DIFFER * smooth)
     change_error = np.sqrt(error**2 + floor**2 + (0.2 * room) ** 2)
     smooth = np.clip(smooth, -90.0, 90.0)
-    low, high = np.clip(smooth - half, -90.0, 90.0), np.clip(smooth + half, -90.0, 90.0)
-    if capture == "panned" and not sure:
-        other = FORMATS["xy"].azimuth_from_pan(np.interp(smooth, GRID_DEG, item.pan_deg))
-        wide = _XY_OVER_PANNED * half
-        low, high = np.minimum(low, other - wide), np.maximum(high, other + wide)
-        low, high = np.clip(low, -90.0, 90.0), np.clip(high, -90.0, 90.0)
+    low, high = smooth - half, smooth + half
+    if capture in _COINCIDENT and not sure:
+        every = [track_azimuth(heard, active, name, sure=True) for name in _COINCIDENT]
+        low = np.min([track.low for track in every], axis=0)
+        high = np.max([track.high for track in every], axis=0)
+    low, high = np.clip(low, -90.0, 90.0), np.clip(high, -90.0, 90.0)
     dryness = float(np.clip((np.average(share, weights=weight + 1e-12) - 0.6) / 0.3, 0.0, 1.0))
-    direct = 10.0 * np.log10(_mean_near(share, weight, 4) + 1e-3)
-    return Track(smooth, low, high, change_error, weight, dryness, direct)
+    direct = 10.0 * np.log10(mean_near(share, weight, 4) + 1e-3)
+    return Track(
+        azimuth=smooth,
+        low=low,
+        high=high,
+        error=change_error,
+        weight=weight,
+        dryness=dryness,
+        direct_db=direct,
+        raw=raw,
+        spread=spread,
+        directness=directness,
+    )
 
 
-def _loudness(heard: Interaural) -> np.ndarray:
+def frame_loudness(heard: Interaural) -> np.ndarray:
     """Return the square root of each frame's power, over that of the loudest [frames]."""
     return 10.0 ** ((heard.level_db - heard.level_db.max()) / 20.0)
 
 
-def _mean_near(values: np.ndarray, weight: np.ndarray, half: int = 8) -> np.ndarray:
+def mean_near(values: np.ndarray, weight: np.ndarray, half: int = 8) -> np.ndarray:
+    """Return the weighted mean over ``2 half + 1`` frames around every frame [frames]."""
     taps = np.ones(2 * half + 1)
     total = np.convolve(weight, taps)[half:-half]
     mean = np.convolve(weight * values, taps)[half:-half] / np.maximum(total, 1e-12)
@@ -121,35 +151,82 @@ def _near_frames(values: np.ndarray) -> np.ndarray:
     return 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
 
 
-def _pan(heard: Interaural, item: Format) -> tuple[np.ndarray, np.ndarray]:
-    """Return the direct sound's pan angle and its share of the power, both [frames].
+@dataclass(frozen=True)
+class _Levels:
+    """What levels say: the direct sound in each band, and over all bands.
 
-    Every band is split into direct and diffuse sound; bands with much direct sound count most.
+    Attributes
+    ----------
+    ild_db, trust : ndarray [frames, bands]
+        Direct sound's level difference, and its weight; weights of a frame add up to 1.
+    pan_deg, share : ndarray [frames]
+        Direct sound's pan angle, and its share of the power.
+    """
+
+    ild_db: np.ndarray
+    trust: np.ndarray
+    pan_deg: np.ndarray
+    share: np.ndarray
+
+
+def _levels(heard: Interaural, item: Format) -> _Levels:
+    """Split every band into direct and diffuse sound; bands with much direct sound count most.
+
+    Where level alone tells direction, wide bands also count more than narrow ones, in which
+    reflections and the direct sound add up less evenly, and loud ones hardly more than soft.
     """
     cross = heard.aligned if item.has_delay else heard.cross
     left, right, cross = (_near_frames(v) for v in (heard.left, heard.right, cross))
     direct = direct_sound(left, right, cross, item.diffuse_coherence)
-    power = left + right
-    trust = np.sqrt(power) * direct.share**2 + 1e-12
-    pan = (trust * direct.pan_deg).sum(1) / trust.sum(1)
-    share = (np.sqrt(power) * direct.share).sum(1) / (np.sqrt(power).sum(1) + 1e-12)
-    return pan, share
+    root = np.sqrt(left + right)
+    spread = root if item.has_delay else root ** (2.0 * _LEVEL_POWER)
+    trust = spread * BAND_WIDTHS_HZ * direct.share**2 + 1e-12
+    trust /= trust.sum(1, keepdims=True)
+    pan = (trust * direct.pan_deg).sum(1)
+    share = (root * direct.share).sum(1) / (root.sum(1) + 1e-12)
+    return _Levels(direct.ild_db, trust, pan if item.has_delay else _outwards(pan, share), share)
+
+
+def _outwards(pan_deg: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return pan angles without the pull of early reflections towards the centre.
+
+    Floor, ceiling and the walls ahead and behind answer from nearer to the middle than the source
+    is, and too soon to look diffuse; the pull grows with the room's share of the sound.
+    """
+    tangent = np.tan(np.radians(np.clip(pan_deg, 0.0, 89.9)))
+    balance = (tangent - 1.0) / (tangent + 1.0) * (1.0 + _OUTWARDS * (1.0 - share))
+    balance = np.clip(balance, -1.0, 1.0)
+    return np.degrees(np.arctan2(1.0 + balance, 1.0 - balance))
 
 
 def _from_delays(
-    heard: Interaural, active: np.ndarray, item: Format, pan: np.ndarray, share: np.ndarray
+    heard: Interaural, active: np.ndarray, item: Format, levels: _Levels
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return azimuth and trust from the cross-correlation, level helping where it can."""
     gcc = _near_frames(heard.gcc)
-    position = np.interp(item.delay_s, LAGS_S, np.arange(len(LAGS_S)))
-    score = gcc[:, np.round(position).astype(int)].astype(float)
-    if item.has_level:
-        off = (item.azimuth_from_pan(pan)[:, None] - GRID_DEG) / 25.0
-        score -= 0.1 * share[:, None] * np.minimum(off**2, 4.0)
-    score *= np.where(active, _loudness(heard) ** 0.5, 0.0)[:, None]
+    steered = item.steered(gcc)
+    score = steered.astype(float)
+    score -= 0.1 * levels.share[:, None] * _level_misfit(item, levels)
+    score *= np.where(active, frame_loudness(heard) ** 0.5, 0.0)[:, None]
     path = _best_path(score)
-    lag, height = _peak_near(gcc, np.round(position[path]).astype(int))
-    return item.azimuth_from_delay(lag), np.maximum(height, 0.0) ** 2 + 1e-3
+    if item.kernel is None:
+        place = np.round(np.interp(item.delay_s[path], LAGS_S, np.arange(len(LAGS_S))))
+        index, height = _peak_near(gcc, place.astype(int))
+        azimuth = item.azimuth_from_delay(np.interp(index, np.arange(len(LAGS_S)), LAGS_S))
+    else:
+        index, height = _peak_near(steered, path)
+        azimuth = np.interp(index, np.arange(len(GRID_DEG)), GRID_DEG)
+    return azimuth, np.maximum(height, 0.0) ** 2 + 1e-3
+
+
+def _level_misfit(item: Format, levels: _Levels) -> np.ndarray:
+    """Return how badly levels fit each direction, in [0, 4] [frames, directions]."""
+    if item.has_level:
+        off = (item.azimuth_from_pan(levels.pan_deg)[:, None] - GRID_DEG) / _PAN_SIGMA_DEG
+        return np.minimum(off**2, 4.0)
+    if not item.ild_db.any():
+        return np.zeros((len(levels.share), len(GRID_DEG)))
+    return np.minimum(level_distance(item, levels.ild_db, levels.trust) / _ILD_SIGMA_DB**2, 4.0)
 
 
 def _best_path(score: np.ndarray, reach: int = 15, cost: float = 0.004) -> np.ndarray:
@@ -173,15 +250,17 @@ def _best_path(score: np.ndarray, reach: int = 15, cost: float = 0.004) -> np.nd
     return path
 
 
-def _peak_near(gcc: np.ndarray, start: np.ndarray, reach: int = 4) -> tuple[np.ndarray, np.ndarray]:
-    """Return lag in seconds and height of the peak within `reach` lags of `start` [frames]."""
-    rows = np.arange(len(gcc))
-    index = np.clip(start[:, None] + np.arange(-reach, reach + 1), 1, gcc.shape[1] - 2)
-    peak = index[rows, gcc[rows[:, None], index].argmax(1)]
-    before, here, after = (gcc[rows, peak + k] for k in (-1, 0, 1))
+def _peak_near(
+    score: np.ndarray, start: np.ndarray, reach: int = 4
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return place, between columns, and height of the peak within `reach` of `start` [frames]."""
+    rows = np.arange(len(score))
+    index = np.clip(start[:, None] + np.arange(-reach, reach + 1), 1, score.shape[1] - 2)
+    peak = index[rows, score[rows[:, None], index].argmax(1)]
+    before, here, after = (score[rows, peak + k] for k in (-1, 0, 1))
     bend = before - 2.0 * here + after
     shift = np.where(bend < -1e-9, 0.5 * (before - after) / np.minimum(bend, -1e-9), 0.0)
-    return LAGS_S[peak] + np.clip(shift, -1.0, 1.0) * 1e-5, here
+    return peak + np.clip(shift, -1.0, 1.0), here
 
 
 def _room_error_deg(item: Format) -> float:

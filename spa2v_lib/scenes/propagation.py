@@ -129,17 +129,17 @@ def heard(
 
     Returns
     -------
-    sound : numpy.ndarray [2, frames]
+    sound : numpy.ndarray [channels, frames]
         Level falls as 1/r.
     distance_m : numpy.ndarray [frames]
-        Length of the way of what is heard at each sample, mean of both channels.
+        Length of the way of what is heard at each sample, mean of all channels.
     """
     from scipy.interpolate import CubicSpline
 
     times = np.arange(frames) / rate
     grid = np.linspace(0.0, frames / rate, max(int(frames / rate * _GRID_HZ), 4))
-    sound, way = np.zeros((2, frames)), np.zeros(len(grid))
-    for channel in range(2):
+    sound, way = np.zeros((receiver.channels, frames)), np.zeros(len(grid))
+    for channel in range(receiver.channels):
 
         def delay_of(emitted: np.ndarray, channel: int = channel) -> np.ndarray:
             distance, azimuth, elevation = _polar(place_of(emitted))
@@ -155,7 +155,7 @@ def heard(
             share = np.interp(times, grid, shadow[channel])
             raw = share * raw + _one_pole((1.0 - share) * raw, 2 * receiver.shadow_rad_s, rate)
         sound[channel] = raw
-        way += distance / 2
+        way += distance / receiver.channels
     return sound, np.interp(times, grid, way)
 
 

@@ -1,14 +1,15 @@
-"""Stereo receivers: what each of five techniques makes of a plane wave from a direction.
+"""Receivers: what each recording technique makes of a plane wave from a direction.
 
 Directions are azimuth (degrees, 0 ahead, positive right, ±180 behind) and elevation (degrees,
-positive up). Every receiver gives two channels, left then right: a gain that is the same at all
-frequencies, a delay relative to the middle of the pair, and, for the head, a shadow filter.
+positive up). Six receivers give two channels, left then right; the seventh is first-order
+ambisonics with four. For every channel there is a gain that is the same at all frequencies, a
+delay relative to the middle, and, for the head, a shadow filter.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from spa2v_lib.errors import SceneError
 __all__ = [
     "RECEIVERS",
     "SPEED_OF_SOUND",
+    "Ambisonic",
     "CardioidPair",
     "OmniPair",
     "Panned",
@@ -30,16 +32,18 @@ SPEED_OF_SOUND = 343.0
 
 
 class Receiver(Protocol):
-    """What the sound simulation asks of a pair of channels."""
+    """What the sound simulation asks of the channels."""
+
+    channels: ClassVar[int]
 
     def gains(self, azimuth_deg: np.ndarray, elevation_deg: np.ndarray) -> np.ndarray:
-        """Pressure gain of the channels, [2, n]."""
+        """Pressure gain of the channels, [channels, n]."""
 
     def delays_s(self, azimuth_deg: np.ndarray, elevation_deg: np.ndarray) -> np.ndarray:
-        """Arrival later than at the middle of the pair, seconds, [2, n]."""
+        """Arrival later than at the receiver's middle, seconds, [channels, n]."""
 
     def shadow(self, azimuth_deg: np.ndarray, elevation_deg: np.ndarray) -> np.ndarray | None:
-        """Gain at high frequencies of the shadow filter, [2, n]; None where there is no head."""
+        """Gain at high frequencies of the shadow filter, [channels, n]; None without a head."""
 
     @property
     def shadow_rad_s(self) -> float:
@@ -48,7 +52,9 @@ class Receiver(Protocol):
 
 @dataclass(frozen=True)
 class _NoHead:
-    """What pairs of microphones share: nothing stands between them."""
+    """What microphones share: nothing stands between them."""
+
+    channels: ClassVar[int] = 2
 
     def shadow(self, azimuth_deg: np.ndarray, elevation_deg: np.ndarray) -> None:
         return None
@@ -89,8 +95,9 @@ class Panned(_NoHead):
 class CardioidPair(_NoHead):
     """Two cardioids ½(1 + cos φ) turned outwards, φ from each one's own axis.
 
-    At spacing 0 this is XY; ORTF is ±55° and 0.17 m (Williams, "The Stereophonic Zoom", 2002,
-    lists both). The delay is that of a plane wave, ∓½·d·sin θ / c.
+    At spacing 0 and ±45° this is XY, and at ±90° M/S: an omnidirectional middle and a sideways
+    figure of eight, decoded as ½(M ± S). ORTF is ±55° and 0.17 m (Williams, "The Stereophonic
+    Zoom", 2002). The delay is that of a plane wave, ∓½·d·sin θ / c.
 
     Attributes
     ----------
@@ -133,6 +140,24 @@ class OmniPair(_NoHead):
 
 
 @dataclass(frozen=True)
+class Ambisonic(_NoHead):
+    """First-order ambisonics, AmbiX: channels W, Y (left), Z (up), X (ahead), SN3D.
+
+    Nachbar et al., "AmbiX: a suggested ambisonics format", Ambisonics Symposium 2011. Its azimuth
+    counts to the left; here, as everywhere, directions count to the right.
+    """
+
+    channels: ClassVar[int] = 4
+
+    def gains(self, azimuth_deg: np.ndarray, elevation_deg: np.ndarray) -> np.ndarray:
+        right, ahead, up = _unit_vector(azimuth_deg, elevation_deg)
+        return np.stack([np.ones_like(right), -right, up, ahead])
+
+    def delays_s(self, azimuth_deg: np.ndarray, elevation_deg: np.ndarray) -> np.ndarray:
+        return np.zeros((4, *np.shape(azimuth_deg)))
+
+
+@dataclass(frozen=True)
 class SphericalHead:
     """Binaural: two ears at the ends of a sphere's axis, no torso and no outer ear.
 
@@ -147,6 +172,8 @@ class SphericalHead:
     radius_m : float
         Radius a of the head.
     """
+
+    channels: ClassVar[int] = 2
 
     radius_m: float = 0.0875
 
@@ -172,9 +199,11 @@ class SphericalHead:
 RECEIVERS: dict[str, Receiver] = {
     "panned": Panned(),
     "xy": CardioidPair(half_angle_deg=45.0),
+    "ms": CardioidPair(half_angle_deg=90.0),
     "ortf": CardioidPair(half_angle_deg=55.0, spacing_m=0.17),
     "ab": OmniPair(),
     "binaural": SphericalHead(),
+    "foa": Ambisonic(),
 }
 
 

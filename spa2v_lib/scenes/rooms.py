@@ -19,7 +19,6 @@ __all__ = ["IMAGE_ORDER", "ImageSources", "Room", "diffuse_noise", "reverberant_
 IMAGE_ORDER = 2
 """Reflections up to this order are image sources; those of higher order are the tail."""
 
-_MARGIN_M = 1.5
 _HEADROOM_M = 0.5
 _LEAST_CEILING_M = 2.8
 _DIRECTIONS = 1200  # for averages over a diffuse field
@@ -72,7 +71,13 @@ class Room:
     absorption: float
 
     @classmethod
-    def around(cls, places: np.ndarray, microphone_height_m: float, rt60_s: float) -> Room:
+    def around(
+        cls,
+        places: np.ndarray,
+        microphone_height_m: float,
+        rt60_s: float,
+        margin_m: float = 1.5,
+    ) -> Room:
         """Return a room that holds the microphone and all `places`, with a margin.
 
         Parameters
@@ -83,6 +88,8 @@ class Room:
             Above the floor.
         rt60_s : float
             Wanted reverberation time.
+        margin_m : float
+            Least distance of the microphone and all places from the four walls.
 
         Raises
         ------
@@ -92,8 +99,8 @@ class Room:
         """
         import pyroomacoustics
 
-        low = np.minimum(places.min(axis=0), 0.0) - _MARGIN_M
-        high = np.maximum(places.max(axis=0), 0.0) + _MARGIN_M
+        low = np.minimum(places.min(axis=0), 0.0) - margin_m
+        high = np.maximum(places.max(axis=0), 0.0) + margin_m
         low[2] = -microphone_height_m
         high[2] = max(places[:, 2].max() + _HEADROOM_M, _LEAST_CEILING_M - microphone_height_m)
         if places[:, 2].min() <= low[2]:
@@ -150,7 +157,7 @@ class Room:
 def reverberant_tail(
     room: Room, receiver: Receiver, rate: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Return the room's response after the image sources, [2, n], for a source of 1 at 1 m.
+    """Return the room's response after the image sources, [channels, n], for 1 at 1 m.
 
     Noise with the receiver's own diffuse-field levels and coherence. Its energy is that of
     statistical room acoustics, 16π(1 − ᾱ)/(Sᾱ) relative to the direct sound at 1 m, decaying by
@@ -178,7 +185,7 @@ def diffuse_noise(
     rng: np.random.Generator,
     tilt_db_per_octave: float = 0.0,
 ) -> np.ndarray:
-    """Return noise that comes from all directions alike, [2, frames].
+    """Return noise that comes from all directions alike, [channels, frames].
 
     An omnidirectional microphone would hear it at an RMS of 1.
 
@@ -192,22 +199,40 @@ def diffuse_noise(
     """
     bins = frames // 2 + 1
     frequency = np.fft.rfftfreq(frames, 1 / rate)
-    noise = rng.standard_normal((2, 2, bins))
-    first, second = noise[:, 0] + 1j * noise[:, 1]
-    left, right, cross = _diffuse_spectra(receiver, rate)
+    noise = rng.standard_normal((receiver.channels, 2, bins))
+    own = noise[:, 0] + 1j * noise[:, 1]
     coarse = np.linspace(0.0, rate / 2, _SPECTRUM_BINS)
-    left, right, cross = (np.interp(frequency, coarse, s) for s in (left, right, cross))
-    # Cholesky factor of [[left, cross], [cross, right]]: two independent noises become the pair.
-    shared = cross / np.sqrt(left)
-    own = np.sqrt(np.maximum(right - shared**2, 0.0))
-    pair = np.stack([np.sqrt(left) * first, shared * first + own * second])
+    mixing = _cholesky(
+        [
+            [np.interp(frequency, coarse, spectrum) for spectrum in row]
+            for row in _diffuse_spectra(receiver, rate)
+        ]
+    )
     weight = 10 ** (tilt_db_per_octave / 20 * np.log2(np.maximum(frequency, 50.0) / 50.0))
     weight /= np.sqrt(np.mean(weight**2))
-    return np.fft.irfft(pair * weight, frames) * np.sqrt(frames / 2)
+    # independent noises become channels with the field's powers and coherence
+    heard = np.stack([sum(m * n for m, n in zip(row, own, strict=False)) for row in mixing])
+    return np.fft.irfft(heard * weight, frames) * np.sqrt(frames / 2)
 
 
-def _diffuse_spectra(receiver: Receiver, rate: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Powers of left and right and their cross power in a diffuse field, [frequency].
+def _cholesky(spectra: list[list[np.ndarray]]) -> list[list[np.ndarray]]:
+    """Return the rows [0..i] of the triangular root of a real matrix of spectra [frequency].
+
+    Channels may be equal at some frequencies: what is their own there is 0.
+    """
+    rows: list[list[np.ndarray]] = []
+    for i, line in enumerate(spectra):
+        row: list[np.ndarray] = []
+        for j in range(i):
+            shared = sum(a * b for a, b in zip(row, rows[j][:j], strict=True))
+            row.append((line[j] - shared) / np.maximum(rows[j][j], 1e-9))
+        row.append(np.sqrt(np.maximum(line[i] - sum(a**2 for a in row), 0.0)))
+        rows.append(row)
+    return rows
+
+
+def _diffuse_spectra(receiver: Receiver, rate: int) -> np.ndarray:
+    """Powers and cross powers of the channels in a diffuse field, [channels, channels, frequency].
 
     The cross power is real, as each receiver is its own mirror image.
     """
@@ -222,9 +247,8 @@ def _diffuse_spectra(receiver: Receiver, rate: int) -> tuple[np.ndarray, np.ndar
     if shadow is not None:
         corner = 1j * omega / (2 * receiver.shadow_rad_s)
         channels = channels * (1 + corner * shadow) / (1 + corner)
-    left, right = channels[:, 0], channels[:, 1]
-    powers = (np.abs(left) ** 2).mean(axis=1), (np.abs(right) ** 2).mean(axis=1)
-    return *powers, (left * right.conj()).real.mean(axis=1)
+    products = np.einsum("fid,fjd->ijf", channels, channels.conj())
+    return products.real / _DIRECTIONS
 
 
 def _shortest_rt60(size: np.ndarray) -> float:

@@ -108,9 +108,11 @@ class Scene:
     seed : int
         Decides the background's details and the noise.
     receiver : str
-        Capture format: "panned", "xy", "ortf", "ab" or "binaural".
+        Capture format: a key of `spa2v_lib.scenes.receivers.RECEIVERS`.
     rt60_s : float
         Reverberation time; 0 outdoors.
+    room_margin_m : float
+        Least distance of the microphone and the objects from the room's walls.
     noise_db : float or None
         Level of diffuse noise relative to the signal; None without.
     fps : float
@@ -124,6 +126,7 @@ class Scene:
     seed: int
     receiver: str = "xy"
     rt60_s: float = 0.0
+    room_margin_m: float = 1.5
     noise_db: float | None = None
     fps: float = 8.0
 

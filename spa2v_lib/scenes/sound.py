@@ -1,4 +1,4 @@
-"""The sound of a simulated scene: real mono recordings moved past a stereo receiver."""
+"""The sound of a simulated scene: real mono recordings moved past a receiver."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ class SoundScene(Protocol):
     duration_s: float
     receiver: str
     rt60_s: float
+    room_margin_m: float
     noise_db: float | None
     seed: int
 
@@ -87,7 +88,7 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
     Returns
     -------
     Recording
-        Two channels, `scene.duration_s` long. The same scene gives the same samples.
+        The receiver's channels, `scene.duration_s` long. The same scene gives the same samples.
 
     Raises
     ------
@@ -106,9 +107,9 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
     if scene.rt60_s > 0:
         steps = np.linspace(0.0, scene.duration_s, _PATH_STEPS)
         places = np.concatenate([path(steps) for path in paths])
-        room = Room.around(places, scene.camera.height_m, scene.rt60_s)
+        room = Room.around(places, scene.camera.height_m, scene.rt60_s, scene.room_margin_m)
         tail = reverberant_tail(room, receiver, rate, room_rng)
-    sound = np.zeros((2, frames))
+    sound = np.zeros((receiver.channels, frames))
     for thing, path in zip(things, paths, strict=True):
         emission = _emission(thing, path, scene, room, rate)
         sound += _direct(emission, receiver, path, frames, rate)
@@ -175,10 +176,10 @@ def _early(
 ) -> np.ndarray:
     """Image sources; the air damps each order over its mean way."""
     images = room.images()
-    total = np.zeros((2, frames))
+    total = np.zeros((receiver.channels, frames))
     for order in np.unique(images.orders):
         members = np.flatnonzero(images.orders == order)
-        sound, way = np.zeros((2, frames)), np.zeros(frames)
+        sound, way = np.zeros_like(total), np.zeros(frames)
         for image in members:
 
             def place(times_s: np.ndarray, image: int = image) -> np.ndarray:

@@ -41,7 +41,8 @@ def _pair(capture: str, azimuth_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray
         return (1.0 - weight) / power, (1.0 + weight) / power, 0.0 * one
     if capture == "ab":
         return one, one, 0.5 * np.sin(theta) / SOUND_M_S
-    splay, spacing = (np.radians(45.0), 0.0) if capture == "xy" else (np.radians(55.0), 0.17)
+    splay_deg, spacing = {"xy": (45.0, 0.0), "ms": (90.0, 0.0), "ortf": (55.0, 0.17)}[capture]
+    splay = np.radians(splay_deg)
     left, right = (0.5 + 0.5 * np.cos(theta + s * splay) for s in (1.0, -1.0))
     return left, right, spacing * np.sin(theta) / SOUND_M_S
 

@@ -108,3 +108,10 @@ def test_tilted_noise_falls_by_three_decibels_an_octave():
     octaves = [10 * np.log10(power[(bins > f) & (bins < 2 * f)].mean()) for f in (500, 1000, 2000)]
     assert np.diff(octaves) == pytest.approx(-3.0, abs=0.5)
     assert noise[0].std() == pytest.approx(1.0, rel=0.05)
+
+
+def test_ambisonic_channels_are_not_coherent_in_a_diffuse_field():
+    noise = diffuse_noise(get_receiver("foa"), 200_000, 44_100, np.random.default_rng(0))
+    covariance = noise @ noise.T / noise.shape[1]
+    # SN3D: the mean square of a direction's cosine is a third
+    assert covariance == pytest.approx(np.diag([1.0, 1 / 3, 1 / 3, 1 / 3]), abs=0.03)
