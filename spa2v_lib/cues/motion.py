@@ -1,222 +1,195 @@
-"""How a source moves: the sweep of its azimuth, and the course of its level.
+"""How a source moves: across, nearer, away, or not at all.
 
-Level alone mixes distance with what the source itself does. Where a sound repeats itself (a bell,
-an engine, steps), equal moments of two repetitions are compared, which cancels its own course;
-elsewhere the loud moments are followed.
+The sweep of its azimuth tells a crossing, and `spa2v_lib.cues.passby` then fits its path; the
+course of its level tells approach and recession, in `spa2v_lib.cues.approach`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.interaural import WINDOW_STEP_S
-from spa2v_lib.cues.smoothing import percentile_envelope
-from spa2v_lib.cues.types import Motion
+from spa2v_lib.cues.approach import RadialMotion, radial_motion
+from spa2v_lib.cues.interaural import Interaural
+from spa2v_lib.cues.passby import Evidence, fit_pass_by
+from spa2v_lib.cues.sources import Track
+from spa2v_lib.cues.types import MOTIONS, Motion, PassBy
 
-__all__ = ["Movement", "judge_motion", "repetition"]
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
 
-_LOG_RATIOS = np.linspace(-2.5, 2.5, 251)  # ln(last distance / first distance)
-_MOST_WINDOWS = 2400  # a minute; the course of longer sounds is followed more coarsely
-_TILTS_DEG = np.arange(-40.0, 41.0, 5.0)
-_REPEAT_S = (0.25, 12.0)
+__all__ = ["Movement", "follow_motion"]
+
+_SWEEP_DEG = 10.0
+_IMAGE_SWEEP_DEG = 6.0  # an image between loudspeakers moves less than what was recorded
+_GAIN_ERROR, _IMAGE_GAIN_ERROR = 0.03, 0.5
+_STILL_ERROR = 0.06  # of ln(distance), where nothing is heard to move
+_Z90 = 1.645
 
 
 @dataclass(frozen=True)
 class Movement:
-    """What `judge_motion` found; fields as in `spa2v_lib.cues.types.SourceTrack`."""
+    """What `follow_motion` found; fields as in `spa2v_lib.cues.types.SourceTrack`.
+
+    Ranges are arrays [frames].
+    """
 
     motion: Motion
     confidence: float
+    scores: dict[Motion, float]
     level_change_db: float
     relative_range: np.ndarray
+    relative_range_low: np.ndarray
+    relative_range_high: np.ndarray
     closest_s: float | None
+    pass_by: PassBy | None
 
 
-def judge_motion(
-    times_s: np.ndarray,
-    azimuth_deg: np.ndarray | None,
-    error_deg: np.ndarray | None,
-    level_db: np.ndarray,
+def follow_motion(
+    heard: Interaural,
     active: np.ndarray,
+    track: Track | None,
     *,
-    fine_level_db: np.ndarray,
-    repeat: int | None,
-    sweep_deg: float = 10.0,
-    change_db: float = 3.5,
+    sound: Recording | None = None,
+    sure: bool = True,
     dies_away: bool = False,
+    alone: bool = True,
 ) -> Movement:
-    """Name the motion of one source and its distance over its smallest distance.
+    """Judge how one source moves, and its distance over its smallest distance.
 
     Parameters
     ----------
-    times_s, level_db : ndarray [frames]
-        Frame centres and levels.
-    azimuth_deg, error_deg : ndarray [frames] or None
-        Smoothed direction and its standard error; None where there are no directions.
+    heard : Interaural
+        Of this source: `times_s`, `level_db` and `mel` are used.
     active : ndarray of bool [frames]
         Where it sounds.
-    fine_level_db : ndarray [windows]
-        Level of the direct sound in the short-time windows, a whole number of them a frame.
-    repeat : int or None
-        After how many windows the sound repeats itself, from `repetition`.
-    sweep_deg : float
-        Smaller sweeps of azimuth are not called a crossing.
-    change_db : float
-        Smaller changes of level are not called approach or recession. 3.5 dB is 1.5 times the
-        distance; where a room answers, level changes less.
+    track : Track or None
+        Its directions; None where there are none.
+    sound : Recording, optional
+        Its sound, of the same length, to hear the Doppler shift in: the recording itself, or the
+        separated source. Without it no speed is claimed.
+    sure : bool
+        Whether the capture format is known; images between loudspeakers sweep less.
     dies_away : bool
-        Whether such sounds fade by themselves, as struck and plucked ones do: then a falling
-        envelope tells nothing.
+        Whether such sounds fade by themselves, as struck and plucked ones do.
+    alone : bool
+        Whether nothing else sounds. A separated source keeps a little of the others, so that only
+        changes of level count that would count in the open.
 
     Returns
     -------
     Movement
-        A crossing sweeps at least `sweep_deg` one way; approach and recession change the level by
-        at least `change_db` while the azimuth stays.
+        A crossing sweeps at least 10° one way (6° where the format is not sure); approach and
+        recession change the level while the azimuth stays.
     """
     if active.sum() < 2:
-        return Movement("stationary", 0.0, 0.0, np.ones(len(times_s)), None)
-    per_frame = len(fine_level_db) // len(active)
-    trend = _level_trend(fine_level_db, np.repeat(active, per_frame), repeat, dies_away)
-    sweep, crossing = (0.0, 0.0)
-    if azimuth_deg is not None and error_deg is not None:
-        sweep, crossing = _sweep(azimuth_deg, error_deg, active, sweep_deg)
-    change = -20.0 * trend.log_ratio / np.log(10.0)
-    radial = trend.trust * _rises(abs(change) - change_db, 0.25 * change_db)
-    # an approach that aims beside the microphone also sweeps: the larger share of motion decides
-    mostly_radial = abs(sweep) < 25.0 and abs(trend.log_ratio) > 2.0 * np.radians(abs(sweep))
-    if crossing > 0.5 and not (radial > 0.5 and mostly_radial):
-        way: Motion = "right_crossing" if sweep > 0 else "left_crossing"
-        ranges, closest = _pass_by(times_s, azimuth_deg, error_deg, level_db, active)
-        return Movement(way, crossing, change, ranges, closest)
-    if radial > 0.5:
-        ranges = _line(len(times_s), active, trend.log_ratio)
-        nearest = float(times_s[int(ranges.argmin())])
-        way = "approaching" if change > 0 else "receding"
-        return Movement(way, radial, change, ranges, nearest)
-    rest = 1.0 - max(crossing, radial)
-    return Movement("stationary", rest, change, np.ones(len(times_s)), None)
-
-
-def repetition(mel: np.ndarray) -> int | None:
-    """Return after how many windows a sound repeats itself, or None if it does not.
-
-    Parameters
-    ----------
-    mel : ndarray [windows, bands]
-        Power in mel bands, `WINDOW_STEP_S` apart; what counts is how the spectrum's shape
-        changes, not its level.
-    """
-    shape = _spectral_shape(mel[: round(120.0 / WINDOW_STEP_S)])
-    count = len(shape)
-    low = round(_REPEAT_S[0] / WINDOW_STEP_S)
-    high = min(round(_REPEAT_S[1] / WINDOW_STEP_S), int(0.85 * count))
-    if high <= low + 2:
-        return None
-    spectrum = np.abs(np.fft.rfft(shape, 2 * count, axis=0)) ** 2
-    overlap = np.arange(count, count - high - 1, -1)
-    alike = np.fft.irfft(spectrum.sum(1), 2 * count)[: high + 1] / overlap
-    here = alike[low:high]
-    top = (here >= alike[low - 1 : high - 1]) & (here >= alike[low + 1 : high + 1])
-    peaks = low + np.flatnonzero(top)
-    if len(peaks) == 0 or alike[peaks].max() < 0.4:
-        return None
-    # the first of nearly equal peaks is the period, later ones its multiples
-    return int(peaks[alike[peaks] >= 0.9 * alike[peaks].max()][0])
-
-
-def _spectral_shape(windows: np.ndarray) -> np.ndarray:
-    """Return each window's log spectrum without its level and the usual spectrum, unit length."""
-    shape = np.log(windows + 1e-6 * windows.max() + 1e-20)
-    shape = shape - shape.mean(1, keepdims=True)
-    shape = shape - shape.mean(0)
-    return shape / (np.sqrt((shape**2).sum(1, keepdims=True)) + 1e-9)
-
-
-class _Trend(NamedTuple):
-    log_ratio: float
-    trust: float
-
-
-def _level_trend(
-    level_db: np.ndarray, active: np.ndarray, repeat: int | None, dies_away: bool
-) -> _Trend:
-    """Fit a straight radial path at constant speed to the level.
-
-    Distance goes evenly from 1 to ``exp(log_ratio)`` over the active part; level is -20 log10 of
-    it, plus a constant (the envelope) or plus what repeats after `repeat` windows; the better
-    explained of the two counts.
-    """
-    first, last = _ends(active)
-    level, known = level_db[first : last + 1], active[first : last + 1]
-    step = -(-len(level) // _MOST_WINDOWS)
-    level, known = _thinned(level, step), _thinned(known.astype(float), step) > 0.5
-    repeat = None if repeat is None else round(repeat / step)
-    paths = -20.0 * np.log10(_radial(len(level), _LOG_RATIOS))
-    half = max(4, len(level) // 12)
-    envelope = percentile_envelope(np.where(known, level, np.nan), half, 80.0)
-    off = envelope - paths
-    off = off - np.median(off, axis=1, keepdims=True)
-    by_envelope = _explained(off, float(known.mean()) - 0.4)
-    if dies_away and _strokes(level) < 3 and by_envelope.log_ratio > 0.0:
-        by_envelope = by_envelope._replace(trust=0.0)
-    found = [by_envelope]
-    if repeat and repeat < len(level):
-        pairs = known[repeat:] & known[:-repeat]
-        if pairs.sum() >= 8:
-            expected = (paths[:, repeat:] - paths[:, :-repeat])[:, pairs]
-            off = (level[repeat:] - level[:-repeat])[pairs] - expected
-            found.append(_explained(off, 0.2))
-    return max(found, key=lambda trend: trend.trust)
-
-
-def _thinned(values: np.ndarray, step: int) -> np.ndarray:
-    """Return the means of `step` values at a time; what is left over at the end is dropped."""
-    return values[: len(values) // step * step].reshape(-1, step).mean(1)
-
-
-def _strokes(level_db: np.ndarray) -> int:
-    """Count steep rises of the level: 8 dB within four windows."""
-    steep = level_db[4:] - level_db[:-4] > 8.0
-    return int(np.sum(steep[1:] & ~steep[:-1])) + int(steep[:1].sum())
-
-
-def _explained(off_db: np.ndarray, lasting: float) -> _Trend:
-    """Choose the path of least misfit [ratios, windows].
-
-    It is trusted where it leaves little of what standing still leaves, and where the sound lasts.
-    """
-    misfit = np.minimum(np.abs(off_db), 10.0).mean(1)
-    best = int(misfit.argmin())
-    gain = 1.0 - float(misfit[best]) / max(float(misfit[len(_LOG_RATIOS) // 2]), 1e-9)
-    return _Trend(float(_LOG_RATIOS[best]), _rises(gain - 0.3, 0.06) * _rises(lasting, 0.05))
-
-
-def _radial(count: int, log_ratio: np.ndarray) -> np.ndarray:
-    """Return distances that go evenly from 1 to ``exp(log_ratio)`` [ratios, count]."""
-    ratio = np.exp(np.atleast_1d(log_ratio))[:, None]
-    return 1.0 + (ratio - 1.0) * np.linspace(0.0, 1.0, count)
-
-
-def _line(frames: int, active: np.ndarray, log_ratio: float) -> np.ndarray:
-    first, last = _ends(active)
-    inner = _radial(last - first + 1, np.array(log_ratio))[0]
-    ranges = np.concatenate(
-        [np.full(first, inner[0]), inner, np.full(frames - 1 - last, inner[-1])]
+        return _resting(len(active), {name: float(name == "stationary") for name in MOTIONS}, 0.0)
+    per_frame = len(heard.mel) // len(active)
+    radial = radial_motion(
+        heard.mel,
+        np.zeros(len(heard.mel)) if track is None else np.repeat(track.direct_db, per_frame),
+        np.repeat(active, per_frame),
+        dryness=None if track is None else track.dryness if alone else 1.0,
+        dies_away=dies_away,
     )
-    return ranges / ranges.min()
+    sweep = crossing = 0.0
+    if track is not None:
+        least = _SWEEP_DEG if sure else _IMAGE_SWEEP_DEG
+        sweep, crossing = _sweep(track.azimuth, track.error, active, least)
+    scores = _scores(sweep, crossing, radial)
+    motion = _best(scores)
+    change = -20.0 / np.log(10.0) * radial.log_ratio
+    if track is not None and "crossing" in motion:
+        return _crossing(heard, active, track, scores, change, sound, sure)
+    if motion != "stationary":
+        return _radial(heard.times_s, active, scores, radial)
+    return _resting(len(active), scores, change)
 
 
-def _ends(active: np.ndarray) -> tuple[int, int]:
-    where = np.flatnonzero(active)
-    return int(where[0]), int(where[-1])
+def _scores(sweep: float, crossing: float, radial: RadialMotion) -> dict[Motion, float]:
+    """Share out confidence; it adds up to 1."""
+    nearer = radial.confidence
+    # an approach that aims beside the microphone also sweeps: the larger share of motion decides
+    if abs(sweep) < 25.0 and abs(radial.log_ratio) > 2.0 * np.radians(abs(sweep)):
+        crossing *= 1.0 - nearer
+    else:
+        nearer *= 1.0 - crossing
+    return {
+        "left_crossing": crossing if sweep < 0.0 else 0.0,
+        "right_crossing": crossing if sweep >= 0.0 else 0.0,
+        "approaching": nearer if radial.log_ratio < 0.0 else 0.0,
+        "receding": nearer if radial.log_ratio >= 0.0 else 0.0,
+        "stationary": max(0.0, 1.0 - crossing - nearer),
+    }
 
 
-def _rises(value: float, width: float) -> float:
-    return float(1.0 / (1.0 + np.exp(-np.clip(value / width, -30.0, 30.0))))
+def _best(scores: dict[Motion, float]) -> Motion:
+    return max(scores, key=scores.__getitem__)
+
+
+def _crossing(
+    heard: Interaural,
+    active: np.ndarray,
+    track: Track,
+    scores: dict[Motion, float],
+    change_db: float,
+    sound: Recording | None,
+    sure: bool,
+) -> Movement:
+    level = heard.level_db + track.direct_db
+    fitted = fit_pass_by(
+        Evidence(
+            times_s=heard.times_s[active],
+            azimuth_deg=track.raw[active],
+            azimuth_error_deg=np.hypot(track.error[active], 0.3),
+            level_db=level[active],
+            gain_error=_GAIN_ERROR if sure else _IMAGE_GAIN_ERROR,
+        ),
+        sound,
+    )
+    if fitted is None:
+        unknown = np.full(len(active), np.nan)
+        return _movement(scores, change_db, (unknown, unknown, unknown), None, None)
+    closest = fitted.pass_by.closest_s.value
+    closest = float(np.clip(closest, heard.times_s[0], heard.times_s[-1]))
+    ranges = fitted.relative_range(heard.times_s)
+    return _movement(scores, change_db, ranges, closest, fitted.pass_by)
+
+
+def _radial(
+    times_s: np.ndarray, active: np.ndarray, scores: dict[Motion, float], radial: RadialMotion
+) -> Movement:
+    first, last = (int(k) for k in np.flatnonzero(active)[[0, -1]])
+    course = np.clip((np.arange(len(active)) - first) / max(last - first, 1), 0.0, 1.0)
+    sign, size = np.sign(radial.log_ratio), abs(radial.log_ratio)
+    half = _Z90 * radial.error
+    logs = [
+        np.log(1.0 + np.expm1(sign * changed) * course)
+        for changed in (size, max(size - half, 0.0), size + half)
+    ]
+    ranges = tuple(np.exp(log - log.min()) for log in logs)
+    nearest = float(times_s[int(ranges[0].argmin())])
+    change = -20.0 / np.log(10.0) * radial.log_ratio
+    return _movement(scores, change, ranges, nearest, None)
+
+
+def _resting(frames: int, scores: dict[Motion, float], change_db: float) -> Movement:
+    one = np.ones(frames)
+    far = float(np.exp(_Z90 * _STILL_ERROR))
+    return _movement(scores, change_db, (one, one, far * one), None, None)
+
+
+def _movement(
+    scores: dict[Motion, float],
+    change_db: float,
+    ranges: tuple[np.ndarray, np.ndarray, np.ndarray],
+    closest_s: float | None,
+    pass_by: PassBy | None,
+) -> Movement:
+    motion = _best(scores)
+    return Movement(motion, scores[motion], scores, change_db, *ranges, closest_s, pass_by)
 
 
 def _sweep(
@@ -233,50 +206,5 @@ def _sweep(
     return sweep, trust * _rises(clear - 1.5, 0.25)
 
 
-def _pass_by(
-    times_s: np.ndarray,
-    azimuth: np.ndarray,
-    error: np.ndarray,
-    level_db: np.ndarray,
-    active: np.ndarray,
-) -> tuple[np.ndarray, float]:
-    """Fit a straight line at constant speed to the azimuth track; level helps to tilt it.
-
-    On such a line ``tan(azimuth - tilt)`` grows evenly in time. A tilt means a path that is not
-    parallel to the picture; it is only believed as far as azimuth and level ask for it.
-
-    Returns
-    -------
-    ranges : ndarray [frames]
-        Distance over the smallest distance.
-    closest_s : float
-        When it is closest, within the recording.
-    """
-    time, seen = times_s[active], azimuth[active]
-    sigma = np.maximum(error[active], 1.0)
-    level = percentile_envelope(np.where(active, level_db, np.nan), 3, 70.0)[active]
-    best = (np.inf, 0.0, 0.0)
-    for tilt in _TILTS_DEG:
-        turned = np.radians(np.clip(seen - tilt, -86.0, 86.0))
-        weight = (np.cos(turned) ** 2 / sigma) ** 2
-        rate, offset = _straight(time, np.tan(turned), weight)
-        off = seen - tilt - np.degrees(np.arctan(rate * time + offset))
-        loud = level + 10.0 * np.log10(1.0 + (rate * time + offset) ** 2)
-        cost = float(
-            np.mean(np.minimum((off / sigma) ** 2, 9.0))
-            + np.mean(np.minimum(np.abs(loud - np.median(loud)), 12.0)) / 3.0
-            + (tilt / 20.0) ** 2
-        )
-        if cost < best[0]:
-            best = (cost, rate, offset)
-    _, rate, offset = best
-    ranges = np.sqrt(1.0 + (rate * times_s + offset) ** 2)
-    nearest = -offset / rate if abs(rate) > 1e-9 else float(times_s[len(times_s) // 2])
-    return ranges / ranges.min(), float(np.clip(nearest, times_s[0], times_s[-1]))
-
-
-def _straight(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    mean_x, mean_y = np.average(x, weights=weight), np.average(y, weights=weight)
-    spread = np.average((x - mean_x) ** 2, weights=weight)
-    rate = np.average((x - mean_x) * (y - mean_y), weights=weight) / max(spread, 1e-12)
-    return float(rate), float(mean_y - rate * mean_x)
+def _rises(value: float, width: float) -> float:
+    return float(1.0 / (1.0 + np.exp(-np.clip(value / width, -30.0, 30.0))))

@@ -1,7 +1,8 @@
 """The planner that needs no model: geometry and everyday sizes place what is heard.
 
-Direction comes from the cues. Range is the class's usual range times the measured relative range:
-two microphones do not tell absolute distance. Size and height above the ground are the class's.
+Direction comes from the cues. Range is the class's usual range times the measured relative range,
+as two microphones do not tell absolute distance; where the Doppler shift of a passing source does,
+the measured distance counts as far as it is sure. Size and height above the ground are the class's.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from spa2v_lib.classes import CLASSES, SoundClass, get_class
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.planning.passing import seen_while_heard
 from spa2v_lib.planning.reasoning import explain
 
 __all__ = ["plan_acoustic"]
@@ -30,26 +32,25 @@ def plan_acoustic(
     camera: Camera | None = None,
     key_rate_hz: float = 2.0,
 ) -> VideoSceneLayout:
-    """Place every source of `cues`; parameters as in `spa2v_lib.planning.plan`.
+    """Place every source of `cues` that is known; parameters as in `spa2v_lib.planning.plan`.
+
+    A source that is not known is left out beside known ones, and the reasoning says so.
 
     Raises
     ------
     PlanningError
-        If a source has no label, or one that `spa2v_lib.classes` does not know.
+        If something sounds, but no source has a label that `spa2v_lib.classes` knows, or a label
+        that the caller gave is not among them.
     """
     view = camera or Camera(aspect=aspect)
     times = _key_times(cues.duration_s, fps, key_rate_hz)
-    kinds = [_kind(cues, source) for source in cues.sources]
-    rows = [
-        _boxes(cues, source, kind, view, times)
-        for source, kind in zip(cues.sources, kinds, strict=True)
-    ]
+    placed = _known(cues)
+    kinds = [kind for _, kind in placed]
+    rows = [_boxes(cues, source, kind, view, times) for source, kind in placed]
     background = kinds[0].background if kinds else _SILENT_BACKGROUND
     return VideoSceneLayout(
-        reasoning=explain(cues, kinds, view),
-        caption=video_caption(
-            [(kind.name, s.motion) for kind, s in zip(kinds, cues.sources, strict=True)], background
-        ),
+        reasoning=explain(cues, placed, view),
+        caption=video_caption([(kind.name, source.motion) for source, kind in placed], background),
         frame_captions=[
             frame_caption(_visible(kinds, rows, index), background) for index in range(len(times))
         ],
@@ -78,18 +79,23 @@ def _key_times(duration_s: float, fps: float, key_rate_hz: float) -> np.ndarray:
     return np.linspace(0.0, last, max(2, 1 + round(last * key_rate_hz)))
 
 
-def _kind(cues: SpatialCues, source: SourceTrack) -> SoundClass:
-    if source.label is None:
+def _known(cues: SpatialCues) -> list[tuple[SourceTrack, SoundClass]]:
+    """Return the sources that can be placed, with what is known about their class."""
+    placed = []
+    for source in cues.sources:
+        try:
+            placed.append((source, get_class(source.label or "an unknown sound")))
+        except PlanningError as error:
+            if source.label is not None and source.label_confidence == 1.0:  # the caller's own word
+                raise PlanningError(f"{cues.recording}: {error} (with --label)") from error
+    if cues.sources and not placed:
+        source = cues.sources[0]
         close = ", ".join(f"{name} {p:.2f}" for name, p in source.label_alternatives)
-        known = ", ".join(sorted(CLASSES))
         raise PlanningError(
             f"{cues.recording}: what sounds is not known (closest: {close}); "
-            f"name it with --label, one of: {known}"
+            f"name it with --label, one of: {', '.join(sorted(CLASSES))}"
         )
-    try:
-        return get_class(source.label)
-    except PlanningError as error:
-        raise PlanningError(f"{cues.recording}: {error} (with --label)") from error
+    return placed
 
 
 def _boxes(
@@ -101,10 +107,12 @@ def _boxes(
 ) -> list[Box | None]:
     """Project the source at every key time; None where it is out of view."""
     azimuth = np.interp(times, cues.times_s, _azimuths(source))
-    relative = np.interp(
-        times, cues.times_s, [1.0 if r is None else r for r in source.relative_range]
-    )
-    ranges = kind.range_m * relative
+    if source.pass_by is None:
+        relative = [1.0 if r is None else r for r in source.relative_range]
+        ranges = kind.range_m * np.interp(times, cues.times_s, relative)
+    else:
+        turned, ranges = seen_while_heard(source.pass_by, kind, times)
+        azimuth = azimuth + turned
     azimuth = _at_ground(azimuth, ranges, kind, camera, cues.capture.format)
     return [
         camera.visible_box(

@@ -13,22 +13,28 @@ __all__ = ["explain"]
 _COUNT = {1: "One source is", 2: "Two sources are", 3: "Three sources are"}
 
 
-def explain(cues: SpatialCues, kinds: list[SoundClass], camera: Camera) -> str:
+def explain(cues: SpatialCues, placed: list[tuple[SourceTrack, SoundClass]], camera: Camera) -> str:
     """Explain the placing of every source.
 
     Parameters
     ----------
     cues : SpatialCues
-    kinds : list of SoundClass
-        One per source.
+    placed : list of (SourceTrack, SoundClass)
+        The sources that are shown; others are said to be left out.
     camera : Camera
     """
-    if not kinds:
+    if not cues.sources:
         return f"Nothing sounds in {cues.duration_s:.1f} s: the scene is empty."
-    count = _COUNT.get(len(kinds), f"{len(kinds)} sources are")
+    count = _COUNT.get(len(cues.sources), f"{len(cues.sources)} sources are")
     sentences = [f"{count} heard in {cues.duration_s:.1f} s; capture read as {_capture(cues)}."]
-    for source, kind in zip(cues.sources, kinds, strict=True):
+    for source, kind in placed:
         sentences += [_what(source, kind), _how(source), _size(source, kind, camera)]
+    shown = {source.id for source, _ in placed}
+    sentences += [
+        f"{source.id} is left out: what it is, is not known."
+        for source in cues.sources
+        if source.id not in shown
+    ]
     return " ".join(sentences)
 
 
@@ -64,7 +70,8 @@ def _how(source: SourceTrack) -> str:
 
 
 def _size(source: SourceTrack, kind: SoundClass, camera: Camera) -> str:
-    ratio = max(r for r in source.relative_range if r is not None)
+    known = [r for r in source.relative_range if r is not None]
+    ratio = max(known, default=1.0)
     course = "" if ratio < 1.05 else f", up to {ratio:.1f} times as far at its farthest"
     place = {
         "ground": "on the ground",
@@ -72,8 +79,17 @@ def _size(source: SourceTrack, kind: SoundClass, camera: Camera) -> str:
         "air": f"in the air, {kind.base_m:g} m up",
         "held": f"held {kind.base_m:g} m above the ground",
     }[kind.place]
+    where = f"{place}, with the horizon at y = {camera.horizon_y():.2f}."
+    size = f"{kind.width_m:g} m by {kind.height_m:g} m"
+    if source.pass_by is None or source.pass_by.distance_m is None:
+        return (
+            f"Its size and distance are those usual for {kind.with_article}, not measured: {size}, "
+            f"{kind.range_m:g} m away at its closest{course}; {where}"
+        )
+    distance, speed = source.pass_by.distance_m, source.pass_by.speed_m_s
     return (
-        f"Its size and distance are those usual for {kind.with_article}, not measured: "
-        f"{kind.width_m:g} m by {kind.height_m:g} m, {kind.range_m:g} m away at its closest"
-        f"{course}; {place}, with the horizon at y = {camera.horizon_y():.2f}."
+        f"Its Doppler shift tells that it passes {distance.value:.0f} m away (90 % interval "
+        f"{distance.low:.0f} to {distance.high:.0f} m) at {speed.value:.0f} m/s; this is averaged "
+        f"with the {kind.range_m:g} m usual for {kind.with_article}{course}. Its size is the usual "
+        f"one, not measured: {size}; {where}"
     )

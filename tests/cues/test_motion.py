@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spa2v_lib.audio import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.interaural import mel_windows
-from spa2v_lib.cues.motion import repetition
 
 
 def approach(t: np.ndarray) -> np.ndarray:
@@ -81,8 +80,35 @@ def test_one_stroke_that_dies_away_is_not_taken_for_recession(rendered) -> None:
     assert extract_cues(recording, label="truck").sources[0].motion == "receding"
 
 
-def test_the_period_of_a_repeating_sound_is_found(bursts) -> None:
-    windows = repetition(mel_windows(bursts(4.0, 44_100, burst_s=0.8), 44_100))
-    assert windows == pytest.approx(0.8 / 0.025, abs=1)
-    noise = np.random.default_rng(0).normal(size=4 * 44_100)
-    assert repetition(mel_windows(noise, 44_100)) is None
+def test_scores_add_up_and_the_motion_is_the_best_of_them(rendered) -> None:
+    for path in (approach, recede, lambda t: 3.0 + 0.0 * t):
+        recording = rendered(lambda t: 10 + 0 * t, range_m=path)
+        source = extract_cues(recording, label="bus", capture="xy").sources[0]
+        assert sum(source.motion_scores.values()) == pytest.approx(1.0)
+        assert max(source.motion_scores, key=source.motion_scores.get) == source.motion
+        assert source.motion_scores[source.motion] == source.motion_confidence
+
+
+@pytest.mark.parametrize("path", [approach, recede, lambda t: passing(t)[1]])
+def test_the_interval_of_the_range_holds_the_truth(rendered, path) -> None:
+    crossing = path not in (approach, recede)
+    recording = rendered(lambda t: passing(t)[0] if crossing else 10 + 0 * t, range_m=path)
+    cues = extract_cues(recording, label="bus", capture="xy")
+    source, truth = cues.sources[0], path(np.array(cues.times_s))
+    low, high = np.array(source.relative_range_low), np.array(source.relative_range_high)
+    assert np.mean((low <= truth / truth.min()) & (truth / truth.min() <= high)) > 0.7
+    assert np.all((low <= source.relative_range) & (source.relative_range <= high))
+    assert high.max() < 2.0 * max(source.relative_range)
+
+
+def test_only_a_crossing_has_a_path(rendered) -> None:
+    still = rendered(lambda t: 10 + 0 * t)
+    coming = rendered(lambda t: 10 + 0 * t, range_m=approach)
+    assert all(extract_cues(r, capture="xy").sources[0].pass_by is None for r in (still, coming))
+
+
+def test_a_single_frame_of_sound_rests(rendered) -> None:
+    samples = rendered(lambda t: 0 * t).samples.copy()
+    samples[:, 4410:] = 0.0
+    source = extract_cues(Recording.from_samples(samples, 44_100), capture="xy").sources[0]
+    assert source.motion == "stationary"

@@ -8,6 +8,8 @@ from spa2v_lib.camera import Camera
 from spa2v_lib.captions import video_caption
 from spa2v_lib.classes import CLASSES
 from spa2v_lib.cues import CaptureGuess, SourceTrack, SpatialCues
+from spa2v_lib.cues.doppler import emitted_way
+from spa2v_lib.cues.types import PassBy, Range
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import plan
 
@@ -42,11 +44,16 @@ def cues(
         active=[True] * FRAMES,
         motion=motion,
         motion_confidence=0.95,
+        motion_scores={motion: 1.0},
         azimuth_start_deg=middle[0],
         azimuth_end_deg=middle[-1],
         level_change_db=level_change_db,
         relative_range=ranges,
+        relative_range_low=ranges,
+        relative_range_high=ranges,
         closest_s=None if motion == "stationary" else 0.1 * int(np.argmin(ranges)) + 0.05,
+        pitch_hz=[None] * FRAMES,
+        pass_by=None,
     )
     return _around([source], capture)
 
@@ -64,6 +71,8 @@ def _around(sources: list[SourceTrack], capture: str = "xy") -> SpatialCues:
         coherence=[1.0] * FRAMES,
         level_db=[-20.0] * FRAMES,
         sources=sources,
+        count_low=len(sources),
+        count_high=len(sources),
         notes=[],
     )
 
@@ -127,6 +136,47 @@ def test_a_crossing_enters_and_leaves_the_picture() -> None:
     assert layout.frame_captions[0] == "a city street"
     assert "a car in the centre, a city street" in layout.frame_captions
     assert "sweeps from -75° to +75°" in layout.reasoning
+
+
+def passed(distance: Range | None) -> tuple[SpatialCues, np.ndarray]:
+    """Cues of a ship that passes 60 m away at 30 m/s, and where it is at the key times."""
+    rate, closest, lag = 0.5, 2.0 + 60.0 / 343.0, 60.0 / 343.0
+    path = PassBy(
+        closest_s=Range(value=closest, low=closest, high=closest),
+        speed_over_distance=Range(value=rate, low=rate, high=rate),
+        speed_m_s=None if distance is None else Range(value=30.0, low=29.0, high=31.0),
+        distance_m=distance,
+        heading_deg=90.0,
+        evidence="azimuth and level" if distance is None else "azimuth, level and Doppler",
+    )
+    times = 0.1 * np.arange(FRAMES) + 0.05
+    way = emitted_way(times, closest, rate, 30.0 / 343.0)
+    given = cues("ship", np.degrees(np.arctan(way)), motion="right_crossing")
+    source = given.sources[0].model_copy(update={"pass_by": path})
+    shown = np.array(planned(given).key_times_s)
+    return given.model_copy(update={"sources": [source]}), rate * (shown - closest + lag)
+
+
+def test_a_measured_distance_takes_the_place_of_the_usual_one() -> None:
+    given, way = passed(Range(value=60.0, low=57.0, high=63.0))
+    layout = planned(given)
+    kind, middle = CLASSES["ship"], int(np.abs(way).argmin())
+    raw = Camera().project(0.0, 60.0, kind.width_m, kind.height_m, kind.base_m)
+    assert layout.objects[0].boxes[middle].width == pytest.approx(raw[2] - raw[0], rel=0.03)
+    assert "it passes 60 m away (90 % interval 57 to 63 m) at 30 m/s" in layout.reasoning
+    unsure, _ = passed(Range(value=60.0, low=6.0, high=600.0))
+    usual, _ = passed(None)
+    widths = [planned(c).objects[0].boxes[middle].width for c in (given, unsure, usual)]
+    assert widths[0] < widths[1] < widths[2]
+
+
+def test_a_fast_source_is_shown_where_it_is_and_not_where_its_sound_left() -> None:
+    given, way = passed(Range(value=60.0, low=59.9, high=60.1))
+    boxes = planned(given).objects[0].boxes
+    expected = [Camera().x_of_azimuth(float(np.degrees(np.arctan(x)))) for x in way]
+    inner = slice(2, -2)  # whole boxes only
+    centres = [box.center[0] for box in boxes[inner]]
+    assert np.allclose(centres, expected[inner], atol=5e-3)
 
 
 def test_without_a_direction_the_source_is_central_and_the_reasoning_says_so() -> None:
@@ -209,3 +259,20 @@ def test_mirrored_cues_give_the_mirrored_layout() -> None:
     for box, twin in zip(one.objects[0].boxes, two.mirrored().objects[0].boxes, strict=True):
         assert (box is None) == (twin is None)
         assert box is None or box.as_tuple() == pytest.approx(twin.as_tuple())
+
+
+def test_an_unknown_source_beside_a_known_one_is_left_out_and_said_so() -> None:
+    heard = cues("bus")
+    stranger = heard.sources[0].model_copy(update={"id": "source-2", "label": None})
+    layout = planned(heard.model_copy(update={"sources": [*heard.sources, stranger]}))
+    assert [thing.label for thing in layout.objects] == ["bus"]
+    assert "source-2 is left out" in layout.reasoning
+    assert layout.reasoning.startswith("Two sources are heard")
+
+
+def test_the_callers_own_unknown_label_is_refused_even_beside_a_known_source() -> None:
+    heard = cues("bus")
+    named = {"id": "source-2", "label": "steam organ", "label_confidence": 1.0}
+    second = heard.sources[0].model_copy(update=named)
+    with pytest.raises(PlanningError, match="steam organ"):
+        planned(heard.model_copy(update={"sources": [*heard.sources, second]}))

@@ -1,0 +1,223 @@
+"""Pitch: the fundamental of tonal sounds, and how far a spectrum is shifted against another.
+
+Both work on a logarithmic frequency axis, where a change of pitch, Doppler's too, is a shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lib.cues.types import HOP_S
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
+
+__all__ = ["LOG_STEP", "LineSpectra", "line_spectra", "shift_between", "track_pitch"]
+
+LOG_STEP = 1e-3
+"""Step of the logarithmic frequency axis: a factor of exp(0.001)."""
+
+_LOWEST_HZ, _HIGHEST_HZ = 60.0, 7000.0
+_WINDOW_S = 0.2
+_BASELINE = 0.03  # peaks are what stands out of a moving mean this wide, in ln(frequency)
+_PITCH_HZ = (60.0, 2000.0)
+_HARMONICS = 8
+_FADING = 0.84  # weight of each harmonic over the one before
+_CLEAR = 0.25  # share of the line spectrum that a pitch's harmonics must hold
+
+
+@dataclass(frozen=True)
+class LineSpectra:
+    """Spectral lines over time.
+
+    Attributes
+    ----------
+    times_s : ndarray [frames]
+        Centres of the windows, which are 0.2 s long.
+    lines : ndarray [frames, steps]
+        Fourth root of the power, without its local mean and of unit length, on a frequency axis
+        with a factor of ``exp(LOG_STEP)`` from one to the next; 0 where it is silent.
+    """
+
+    times_s: np.ndarray
+    lines: np.ndarray
+
+
+def line_spectra(
+    recording: Recording, start_s: float, stop_s: float, step_s: float = 0.05
+) -> LineSpectra:
+    """Measure the line spectra of a part of a recording.
+
+    Parameters
+    ----------
+    recording : Recording
+    start_s, stop_s : float
+        Centres of the first and the last window; what lies outside the recording is silent.
+    step_s : float
+        Seconds from one window to the next.
+
+    Returns
+    -------
+    LineSpectra
+    """
+    count = max(1, int((stop_s - start_s) / step_s + 1e-6) + 1)
+    times = start_s + step_s * np.arange(count)
+    begin = max(0.0, start_s - _WINDOW_S)
+    part = recording.cut(begin, stop_s + _WINDOW_S - begin)
+    lines = [_lines(power, recording.rate) for power in _powers(part, times - begin)]
+    return LineSpectra(times, np.concatenate(lines))
+
+
+def shift_between(
+    lines: np.ndarray, template: np.ndarray, expected: np.ndarray, reach: float = 0.01
+) -> tuple[np.ndarray, np.ndarray]:
+    """Find by how much each spectrum is higher than a template.
+
+    Parameters
+    ----------
+    lines : ndarray [frames, steps]
+    template : ndarray [steps]
+    expected : ndarray [frames]
+        Shift in ln(frequency) around which is searched.
+    reach : float
+        How far from it.
+
+    Returns
+    -------
+    shift : ndarray [frames]
+        In ln(frequency), finer than `LOG_STEP`.
+    likeness : ndarray [frames]
+        Correlation with the shifted template, in [-1, 1].
+    """
+    half = round(reach / LOG_STEP) + 1
+    middle = np.round(expected / LOG_STEP).astype(int)
+    room = half + int(np.abs(middle).max())
+    padded = np.pad(lines, ((0, 0), (room, room)))
+    starts, length = room + middle - half, len(template) + 2 * half
+    near = np.stack(
+        [
+            np.correlate(row[start : start + length], template, "valid")
+            for row, start in zip(padded, starts, strict=True)
+        ]
+    )
+    rows = np.arange(len(lines))
+    peak = 1 + near[:, 1:-1].argmax(1)
+    before, here, after = (near[rows, peak + k] for k in (-1, 0, 1))
+    bend = before - 2.0 * here + after
+    part = np.where(bend < -1e-12, 0.5 * (before - after) / np.minimum(bend, -1e-12), 0.0)
+    shift = (middle + peak - half + np.clip(part, -0.5, 0.5)) * LOG_STEP
+    return shift, here / (np.sqrt((template**2).sum()) + 1e-12)
+
+
+def track_pitch(recording: Recording, frames: int, active: np.ndarray) -> np.ndarray:
+    """Return the fundamental frequency at every cue frame, block by block.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of one source.
+    frames : int
+        Number of cue frames, `HOP_S` apart.
+    active : ndarray of bool [frames]
+        Where the source sounds.
+
+    Returns
+    -------
+    ndarray [frames]
+        In Hz; NaN where the frame is silent, or holds no clear pitch between 60 and 2000 Hz.
+
+    Notes
+    -----
+    The pitch whose harmonics hold most of the line spectrum, each counted less than the one
+    before: Hermes, "Measurement of pitch by subharmonic summation", JASA 83, 1988. It is then
+    set to the weighted mean of the harmonics' own peaks.
+    """
+    times = (np.arange(frames) + 0.5) * HOP_S
+    found = [
+        np.where(chunk, _fundamental(_lines(power, recording.rate)), np.nan)
+        for power, chunk in zip(
+            _powers(recording, times), _chunks(active, _BLOCK_FRAMES), strict=True
+        )
+    ]
+    return np.concatenate(found)
+
+
+_BLOCK_FRAMES = 100
+
+
+def _chunks(values: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    for begin in range(0, len(values), size):
+        yield values[begin : begin + size]
+
+
+def _powers(recording: Recording, times_s: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield power spectra [frames, bins] around `times_s`, of the louder channel of each window."""
+    rate = recording.rate
+    size = 2 * round(_WINDOW_S * rate / 2)
+    window = np.hanning(size + 1)[:-1].astype(np.float32)
+    starts = np.round(times_s * rate).astype(int) - size // 2
+    blocks = recording.blocks(5.0)
+    held, first = np.zeros((recording.channels, 0), np.float32), 0
+    for chunk in _chunks(starts, _BLOCK_FRAMES):
+        keep = max(0, chunk[0] - first)
+        while first + held.shape[1] < chunk[-1] + size:
+            block = next(blocks, None)
+            if block is None:
+                break
+            held = np.concatenate([held, block], axis=1)
+        held, first = held[:, keep:], first + min(keep, held.shape[1])
+        before = max(0, first - chunk[0])
+        after = max(0, chunk[-1] + size - first - held.shape[1])
+        padded = np.pad(held, ((0, 0), (before, after)))
+        energy = np.cumsum(np.pad(padded.astype(np.float64) ** 2, ((0, 0), (1, 0))), axis=1)
+        begin = chunk - first + before
+        louder = (energy[:, begin + size] - energy[:, begin]).argmax(0)
+        windows = padded[louder[:, None], begin[:, None] + np.arange(size)] * window
+        spectra = np.fft.rfft(windows, 2 * size)
+        yield spectra.real**2 + spectra.imag**2
+
+
+def _axis_hz() -> np.ndarray:
+    return np.exp(np.arange(np.log(_LOWEST_HZ), np.log(_HIGHEST_HZ), LOG_STEP))
+
+
+def _lines(power: np.ndarray, rate: int) -> np.ndarray:
+    """Return the lines [frames, steps] of power spectra [frames, bins]."""
+    place = _axis_hz() * (2 * (power.shape[1] - 1)) / rate
+    place = np.minimum(place, power.shape[1] - 1.001)
+    index = place.astype(int)
+    part = (place - index).astype(np.float32)
+    root = power**0.25
+    lines = root[:, index] * (1.0 - part) + root[:, index + 1] * part
+    width = round(_BASELINE / LOG_STEP)
+    total = np.cumsum(np.pad(lines, ((0, 0), (width + 1, width)), mode="edge"), axis=1)
+    lines = lines - (total[:, 2 * width + 1 :] - total[:, : -2 * width - 1]) / (2 * width + 1)
+    return lines / (np.sqrt((lines**2).sum(1, keepdims=True)) + 1e-9).astype(np.float32)
+
+
+def _fundamental(lines: np.ndarray) -> np.ndarray:
+    """Return the pitch of line spectra, NaN where none is clear [frames]."""
+    axis = _axis_hz()
+    candidates = int(np.searchsorted(axis, _PITCH_HZ[1]))
+    positive = np.maximum(lines, 0.0)
+    strength = np.zeros((len(lines), candidates))
+    for harmonic in range(1, _HARMONICS + 1):
+        up = round(np.log(harmonic) / LOG_STEP)
+        part = positive[:, up : up + candidates]
+        strength[:, : part.shape[1]] += _FADING ** (harmonic - 1) * part
+    best = strength.argmax(1)
+    rows = np.arange(len(lines))
+    reach = np.arange(-4, 5)
+    total, weight = np.zeros(len(lines)), np.zeros(len(lines))
+    for harmonic in range(1, _HARMONICS + 1):
+        index = best + round(np.log(harmonic) / LOG_STEP)
+        near = np.clip(index[:, None] + reach, 0, positive.shape[1] - 1)
+        height = positive[rows[:, None], near] ** 2
+        total += (height * (near * LOG_STEP - np.log(harmonic))).sum(1)
+        weight += height.sum(1)
+    pitch = axis[0] * np.exp(total / (weight + 1e-12))
+    return np.where(strength[rows, best] > _CLEAR, pitch, np.nan)
