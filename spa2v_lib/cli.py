@@ -68,6 +68,12 @@ def cues(
     audio: Audio,
     label: Label = None,
     capture: Capture = "auto",
+    tagger: Annotated[
+        str, typer.Option(help="Who says what sounds: embedded, ast, clap, or ast:FOLDER, ...")
+    ] = "embedded",
+    labels: Annotated[
+        str | None, typer.Option(help="What may sound, for clap: words with commas between.")
+    ] = None,
     clips: Annotated[
         bool,
         typer.Option("--clips", help="Split at scene changes; --out then names one file a clip."),
@@ -79,10 +85,13 @@ def cues(
     from spa2v_lib.audio import read_audio
     from spa2v_lib.cues import extract_cues
     from spa2v_lib.cues.segments import clips as split
+    from spa2v_lib.cues.taggers import get_tagger
 
+    words = None if labels is None else [word.strip() for word in labels.split(",")]
+    tells = get_tagger(tagger, words)
     recording = read_audio(audio)
     parts = split(recording) if clips else [recording]
-    found = [extract_cues(part, label=label, capture=capture) for part in parts]
+    found = [extract_cues(part, label=label, capture=capture, tagger=tells) for part in parts]
     if out is not None:
         for number, one in enumerate(found, 1):
             one.save(out.with_stem(f"{out.stem}-{number}") if clips else out)
@@ -205,7 +214,7 @@ def scenes(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="Which benchmark: planning, sampling or speed.")],
+    name: Annotated[str, typer.Argument(help="Which benchmark: hearing, planning, sampling or speed.")],
     out: OutFolder,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer scenes, within minutes.")] = False,
     seed: Seed = 0,

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spa2v_lib.viz.svg import SOURCE_COLOURS, cue_svg, source_name
+from spa2v_lib.viz.page import hearing_html
+from spa2v_lib.viz.svg import SOURCE_COLOURS, source_name
 
 if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
     from spa2v_lib.box import Box
     from spa2v_lib.cues import SourceTrack, SpatialCues
     from spa2v_lib.layout import VideoSceneLayout
@@ -35,7 +37,12 @@ _SVG_WIDTH = 160
 
 
 def render_report(
-    record: dict[str, Any], video: Video, mp4: bytes, cues: SpatialCues, layout: VideoSceneLayout
+    record: dict[str, Any],
+    video: Video,
+    mp4: bytes,
+    recording: Recording,
+    cues: SpatialCues,
+    layout: VideoSceneLayout,
 ) -> str:
     """Make the page.
 
@@ -47,6 +54,8 @@ def render_report(
         Its frames are shown with the layout's boxes.
     mp4 : bytes
         The same with sound, for the player.
+    recording : Recording
+        What was heard.
     cues : SpatialCues
     layout : VideoSceneLayout
 
@@ -68,7 +77,7 @@ def render_report(
         reasoning=escape(layout.reasoning) or "The layout came without a reasoning.",
         strip=_strip(video, layout),
         key=_key(layout),
-        cues=cue_svg(cues),
+        cues=hearing_html(recording, cues),
         captions=_captions(layout),
         notes=_notes(record["notes"]),
         facts=_facts(record),

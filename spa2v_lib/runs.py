@@ -44,7 +44,8 @@ class Settings:
     Attributes
     ----------
     label : str or None
-        What sounds; None leaves it to the tagger.
+        What sounds, of several sources the loudest first and with commas between; None leaves it
+        to the tagger.
     capture : str
         Capture format, or "auto".
     planner, preset : str
@@ -145,7 +146,7 @@ def generate_run(
             video.save(folder / "video.mp4", recording)
             record = _record(wanted, recording, input_hash, cues, video, given is not None)
         record["timings_s"] = watch.seconds
-        _write_report(folder, record, video, cues, planned)
+        _write_report(folder, record, video, recording, cues, planned)
         record["files"] = {path.name: _entry(path) for path in sorted(folder.iterdir())}
         text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
         (folder / MARKER).write_text(text, encoding="utf-8")
@@ -197,7 +198,8 @@ def _check_settings(wanted: Settings) -> None:
         raise SamplingError(f"{wanted.steps} sampling steps were asked for; at least 1 is needed")
     preset_info(wanted.preset)  # refuses an unknown preset and missing weights
     if wanted.label is not None:
-        check_labels([get_class(wanted.label).name], get_preset(wanted.preset))
+        named = [get_class(name).name for name in wanted.label.split(",")]
+        check_labels(named, get_preset(wanted.preset))
 
 
 def _given_layout(path: str | os.PathLike[str], wanted: Settings) -> VideoSceneLayout:
@@ -304,12 +306,14 @@ def _write_report(
     folder: Path,
     record: dict[str, Any],
     video: Video,
+    recording: Recording,
     cues: SpatialCues,
     layout: VideoSceneLayout,
 ) -> None:
     from spa2v_lib.report import render_report
 
-    page = render_report(record, video, (folder / "video.mp4").read_bytes(), cues, layout)
+    mp4 = (folder / "video.mp4").read_bytes()
+    page = render_report(record, video, mp4, recording, cues, layout)
     (folder / "report.html").write_text(page, encoding="utf-8")
 
 

@@ -69,7 +69,8 @@ def show_results(results: Results) -> None:
     """Print a benchmark's rows, its goals, and what could not be measured."""
     console = _console()
     console.width = max(console.width, _WIDE)
-    console.print(results.table())
+    for table in results.tables():
+        console.print(table)
     for goal in results.goals:
         value = "not computed" if goal.value is None else f"{goal.value:.3g}"
         verdict = "[green]met[/]" if goal.met else "[red]missed[/]"

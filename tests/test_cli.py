@@ -78,6 +78,50 @@ def test_cues_are_printed_and_written_as_json(spa2v, audio, tmp_path):
     assert SpatialCues.model_validate_json(out) == SpatialCues.load(tmp_path / "c.json")
 
 
+def test_a_tagger_or_labels_that_cannot_be_had_are_refused(spa2v, audio):
+    assert one_error_line(spa2v("cues", audio, "--tagger", "oracle"), "oracle", "embedded")
+    assert one_error_line(spa2v("cues", audio, "--labels", "tram, bell"), "only clap takes labels")
+
+
+def test_the_taggers_words_reach_it(spa2v, audio, monkeypatch):
+    asked = []
+
+    def get_tagger(tagger, labels):
+        asked.append((tagger, labels))
+        raise DataError("no weights")
+
+    monkeypatch.setattr("spa2v_lib.cues.taggers.get_tagger", get_tagger)
+    spa2v("cues", audio, "--tagger", "clap:folder", "--labels", "steam train, bell")
+    assert asked == [("clap:folder", ["steam train", "bell"])]
+
+
+@pytest.fixture
+def two_scenes(tmp_path):
+    """Six seconds of soft noise on the left, then six of loud clicks on the right."""
+    rng = np.random.default_rng(0)
+    noise = 0.01 * rng.standard_normal(6 * RATE)
+    clicks = np.where(np.arange(6 * RATE) % 1000 < 20, 0.5, 0.0) * rng.standard_normal(6 * RATE)
+    samples = np.stack([np.append(noise, 0.3 * clicks), np.append(0.3 * noise, clicks)])
+    return Recording.from_samples(samples, RATE).save(tmp_path / "two.wav")
+
+
+def test_every_clip_of_a_long_recording_has_its_cues(spa2v, two_scenes, tmp_path):
+    options = ["--clips", "--label", "car", "--capture", "xy", "--out", tmp_path / "c.json"]
+    code, out, _ = spa2v("cues", two_scenes, *options)
+    assert code == 0 and "clip 1 of 2" in out and "clip 2 of 2" in out
+    first, second = (SpatialCues.load(tmp_path / f"c-{number}.json") for number in (1, 2))
+    assert first.duration_s == pytest.approx(6.0, abs=0.5)
+    assert first.sources[0].azimuth_start_deg < 0 < second.sources[0].azimuth_start_deg
+    _, printed, _ = spa2v("cues", two_scenes, "--clips", "--label", "car", "--json")
+    assert len(json.loads(printed)) == 2
+
+
+def test_a_clip_that_is_not_there_is_refused(spa2v, two_scenes, tmp_path, monkeypatch):
+    monkeypatch.setattr("spa2v_lib.sampling.preset_info", lambda name: {"weights": {}})
+    options = ["--out", tmp_path / "out", "--label", "car", "--clip", 3]
+    assert one_error_line(spa2v("generate", two_scenes, *options), "clips 1 to 2", "clip 3")
+
+
 def test_a_plan_follows_the_sound(spa2v, audio):
     code, out, _ = spa2v("plan", audio, "--label", "car", "--capture", "panned", "--json")
     boxes = VideoSceneLayout(**json.loads(out)).objects[0].boxes

@@ -48,7 +48,7 @@ def a_page(text="a car", sources=True):
         },
         "notes": [text],
     }
-    return render_report(record, video, b"\0mp4", cues, layout)
+    return render_report(record, video, b"\0mp4", recording, cues, layout)
 
 
 class Page(HTMLParser):
@@ -91,8 +91,9 @@ def test_it_shows_player_frames_with_boxes_cues_captions_and_facts():
     text = a_page()
     elements = Page(text).elements
     tags = [tag for tag, _ in elements]
-    assert tags.count("video") == 1 and tags.count("figure") == tags.count("image") == 8
-    frames = text.split("<figure>")[1:]
+    strip = text.split('class="strip">')[1].split("</section>")[0]
+    assert tags.count("video") == 1 and strip.count("<figure>") == strip.count("<image") == 8
+    frames = strip.split("<figure>")[1:]
     assert sum('stroke-width="3"' in frame.split("</figure>")[0] for frame in frames) == 6
     assert "Azimuth and level over" in text
     for words in ("<td>0.00 to 0.50 s</td><td>a car</td>", "another", "f" * 64, "not from a check"):
@@ -101,6 +102,14 @@ def test_it_shows_player_frames_with_boxes_cues_captions_and_facts():
 
 def test_the_boxes_stand_where_the_layout_has_them():
     assert '<rect x="40.0" y="80.0" width="80.0" height="40.0"' in a_page()
+
+
+def test_the_recording_and_every_source_can_be_listened_to_beside_their_pictures():
+    figures = a_page().split('class="cues scroll">')[1].split("</section>")[0].split("<figure>")[1:]
+    assert len(figures) == 2
+    for figure in figures:
+        assert figure.count("<svg") == figure.count("data:image/png") == 1
+        assert figure.count("<audio controls") == figure.count("data:audio/mpeg") == 1
 
 
 def test_a_silent_recording_has_a_page_too():

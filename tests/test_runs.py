@@ -115,6 +115,21 @@ def test_a_long_recording_is_cut_and_the_notes_say_so(audio, out, drawn):
     assert any("cut to the first 0.50 s of 1.00 s" in note for note in record["notes"])
 
 
+def test_one_scene_of_a_long_recording_can_be_taken(tmp_path, drawn):
+    rng = np.random.default_rng(0)
+    soft, loud = (
+        0.003 * rng.standard_normal((2, 5 * RATE)),
+        0.1 * rng.standard_normal((2, 4 * RATE)),
+    )
+    loud[0] = 0.2 * loud[1]
+    samples = np.concatenate([soft, loud], axis=1)
+    audio = Recording.from_samples(samples, RATE).save(tmp_path / "two.wav")
+    record = record_of(runs.generate_run(audio, tmp_path / "out", label="car", clip=2))
+    assert record["input"]["duration_s"] == pytest.approx(4.0, abs=0.2)
+    assert record["parameters"]["clip"] == 2
+    assert any(note.startswith("clip 2 of 2") for note in record["notes"])
+
+
 def test_stages_are_reported_in_order(audio, out, drawn):
     seen = []
     runs.generate_run(audio, out, label="car", progress=lambda stage, *_: seen.append(stage))

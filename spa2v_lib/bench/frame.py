@@ -46,15 +46,20 @@ MARKER = "results.json"
 
 VERSION = "spa2v.bench/1"
 
-_MODULES = {"planning": "layout", "sampling": "sampling", "speed": "speed"}
+_MODULES = {"hearing": "hearing", "planning": "layout", "sampling": "sampling", "speed": "speed"}
 _RESAMPLES = 2000
+_ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
+_MOST_ROWS = 60  # beyond them a terminal shows no intervals
 
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95 % interval; all None where nothing could be measured."""
+    """A mean with its 95 % interval; all None where nothing could be measured.
+
+    Where the measure's name says so, `mean` is a median or another percentile.
+    """
 
     mean: float | None
     low: float | None
@@ -126,15 +131,31 @@ class Results:
     goals: list[Goal]
     notes: list[str] = field(default_factory=list)
 
-    def table(self) -> Table:
-        """Return the rows, one group a method, as a table for the terminal."""
+    def tables(self) -> list[Table]:
+        """Return the rows for the terminal, a few measures a table.
+
+        Rows without any of its measures are left out of a table; where there are very many rows,
+        the intervals are left to the file.
+        """
+        measures = list(dict.fromkeys(name for row in self.rows for name in row.measures))
+        bare = len(self.rows) > _MOST_ROWS
+        size = _ABREAST_BARE if bare else _ABREAST
+        groups = [measures[k : k + size] for k in range(0, len(measures), size)]
+        return [self._table(group, bare) for group in groups]
+
+    def _table(self, measures: list[str], bare: bool) -> Table:
         from rich.table import Table
 
-        measures = list(dict.fromkeys(name for row in self.rows for name in row.measures))
-        table = Table("method", "condition", "n", *measures, box=None, pad_edge=False)
+        table = Table(box=None, pad_edge=False)
+        for name in ("method", "condition", "n"):
+            table.add_column(name, no_wrap=True)
+        for name in measures:
+            table.add_column(name)
         method = None
         for row in self.rows:
-            cells = [_cell(row.measures.get(name)) for name in measures]
+            if not any(name in row.measures for name in measures):
+                continue
+            cells = [_cell(row.measures.get(name), bare) for name in measures]
             name = "" if row.method == method else row.method
             table.add_row(name, row.condition, str(row.count), *cells)
             method = row.method
@@ -222,7 +243,9 @@ def interval(values: Sequence[float], seed: int = 0) -> Interval:
     return Interval(float(known.mean()), float(low), float(high), len(known))
 
 
-def _cell(found: Interval | None) -> str:
+def _cell(found: Interval | None, bare: bool) -> str:
     if found is None or found.mean is None:
         return ""
+    if bare or found.low is None or found.high is None:
+        return f"{found.mean:.3g}"
     return f"{found.mean:.3g} [{found.low:.3g}, {found.high:.3g}]"

@@ -51,8 +51,8 @@ MEASURES = {
 }
 """Name of each measure of `spa2v_lib.metrics.layout` in the table; lengths in picture widths."""
 
-QUICK, FULL = 50, 400
-"""Scenes; a multiple of 25 holds each motion with each receiver equally often."""
+QUICK, FULL = 70, 420
+"""Scenes; a multiple of 35 holds each motion with each receiver equally often."""
 
 _NOISE_DB = -25.0
 
@@ -127,6 +127,7 @@ def true_cues(heard: HeardScene) -> SpatialCues:
         motion=thing.motion,
         relative_range=(distance / distance.min()).tolist(),
         closest_s=float(heard.cues.times_s[int(distance.argmin())]),
+        pass_by=None,
     )
 
 
@@ -144,6 +145,7 @@ def _deaf_cues(heard: HeardScene) -> SpatialCues:
         motion="stationary",
         relative_range=[1.0] * frames,
         closest_s=None,
+        pass_by=None,
     )
 
 

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spa2v_lib.classes import CLASSES
-from spa2v_lib.cues.capture import guess_capture
-from spa2v_lib.cues.interaural import LAGS_S, Interaural, measure
-from spa2v_lib.cues.motion import judge_motion, repetition
-from spa2v_lib.cues.sources import Track, activity, track_azimuth
-from spa2v_lib.cues.tagging import UNKNOWN, Tag, tag
-from spa2v_lib.cues.types import CAPTURES, CaptureGuess, SourceTrack, SpatialCues
+from spa2v_lib.cues.ambisonics import is_ambisonic, measure_intensity, middle_side
+from spa2v_lib.cues.cells import CellMeter
+from spa2v_lib.cues.interaural import LAGS_S, measure
+from spa2v_lib.cues.motion import follow_motion
+from spa2v_lib.cues.pitch import track_pitch
+from spa2v_lib.cues.reading import Reading, read_channels
+from spa2v_lib.cues.several import HeardSource, heard_sources
+from spa2v_lib.cues.sources import activity
+from spa2v_lib.cues.taggers import UNKNOWN, Tagger, get_tagger
+from spa2v_lib.cues.tagging import Tag, identify
+from spa2v_lib.cues.types import CAPTURES, SourceTrack, SpatialCues, TagSpan
 from spa2v_lib.errors import CueError
 
 if TYPE_CHECKING:
@@ -21,145 +26,143 @@ if TYPE_CHECKING:
 
 __all__ = ["extract_cues"]
 
-_FRONT = (
-    "front assumed: two channels cannot tell front from back, so every azimuth may as well be its "
-    "mirror image behind the microphone"
-)
-_IMAGE_SWEEP_DEG = 6.0  # an image between loudspeakers moves less than what was recorded
-
 
 def extract_cues(
-    recording: Recording, *, label: str | None = None, capture: str = "auto"
+    recording: Recording,
+    *,
+    label: str | None = None,
+    capture: str = "auto",
+    tagger: str | Tagger = "embedded",
+    tagger_labels: Sequence[str] | None = None,
 ) -> SpatialCues:
     """Measure what sounds where in a recording.
 
     Parameters
     ----------
     recording : Recording
-        One or two channels; of more, the first two are heard.
+        One or two channels; of more, the first two are heard, or the first four as "foa".
     label : str, optional
-        What the source is. Any word is taken; without it the embedded tagger answers.
+        What the source is; of several, loudest first, with commas between. Any word is taken; a
+        source without one is left to the tagger.
     capture : str
         How it was recorded: one of `CAPTURES`, or "auto" to let the recording decide.
+    tagger : str or Tagger
+        Who says what the sources are, as in `spa2v_lib.cues.taggers.get_tagger`.
+    tagger_labels : sequence of str, optional
+        What may sound, for a tagger that takes labels.
 
     Returns
     -------
     SpatialCues
-        One dominant source; none if the recording is silent.
+        Up to three sources, loudest first; none if the recording is silent. Sources that are in
+        one direction all the time cannot be told apart, and are heard as one.
 
     Raises
     ------
     CueError
-        If `capture` is not known, or the recording is too short to hold one frame.
+        If `capture` is not known or does not fit the number of channels, or the tagger cannot be
+        had.
     """
     if capture not in ("auto", *CAPTURES):
         raise CueError(f"no capture format {capture!r}; one of: auto, {', '.join(CAPTURES)}")
-    if label is not None and not label.strip():
+    labels = [] if label is None else [name.strip() for name in label.split(",")]
+    if not all(labels):
         raise CueError("the label is empty; name the source or leave the label out")
-    heard = measure(recording)
-    active = activity(heard)
+    if capture == "foa" and recording.channels != 4:
+        raise CueError(
+            f"first-order ambisonics has 4 channels; {recording.name} has {recording.channels}"
+        )
+    tells = get_tagger(tagger, tagger_labels)
     notes = list(recording.notes)
-    heard, guess, sure, directed = _reading(heard, active, recording.channels, capture, notes)
-    sources = []
+    meter, flow, pair = CellMeter(), None, recording
+    if capture == "auto" and is_ambisonic(recording):
+        capture = "foa"
+        notes.append("four channels whose powers fit AmbiX: read as first-order ambisonics")
+    if capture == "foa":
+        flow, pair = measure_intensity(recording), middle_side(recording)
+    heard = measure(pair, watch=meter)
+    active = activity(heard)
+    reading = read_channels(heard, active, recording.channels, capture, notes)
+    sources: list[SourceTrack] = []
+    low = high = 0
     if active.any():
-        tagged = Tag(label, 1.0, [(label, 1.0)]) if label else tag(heard.mel)
-        if tagged.label is None:
-            best = [f"{name} {p:.2f}" for name, p in tagged.alternatives if name != UNKNOWN]
-            closest = ", ".join(best) or "none"
-            notes.append(f"the embedded tagger does not know the sound (closest: {closest})")
-        track = track_azimuth(heard, active, guess.format, sure=sure) if directed else None
-        sources.append(_source(heard, active, track, tagged, sure))
+        found = heard_sources(pair, reading, active, meter, flow)
+        low, high = found.low, found.high
+        for number, source in enumerate(found.sources, 1):
+            given = labels[number - 1] if number <= len(labels) else None
+            tagged = _tagged(source, given, tells, notes)
+            alone = len(found.sources) == 1
+            sources.append(_source(f"source-{number}", source, *tagged, reading.sure, alone))
+        if len(labels) > len(sources):
+            notes.append(f"{len(labels)} labels were given and {len(sources)} sources are heard")
     else:
         notes.append("silence: no source")
-    two = recording.channels > 1
+    return _cues(recording, reading, active, sources, (low, high), notes)
+
+
+def _cues(
+    recording: Recording,
+    reading: Reading,
+    active: np.ndarray,
+    sources: list[SourceTrack],
+    count: tuple[int, int],
+    notes: list[str],
+) -> SpatialCues:
+    heard, two = reading.heard, recording.channels > 1
     return SpatialCues(
         recording=recording.name,
         duration_s=recording.duration_s,
         rate=recording.rate,
         channels=recording.channels,
         times_s=_rounded(heard.times_s, 4),
-        capture=guess,
+        capture=reading.guess,
         ild_db=_where(np.clip(heard.ild_db, -120.0, 120.0), active & two, 2),
-        itd_s=_where(LAGS_S[heard.gcc.argmax(1)], active & directed, 6),
+        itd_s=_where(LAGS_S[heard.gcc.argmax(1)], active & reading.directed, 6),
         coherence=_where(heard.coherence, active & two, 3),
         level_db=_rounded(heard.level_db, 2),
         sources=sources,
+        count_low=count[0],
+        count_high=count[1],
         notes=notes,
     )
 
 
-def _reading(
-    heard: Interaural, active: np.ndarray, channels: int, capture: str, notes: list[str]
-) -> tuple[Interaural, CaptureGuess, bool, bool]:
-    """Decide how to read directions, and note what is wrong with the channels.
-
-    Returns
-    -------
-    heard : Interaural
-        With an inverted channel put right.
-    guess : CaptureGuess
-    sure : bool
-        Whether the format was named by the caller.
-    directed : bool
-        Whether directions can be claimed.
-    """
-    if channels == 1 or capture == "mono":
-        notes.append("no direction is claimed: mono")
-        guess = CaptureGuess(format="mono", confidence=1.0, note="one channel is heard")
-        return heard, guess, True, False
-    if not active.any():
-        name = "panned" if capture == "auto" else capture
-        guess = CaptureGuess(format=name, confidence=0.0, note="silence: nothing to tell from")
-        return heard, guess, False, False
-    left, right = heard.left.sum(), heard.right.sum()
-    if min(left, right) < 1e-6 * max(left, right):
-        name = "left" if left < right else "right"
-        notes.append(f"no direction is claimed: the {name} channel is dead")
-        guess = CaptureGuess(format="mono", confidence=1.0, note=f"the {name} channel is dead")
-        return heard, guess, True, False
-    if _inverted(heard, active):
-        notes.append("one channel's polarity is inverted: put right before directions were read")
-        heard = replace(heard, gcc=-heard.gcc, cross=-heard.cross, aligned=-heard.aligned)
-    side = (heard.left + heard.right - 2.0 * heard.cross).sum()
-    if side < 1e-5 * (left + right):
-        notes.append("both channels are the same: the source is placed in the centre")
-    notes.append(_FRONT)
-    if capture == "auto":
-        return heard, guess_capture(heard, np.where(active, heard.coherence**2, 0.0)), False, True
-    return heard, CaptureGuess(format=capture, confidence=1.0, note="as named"), True, True
-
-
-def _inverted(heard: Interaural, active: np.ndarray) -> bool:
-    gcc = heard.gcc[active]
-    return bool(-gcc.min(1).mean() > max(0.35, 1.4 * gcc.max(1).mean()))
+def _tagged(
+    source: HeardSource, label: str | None, tagger: Tagger, notes: list[str]
+) -> tuple[Tag, list[TagSpan]]:
+    if label is not None:
+        return Tag(label, 1.0, [(label, 1.0)]), []
+    tagged, spans = identify(tagger, source.heard.mel, lambda: source.sound)
+    if tagged.label is None:
+        best = [f"{name} {p:.2f}" for name, p in tagged.alternatives if name != UNKNOWN]
+        closest = ", ".join(best) or "none"
+        notes.append(f"the {tagger.name} tagger does not know the sound (closest: {closest})")
+    return tagged, spans
 
 
 def _source(
-    heard: Interaural, active: np.ndarray, track: Track | None, tagged: Tag, sure: bool
+    name: str,
+    source: HeardSource,
+    tagged: Tag,
+    spans: list[TagSpan],
+    sure: bool,
+    alone: bool,
 ) -> SourceTrack:
-    level = 10.0 * np.log10(heard.mel.sum(1) + 1e-12)
-    if track is not None:
-        level += np.repeat(track.direct_db, len(level) // len(active))
-    moved = judge_motion(
-        heard.times_s,
-        None if track is None else track.azimuth,
-        None if track is None else track.error,
-        heard.level_db,
-        active,
-        fine_level_db=level,
-        repeat=repetition(heard.mel),
-        sweep_deg=10.0 if sure else _IMAGE_SWEEP_DEG,
-        change_db=3.5 if track is None else 1.5 + 2.0 * track.dryness,
-        dies_away=tagged.label in CLASSES and CLASSES[tagged.label].place == "held",
+    heard, active, track = source.heard, source.active, source.track
+    held = tagged.label in CLASSES and CLASSES[tagged.label].place == "held"
+    moved = follow_motion(
+        heard, active, track, sound=source.sound, sure=sure, dies_away=held, alone=alone
     )
+    pitch = track_pitch(source.sound, len(active), active)
     nothing = [None] * len(active)
     sounding = np.flatnonzero(active)
     ends = [None, None] if track is None else _rounded(track.azimuth[sounding[[0, -1]]], 2)
     return SourceTrack(
-        id="source-1",
+        id=name,
         label=tagged.label,
         label_confidence=tagged.confidence,
         label_alternatives=tagged.alternatives,
+        tags=spans,
         azimuth_deg=nothing if track is None else _rounded(track.azimuth, 2),
         azimuth_low_deg=nothing if track is None else _rounded(track.low, 2),
         azimuth_high_deg=nothing if track is None else _rounded(track.high, 2),
@@ -167,11 +170,20 @@ def _source(
         active=active.tolist(),
         motion=moved.motion,
         motion_confidence=moved.confidence,
+        motion_scores=moved.scores,
         azimuth_start_deg=ends[0],
         azimuth_end_deg=ends[1],
         level_change_db=round(moved.level_change_db, 2),
-        relative_range=_rounded(np.maximum(moved.relative_range, 1.0), 4),
+        relative_range=_where(moved.relative_range, np.isfinite(moved.relative_range), 4),
+        relative_range_low=_where(
+            moved.relative_range_low, np.isfinite(moved.relative_range_low), 4
+        ),
+        relative_range_high=_where(
+            moved.relative_range_high, np.isfinite(moved.relative_range_high), 4
+        ),
         closest_s=moved.closest_s,
+        pitch_hz=_where(pitch, np.isfinite(pitch), 3),
+        pass_by=moved.pass_by,
     )
 
 

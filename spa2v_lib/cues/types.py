@@ -11,32 +11,41 @@ from html import escape
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from spa2v_lib.cues.track import (
+    MOTIONS,
+    Frozen,
+    Motion,
+    PassBy,
+    Range,
+    Share,
+    SourceTrack,
+    TagSpan,
+)
 from spa2v_lib.errors import CueError
 
-__all__ = ["CAPTURES", "HOP_S", "MOTIONS", "CaptureGuess", "Motion", "SourceTrack", "SpatialCues"]
+__all__ = [
+    "CAPTURES",
+    "HOP_S",
+    "MOTIONS",
+    "CaptureGuess",
+    "Motion",
+    "PassBy",
+    "Range",
+    "SourceTrack",
+    "SpatialCues",
+    "TagSpan",
+]
 
 HOP_S = 0.1
 """Seconds from one cue frame to the next."""
 
-CAPTURES = ("panned", "xy", "ortf", "ab", "binaural", "mono")
+CAPTURES = ("panned", "xy", "ms", "ortf", "ab", "binaural", "foa", "mono")
 """Capture formats that can be named; ``auto`` lets the recording decide."""
 
-Motion = Literal["left_crossing", "right_crossing", "approaching", "receding", "stationary"]
-"""``left_crossing`` moves towards the left, ``right_crossing`` towards the right."""
 
-MOTIONS: tuple[str, ...] = Motion.__args__
-
-Azimuth = Annotated[float, Field(ge=-180.0, le=180.0)]
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class CaptureGuess(_Frozen):
+class CaptureGuess(Frozen):
     """Which capture format the directions were read with.
 
     Attributes
@@ -49,73 +58,12 @@ class CaptureGuess(_Frozen):
         The numbers the guess rests on.
     """
 
-    format: Literal["panned", "xy", "ortf", "ab", "binaural", "mono"]
+    format: Literal["panned", "xy", "ms", "ortf", "ab", "binaural", "foa", "mono"]
     confidence: Share
     note: str
 
 
-class SourceTrack(_Frozen):
-    """One source over the cue frames; every list has one entry a frame.
-
-    Attributes
-    ----------
-    id : str
-        Name of the track within the recording.
-    label : str or None
-        What it is; ``None`` where that is unknown.
-    label_confidence : float
-        In [0, 1]; 1 where the caller gave the label.
-    label_alternatives : list of (str, float)
-        Most probable labels first.
-    azimuth_deg, azimuth_low_deg, azimuth_high_deg : list of float or None
-        Direction and its 90 % interval; ``None`` where none is claimed.
-    level_db : list of float
-        Level of the frame, dB re full scale.
-    active : list of bool
-        Whether the source sounds in the frame.
-    motion : str
-        One of ``MOTIONS``.
-    motion_confidence : float
-        In [0, 1].
-    azimuth_start_deg, azimuth_end_deg : float or None
-        Ends of the smoothed track, over the frames where the source sounds.
-    level_change_db : float
-        Change of the source's level from the first to the last active frame, as far as a change
-        of distance explains it: without its own rises and falls and without the room's answer.
-    relative_range : list of float or None
-        Distance over the track's smallest distance, at least 1; ``None`` where it is not known.
-    closest_s : float or None
-        Time of the smallest distance; ``None`` for a source that does not move.
-    """
-
-    id: str
-    label: str | None
-    label_confidence: Share
-    label_alternatives: list[tuple[str, float]]
-    azimuth_deg: list[Azimuth | None]
-    azimuth_low_deg: list[Azimuth | None]
-    azimuth_high_deg: list[Azimuth | None]
-    level_db: list[float]
-    active: list[bool]
-    motion: Motion
-    motion_confidence: Share
-    azimuth_start_deg: Azimuth | None
-    azimuth_end_deg: Azimuth | None
-    level_change_db: float
-    relative_range: list[Annotated[float, Field(ge=1.0)] | None]
-    closest_s: float | None
-
-    @model_validator(mode="after")
-    def _intervals_hold_their_value(self) -> Self:
-        rows = zip(self.azimuth_low_deg, self.azimuth_deg, self.azimuth_high_deg, strict=False)
-        for frame, row in enumerate(rows):
-            known = [value for value in row if value is not None]
-            if len(known) not in (0, 3) or known != sorted(known):
-                raise ValueError(f"source {self.id}, frame {frame}: azimuth interval {row}")
-        return self
-
-
-class SpatialCues(_Frozen):
+class SpatialCues(Frozen):
     """Everything that was measured in one recording.
 
     Attributes
@@ -137,11 +85,13 @@ class SpatialCues(_Frozen):
         Level of the frame over both channels.
     sources : list of SourceTrack
         Sources found, loudest first.
+    count_low, count_high : int
+        90 % interval of the number of sources.
     notes : list of str
         What a reader has to know: assumptions, faults of the recording.
     """
 
-    version: Literal["spa2v.cues/1"] = "spa2v.cues/1"
+    version: Literal["spa2v.cues/2"] = "spa2v.cues/2"
     recording: str
     duration_s: Annotated[float, Field(gt=0.0)]
     rate: Annotated[int, Field(gt=0)]
@@ -153,6 +103,8 @@ class SpatialCues(_Frozen):
     coherence: list[Share | None]
     level_db: list[float]
     sources: list[SourceTrack]
+    count_low: Annotated[int, Field(ge=0)]
+    count_high: Annotated[int, Field(ge=0)]
     notes: list[str]
 
     @model_validator(mode="after")
@@ -222,6 +174,9 @@ _PER_FRAME = (
     "level_db",
     "active",
     "relative_range",
+    "relative_range_low",
+    "relative_range_high",
+    "pitch_hz",
 )
 
 

@@ -12,11 +12,36 @@ from spa2v_lib.viz.svg import cue_svg
 
 if TYPE_CHECKING:
     from spa2v_lib.viz.figures import cue_figure, film_strip, layout_figure
+    from spa2v_lib.viz.hearing import (
+        azimuth_map,
+        hearing_exhibits,
+        level_and_pitch,
+        spectrograms,
+    )
 
-__all__ = ["cue_figure", "cue_svg", "film_strip", "layout_figure"]
+_HOMES = {
+    "azimuth_map": "hearing",
+    "cue_figure": "figures",
+    "film_strip": "figures",
+    "hearing_exhibits": "hearing",
+    "layout_figure": "figures",
+    "level_and_pitch": "hearing",
+    "spectrograms": "hearing",
+}
+
+__all__ = [
+    "azimuth_map",
+    "cue_figure",
+    "cue_svg",
+    "film_strip",
+    "hearing_exhibits",
+    "layout_figure",
+    "level_and_pitch",
+    "spectrograms",
+]
 
 
 def __getattr__(name: str) -> object:
-    if name in __all__:
-        return getattr(import_module("spa2v_lib.viz.figures"), name)
+    if name in _HOMES:
+        return getattr(import_module(f"spa2v_lib.viz.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

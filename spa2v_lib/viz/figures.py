@@ -1,8 +1,4 @@
-"""Plotly figures of cues, layouts and videos.
-
-Backgrounds are transparent and text is mid-grey, so that a figure can be read on a light and on a
-dark page.
-"""
+"""Plotly figures of cues, layouts and videos."""
 
 from __future__ import annotations
 
@@ -15,8 +11,16 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from spa2v_lib.viz.renderer import activate
-from spa2v_lib.viz.svg import SOURCE_COLOURS, source_name
+from spa2v_lib.viz.style import (
+    GRID,
+    TEXT,
+    azimuth_ticks,
+    colour_of,
+    interval_band,
+    shown_name,
+    styled,
+)
+from spa2v_lib.viz.svg import cues_in_words
 
 if TYPE_CHECKING:
     from spa2v_lib.cues.types import SourceTrack, SpatialCues
@@ -25,10 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cue_figure", "film_strip", "layout_figure"]
 
-_TEXT = "#7b8187"
-_GRID = "rgba(128,128,128,0.25)"
 _LONGEST_SIDE = 256
-_AXIS = {"gridcolor": _GRID, "zerolinecolor": _GRID, "linecolor": _GRID}
 
 
 def cue_figure(cues: SpatialCues) -> go.Figure:
@@ -46,8 +47,8 @@ def cue_figure(cues: SpatialCues) -> go.Figure:
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.65, 0.35])
     for index, source in enumerate(cues.sources):
-        colour = _colour(index)
-        figure.add_traces(_interval(source, cues.times_s, colour), rows=1, cols=1)
+        colour = colour_of(index)
+        figure.add_traces(interval_band(source, cues.times_s, colour), rows=1, cols=1)
         figure.add_trace(_azimuth(source, cues.times_s, colour), row=1, col=1)
         figure.add_trace(_level(source, cues.times_s, colour), row=2, col=1)
     figure.add_trace(
@@ -56,22 +57,16 @@ def cue_figure(cues: SpatialCues) -> go.Figure:
             y=cues.level_db,
             name="recording",
             mode="lines",
-            line={"color": _TEXT, "width": 1},
+            line={"color": TEXT, "width": 1},
             hovertemplate="%{y:.1f} dB",
         ),
         row=2,
         col=1,
     )
-    figure.update_yaxes(
-        row=1,
-        title="azimuth",
-        range=[-95, 95],
-        tickvals=[-90, -45, 0, 45, 90],
-        ticktext=["left 90°", "45°", "ahead", "45°", "right 90°"],
-    )
+    figure.update_yaxes(row=1, title="azimuth", **azimuth_ticks())
     figure.update_yaxes(row=2, title="level (dB)")
     figure.update_xaxes(row=2, title="time (s)")
-    return _styled(figure, height=460)
+    return styled(figure, height=460, words=cues_in_words(cues))
 
 
 def layout_figure(layout: VideoSceneLayout, video: Video | None = None) -> go.Figure:
@@ -104,7 +99,7 @@ def layout_figure(layout: VideoSceneLayout, video: Video | None = None) -> go.Fi
     figure = go.Figure(data=frames[0].data, frames=frames)
     figure.update_layout(sliders=[_slider(layout.frame_times_s)])
     _picture_axes(figure, layout.aspect)
-    return _styled(figure, height=470)
+    return styled(figure, height=470, words=f"{layout.caption}: boxes in {len(boxes)} frames")
 
 
 def film_strip(
@@ -136,36 +131,14 @@ def film_strip(
         figure.add_traces(traces, rows=1, cols=column)
     _picture_axes(figure, layout.aspect)
     figure.update_traces(selector={"type": "scatter"}, showlegend=False)
-    return _styled(figure, height=190)
-
-
-def _colour(index: int) -> str:
-    return SOURCE_COLOURS[index % len(SOURCE_COLOURS)]
-
-
-def _styled(figure: go.Figure, height: int) -> go.Figure:
-    """Give a figure the common look, and choose how this notebook shows it."""
-    activate()
-    return figure.update_layout(
-        template="none",
-        height=height,
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        font={"color": _TEXT, "family": "system-ui, sans-serif"},
-        margin={"l": 90, "r": 20, "t": 40, "b": 50},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        xaxis=_AXIS,
-        yaxis=_AXIS,
-        xaxis2=_AXIS,
-        yaxis2=_AXIS,
-    )
+    return styled(figure, height=190, words=f"{layout.caption}: {len(chosen)} frames")
 
 
 def _azimuth(source: SourceTrack, times: Sequence[float], colour: str) -> go.Scatter:
     return go.Scatter(
         x=times,
         y=source.azimuth_deg,
-        name=source_name(source),
+        name=shown_name(source),
         legendgroup=source.id,
         mode="lines",
         line={"color": colour, "width": 2.5},
@@ -173,33 +146,11 @@ def _azimuth(source: SourceTrack, times: Sequence[float], colour: str) -> go.Sca
     )
 
 
-def _interval(source: SourceTrack, times: Sequence[float], colour: str) -> list[go.Scatter]:
-    """Return the two invisible lines whose area between them is the interval."""
-    edge = {
-        "x": times,
-        "legendgroup": source.id,
-        "showlegend": False,
-        "hoverinfo": "skip",
-        "mode": "lines",
-        "line": {"width": 0},
-    }
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return [
-        go.Scatter(y=source.azimuth_low_deg, **edge),
-        go.Scatter(
-            y=source.azimuth_high_deg,
-            fill="tonexty",
-            fillcolor=f"rgba({red},{green},{blue},0.22)",
-            **edge,
-        ),
-    ]
-
-
 def _level(source: SourceTrack, times: Sequence[float], colour: str) -> go.Scatter:
     return go.Scatter(
         x=times,
         y=source.level_db,
-        name=source_name(source),
+        name=shown_name(source),
         legendgroup=source.id,
         showlegend=False,
         mode="lines",
@@ -246,7 +197,7 @@ def _picture(frame: np.ndarray) -> go.Image:
 def _box_traces(boxes: Sequence[object | None], names: Sequence[str]) -> list[go.Scatter]:
     """Return one outline per object; empty where it is out of view."""
     return [
-        _outline(None if box is None else box.as_tuple(), name, _colour(index))
+        _outline(None if box is None else box.as_tuple(), name, colour_of(index))
         for index, (box, name) in enumerate(zip(boxes, names, strict=True))
     ]
 
@@ -278,10 +229,10 @@ def _slider(times: Sequence[float]) -> dict:
     settings = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}}
     return {
         "currentvalue": {"prefix": "time ", "suffix": " s"},
-        "font": {"color": _TEXT},
-        "bgcolor": _GRID,
-        "bordercolor": _GRID,
-        "tickcolor": _TEXT,
+        "font": {"color": TEXT},
+        "bgcolor": GRID,
+        "bordercolor": GRID,
+        "tickcolor": TEXT,
         "steps": [
             {
                 "method": "animate",

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import sys
+from html import escape
 from typing import TYPE_CHECKING
 
 import plotly.io as pio
@@ -72,7 +73,7 @@ def figure_html(figure: dict | Figure, number: int = 1) -> str:
     Parameters
     ----------
     figure : dict or Figure
-        The figure, with its frames.
+        The figure, with its frames; ``layout.meta["alt"]`` is read to those who cannot see it.
     number : int
         Tells apart two equal figures in one page.
 
@@ -86,14 +87,16 @@ def figure_html(figure: dict | Figure, number: int = 1) -> str:
     text = json.dumps(parts, separators=(",", ":")).replace("</", "<\\/")
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     name = f"figure-{number}-{digest}"
-    height = parts.get("layout", {}).get("height", 450)
+    layout = parts.get("layout", {})
+    height, words = layout.get("height", 450), (layout.get("meta") or {}).get("alt", "figure")
     draw = (
         f'const place=document.getElementById("{name}");'
         f"figure.config={json.dumps(CONFIG)};"
         'place.textContent="";window.Plotly.newPlot(place,figure)'
     )
     return (
-        f'<div id="{name}" class="spa2v-figure" style="height:{height}px">'
+        f'<div id="{name}" class="spa2v-figure" role="img" aria-label="{escape(words)}" '
+        f'style="height:{height}px">'
         "Run this cell to draw its figure.</div>\n"
         f"<script>(function(figure){{if(window.Plotly){{{draw}}}}})({text})</script>"
     )

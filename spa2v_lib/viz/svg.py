@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spa2v_lib.cues.types import SourceTrack, SpatialCues
 
-__all__ = ["SOURCE_COLOURS", "cue_svg", "source_name"]
+__all__ = ["SOURCE_COLOURS", "cue_svg", "cues_in_words", "source_name", "spectrum_svg"]
 
 SOURCE_COLOURS = ("#2f7fd8", "#c8650a", "#12876a", "#b0509a")
 """One colour per source, repeated after the fourth."""
@@ -29,7 +29,11 @@ _LEVEL_SPAN_DB = 40.0
 Point = tuple[float, float]
 
 
-def cue_svg(cues: SpatialCues) -> str:
+def cue_svg(
+    cues: SpatialCues,
+    ground: str = "",
+    fitted: Sequence[Sequence[float] | None] = (),
+) -> str:
     """Draw azimuth and level over time.
 
     The upper panel has each source's azimuth in degrees (right is up) with its interval as a band;
@@ -39,6 +43,11 @@ def cue_svg(cues: SpatialCues) -> str:
     ----------
     cues : SpatialCues
         What was heard.
+    ground : str
+        Address of a picture to lay under the azimuths: ±90°, of ambisonics ±180°, and the whole
+        duration.
+    fitted : sequence of (sequence of float or None)
+        Levels that each source's fitted path foretells; drawn dashed.
 
     Returns
     -------
@@ -48,24 +57,40 @@ def cue_svg(cues: SpatialCues) -> str:
     times = cues.times_s
     x = _scale(0.0, max(cues.duration_s, 1e-6), _LEFT, _WIDTH - _RIGHT)
     level_low, level_high = _level_range([cues.level_db, *(s.level_db for s in cues.sources)])
-    y_azimuth = _scale(-90.0, 90.0, _AZIMUTH_BOTTOM, _AZIMUTH_TOP)
+    reach = 180.0 if cues.capture.format == "foa" else 90.0
+    y_azimuth = _scale(-reach, reach, _AZIMUTH_BOTTOM, _AZIMUTH_TOP)
     y_level = _scale(level_low, level_high, _LEVEL_BOTTOM, _LEVEL_TOP)
     parts = [
-        *_azimuth_axis(y_azimuth),
+        _picture(ground, (_LEFT, _AZIMUTH_TOP), (x(cues.duration_s), _AZIMUTH_BOTTOM)),
+        *_azimuth_axis(y_azimuth, reach),
         *_level_axis(y_level, level_low, level_high),
-        *_time_axis(x, cues.duration_s),
+        *_time_axis(x, 0.0, cues.duration_s, _LEVEL_BOTTOM),
         _line(_points(times, cues.level_db, x, y_level), "currentColor", 1.0, 0.45),
     ]
     for index, source in enumerate(cues.sources):
         colour = SOURCE_COLOURS[index % len(SOURCE_COLOURS)]
         parts += _source(source, times, colour, x, y_azimuth, y_level)
+        if index < len(fitted) and fitted[index] is not None:
+            path = _line(_points(times, fitted[index], x, y_level), colour, 1.6)
+            parts.append(f'<g stroke-dasharray="6 5">{path}</g>')
         parts.append(_legend(source_name(source), colour, index))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" '
-        f'aria-label="{escape(_summary(cues))}" font-family="system-ui, sans-serif" '
+        f'aria-label="{escape(cues_in_words(cues))}" font-family="system-ui, sans-serif" '
         f'font-size="12" style="width:100%;max-width:{_WIDTH:g}px;height:auto">'
         + "".join(parts)
         + "</svg>"
+    )
+
+
+def _picture(address: str, corner: Point, opposite: Point) -> str:
+    """Return a picture stretched between two corners; nothing if there is no address."""
+    if not address:
+        return ""
+    width, height = opposite[0] - corner[0], opposite[1] - corner[1]
+    return (
+        f'<image x="{corner[0]:g}" y="{corner[1]:g}" width="{width:g}" height="{height:g}" '
+        f'preserveAspectRatio="none" href="{address}"/>'
     )
 
 
@@ -74,7 +99,7 @@ def source_name(source: SourceTrack) -> str:
     return source.label.replace("_", " ") if source.label else source.id
 
 
-def _summary(cues: SpatialCues) -> str:
+def cues_in_words(cues: SpatialCues) -> str:
     """Return the picture in words, for those who cannot see it."""
     heard = []
     for source in cues.sources:
@@ -168,12 +193,15 @@ def _source(
     y_azimuth: Callable[[float], float],
     y_level: Callable[[float], float],
 ) -> list[str]:
-    """Return one source's band, azimuth and level."""
+    """Return one source's band, azimuth and level; dotted where the azimuth was held."""
+    azimuth = _points(times, source.azimuth_deg, x, y_azimuth)
+    sounding = [point if on else None for point, on in zip(azimuth, source.active, strict=True)]
     low = _points(times, source.azimuth_low_deg, x, y_azimuth)
     high = _points(times, source.azimuth_high_deg, x, y_azimuth)
     return [
         _band(low, high, colour),
-        _line(_points(times, source.azimuth_deg, x, y_azimuth), colour, 2.2),
+        _line(sounding, colour, 2.2),
+        f'<g stroke-dasharray="1 4">{_line(azimuth, colour, 1.4)}</g>',
         _line(_points(times, source.level_db, x, y_level), colour, 1.8),
     ]
 
@@ -195,8 +223,10 @@ def _gridline(y: float, label: str) -> list[str]:
     ]
 
 
-def _azimuth_axis(y: Callable[[float], float]) -> list[str]:
+def _azimuth_axis(y: Callable[[float], float], reach: float) -> list[str]:
     marks = {90: "right 90°", 45: "45°", 0: "ahead 0°", -45: "−45°", -90: "left −90°"}
+    if reach > 90.0:
+        marks = {180: "behind", 90: marks[90], 0: marks[0], -90: marks[-90], -180: "behind"}
     return [part for value, label in marks.items() for part in _gridline(y(value), label)]
 
 
@@ -209,19 +239,55 @@ def _level_axis(y: Callable[[float], float], low: float, high: float) -> list[st
     ]
 
 
-def _time_axis(x: Callable[[float], float], duration_s: float) -> list[str]:
-    """Return about eight time marks under the lower panel."""
+def _time_axis(
+    x: Callable[[float], float], start_s: float, duration_s: float, bottom: float
+) -> list[str]:
+    """Return about eight time marks under a panel that ends at `bottom`."""
     rough = max(duration_s, 1e-6) / 8.0
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * m for m in (1.0, 2.0, 5.0, 10.0) if unit * m >= rough)
-    marks = [step * k for k in range(int(duration_s / step + 1e-9) + 1)]
+    first = math.ceil(start_s / step - 1e-9)
+    marks = [step * k for k in range(first, int((start_s + duration_s) / step + 1e-9) + 1)]
     centre = (_LEFT + _WIDTH - _RIGHT) / 2.0
     return [
         *(
-            f'<text x="{x(mark):.1f}" y="{_LEVEL_BOTTOM + 18:g}" text-anchor="middle" '
+            f'<text x="{x(mark):.1f}" y="{bottom + 18:g}" text-anchor="middle" '
             f'fill="currentColor">{mark:g}</text>'
             for mark in marks
         ),
-        f'<text x="{centre:g}" y="{_LEVEL_BOTTOM + 36:g}" text-anchor="middle" '
+        f'<text x="{centre:g}" y="{bottom + 36:g}" text-anchor="middle" '
         'fill="currentColor">time in seconds</text>',
     ]
+
+
+def spectrum_svg(
+    name: str, colour: str, address: str, hz: tuple[float, float], start_s: float, seconds: float
+) -> str:
+    """Draw a spectrogram, given as a picture whose frequencies are logarithmic.
+
+    Parameters
+    ----------
+    name, colour : str
+        Of the source.
+    address : str
+        The picture's.
+    hz : (float, float)
+        Lowest and highest frequency of the picture.
+    start_s, seconds : float
+        The excerpt it shows.
+    """
+    top, bottom = 30.0, 150.0
+    x = _scale(start_s, start_s + seconds, _LEFT, _WIDTH - _RIGHT)
+    y = _scale(math.log(hz[0]), math.log(hz[1]), bottom, top)
+    marks = {100: "100 Hz", 300: "300 Hz", 1000: "1 kHz", 3000: "3 kHz", 10_000: "10 kHz"}
+    inside = [mark for mark in marks if hz[0] <= mark <= hz[1]]
+    grid = [part for mark in inside for part in _gridline(y(math.log(mark)), marks[mark])]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH:g} {bottom + 42:g}" '
+        f'role="img" aria-label="spectrogram of {escape(name)}" '
+        f'font-family="system-ui, sans-serif" font-size="12" '
+        f'style="width:100%;max-width:{_WIDTH:g}px;height:auto">'
+        + _picture(address, (_LEFT, top), (_WIDTH - _RIGHT, bottom))
+        + "".join([*grid, *_time_axis(x, start_s, seconds, bottom), _legend(name, colour, 0)])
+        + "</svg>"
+    )

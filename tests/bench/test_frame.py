@@ -95,7 +95,25 @@ def test_the_table_has_a_line_a_row_and_leaves_unmeasured_cells_empty():
         Row("ours", "all", 1, {"a": Interval(1.0, 1.0, 1.0, 1)}),
         Row("ours", "half", 1, {"b": Interval(None, None, None, 0)}),
     ]
-    table = Results("speed", rows, []).table()
+    (table,) = Results("speed", rows, []).tables()
     assert [column.header for column in table.columns] == ["method", "condition", "n", "a", "b"]
     assert table.row_count == 2
     assert list(table.columns[3].cells) == ["1 [1, 1]", ""]
+
+
+def test_many_measures_are_split_over_tables_that_hold_only_rows_with_them():
+    known = Interval(1.0, 0.5, 2.0, 3)
+    rows = [
+        Row("ours", "all", 3, {f"m{k}": known for k in range(7)}),
+        Row("ours", "half", 3, {"m0": Interval(4.0, None, None, 3)}),
+    ]
+    first, second = Results("speed", rows, []).tables()
+    assert (first.row_count, second.row_count) == (2, 1)
+    assert [column.header for column in second.columns[3:]] == ["m6"]
+    assert list(first.columns[3].cells) == ["1 [0.5, 2]", "4"]
+
+
+def test_very_many_rows_leave_their_intervals_to_the_file():
+    rows = [Row("ours", str(k), 1, {"a": Interval(1.0, 0.0, 2.0, 1)}) for k in range(100)]
+    (table,) = Results("speed", rows, []).tables()
+    assert set(table.columns[3].cells) == {"1"}

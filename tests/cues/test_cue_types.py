@@ -20,11 +20,16 @@ def track(**changes: object) -> dict[str, object]:
         "active": [True, True],
         "motion": "right_crossing",
         "motion_confidence": 0.8,
+        "motion_scores": {"right_crossing": 0.8, "stationary": 0.2},
         "azimuth_start_deg": -10.0,
         "azimuth_end_deg": 0.0,
         "level_change_db": -1.0,
         "relative_range": [1.0, 1.1],
+        "relative_range_low": [1.0, 1.0],
+        "relative_range_high": [1.0, 1.3],
         "closest_s": 0.05,
+        "pitch_hz": [None, 220.0],
+        "pass_by": None,
         **changes,
     }
 
@@ -42,6 +47,8 @@ def cues(**changes: object) -> SpatialCues:
         "coherence": [0.9, None],
         "level_db": [-20.0, -21.0],
         "sources": [SourceTrack(**track())],
+        "count_low": 1,
+        "count_high": 2,
         "notes": ["5 < 6"],
     }
     return SpatialCues(**(fields | changes))

@@ -217,9 +217,9 @@ def test_wrong_wishes_are_refused_with_what_would_be_right(rendered, wrong, why)
         extract_cues(rendered(lambda t: 0 * t, seconds=0.5), **wrong)
 
 
-def test_extraction_is_twenty_times_faster_than_the_sound() -> None:
-    noise = np.random.default_rng(0).normal(0, 0.1, (2, 10 * 48_000)).astype(np.float32)
-    recording = Recording.from_samples(noise, 48_000)
+def test_extraction_is_twenty_times_faster_than_the_sound(rendered) -> None:
+    recording = rendered(lambda t: 20 + 0 * t, seconds=10.0, rate=48_000)
+    extract_cues(recording.cut(0.0, 1.0), capture="xy")
     begin = time.process_time()
-    extract_cues(recording)
+    assert len(extract_cues(recording, capture="xy").sources) == 1
     assert time.process_time() - begin < 10 / 20

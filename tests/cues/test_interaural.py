@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spa2v_lib.audio import Recording
-from spa2v_lib.cues.interaural import LAGS_S, measure
+from spa2v_lib.cues.interaural import LAGS_S, MEL_BANDS, measure, mel_triangles
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 192000])
@@ -49,3 +49,12 @@ def test_measuring_is_fifty_times_faster_than_the_sound() -> None:
     begin = time.process_time()
     measure(recording)
     assert time.process_time() - begin < 20 / 50
+
+
+@pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
+def test_the_mel_bands_are_librosas(rate: int) -> None:
+    from librosa.filters import mel
+
+    theirs = mel(sr=rate, n_fft=2048, n_mels=MEL_BANDS, fmin=60, fmax=7800, htk=True, norm=None)
+    ours = mel_triangles(np.fft.rfftfreq(2048, 1 / rate))
+    assert np.allclose(ours.T, theirs, atol=1e-5)

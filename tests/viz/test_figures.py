@@ -30,11 +30,16 @@ def cues() -> SpatialCues:
         active=[True, True, True],
         motion="right_crossing",
         motion_confidence=1.0,
+        motion_scores={"right_crossing": 1.0},
         azimuth_start_deg=-40.0,
         azimuth_end_deg=40.0,
         level_change_db=20.0,
         relative_range=[1.0, 1.0, 1.0],
+        relative_range_low=[None] * 3,
+        relative_range_high=[None] * 3,
         closest_s=None,
+        pitch_hz=[None] * 3,
+        pass_by=None,
     )
     return SpatialCues(
         recording="fire",
@@ -48,6 +53,8 @@ def cues() -> SpatialCues:
         coherence=[1.0] * 3,
         level_db=[-30.0, -20.0, -10.0],
         sources=[track],
+        count_low=1,
+        count_high=1,
         notes=[],
     )
 

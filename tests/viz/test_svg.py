@@ -33,11 +33,16 @@ def cues(
         active=[True] * frames,
         motion="right_crossing",
         motion_confidence=0.8,
+        motion_scores={"right_crossing": 1.0},
         azimuth_start_deg=-40.0,
         azimuth_end_deg=40.0,
         level_change_db=0.0,
         relative_range=[1.0] * frames,
+        relative_range_low=[None] * frames,
+        relative_range_high=[None] * frames,
         closest_s=None,
+        pitch_hz=[None] * frames,
+        pass_by=None,
     )
     return SpatialCues(
         recording="train",
@@ -51,6 +56,8 @@ def cues(
         coherence=[1.0] * frames,
         level_db=[level] * frames,
         sources=[track],
+        count_low=1,
+        count_high=1,
         notes=[],
     )
 
@@ -79,9 +86,40 @@ def test_mirrored_azimuth_is_drawn_mirrored_about_straight_ahead() -> None:
     assert y_ahead - y_right == pytest.approx(y_left - y_ahead, abs=0.11)
 
 
+def test_ambisonics_are_drawn_all_around() -> None:
+    around = cues([170.0] * 5)
+    around = around.model_copy(
+        update={"capture": around.capture.model_copy(update={"format": "foa"})}
+    )
+    (_, y_behind), _ = ends(azimuth_path(cue_svg(around)))
+    (_, y_right), _ = ends(azimuth_path(cue_svg(cues([85.0] * 5))))
+    assert y_behind == pytest.approx(y_right, abs=0.11)
+    assert "behind" in cue_svg(around) and "behind" not in cue_svg(cues([0.0] * 5))
+
+
 def test_frames_without_a_direction_leave_a_gap() -> None:
     assert azimuth_path(cue_svg(cues([0.0] * 5))).count("M") == 1
     assert azimuth_path(cue_svg(cues([0.0, 1.0, None, 2.0, 3.0]))).count("M") == 2
+
+
+def test_an_azimuth_held_through_silence_is_dotted() -> None:
+    heard = cues([0.0, 1.0, 2.0, 3.0, 4.0])
+    source = heard.sources[0].model_copy(update={"active": [True, True, False, True, True]})
+    svg = cue_svg(heard.model_copy(update={"sources": [source]}))
+    assert azimuth_path(svg).count("M") == 2
+    (dotted,) = [
+        g for g in ElementTree.fromstring(svg).iter(f"{TAG}g") if g.get("stroke-dasharray")
+    ]
+    assert dotted[0].get("d").count("M") == 1
+
+
+def test_a_fitted_path_and_a_ground_are_drawn_where_they_are_given() -> None:
+    plain = cue_svg(cues([0.0] * 5))
+    drawn = cue_svg(
+        cues([0.0] * 5), "data:image/png;base64,AA", [[-30.0, -20.0, -10.0, -20.0, -30.0]]
+    )
+    assert "<image" not in plain and drawn.count("<image") == 1
+    assert drawn.count("stroke-dasharray") == plain.count("stroke-dasharray") + 1
 
 
 def test_a_recording_with_no_direction_at_all_is_still_drawn() -> None:
@@ -133,5 +171,5 @@ def test_silence_at_the_floor_keeps_the_level_axis_finite() -> None:
 
 
 def test_drawing_a_saved_page_needs_no_plotly() -> None:
-    code = "import sys, spa2v_lib.viz; sys.exit('plotly' in sys.modules)"
+    code = "import sys, spa2v_lib.viz.page; sys.exit('plotly' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

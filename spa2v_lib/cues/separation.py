@@ -1,0 +1,279 @@
+"""Each source's own signal, from a recording and its cues.
+
+In every time-frequency bin the sources' directions and the power that each has there lately tell
+how the bin is divided. The division is a Wiener filter of both channels, so that what comes from
+another direction is not only turned down but cancelled: Duong, Vincent, Gribonval,
+"Under-determined reverberant audio source separation using a full-rank spatial covariance model",
+IEEE TASLP 18(7), 2010, with covariances from the directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lib.audio import Recording
+from spa2v_lib.cues.ambisonics import middle_side
+from spa2v_lib.cues.capture import FORMATS, GRID_DEG
+from spa2v_lib.cues.reading import INVERTED
+from spa2v_lib.cues.steering import diffuse_coherence, plane_waves
+from spa2v_lib.cues.types import HOP_S
+from spa2v_lib.decoding import skipping
+
+if TYPE_CHECKING:
+    from spa2v_lib.cues.types import SpatialCues
+
+__all__ = ["in_front", "separate", "separated"]
+
+_WINDOW_S = 0.064
+_GROUP = 64  # windows at a time
+_LOOKS, _MISFIT = 3.0, 0.01
+_LATELY = 4  # windows on either side
+_ROUNDS = 3
+_LEAST = 0.02  # of all sources' strength, for one that is silent
+_HELD_S = 120.0  # the signals of recordings up to this long are kept once they are computed
+_DIFFUSE = 0.03  # of a bin's power that comes from everywhere
+
+
+def separate(recording: Recording, cues: SpatialCues) -> list[Recording]:
+    """Return each source's own signal, in the order of `cues.sources`.
+
+    Parameters
+    ----------
+    recording : Recording
+        The one that the cues were measured in; it is streamed when a signal is read.
+    cues : SpatialCues
+
+    Returns
+    -------
+    list of Recording
+        Two channels each; they add up to the recording (of ambisonics, to its `middle_side`). A
+        single source, and one without a direction, is the whole recording.
+    """
+    tracks = [np.array(source.azimuth_deg, float) for source in cues.sources]
+    if len(tracks) < 2 or not all(np.isfinite(track).all() for track in tracks):
+        return [recording for _ in tracks]
+    capture = cues.capture.format
+    if capture == "foa":
+        capture, recording = "ms", middle_side(recording)
+    levels = np.array([source.level_db for source in cues.sources])
+    active = np.array([source.active for source in cues.sources])
+    return separated(
+        recording,
+        capture,
+        in_front(np.stack(tracks)),
+        np.where(active, 10.0 ** (levels / 10.0), 0.0),
+        sign=-1.0 if INVERTED in cues.notes else 1.0,
+    )
+
+
+def in_front(azimuth_deg: np.ndarray) -> np.ndarray:
+    """Return directions with those behind mirrored to the front, as two channels hear them."""
+    behind = np.abs(azimuth_deg) > 90.0
+    return np.where(behind, np.sign(azimuth_deg) * 180.0 - azimuth_deg, azimuth_deg)
+
+
+def separated(
+    recording: Recording,
+    capture: str,
+    azimuth_deg: np.ndarray,
+    power: np.ndarray,
+    sign: float = 1.0,
+) -> list[Recording]:
+    """Separate sources whose directions and powers are known.
+
+    Parameters
+    ----------
+    recording : Recording
+    capture : str
+        A key of `FORMATS`.
+    azimuth_deg, power : ndarray [sources, frames]
+        At the cue frames; power 0 where a source is silent.
+    sign : float
+        -1 for a recording with an inverted right channel.
+
+    Returns
+    -------
+    list of Recording
+    """
+
+    held: list[np.ndarray] = []
+
+    def images() -> Iterator[np.ndarray]:
+        return _images(recording, capture, azimuth_deg, power, sign)
+
+    def pieces(k: int) -> Iterator[np.ndarray]:
+        if recording.duration_s > _HELD_S:
+            yield from (piece[k] for piece in images())
+            return
+        if not held:
+            held.append(np.concatenate(list(images()), axis=2))
+        yield held[0][k]
+
+    def one(k: int) -> Recording:
+        return Recording(
+            lambda frame: skipping(pieces(k), frame),
+            name=f"{recording.name}, source {k + 1}",
+            rate=recording.rate,
+            channels=2,
+            frames=recording.frames,
+        )
+
+    return [one(k) for k in range(len(azimuth_deg))]
+
+
+def _images(
+    recording: Recording,
+    capture: str,
+    azimuth_deg: np.ndarray,
+    power: np.ndarray,
+    sign: float,
+) -> Iterator[np.ndarray]:
+    """Yield the signals of all sources, overlapped and added [sources, 2, samples]."""
+    rate = recording.rate
+    hop = max(4, round(_WINDOW_S * rate / 4))
+    size = 4 * hop
+    early = size - hop  # so that the first sample lies in as many windows as any other
+    count = -(-(recording.frames + early) // hop)
+    starts = np.arange(count) * hop - early
+    window = np.sqrt(np.hanning(size + 1)[:-1] / 2.0).astype(np.float32)
+    waves, coherence = _tables(capture, size, rate)
+    frame_s = (np.arange(azimuth_deg.shape[1]) + 0.5) * HOP_S
+    polarity = np.array([1.0, sign], np.float32)[:, None, None]
+    tail = np.zeros((len(azimuth_deg), 2, early), np.float32)
+    groups = _windowed(recording, starts, size, _GROUP)
+    for begin, samples in zip(range(0, count, _GROUP), groups, strict=True):
+        middle_s = (starts[begin : begin + _GROUP] + size / 2) / rate
+        azimuth, strength = (
+            np.stack([np.interp(middle_s, frame_s, row) for row in rows])
+            for rows in (azimuth_deg, power)
+        )
+        spectra = (polarity * np.fft.rfft(samples * window)).astype(np.complex64)
+        images = polarity * _divided(spectra, _towards(waves, azimuth), strength, coherence)
+        parts = np.fft.irfft(images, size).astype(np.float32) * window
+        out = np.pad(tail, ((0, 0), (0, 0), (0, parts.shape[2] * hop)))
+        for k in range(parts.shape[2]):
+            out[..., k * hop : k * hop + size] += parts[:, :, k]
+        tail = out[..., -early:]
+        yield out[..., early if begin == 0 else 0 : -early]
+
+
+@lru_cache(maxsize=2)
+def _tables(capture: str, size: int, rate: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return plane waves [2, bins, directions] and diffuse coherence [bins]."""
+    item, hz = FORMATS[capture], np.maximum(np.fft.rfftfreq(size, 1.0 / rate), 1.0)
+    coherence = diffuse_coherence(item, hz).astype(np.float32)
+    return plane_waves(item, hz).astype(np.complex64), coherence
+
+
+def _towards(waves: np.ndarray, azimuth_deg: np.ndarray) -> np.ndarray:
+    """Interpolate plane waves to directions [sources, windows]: [sources, 2, windows, bins]."""
+    place = np.clip(azimuth_deg - GRID_DEG[0], 0.0, len(GRID_DEG) - 1.001)
+    index = place.astype(int)
+    part = (place - index).astype(np.float32)
+    found = waves[..., index] * (1.0 - part) + waves[..., index + 1] * part
+    return found.transpose(2, 0, 3, 1)
+
+
+def _windowed(
+    recording: Recording, starts: np.ndarray, size: int, group: int
+) -> Iterator[np.ndarray]:
+    """Yield windows [2, up to `group`, size] that begin at the rising samples `starts`.
+
+    Parameters
+    ----------
+    recording : Recording
+        Read in blocks; outside it is silence. One channel is doubled.
+    starts : ndarray of int
+        May be negative, and lie past the end.
+    size, group : int
+    """
+    blocks = recording.stereo().blocks(5.0)
+    held, first = np.zeros((2, 0), np.float32), 0
+    for begin in range(0, len(starts), group):
+        chunk = starts[begin : begin + group]
+        while first + held.shape[1] < chunk[-1] + size:
+            block = next(blocks, None)
+            if block is None:
+                break
+            held = np.concatenate([held, block[:2]], axis=1)
+        drop = int(np.clip(chunk[0] - first, 0, held.shape[1]))
+        held, first = held[:, drop:], first + drop
+        before = max(0, first - int(chunk[0]))
+        after = max(0, int(chunk[-1]) + size - first - held.shape[1])
+        padded = np.pad(held, ((0, 0), (before, after)))
+        yield padded[:, (chunk - first + before)[:, None] + np.arange(size)]
+
+
+def _divided(
+    spectra: np.ndarray, waves: np.ndarray, strength: np.ndarray, coherence: np.ndarray
+) -> np.ndarray:
+    """Return all sources' shares of both channels [sources, 2, windows, bins]."""
+    shares = _shares(spectra, waves, strength, coherence)
+    left, right = spectra
+    power = (np.abs(left) ** 2 + np.abs(right) ** 2) * 0.5 + 1e-20
+    own, spread = shares * power, _DIFFUSE * power
+    # covariance of the mixture: every source's from its direction, and a little from everywhere
+    a = (own * np.abs(waves[:, 0]) ** 2).sum(0) + spread
+    d = (own * np.abs(waves[:, 1]) ** 2).sum(0) + spread
+    b = (own * waves[:, 0] * waves[:, 1].conj()).sum(0) + spread * coherence
+    scale = 1.0 / (a * d - np.abs(b) ** 2)
+    back_left = (d * left - b * right) * scale
+    back_right = (a * right - b.conj() * left) * scale
+    around = (
+        spread * (back_left + coherence * back_right),
+        spread * (back_right + coherence * back_left),
+    )
+    amplitude = own * (waves[:, 0].conj() * back_left + waves[:, 1].conj() * back_right)
+    return np.stack([waves[:, c] * amplitude + shares * around[c] for c in (0, 1)], axis=1)
+
+
+def _shares(
+    spectra: np.ndarray, waves: np.ndarray, strength: np.ndarray, coherence: np.ndarray
+) -> np.ndarray:
+    """Return how each bin is divided [sources, windows, bins]; the shares add up to 1."""
+    left, right = spectra
+    powers = [_around(np.abs(left) ** 2), _around(np.abs(right) ** 2)]
+    cross = _around(left * right.conj())
+    whole = (powers[0] + powers[1] - 2.0 * coherence * cross.real) / (1.0 - coherence**2)
+    scale = 1.0 / (1.0 - coherence**2)
+    likely = []
+    for wave in waves:
+        white = (
+            (wave[0] - coherence * wave[1]) * scale,
+            (wave[1] - coherence * wave[0]) * scale,
+        )
+        along = np.abs(white[0]) ** 2 * powers[0] + np.abs(white[1]) ** 2 * powers[1]
+        along += 2.0 * (white[0].conj() * white[1] * cross).real
+        norm = (wave[0].conj() * white[0] + wave[1].conj() * white[1]).real
+        share = np.clip(along / (norm * whole + 1e-20), 0.5, 1.0 - _MISFIT)
+        likely.append((4.0 * share * (1.0 - share)) ** -_LOOKS)
+    likely = np.stack(likely)
+    usual = strength / (strength.sum(0) + 1e-20) + _LEAST
+    prior = np.broadcast_to((usual / usual.sum(0))[..., None], likely.shape)
+    power = powers[0] + powers[1] + 1e-20
+    for step in range(_ROUNDS):
+        shares = prior * likely
+        shares /= shares.sum(0)
+        if step + 1 < _ROUNDS:
+            lately = np.stack([_lately(share * power) for share in shares])
+            prior = lately / lately.sum(0) * (1.0 - _LEAST) + _LEAST / len(lately)
+    return shares
+
+
+def _around(values: np.ndarray) -> np.ndarray:
+    """Average every bin with its neighbours in time and frequency [windows, bins]."""
+    padded = np.pad(values, ((1, 1), (1, 1)), mode="edge")
+    time = 0.25 * padded[:-2] + 0.5 * padded[1:-1] + 0.25 * padded[2:]
+    return 0.25 * time[:, :-2] + 0.5 * time[:, 1:-1] + 0.25 * time[:, 2:]
+
+
+def _lately(values: np.ndarray) -> np.ndarray:
+    """Average over the windows around each [windows, bins]."""
+    width = 2 * _LATELY + 1
+    padded = np.pad(values, ((_LATELY + 1, _LATELY), (0, 0)), mode="edge")
+    total = np.cumsum(padded, axis=0)
+    return np.maximum(total[width:] - total[:-width], 1e-20) / width

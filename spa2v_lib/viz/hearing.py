@@ -1,0 +1,146 @@
+"""What was heard, as figures to look at and listen to: direction, distance and sound of sources."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from spa2v_lib.cues.separation import separate
+from spa2v_lib.viz.evidence import mel_spectrum, pass_by_curves
+from spa2v_lib.viz.exhibit import Exhibit
+from spa2v_lib.viz.player import loudest_excerpt, source_players
+from spa2v_lib.viz.style import TEXT, azimuth_ticks, colour_of, interval_band, styled
+from spa2v_lib.viz.svg import source_name
+from spa2v_lib.viz.traces import (
+    evidence_map,
+    fitted_line,
+    mark_closest,
+    measured_line,
+    pitch_dots,
+    spectrogram,
+    track_lines,
+)
+from spa2v_lib.viz.words import course_in_words, map_in_words, spectra_in_words
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
+    from spa2v_lib.cues.types import SpatialCues
+
+__all__ = ["azimuth_map", "hearing_exhibits", "level_and_pitch", "spectrograms"]
+
+
+def hearing_exhibits(recording: Recording, cues: SpatialCues) -> tuple[Exhibit, Exhibit, Exhibit]:
+    """Return map, course and spectrograms; each source's own signal is separated only once.
+
+    Parameters
+    ----------
+    recording : Recording
+    cues : SpatialCues
+        Measured in `recording`.
+    """
+    own = separate(recording, cues)
+    return (
+        azimuth_map(recording, cues, own=own),
+        level_and_pitch(recording, cues, own=own),
+        spectrograms(recording, cues, own=own),
+    )
+
+
+def azimuth_map(
+    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
+) -> Exhibit:
+    """Draw where sound comes from over time, and the tracks with their intervals upon it.
+
+    Parameters
+    ----------
+    recording : Recording
+    cues : SpatialCues
+        Measured in `recording`.
+    own : sequence of Recording, optional
+        Each source's own signal; separated here if not given.
+
+    Returns
+    -------
+    Exhibit
+        With players of the recording and of every source.
+    """
+    figure = go.Figure()
+    if cues.capture.format != "mono":
+        figure.add_trace(evidence_map(recording, cues))
+    for index, source in enumerate(cues.sources):
+        figure.add_traces(interval_band(source, cues.times_s, colour_of(index)))
+        figure.add_traces(track_lines(source, cues.times_s, colour_of(index)))
+    behind = cues.capture.format == "foa"
+    figure.update_yaxes(title="azimuth", **azimuth_ticks(behind=behind))
+    figure.update_xaxes(title="time (s)", range=[0.0, cues.duration_s])
+    words = map_in_words(cues)
+    players = source_players(recording, cues, own, with_recording=True)
+    return Exhibit(styled(figure, height=400, words=words), words, players)
+
+
+def level_and_pitch(
+    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
+) -> Exhibit:
+    """Draw level and pitch over time, and what the fitted pass-by makes of them, dashed.
+
+    Parameters and result as of `azimuth_map`; the players are those of the sources.
+    """
+    pitched = any(value is not None for source in cues.sources for value in source.pitch_hz)
+    figure = make_subplots(rows=1 + pitched, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    times = np.array(cues.times_s)
+    for index, source in enumerate(cues.sources):
+        colour = colour_of(index)
+        level, pitch = pass_by_curves(source, times)
+        figure.add_traces(measured_line(source, times, source.level_db, colour, "dB"), 1, 1)
+        figure.add_traces(fitted_line(source, times, level, colour, "dB"), 1, 1)
+        if pitched:
+            figure.add_traces(pitch_dots(source, times, colour), 2, 1)
+            figure.add_traces(fitted_line(source, times, pitch, colour, "Hz"), 2, 1)
+        if source.pass_by is not None:
+            mark_closest(figure, source.pass_by, colour, cues.duration_s)
+    figure.update_yaxes(row=1, title="level (dB)")
+    if pitched:
+        figure.update_yaxes(row=2, title="pitch (Hz)")
+    figure.update_xaxes(range=[0.0, cues.duration_s])
+    figure.update_xaxes(row=1 + pitched, title="time (s)")
+    words = course_in_words(cues)
+    players = source_players(recording, cues, own, with_recording=False)
+    return Exhibit(styled(figure, height=260 + 180 * pitched, words=words), words, players)
+
+
+def spectrograms(
+    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
+) -> Exhibit:
+    """Draw the spectrogram of every source's own signal, over the excerpt that is played.
+
+    Parameters and result as of `azimuth_map`; the players are those of the sources.
+    """
+    signals = separate(recording, cues) if own is None else own
+    if not cues.sources:
+        signals = [recording]
+    names = [source_name(source) for source in cues.sources] or ["recording"]
+    start, seconds = loudest_excerpt(cues)
+    figure = make_subplots(
+        rows=len(signals),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.06,
+        subplot_titles=[escape(name) for name in names],
+    )
+    parts = [mel_spectrum(signal.cut(start, seconds)) for signal in signals]
+    loudest = max(float(levels.max()) for levels, _ in parts)
+    for index, (levels, hz) in enumerate(parts):
+        colour = colour_of(index) if cues.sources else TEXT
+        trace = spectrogram(levels - loudest, hz, (start, seconds), colour)
+        figure.add_trace(trace, index + 1, 1)
+    figure.update_yaxes(title="Hz", type="log", tickvals=[100, 300, 1000, 3000, 10000])
+    figure.update_xaxes(row=len(signals), title="time (s)")
+    figure.update_annotations(font={"color": TEXT, "size": 13})
+    words = spectra_in_words(names, start, seconds, apart=len(cues.sources) > 1)
+    players = source_players(recording, cues, signals, with_recording=False)
+    return Exhibit(styled(figure, height=110 + 170 * len(signals), words=words), words, players)

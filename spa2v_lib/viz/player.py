@@ -1,0 +1,126 @@
+"""Sounds to listen to, inside the page: the recording, and every source alone."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lib.cues.ambisonics import middle_side
+from spa2v_lib.cues.separation import separate
+from spa2v_lib.viz.svg import SOURCE_COLOURS, source_name
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
+    from spa2v_lib.cues.types import SpatialCues
+
+__all__ = ["Player", "loudest_excerpt", "sound_player", "source_players"]
+
+_EXCERPT_S = 12.0
+_MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000)
+_HIGHEST_RATE = 32_000  # half the size of 48 kHz, and all of what is heard of most things
+
+
+@dataclass(frozen=True)
+class Player:
+    """A sound to listen to, embedded in the page.
+
+    Attributes
+    ----------
+    name : str
+        What is heard.
+    colour : str or None
+        That of its source in the figure.
+    mp3 : bytes
+    """
+
+    name: str
+    colour: str | None
+    mp3: bytes = field(repr=False)
+
+    def html(self) -> str:
+        """Return the name and an ``<audio>`` element that needs no other file."""
+        data = base64.b64encode(self.mp3).decode()
+        ink = f"color:{self.colour};font-weight:600" if self.colour else "font-weight:600"
+        return (
+            '<div style="display:flex;flex-wrap:wrap;gap:.3rem .8rem;align-items:center;'
+            f'margin:.35rem 0"><span style="{ink};min-width:9em">{escape(self.name)}</span>'
+            f'<audio controls preload="metadata" aria-label="{escape(self.name)}" '
+            f'style="height:34px;max-width:100%" src="data:audio/mpeg;base64,{data}"></audio></div>'
+        )
+
+
+def sound_player(
+    recording: Recording,
+    name: str,
+    *,
+    start_s: float = 0.0,
+    seconds: float = 12.0,
+    colour: str | None = None,
+) -> Player:
+    """Make a player of an excerpt, in one or two channels, as MP3.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of more than two channels the first two are played.
+    name : str
+        What is heard.
+    start_s, seconds : float
+        The excerpt; it may reach beyond the end.
+    colour : str, optional
+        That of the source in the figure.
+    """
+    import soundfile
+
+    part = recording.cut(start_s, seconds)
+    rate = next(rate for rate in _MP3_RATES if rate >= min(part.rate, _HIGHEST_RATE))
+    samples = part.resampled(rate).samples[:2]
+    # an overshoot of the resampling, or of a source's own signal, must not be clipped
+    samples = samples / max(1.0, float(np.abs(samples).max()) / 0.99)
+    stream = io.BytesIO()
+    soundfile.write(stream, samples.T, rate, format="MP3", subtype="MPEG_LAYER_III")
+    return Player(name, colour, stream.getvalue())
+
+
+def loudest_excerpt(cues: SpatialCues) -> tuple[float, float]:
+    """Return start and length of the loudest excerpt, in seconds."""
+    seconds = min(_EXCERPT_S, cues.duration_s)
+    step = cues.times_s[1] - cues.times_s[0] if len(cues.times_s) > 1 else 1.0
+    power = 10.0 ** (np.array(cues.level_db) / 10.0)
+    total = np.concatenate([[0.0], np.cumsum(power)])
+    count = min(round(seconds / step), len(power))
+    start = step * float((total[count:] - total[: len(total) - count]).argmax())
+    return min(start, cues.duration_s - seconds), seconds
+
+
+def source_players(
+    recording: Recording,
+    cues: SpatialCues,
+    own: Sequence[Recording] | None = None,
+    *,
+    with_recording: bool,
+) -> tuple[Player, ...]:
+    """Return players of the loudest excerpt: of every source's own signal, and the recording.
+
+    A single source's own signal is the recording, which is then played once.
+    """
+    start, seconds = loudest_excerpt(cues)
+    span = "" if seconds == cues.duration_s else f", {start:.1f} to {start + seconds:.1f} s"
+    excerpt = {"start_s": start, "seconds": seconds}
+    pair = middle_side(recording) if cues.capture.format == "foa" else recording
+    whole = sound_player(pair, "recording" + span, **excerpt)
+    if len(cues.sources) < 2:
+        return (whole,)
+    signals = separate(recording, cues) if own is None else own
+    alone = [
+        sound_player(signal, f"{source_name(source)} alone{span}", colour=colour, **excerpt)
+        for source, signal, colour in zip(cues.sources, signals, cycle(SOURCE_COLOURS))
+    ]
+    return (whole, *alone) if with_recording else tuple(alone)

@@ -1,0 +1,103 @@
+"""The hearing benchmark: its conditions, its goals, and a run on a handful of scenes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from spa2v_lib.bench import hearing
+from spa2v_lib.bench.frame import Row, interval, run_benchmark
+from spa2v_lib.bench.hearing_cost import scene_of, write_long_sound
+from spa2v_lib.bench.hearing_goals import goals
+from spa2v_lib.bench.hearing_pool import STATISTICS
+from spa2v_lib.bench.hearing_scenes import test_scenes
+from spa2v_lib.bench.hearing_tagger import _notes, _rows
+
+
+def test_every_goal_names_a_row_and_a_measure_that_the_benchmark_makes():
+    conditions = {name for name, _ in hearing.simulated_conditions()}
+    made = {
+        (method, condition): set(STATISTICS)
+        for method in (hearing.KNOWN, hearing.UNKNOWN)
+        for condition in conditions
+    }
+    rows = [
+        Row(method, condition, 1, {name: interval([1.0]) for name in measures})
+        for (method, condition), measures in made.items()
+    ]
+    rows += [
+        Row("spa2v", "1 source, 48 kHz, one core", 1, {"times real time": interval([60.0])}),
+        Row("spa2v", "3 sources, 48 kHz, one core", 1, {"times real time": interval([9.0])}),
+        Row("spa2v", "60 minutes", 1, {"peak MB": interval([500.0])}),
+    ]
+    found = goals(rows)
+    assert all(goal.value is not None for goal in found)
+    by_name = {goal.name: goal.met for goal in found}
+    assert by_name["1 source, times real time"] and not by_name["3 sources, times real time"]
+
+
+def test_a_goal_without_a_row_is_missed():
+    assert all(goal.value is None and not goal.met for goal in goals([]))
+
+
+def test_every_scene_counts_once_in_each_way_of_cutting_the_set():
+    scenes = test_scenes(231)
+    holding = {name: sum(map(holds, scenes)) for name, holds in hearing.simulated_conditions()}
+    assert sum(holding[f"{n} source{'s'[: n > 1]}"] for n in (1, 2, 3)) == len(scenes)
+    at_20 = holding["1 source, 20 dB"]
+    for parts in (("anechoic", "RT60 0.3 s", "RT60 0.6 s"), hearing.CAPTURE_ORDER):
+        assert sum(holding[f"1 source, 20 dB, {part}"] for part in parts) == at_20
+    motions = ("stationary", "crossing", "approaching", "receding", "pass-by")
+    assert sum(holding[f"1 source, 20 dB, {motion}"] for motion in motions) == at_20
+    levels = ("1 source, 10 dB", "1 source, 20 dB", "1 source, 30 dB")
+    assert sum(holding[name] for name in levels) == holding["1 source"]
+
+
+def test_long_sound_has_its_length_and_no_two_blocks_alike(tmp_path):
+    from spa2v_lib.audio import read_audio
+
+    sound = read_audio(write_long_sound(tmp_path / "long.flac", 20.0, seed=0))
+    assert (sound.duration_s, sound.rate, sound.channels) == (20.0, 48_000, 2)
+    first, second = np.split(sound.samples, 2, axis=1)
+    likeness = np.corrcoef(first[0], second[1])[0, 1]
+    assert 0.9 < likeness < 0.9999  # mirrored, with noise of its own
+
+
+def test_the_timed_scenes_have_one_and_three_sources():
+    assert [len(scene_of(count, 0).objects) for count in (1, 3)] == [1, 3]
+
+
+def test_the_taggers_numbers_become_rows_and_a_confusion_table():
+    ranks = {"recordings": 2, "excerpts": 4, "top1": 0.5, "top3": 1.0}
+    found = {
+        "leave_one_recording_out": ranks
+        | {"each": [{"top1": 0.25, "top3": 1.0}, {"top1": 0.75, "top3": 1.0}]},
+        "single_recording": ranks,
+        "leave_one_class_out": {"auroc": 0.91, "false_acceptance": 0.2},
+        "unknown": {"heard": 0.1, "unheard": 0.5, "foreign": 0.9, "strange": 1.0},
+        "confusion": {"bell": {"bell": 3, "unknown": 1}},
+    }
+    rows = _rows(found, seed=0)
+    assert rows[0].measures["top-1 %"].mean == 50.0 and rows[0].count == 2
+    assert rows[1].measures["top-3 %"].mean == 100.0
+    assert [row.measures["called unknown %"].mean for row in rows[2:]] == [10, 50, 90, 100]
+    assert _notes(found)[1] == "tagger, bell on recordings left out: bell 3, unknown 1"
+
+
+@pytest.mark.slow
+def test_a_run_writes_every_part_of_the_table(tmp_path, monkeypatch):
+    monkeypatch.setattr(hearing, "QUICK", 12)
+    monkeypatch.setattr(hearing, "_EXTERNAL_QUICK", 3)
+    done = []
+    results = run_benchmark(
+        "hearing", tmp_path / "out", quick=True, progress=lambda *step: done.append(step)
+    )
+    written = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
+    methods = {row["method"] for row in written["rows"]}
+    assert {hearing.KNOWN, hearing.UNKNOWN, "raw ILD", "spa2v", "embedded tagger"} <= methods
+    assert {name for name, _, _ in done} == {"scenes", "external scenes", "cost"}
+    one = next(
+        row for row in results.rows if (row.method, row.condition) == (hearing.KNOWN, "1 source")
+    )
+    assert one.measures["azimuth median °"].mean < 10.0
+    assert any("one recording serves" in note for note in results.notes)

@@ -1,0 +1,86 @@
+"""Baselines and external renders: their signs and sizes, held to geometry and to each other."""
+
+import numpy as np
+import pytest
+
+from spa2v_lib.audio import Recording
+from spa2v_lib.bench import hearing_baselines as baselines
+from spa2v_lib.bench.hearing_external import has_kemar, kemar_scenes, room_scenes
+from spa2v_lib.bench.hearing_scores import score_azimuths
+
+RATE = 44_100
+TIMES = np.arange(5) * 0.1 + 0.15
+
+
+def pair(lead_s: float = 0.0, right_over_left_db: float = 0.0) -> Recording:
+    """Noise whose right channel is early by `lead_s` and louder."""
+    rng = np.random.default_rng(0)
+    spectrum = np.fft.rfft(rng.standard_normal(RATE))
+    late = np.exp(-2j * np.pi * np.fft.rfftfreq(RATE, 1 / RATE) * lead_s)
+    left, right = np.fft.irfft(spectrum * late), np.fft.irfft(spectrum)
+    return Recording.from_samples(
+        0.05 * np.stack([left, right * 10 ** (right_over_left_db / 20)]), RATE
+    )
+
+
+@pytest.mark.parametrize(("method", "within"), [("GCC-PHAT", 0.5), ("SRP-PHAT", 1.5), ("MUSIC", 3)])
+@pytest.mark.parametrize("azimuth", [-40.0, 25.0])
+def test_methods_of_delay_find_a_plane_wave_on_a_spaced_pair(method, within, azimuth):
+    lead_s = 0.5 * np.sin(np.radians(azimuth)) / 343.0
+    found = baselines.estimate(method, pair(lead_s), "ab", TIMES, 1)
+    assert found.shape == (1, len(TIMES))
+    assert np.abs(found - azimuth).max() <= within
+
+
+def test_the_raw_level_difference_is_read_through_the_formats_own_gains():
+    # At 45° an XY pair has gains 1 and ½: 6.02 dB.
+    found = baselines.estimate("raw ILD", pair(right_over_left_db=6.02), "xy", TIMES, 1)
+    assert found == pytest.approx(np.full((1, len(TIMES)), 45.0), abs=0.1)
+    mirrored = baselines.estimate("raw ILD", pair(right_over_left_db=-6.02), "xy", TIMES, 1)
+    assert mirrored == pytest.approx(-found, abs=0.1)
+
+
+def test_the_raw_level_difference_of_ambisonics_is_that_of_cardioids_to_the_sides():
+    # Y is positive left: from 30° right, Y = −½ W; cardioids hear ½ and 1½.
+    w = 0.1 * np.random.default_rng(1).standard_normal(RATE)
+    recording = Recording.from_samples(np.stack([w, -0.5 * w, 0 * w, 0.866 * w]), RATE)
+    found = baselines.estimate("raw ILD", recording, "foa", TIMES, 1)
+    assert found == pytest.approx(np.full((1, len(TIMES)), 30.0), abs=0.2)
+
+
+def test_a_method_says_nothing_where_its_cue_does_not_exist():
+    assert baselines.estimate("raw ILD", pair(), "ab", TIMES, 1) is None
+    for method in ("GCC-PHAT", "SRP-PHAT", "MUSIC"):
+        assert baselines.estimate(method, pair(), "xy", TIMES, 1) is None
+
+
+def median_error(item, method: str) -> float:
+    recording = item.rendered()
+    times = np.arange(round(10 * recording.duration_s)) * 0.1 + 0.05
+    truths = item.truths(times)
+    found = baselines.estimate(method, recording, item.capture, times, 1)
+    return float(np.median(score_azimuths(truths, found)["azimuth"]))
+
+
+@pytest.mark.skipif(not has_kemar(), reason="slab is not installed")
+def test_measured_heads_have_our_sign_and_move_as_their_truth_says():
+    scenes = kemar_scenes(3, seed=1)
+    assert [s.kind[0] for s in scenes] == ["stationary", "right_crossing", "left_crossing"]
+    assert max(median_error(item, "GCC-PHAT") for item in scenes) < 15.0  # a sphere is no head
+
+
+def test_rooms_of_pyroomacoustics_have_our_sign():
+    xy, ortf, ab = room_scenes(3, seed=1)
+    assert {item.room for item in (xy, ortf, ab)} == {"anechoic"}
+    assert median_error(xy, "raw ILD") < 3.0
+    assert median_error(ortf, "GCC-PHAT") < 4.0 and median_error(ab, "GCC-PHAT") < 2.0
+
+
+def test_an_external_crossing_is_closest_where_its_way_is_ahead():
+    item = kemar_scenes(2)[1]
+    (truth,) = item.truths(np.arange(300) * 0.01)
+    ahead = int(np.abs(truth.azimuth_deg).argmin())
+    assert truth.closest_s == pytest.approx(ahead * 0.01, abs=0.01)
+    assert truth.range_m.argmin() == ahead
+    start, end = np.tan(np.radians(item.azimuths_deg))
+    assert truth.speed_over_distance == pytest.approx(abs(end - start) / 3.0)

@@ -1,0 +1,68 @@
+"""What is printed of cues: every source, how sure it is, its path and what it is over time."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spa2v_lib import terminal
+from spa2v_lib.audio import Recording
+from spa2v_lib.cues import PassBy, Range, SourceTrack, SpatialCues, TagSpan, extract_cues
+
+
+@pytest.fixture(scope="module")
+def heard() -> SpatialCues:
+    noise = 0.1 * np.random.default_rng(0).normal(size=16_000)
+    recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000, name="[red]street")
+    return extract_cues(recording, label="car", capture="xy")
+
+
+@pytest.fixture
+def printed(heard, monkeypatch, capsys):
+    """Print cues with these sources, on a wide terminal."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def show(*sources: SourceTrack, **changes: object) -> str:
+        terminal.show_cues(heard.model_copy(update={"sources": list(sources), **changes}))
+        return capsys.readouterr().out
+
+    return show
+
+
+@pytest.fixture
+def car(heard) -> SourceTrack:
+    return heard.sources[0]
+
+
+def test_two_sources_stand_side_by_side_with_their_intervals(printed, car) -> None:
+    silent = {"id": "source-2", "label": None, "active": [False] * len(car.active)}
+    text = printed(car, car.model_copy(update=silent), count_low=1, count_high=3)
+    assert "[red]street" in text and "2 sources (90 % interval 1 to 3)" in text
+    assert "source-1: car" in text and "source-2: something unknown" in text
+    (row,) = [line for line in text.splitlines() if line.startswith("0.05 s")]
+    low, high = car.azimuth_low_deg[0], car.azimuth_high_deg[0]
+    assert row.count(f"{low:+.0f}° to {high:+.0f}°") == 2 and row.endswith("silent")
+
+
+def test_no_source_is_said_without_a_table(printed) -> None:
+    text = printed(count_low=0, count_high=0)
+    assert "no sources" in text and "azimuth" not in text.split("note:")[0]
+
+
+def test_a_path_and_changing_tags_are_told(printed, car) -> None:
+    path = PassBy(
+        closest_s=Range(value=0.5, low=0.4, high=0.6),
+        speed_over_distance=Range(value=1.0, low=0.9, high=1.2),
+        speed_m_s=Range(value=20.0, low=18.0, high=22.5),
+        distance_m=None,
+        heading_deg=90.0,
+        evidence="azimuth, level and Doppler",
+    )
+    tags = [
+        TagSpan(start_s=0.0, end_s=0.5, label="car", confidence=0.8),
+        TagSpan(start_s=0.5, end_s=1.0, label=None, confidence=0.6),
+    ]
+    text = printed(car.model_copy(update={"pass_by": path, "tags": tags}))
+    assert "closest at 0.50 s [0.40 to 0.60]" in text
+    assert "speed 20.0 m/s [18.0 to 22.5]" in text and "closest distance" not in text
+    assert "0.0 to 0.5 s car 0.80; 0.5 to 1.0 s unknown 0.60" in text
