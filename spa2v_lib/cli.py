@@ -214,7 +214,9 @@ def scenes(
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="Which benchmark: hearing, planning, sampling or speed.")],
+    name: Annotated[
+        str, typer.Argument(help="Which benchmark: hearing, planning, sampling or speed.")
+    ],
     out: OutFolder,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer scenes, within minutes.")] = False,
     seed: Seed = 0,

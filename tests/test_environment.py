@@ -63,7 +63,10 @@ def test_conda_asks_for_the_same_bounds(requirement: Requirement) -> None:
 
 
 def test_conda_lists_nothing_else() -> None:
-    wanted = {CONDA_NAMES.get(r.name, r.name) for r in requirements(*CONDA_EXTRAS)} | {"python", "pip"}
+    wanted = {CONDA_NAMES.get(r.name, r.name) for r in requirements(*CONDA_EXTRAS)} | {
+        "python",
+        "pip",
+    }
     packages, pip = conda()
     assert set(packages) == wanted
     assert pip == ["-e ."]
