@@ -16,7 +16,7 @@ clipping                      heard as it is; noted, as levels are too low there
 ten minutes of silence        no source; noted
 six channels                  the first two are heard; noted
 one channel                   no direction, capture "mono"; level, activity and tags stay; noted
-four channels, not ambisonic  the first two are heard; noted
+four channels, not ambisonic  the first two are heard; named "foa", directions are doubtful; noted
 other than four, named "foa"  a `CueError`
 NaN or infinite samples       an `AudioError` that names the file
 ============================  ====================================================================

@@ -75,10 +75,13 @@ def extract_cues(
     tells = get_tagger(tagger, tagger_labels)
     notes = list(recording.notes)
     meter, flow, pair = CellMeter(), None, recording
-    if capture == "auto" and is_ambisonic(recording):
+    fits = capture in ("auto", "foa") and is_ambisonic(recording)
+    if capture == "auto" and fits:
         capture = "foa"
         notes.append("four channels whose powers fit AmbiX: read as first-order ambisonics")
     if capture == "foa":
+        if not fits:
+            notes.append("the channels' powers do not fit AmbiX: directions are doubtful")
         flow, pair = measure_intensity(recording), middle_side(recording)
     heard = measure(pair, watch=meter)
     active = activity(heard)

@@ -102,3 +102,12 @@ def test_ambix_is_told_from_four_unrelated_channels_and_then_heard_all_around() 
     assert cues.capture.format == "foa"
     assert any("first-order ambisonics" in note for note in cues.notes)
     assert np.median(cues.sources[0].azimuth_deg) == pytest.approx(-120.0, abs=1.0)
+
+
+def test_channels_that_cannot_be_ambix_are_doubted_even_where_they_were_named() -> None:
+    rng = np.random.default_rng(3)
+    four = Recording.from_samples(0.1 * rng.standard_normal((4, 16_000)).astype(np.float32), 16_000)
+    noted = " ".join(extract_cues(four, label="bus", capture="foa").notes)
+    assert "do not fit AmbiX" in noted
+    right = " ".join(extract_cues(encoded(40.0), label="bus", capture="foa").notes)
+    assert "do not fit AmbiX" not in right
