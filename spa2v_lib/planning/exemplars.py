@@ -1,0 +1,253 @@
+"""In-context examples: scenes with known truth, and which of them to show for a recording.
+
+SpA2V (Pham et al., ACM MM 2025, sec. 3.1) shows its model the nearest annotated recordings, and
+its ablations say that the choice carries the result. Nearness here is that of what was measured:
+directions, level, motion and tags of every source. An example that was made from the recording
+that is being planned, or from its mirror or reversal, would give the answer away; none is shown.
+
+The scenes are in ``data/exemplars``; ``python -m spa2v_lib.scenes.exemplars`` makes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from functools import cache
+from itertools import permutations
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from spa2v_lib.box import StrictModel
+from spa2v_lib.cues.track import MOTIONS, SourceTrack
+from spa2v_lib.cues.types import SpatialCues
+from spa2v_lib.errors import DataError, LayoutError, PlanningError
+from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.resources import resource
+
+__all__ = [
+    "CHOICES",
+    "Exemplar",
+    "choose_exemplars",
+    "cue_distance",
+    "leaks",
+    "load_exemplars",
+    "source_vector",
+]
+
+CHOICES = ("knn", "fixed", "random", "none")
+"""Ways to choose; ``fixed`` shows the same ones whatever is heard, as far as they do not leak."""
+
+_AZIMUTH_UNIT_DEG = 20.0
+_LEVEL_UNIT_DB = 6.0
+_TAG_WEIGHT = 1.5
+_UNMATCHED = 4.0  # distance of a source that the other recording does not have
+_SAME_LEVEL_DB = 0.25  # level contours this close, in the median, are of one recording
+
+
+class Exemplar(StrictModel):
+    """One scene whose truth is known.
+
+    Attributes
+    ----------
+    id : str
+        Unique in the set.
+    family : str
+        The drawn scene it comes from; a scene and its mirror share it.
+    variant : {"drawn", "mirrored"}
+        "mirrored" is the drawn scene with left and right exchanged, sound and layout alike.
+    recordings : list of str
+        Files under ``data/recordings`` that sound in it.
+    attributes : list of str
+        The paper's spatial attributes: motions, "single" or "multiple", and where stationary things
+        are ("left", "centre", "right").
+    cues : SpatialCues
+        As measured in the rendered sound, rounded.
+    objects : dict of str to str
+        Which object of the layout each source of the cues is, by id.
+    layout : VideoSceneLayout
+        The truth, with reasoning.
+    """
+
+    id: str
+    family: str
+    variant: Literal["drawn", "mirrored"]
+    recordings: list[str]
+    attributes: list[str]
+    cues: SpatialCues
+    objects: dict[str, str]
+    layout: VideoSceneLayout
+
+
+def load_exemplars(path: str | Path | None = None) -> tuple[Exemplar, ...]:
+    """Read exemplars, by default those that are shipped.
+
+    Parameters
+    ----------
+    path : str or Path, optional
+        A file of one JSON object a line.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, or a line is not an exemplar; the message names the line.
+    """
+    return _load(Path(path) if path else resource("exemplars", "exemplars.jsonl"))
+
+
+@cache
+def _load(path: Path) -> tuple[Exemplar, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"exemplars cannot be read from {path}: {error}") from None
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            found.append(Exemplar(**json.loads(line)))
+        except (json.JSONDecodeError, ValidationError, LayoutError, TypeError) as error:
+            first = str(error).splitlines()[0]
+            raise DataError(f"{path}, line {number} is not an exemplar: {first}") from None
+    return tuple(found)
+
+
+def choose_exemplars(
+    cues: SpatialCues,
+    count: int = 3,
+    how: str = "knn",
+    *,
+    seed: int = 0,
+    recordings: Collection[str] = (),
+    pool: Sequence[Exemplar] | None = None,
+) -> list[Exemplar]:
+    """Choose the exemplars to show for a recording.
+
+    Parameters
+    ----------
+    cues : SpatialCues
+        Of the recording that is planned.
+    count : int
+        How many, at least 0. Fewer are returned if fewer do not leak.
+    how : {"knn", "fixed", "random", "none"}
+        The nearest by `cue_distance`, nearest first; the first of the pool, which takes the spatial
+        attributes in turn; any, drawn with `seed`; or none.
+    seed : int
+        Of the random choice.
+    recordings : collection of str
+        Names of the files that are known to sound in the recording: exemplars made from them are
+        left out.
+    pool : sequence of Exemplar, optional
+        To choose from; the shipped ones if not given.
+
+    Returns
+    -------
+    list of Exemplar
+        None leaks (see `leaks`), and no two come from the same drawn scene.
+
+    Raises
+    ------
+    PlanningError
+        If `how` is not known or `count` is negative.
+    """
+    if how not in CHOICES:
+        raise PlanningError(f"no choice of exemplars {how!r}; one of: {', '.join(CHOICES)}")
+    if count < 0:
+        raise PlanningError(f"{count} exemplars were asked for; the number must be 0 or more")
+    if how == "none" or count == 0:
+        return []
+    allowed = [e for e in pool or load_exemplars() if not leaks(e, cues, recordings)]
+    if how == "knn":
+        allowed.sort(key=lambda e: cue_distance(cues, e.cues))
+    elif how == "random":
+        order = np.random.default_rng(seed).permutation(len(allowed))
+        allowed = [allowed[i] for i in order]
+    first_of: dict[str, Exemplar] = {}
+    for exemplar in allowed:
+        first_of.setdefault(exemplar.family, exemplar)
+    return list(first_of.values())[:count]
+
+
+def leaks(exemplar: Exemplar, cues: SpatialCues, recordings: Collection[str] = ()) -> bool:
+    """Say whether an exemplar is of the same recording, its mirror or its reversal.
+
+    Names are compared without folder and suffix. As names can be changed, the course of the level
+    is compared too: exchanging the channels leaves it as it is, and reversal turns it around.
+
+    Parameters
+    ----------
+    exemplar : Exemplar
+    cues : SpatialCues
+        Of the recording that is planned.
+    recordings : collection of str
+        Names of files that sound in it.
+    """
+    heard = {Path(name).stem for name in (*recordings, cues.recording)}
+    if heard & {Path(name).stem for name in exemplar.recordings}:
+        return True
+    own, other = _contour(cues), _contour(exemplar.cues)
+    return _same_contour(own, other) or _same_contour(own[::-1], other)
+
+
+def _contour(cues: SpatialCues) -> np.ndarray:
+    level = np.array(cues.level_db)
+    return level - np.median(level)
+
+
+def _same_contour(a: np.ndarray, b: np.ndarray) -> bool:
+    """Compare frame by frame; one frame more or less, and a shift of one frame, are allowed."""
+    if abs(len(a) - len(b)) > 1:
+        return False
+    size = min(len(a), len(b)) - 1
+    if size < 1:
+        return False
+    shifts = ((0, 0), (0, 1), (1, 0))
+    gaps = [np.median(np.abs(a[i : i + size] - b[j : j + size])) for i, j in shifts]
+    return bool(min(gaps) < _SAME_LEVEL_DB)
+
+
+def cue_distance(a: SpatialCues, b: SpatialCues) -> float:
+    """Return how unlike two recordings are, at least 0; symmetric, and 0 for equal sources.
+
+    The sources are paired so that the mean distance of the pairs is smallest; one that finds no
+    partner counts as a fixed, large distance.
+    """
+    few, many = sorted((a.sources, b.sources), key=len)
+    if not many:
+        return 0.0
+    table = np.array([[_source_distance(x, y) for y in many] for x in few]).reshape(len(few), -1)
+    best = min(
+        sum(table[i, j] for i, j in enumerate(order))
+        for order in permutations(range(len(many)), len(few))
+    )
+    return float(best + _UNMATCHED * (len(many) - len(few))) / len(many)
+
+
+def source_vector(source: SourceTrack) -> np.ndarray:
+    """Return where a source is and how it moves, as a vector whose distances mean something.
+
+    Returns
+    -------
+    ndarray [9]
+        Azimuth at the start, in the middle and at the end (unit 20°; 0 where unknown), change of
+        level (unit 6 dB) and the confidence in each motion.
+    """
+    track = [a for a, on in zip(source.azimuth_deg, source.active, strict=True) if on]
+    known = [a for a in track if a is not None] or [0.0]
+    azimuth = np.array([known[0], known[len(known) // 2], known[-1]]) / _AZIMUTH_UNIT_DEG
+    scores = [source.motion_scores.get(name, 0.0) for name in MOTIONS]
+    return np.concatenate([azimuth, [source.level_change_db / _LEVEL_UNIT_DB], scores])
+
+
+def _source_distance(a: SourceTrack, b: SourceTrack) -> float:
+    apart = float(np.linalg.norm(source_vector(a) - source_vector(b)))
+    return apart + _TAG_WEIGHT * (1.0 - _tag_overlap(a, b))
+
+
+def _tag_overlap(a: SourceTrack, b: SourceTrack) -> float:
+    """Return the probability that both tags have in common, in [0, 1]."""
+    if a.label is not None and a.label == b.label:
+        return 1.0
+    one, two = dict(a.label_alternatives), dict(b.label_alternatives)
+    return min(1.0, sum(min(p, two.get(name, 0.0)) for name, p in one.items()))

@@ -1,0 +1,128 @@
+"""The script that makes ``data/exemplars``: ``python -m spa2v_lib.scenes.exemplars``.
+
+It takes about a minute, and writes the same files every time, as long as hearing measures the
+same. How many scenes had to be drawn is written in the README beside them.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from spa2v_lib.planning.exemplars import Exemplar
+from spa2v_lib.resources import data_dir, resource
+from spa2v_lib.scenes.exemplar_scenes import PLANS, make_exemplar
+from spa2v_lib.writing import replacing
+
+__all__ = ["write_exemplars"]
+
+_DIGITS = {"itd_s": 6, "x0": 4, "x1": 4, "y0": 4, "y1": 4, "times_s": 3, "key_times_s": 4}
+_USUAL_DIGITS = 2
+_COLUMNS = ("file", "label", "title", "author", "license", "source")
+
+
+def write_exemplars(folder: str | Path | None = None) -> Path:
+    """Make every exemplar and write ``exemplars.jsonl``, ``recordings.csv`` and ``README.md``.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Where to; ``data/exemplars`` if not given.
+
+    Returns
+    -------
+    pathlib.Path
+        The file of exemplars.
+    """
+    target = Path(folder) if folder else data_dir() / "exemplars"
+    exemplars, tries = [], 0
+    for number in range(len(PLANS)):
+        made, tried = make_exemplar(number)
+        exemplars, tries = exemplars + made, tries + tried
+        print(f"{number + 1}/{len(PLANS)}: {tried} drawn", flush=True)
+    with replacing(target / "exemplars.jsonl") as partial:
+        partial.write_text("".join(map(_line, exemplars)), encoding="utf-8")
+    _write_licences(target, Counter(file for e in exemplars for file in e.recordings))
+    _write_readme(target, exemplars, tries)
+    return target / "exemplars.jsonl"
+
+
+def _line(exemplar: Exemplar) -> str:
+    rounded = _rounded(json.loads(exemplar.model_dump_json()))
+    line = json.dumps(rounded, separators=(",", ":"), ensure_ascii=False)
+    Exemplar(**json.loads(line))  # rounding must not break what belongs together
+    return line + "\n"
+
+
+def _rounded(value: Any, name: str = "") -> Any:
+    """Round every number to the digits that its name needs."""
+    if isinstance(value, dict):
+        return {key: _rounded(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item, name) for item in value]
+    if isinstance(value, float):
+        return round(value, _DIGITS.get(name, _USUAL_DIGITS)) + 0.0
+    return value
+
+
+def _write_licences(folder: Path, uses: Counter[str]) -> None:
+    with resource("recordings", "recordings.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["file"] in uses]
+    with (
+        replacing(folder / "recordings.csv") as partial,
+        partial.open("w", newline="", encoding="utf-8") as stream,
+    ):
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow((*_COLUMNS, "exemplars"))
+        table.writerows((*(row[name] for name in _COLUMNS), uses[row["file"]]) for row in rows)
+
+
+def _write_readme(folder: Path, exemplars: list[Exemplar], tries: int) -> None:
+    mirrored = sum(exemplar.variant == "mirrored" for exemplar in exemplars)
+    counts = Counter(name for exemplar in exemplars for name in exemplar.attributes)
+    rows = "\n".join(f"| {name} | {count} |" for name, count in sorted(counts.items()))
+    text = _README.format(
+        count=len(exemplars),
+        mirrored=mirrored,
+        drawn=len(exemplars) - mirrored,
+        kept=len(PLANS),
+        tries=tries,
+        rows=rows,
+    )
+    with replacing(folder / "README.md") as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+_README = """# Exemplars
+
+{count} simulated scenes with known truth, shown to language models as examples of what a plan looks
+like. Each line of `exemplars.jsonl` is one scene: the cues that were measured in its sound
+(rounded), which object each source is, and the true layout with captions and reasoning, all written
+by templates from the scene's own geometry. {drawn} are drawn scenes; {mirrored} more are mirrors of
+some of them, left and right exchanged in sound and layout, and marked `"variant": "mirrored"`.
+
+Made by `python -m spa2v_lib.scenes.exemplars`. X/Y and M/S were named to hearing, as they cannot be
+told from panning, and so were sources that it named wrongly or not at all (their label confidence
+is 1). Only scenes that are heard as they are were kept (number of sources, motion, and direction
+within 12° in the median): {kept} of {tries} that were drawn. So they say nothing about how often
+hearing is right.
+
+An exemplar is never shown for a recording that it was made from, nor for the mirror or reversal of
+its own sound (`spa2v_lib.planning.exemplars.leaks`).
+
+| attribute | exemplars |
+|---|---|
+{rows}
+
+## Licence
+
+The file holds measurements and text, no sound, under the project's licence (Apache-2.0). What was
+measured was rendered from recordings of this project's `data/recordings`; `recordings.csv` names
+each of them with author, licence, source and the number of exemplars in which it sounds.
+"""
+
+if __name__ == "__main__":
+    write_exemplars()
