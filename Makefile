@@ -43,7 +43,7 @@ $(VENV)/.library: pyproject.toml constraints.txt $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.everything: $(VENV)/.library
-	$(RUN) pip install --quiet -c constraints.txt -e '.[book,test]'
+	$(RUN) pip install --quiet -c constraints.txt -e '.[book,test,models,local]'
 	@touch $@
 
 # --- use -----------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,6 +17,8 @@ from spa2v_lib.runs import MAX_SECONDS
 if TYPE_CHECKING:
     from types import FrameType
 
+    from spa2v_lib.audio import Recording
+    from spa2v_lib.cues import SpatialCues
     from spa2v_lib.layout import VideoSceneLayout
 
 __all__ = ["app", "main"]
@@ -35,6 +37,13 @@ Label = Annotated[str | None, typer.Option(help="What sounds; otherwise the tagg
 Capture = Annotated[
     str,
     typer.Option(help="How it was recorded: auto, panned, xy, ms, ortf, ab, binaural, foa, mono."),
+]
+Planner = Annotated[
+    str,
+    typer.Option(
+        help="Who plans: acoustic, smollm, google:MODEL, openai-chat:MODEL[@URL], "
+        "transformers:REPO_OR_FOLDER."
+    ),
 ]
 OutFile = Annotated[Path | None, typer.Option(help="Write JSON to this file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
@@ -108,16 +117,31 @@ def plan(
     source: Annotated[Path, typer.Argument(help="A recording, or a cues.json.")],
     label: Label = None,
     capture: Capture = "auto",
-    planner: Annotated[str, typer.Option(help="Who plans: acoustic.")] = "acoustic",
+    planner: Planner = "acoustic",
     fps: Annotated[float, typer.Option(min=0.5, max=60, help="Frames per second.")] = 8.0,
     aspect: Annotated[
         float, typer.Option(min=0.2, max=5, help="Width over height of the picture.")
     ] = 1.0,
+    placement: Annotated[
+        str, typer.Option(help="With a language model, who places boxes: cues or model.")
+    ] = "cues",
+    exemplars: Annotated[
+        str, typer.Option(help="Which examples it is shown: knn, fixed, random or none.")
+    ] = "knn",
+    shots: Annotated[int, typer.Option(min=0, help="How many.")] = 3,
+    seed: Seed = 0,
+    show_prompt: Annotated[
+        bool, typer.Option("--show-prompt", help="Print what it would be given; send nothing.")
+    ] = False,
     out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Plan the layout: boxes and captions for every key frame."""
-    layout = _planned(source, label, capture, planner, fps, aspect)
+    view = {"fps": fps, "aspect": aspect}
+    asked = {"placement": placement, "exemplars": exemplars, "shots": shots, "seed": seed}
+    if show_prompt:
+        return _show_prompt(source, label, capture, planner, **view, **asked)
+    layout = _planned(source, label, capture, planner, view, asked)
     if out is not None:
         layout.save(out)
     if as_json:
@@ -132,7 +156,7 @@ def generate(
     out: OutFolder,
     label: Label = None,
     capture: Capture = "auto",
-    planner: Annotated[str, typer.Option(help="Who plans: acoustic.")] = "acoustic",
+    planner: Planner = "acoustic",
     preset: Annotated[str, typer.Option(help="Which weights draw.")] = "tiny",
     seed: Seed = 0,
     fps: Annotated[float | None, typer.Option(help="Frames per second; 8 by default.")] = None,
@@ -268,23 +292,48 @@ def _check_preset(name: str, device: str, keep: Path | None) -> None:
 
 
 def _planned(
-    source: Path, label: str | None, capture: str, planner: str, fps: float, aspect: float
+    source: Path,
+    label: str | None,
+    capture: str,
+    planner: str,
+    view: dict[str, Any],
+    asked: dict[str, Any],
 ) -> VideoSceneLayout:
-    from spa2v_lib.audio import read_audio
-    from spa2v_lib.cues import SpatialCues, extract_cues
+    from spa2v_lib.cues import SpatialCues
     from spa2v_lib.planning import plan as plan_recording
     from spa2v_lib.planning import plan_acoustic
 
     if source.suffix.lower() != ".json":
-        recording = read_audio(source)
-        found = extract_cues(recording, label=label, capture=capture)
-        return plan_recording(recording, found, planner, fps=fps, aspect=aspect)
+        recording, found = _heard(source, label, capture)
+        return plan_recording(recording, found, planner, **view, **asked)
     if label is not None or capture != "auto" or planner != "acoustic":
         raise PlanningError(
             f"{source} holds cues: label and capture were settled when they were measured, and "
             "only the acoustic planner works without the recording"
         )
-    return plan_acoustic(SpatialCues.load(source), fps=fps, aspect=aspect)
+    return plan_acoustic(SpatialCues.load(source), **view)
+
+
+def _show_prompt(
+    source: Path, label: str | None, capture: str, planner: str, **options: Any
+) -> None:
+    """Print the prompt, and what sending it would take on the error stream."""
+    from spa2v_lib.planning import parse_planner, prompt_for
+    from spa2v_lib.planning.cost import estimate
+
+    if source.suffix.lower() == ".json":
+        raise PlanningError(f"{source} holds cues; a prompt is made from the recording")
+    prompt = prompt_for(*_heard(source, label, capture), planner, **options)
+    print(prompt.text)
+    print(estimate(prompt, parse_planner(planner)), file=sys.stderr)
+
+
+def _heard(source: Path, label: str | None, capture: str) -> tuple[Recording, SpatialCues]:
+    from spa2v_lib.audio import read_audio
+    from spa2v_lib.cues import extract_cues
+
+    recording = read_audio(source)
+    return recording, extract_cues(recording, label=label, capture=capture)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ shown to a person as it stands.
 """
 
 __all__ = [
+    "AnswerError",
     "AudioError",
     "CueError",
     "DataError",
@@ -40,6 +41,10 @@ class LayoutError(Spa2vError):
 
 class PlanningError(Spa2vError):
     """A layout cannot be planned from the cues."""
+
+
+class AnswerError(PlanningError):
+    """What a language model wrote is not a plan; the message is fit to be shown to the model."""
 
 
 class SamplingError(Spa2vError):

@@ -171,8 +171,8 @@ def _check_settings(wanted: Settings) -> None:
     """Refuse what can be refused without opening the recording."""
     from spa2v_lib.classes import get_class
     from spa2v_lib.cues import CAPTURES
-    from spa2v_lib.errors import CueError, PlanningError
-    from spa2v_lib.planning import PLANNERS
+    from spa2v_lib.errors import CueError
+    from spa2v_lib.planning import parse_planner
     from spa2v_lib.sampling import (
         check_captions,
         check_device,
@@ -185,8 +185,7 @@ def _check_settings(wanted: Settings) -> None:
     if wanted.capture not in ("auto", *CAPTURES):
         known = ", ".join(("auto", *CAPTURES))
         raise CueError(f"no capture format {wanted.capture!r}; one of: {known}")
-    if wanted.planner not in PLANNERS:
-        raise PlanningError(f"no planner {wanted.planner!r}; one of: {', '.join(PLANNERS)}")
+    parse_planner(wanted.planner)
     check_grounding(wanted.grounding, get_preset(wanted.preset))
     check_captions(wanted.captions)
     check_device(get_preset(wanted.preset), wanted.device)

@@ -128,6 +128,21 @@ def test_a_plan_follows_the_sound(spa2v, audio):
     assert code == 0 and boxes[0].center[0] < 0.5 < boxes[-1].center[0]
 
 
+def test_a_prompt_is_shown_and_its_price_estimated_without_a_key(spa2v, audio, monkeypatch):
+    monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
+    call = ("plan", audio, "--label", "car", "--planner", "google:gemini-2.5-flash")
+    code, out, err = spa2v(*call, "--show-prompt", "--shots", 1, "--placement", "model")
+    assert code == 0 and err.startswith("about ")
+    assert "Example 1" in out and "Example 2" not in out
+    assert "[sound: left channel of the recording, 2.0 s]" in out
+    assert '"car" (named by the user)' in out and "the box of every thing" in out
+
+
+def test_a_planner_without_a_prompt_or_a_wrong_name_is_told(spa2v, audio):
+    one_error_line(spa2v("plan", audio, "--show-prompt"), "acoustic", "no prompt")
+    one_error_line(spa2v("plan", audio, "--planner", "openai:x"), "openai-chat:")
+
+
 def test_cues_can_be_planned_without_the_recording(spa2v, audio, tmp_path):
     spa2v("cues", audio, "--label", "car", "--out", tmp_path / "c.json")
     code, out, _ = spa2v("plan", tmp_path / "c.json", "--out", tmp_path / "l.json")

@@ -28,7 +28,7 @@ def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["recordings", "sprites", "models"])
+@pytest.mark.parametrize("folder", ["exemplars", "recordings", "sprites", "models"])
 def test_shipped_data_are_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
     files = [path for path in (ROOT / "data" / folder).rglob("*") if path.is_file()]
     wanted = {f"spa2v_lib/_data/{path.relative_to(ROOT / 'data')}" for path in files}

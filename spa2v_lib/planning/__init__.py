@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.acoustic import plan_acoustic
+from spa2v_lib.planning.spec import FORMS, make_backend, parse_planner
 
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
     from spa2v_lib.camera import Camera
     from spa2v_lib.cues.types import SpatialCues
     from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.planning.answers import Answers
+    from spa2v_lib.planning.backend import Prompt
 
-__all__ = ["PLANNERS", "plan", "plan_acoustic"]
+__all__ = ["PLANNERS", "parse_planner", "plan", "plan_acoustic", "prompt_for"]
 
-PLANNERS = ("acoustic",)
-"""Planners that `plan` knows by name."""
+PLANNERS = FORMS
+"""Every form that the name of a planner can take; in capitals, what the user fills in."""
 
 _SAME_LENGTH_S = 0.2
 
@@ -30,6 +33,11 @@ def plan(
     aspect: float = 1.0,
     camera: Camera | None = None,
     key_rate_hz: float = 2.0,
+    placement: str = "cues",
+    exemplars: str = "knn",
+    shots: int = 3,
+    seed: int = 0,
+    answers: Answers | None = None,
 ) -> VideoSceneLayout:
     """Plan what the video shows, where and when.
 
@@ -39,7 +47,8 @@ def plan(
         What the cues were measured in.
     cues : SpatialCues
     planner : str
-        One of `PLANNERS`.
+        "acoustic", or a language model in one of the other forms of `PLANNERS`. Nothing leaves the
+        machine unless a model is named that is somewhere else.
     fps : float
         Frames per second of the video, above 0.
     aspect : float
@@ -49,6 +58,17 @@ def plan(
         counts if it is given.
     key_rate_hz : float
         Key frames per second, above 0; the first and the last frame are always key frames.
+    placement : {"cues", "model"}
+        Who places the boxes when a language model plans: code, from the cues, or the model.
+    exemplars : {"knn", "fixed", "random", "none"}
+        Which examples a language model is shown.
+    shots : int
+        How many.
+    seed : int
+        Of the random choice of examples, and of the model's answer where it can be told.
+    answers : Answers, optional
+        Where answers of language models are kept and looked up;
+        `spa2v_lib.planning.answers.default_folder` if not given.
 
     Returns
     -------
@@ -58,11 +78,78 @@ def plan(
     ------
     PlanningError
         If the planner is not known, a number is out of range, the cues belong to another
-        recording, or what sounds is not known.
+        recording, what sounds is not known, or a language model cannot be asked or gives no plan
+        that can be used.
     """
-    if planner not in PLANNERS:
-        raise PlanningError(f"no planner {planner!r}; one of: {', '.join(PLANNERS)}")
-    for name, value in (("fps", fps), ("aspect", aspect), ("key_rate_hz", key_rate_hz)):
+    spec = parse_planner(planner)
+    _check(recording, cues, fps=fps, aspect=aspect, key_rate_hz=key_rate_hz)
+    view = {"fps": fps, "aspect": aspect, "camera": camera, "key_rate_hz": key_rate_hz}
+    if spec.kind == "acoustic":
+        return plan_acoustic(cues, **view)
+    from spa2v_lib.planning.answers import Answers
+    from spa2v_lib.planning.mllm import plan_with_model
+
+    return plan_with_model(
+        recording,
+        cues,
+        make_backend(spec, seed=seed),
+        placement=placement,
+        exemplars=exemplars,
+        shots=shots,
+        seed=seed,
+        answers=Answers() if answers is None else answers,
+        **view,
+    )
+
+
+def prompt_for(
+    recording: Recording,
+    cues: SpatialCues,
+    planner: str,
+    *,
+    fps: float = 8.0,
+    aspect: float = 1.0,
+    placement: str = "cues",
+    exemplars: str = "knn",
+    shots: int = 3,
+    seed: int = 0,
+) -> Prompt:
+    """Return what a language model would be given; nothing is sent.
+
+    Parameters as in `plan`.
+
+    Returns
+    -------
+    Prompt
+        Its ``text`` can be read: each clip of sound is one line that names it.
+
+    Raises
+    ------
+    PlanningError
+        If the planner is not known or asks no model, or as `plan`.
+    """
+    from spa2v_lib.planning.mllm import show_prompt
+
+    spec = parse_planner(planner)
+    if spec.kind == "acoustic":
+        raise PlanningError("the acoustic planner asks no model: it has no prompt")
+    _check(recording, cues, fps=fps, aspect=aspect)
+    backend = make_backend(spec, seed=seed)
+    return show_prompt(
+        recording,
+        cues,
+        backend,
+        placement=placement,
+        exemplars=exemplars,
+        shots=shots,
+        seed=seed,
+        fps=fps,
+        aspect=aspect,
+    )
+
+
+def _check(recording: Recording, cues: SpatialCues, **above_zero: float) -> None:
+    for name, value in above_zero.items():
         if not value > 0:
             raise PlanningError(f"{name} is {value:g}; it must be above 0")
     if abs(recording.duration_s - cues.duration_s) > _SAME_LENGTH_S:
@@ -70,4 +157,3 @@ def plan(
             f"{recording.name} lasts {recording.duration_s:.2f} s, but the cues were measured in "
             f"{cues.recording}, {cues.duration_s:.2f} s; extract the cues of this recording"
         )
-    return plan_acoustic(cues, fps=fps, aspect=aspect, camera=camera, key_rate_hz=key_rate_hz)

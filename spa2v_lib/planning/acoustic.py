@@ -18,7 +18,7 @@ from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.planning.passing import seen_while_heard
 from spa2v_lib.planning.reasoning import explain
 
-__all__ = ["plan_acoustic"]
+__all__ = ["key_times", "place_boxes", "plan_acoustic"]
 
 _SILENT_BACKGROUND = "meadow"
 _WANDER_DEG = 10.0  # a radial source whose azimuth drifts less is kept on one line
@@ -43,10 +43,10 @@ def plan_acoustic(
         that the caller gave is not among them.
     """
     view = camera or Camera(aspect=aspect)
-    times = _key_times(cues.duration_s, fps, key_rate_hz)
+    times = key_times(cues.duration_s, fps, key_rate_hz)
     placed = _known(cues)
     kinds = [kind for _, kind in placed]
-    rows = [_boxes(cues, source, kind, view, times) for source, kind in placed]
+    rows = [place_boxes(cues, source, kind, view, times) for source, kind in placed]
     background = kinds[0].background if kinds else _SILENT_BACKGROUND
     return VideoSceneLayout(
         reasoning=explain(cues, placed, view),
@@ -71,8 +71,19 @@ def plan_acoustic(
     )
 
 
-def _key_times(duration_s: float, fps: float, key_rate_hz: float) -> np.ndarray:
-    """Return evenly spaced key times from the first to the last frame, in seconds."""
+def key_times(duration_s: float, fps: float, key_rate_hz: float) -> np.ndarray:
+    """Return evenly spaced key times from the first to the last frame.
+
+    Parameters
+    ----------
+    duration_s, fps, key_rate_hz : float
+        Of the video; all above 0.
+
+    Returns
+    -------
+    ndarray [key frames]
+        In seconds, increasing; at least one.
+    """
     last = (max(1, round(duration_s * fps)) - 1) / fps
     if last == 0.0:
         return np.zeros(1)
@@ -98,14 +109,31 @@ def _known(cues: SpatialCues) -> list[tuple[SourceTrack, SoundClass]]:
     return placed
 
 
-def _boxes(
+def place_boxes(
     cues: SpatialCues,
     source: SourceTrack,
     kind: SoundClass,
     camera: Camera,
     times: np.ndarray,
 ) -> list[Box | None]:
-    """Project the source at every key time; None where it is out of view."""
+    """Project a source at every key time.
+
+    Parameters
+    ----------
+    cues : SpatialCues
+    source : SourceTrack
+        One of `cues`.
+    kind : SoundClass
+        What it is taken for, which decides its size, height and usual range.
+    camera : Camera
+    times : ndarray [key frames]
+        In seconds.
+
+    Returns
+    -------
+    list of (Box or None)
+        None where it is out of view.
+    """
     azimuth = np.interp(times, cues.times_s, _azimuths(source))
     if source.pass_by is None:
         relative = [1.0 if r is None else r for r in source.relative_range]

@@ -1,0 +1,178 @@
+"""The planner that asks a language model: it names, describes and reasons; code checks.
+
+After SpA2V (Pham et al., ACM MM 2025, sec. 3.1), with the measured cues as numbers beside the
+sound. With ``placement="cues"`` the boxes are computed from the cues, as in the acoustic planner;
+with ``placement="model"`` the model writes them, as in the paper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lib.camera import Camera
+from spa2v_lib.errors import AnswerError, LayoutError, PlanningError
+from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.planning.acoustic import key_times
+from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, from_boxes, from_cues, parse
+from spa2v_lib.planning.answers import Answers, content_key
+from spa2v_lib.planning.backend import Backend, Prompt
+from spa2v_lib.planning.exemplars import choose_exemplars
+from spa2v_lib.planning.local import LocalModel
+from spa2v_lib.planning.prompt import SCHEMAS, again, build_prompt
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
+    from spa2v_lib.cues.types import SpatialCues
+
+__all__ = ["PLACEMENTS", "TRIES", "plan_with_model", "show_prompt"]
+
+PLACEMENTS = tuple(SCHEMAS)
+"""Who places the boxes: "cues", code from the measured cues; "model", the model."""
+
+TRIES = 3
+"""How often a model is asked before its answer is given up."""
+
+_MOST_FRAMES = 8
+_SHOWN = 400  # characters of a bad answer in the last error
+
+
+def plan_with_model(
+    recording: Recording,
+    cues: SpatialCues,
+    backend: Backend,
+    *,
+    placement: str = "cues",
+    exemplars: str = "knn",
+    shots: int = 3,
+    seed: int = 0,
+    recordings: Collection[str] = (),
+    fps: float = 8.0,
+    aspect: float = 1.0,
+    camera: Camera | None = None,
+    key_rate_hz: float = 2.0,
+    answers: Answers | None = None,
+) -> VideoSceneLayout:
+    """Ask a model for a plan, again with the fault while it cannot be used, and check it.
+
+    Parameters
+    ----------
+    recording : Recording
+        Attached to the prompt if the model takes sound.
+    cues : SpatialCues
+    backend : Backend
+    placement : str
+        One of `PLACEMENTS`.
+    exemplars : {"knn", "fixed", "random", "none"}
+        Which examples are shown; see `spa2v_lib.planning.exemplars.choose_exemplars`.
+    shots : int
+        How many.
+    seed : int
+        Of the random choice of examples.
+    recordings : collection of str
+        Files under ``data/recordings`` that sound in it; no example that was made from them is
+        shown.
+    fps, aspect, camera, key_rate_hz
+        As in `spa2v_lib.planning.plan`.
+    answers : Answers, optional
+        Where answers are kept; without it nothing is read or kept.
+
+    Returns
+    -------
+    VideoSceneLayout
+
+    Raises
+    ------
+    PlanningError
+        If the model cannot be reached, or none of `TRIES` answers can be used; the message shows
+        the last one.
+    """
+    canvas = _canvas(cues, fps, camera or Camera(aspect=aspect), key_rate_hz)
+    prompt = _prompt(recording, canvas, backend, placement, exemplars, shots, seed, recordings)
+    schema = SCHEMAS[placement]
+    key = content_key(backend, prompt, schema)
+    kept = None if answers is None else answers.get(key)
+    if kept is not None:
+        with suppress(AnswerError):  # kept by another version, perhaps: ask again
+            return _read(kept, placement, canvas)
+    if isinstance(backend, LocalModel):
+        backend = backend.settled(cues, canvas.asked_times_s)
+    asked, answer, fault = prompt, "", ""
+    for _ in range(TRIES):
+        answer = backend.ask(asked, schema)
+        try:
+            layout = _read(answer, placement, canvas)
+        except AnswerError as error:
+            fault = str(error)
+            asked = again(prompt, answer, fault)
+            continue
+        if answers is not None:
+            answers.put(key, backend, answer)
+        return layout
+    shown = " ".join(answer.split())
+    shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + " …"
+    raise PlanningError(
+        f"{backend.name} gave no plan that can be used in {TRIES} tries; in the last, {fault}; "
+        f"it wrote: {shown or 'nothing'}"
+    )
+
+
+def show_prompt(
+    recording: Recording,
+    cues: SpatialCues,
+    backend: Backend,
+    *,
+    placement: str = "cues",
+    exemplars: str = "knn",
+    shots: int = 3,
+    seed: int = 0,
+    recordings: Collection[str] = (),
+    fps: float = 8.0,
+    aspect: float = 1.0,
+    camera: Camera | None = None,
+    key_rate_hz: float = 2.0,
+) -> Prompt:
+    """Return what the model would be given; parameters as in `plan_with_model`. Nothing is sent."""
+    canvas = _canvas(cues, fps, camera or Camera(aspect=aspect), key_rate_hz)
+    return _prompt(recording, canvas, backend, placement, exemplars, shots, seed, recordings)
+
+
+def _canvas(cues: SpatialCues, fps: float, camera: Camera, key_rate_hz: float) -> Canvas:
+    times = key_times(cues.duration_s, fps, key_rate_hz)
+    count = min(len(times), _MOST_FRAMES)
+    asked = np.linspace(times[0], times[-1], count)
+    return Canvas(cues, camera, fps, tuple(times.tolist()), tuple(asked.tolist()))
+
+
+def _prompt(
+    recording: Recording,
+    canvas: Canvas,
+    backend: Backend,
+    placement: str,
+    exemplars: str,
+    shots: int,
+    seed: int,
+    recordings: Collection[str],
+) -> Prompt:
+    if placement not in PLACEMENTS:
+        raise PlanningError(f"no placement {placement!r}; one of: {', '.join(PLACEMENTS)}")
+    chosen = choose_exemplars(canvas.cues, shots, exemplars, seed=seed, recordings=recordings)
+    return build_prompt(
+        canvas,
+        chosen,
+        placement,
+        recording=recording if backend.takes_audio else None,
+        brief=backend.brief,
+    )
+
+
+def _read(text: str, placement: str, canvas: Canvas) -> VideoSceneLayout:
+    try:
+        if placement == "cues":
+            return from_cues(parse(text, CueAnswer), canvas)
+        return from_boxes(parse(text, BoxAnswer), canvas)
+    except LayoutError as error:
+        raise AnswerError(str(error)) from None

@@ -1,0 +1,280 @@
+"""The prompt: instruction, examples, and the recording as a table of cues and two clips.
+
+The texts are in ``spa2v_lib/prompts``. A language model hears little direction (hosted ones fold
+stereo to mono), so what was measured is told in numbers. Whatever a file name or a note says is
+quoted as data.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+from pydantic import BaseModel
+
+from spa2v_lib.camera import Camera
+from spa2v_lib.classes import BACKGROUNDS, CLASSES
+from spa2v_lib.cues.track import SourceTrack
+from spa2v_lib.cues.types import SpatialCues
+from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, Frame, NamedBox, NamedSource
+from spa2v_lib.planning.backend import AudioPart, Prompt, TextPart
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
+    from spa2v_lib.planning.exemplars import Exemplar
+
+__all__ = ["SCHEMAS", "again", "build_prompt", "clips", "cue_table", "exemplar_answer"]
+
+SCHEMAS: dict[str, type[BaseModel]] = {"cues": CueAnswer, "model": BoxAnswer}
+"""What a model writes, by who places the boxes: code, from the cues, or the model."""
+
+_TEXTS = Path(__file__).resolve().parent.parent / "prompts"
+_CLIP_S = 30.0
+_CLIP_RATE = 16_000
+_MOST_ROWS = 12
+_LONGEST_QUOTE = 160
+_SHOWN_DEG = (-60, -40, -20, 0, 20, 40, 60)
+
+
+def build_prompt(
+    canvas: Canvas,
+    exemplars: Sequence[Exemplar] = (),
+    placement: str = "cues",
+    *,
+    recording: Recording | None = None,
+    brief: bool = False,
+) -> Prompt:
+    """Write the prompt.
+
+    Parameters
+    ----------
+    canvas : Canvas
+        The cues, the camera and the times that are asked for.
+    exemplars : sequence of Exemplar
+        Shown in this order, before the recording.
+    placement : {"cues", "model"}
+        Who places the boxes.
+    recording : Recording, optional
+        To attach, as one clip a channel; without it the model reads the cues alone.
+    brief : bool
+        Leave out the course of each source over time.
+
+    Returns
+    -------
+    Prompt
+    """
+    parts: list[TextPart | AudioPart] = [
+        TextPart(_example(number, exemplar, canvas, placement, brief))
+        for number, exemplar in enumerate(exemplars, 1)
+    ]
+    heard = cue_table(canvas.cues, canvas.asked_times_s, brief=brief)
+    parts.append(TextPart(_text("recording", heard=heard)))
+    if recording is not None:
+        for clip in clips(recording, canvas.cues.capture.format):
+            parts += [TextPart(f"The {clip.name}:"), clip]
+    return Prompt(_instruction(canvas.camera, placement), tuple(parts))
+
+
+def again(prompt: Prompt, answer: str, fault: str) -> Prompt:
+    """Return the prompt that asks once more, with the answer and what is wrong with it."""
+    return prompt.followed_by(_text("again", answer=answer, fault=fault))
+
+
+def _text(name: str, **fields: object) -> str:
+    template = Template((_TEXTS / f"{name}.txt").read_text(encoding="utf-8").strip())
+    return template.substitute(fields)
+
+
+def _instruction(camera: Camera, placement: str) -> str:
+    seen = [azimuth for azimuth in _SHOWN_DEG if abs(azimuth) <= camera.fov_deg / 2]
+    return _text(
+        "director",
+        fov=f"{camera.fov_deg:g}",
+        horizon=f"{camera.horizon_y():.2f}",
+        directions=", ".join(f"{a:+d}° {camera.x_of_azimuth(a):.2f}" for a in seen),
+        classes=", ".join(CLASSES),
+        surroundings=", ".join(f"{place.name} ({place.phrase})" for place in BACKGROUNDS.values()),
+        task=_text(f"task_{placement}"),
+        schema=json.dumps(SCHEMAS[placement].model_json_schema(), ensure_ascii=False),
+    )
+
+
+def _example(number: int, exemplar: Exemplar, canvas: Canvas, placement: str, brief: bool) -> str:
+    share = exemplar.cues.duration_s / canvas.cues.duration_s
+    last = exemplar.layout.frame_times_s[-1]
+    times = tuple(min(last, share * time) for time in canvas.asked_times_s)
+    answer = exemplar_answer(exemplar, times, placement)
+    return _text(
+        "example",
+        number=number,
+        heard=cue_table(exemplar.cues, times, brief=brief),
+        answer=answer.model_dump_json(),
+    )
+
+
+def exemplar_answer(
+    exemplar: Exemplar, times: Sequence[float], placement: str
+) -> CueAnswer | BoxAnswer:
+    """Return the answer that would have given an exemplar's layout.
+
+    Parameters
+    ----------
+    exemplar : Exemplar
+    times : sequence of float
+        Of the frames that are written, in seconds.
+    placement : {"cues", "model"}
+    """
+    layout = exemplar.layout
+    source_of = {thing: source for source, thing in exemplar.objects.items()}
+    if placement == "cues":
+        return CueAnswer(
+            reasoning=layout.reasoning,
+            video_caption=layout.caption,
+            background=layout.background,
+            sources=[
+                NamedSource(id=source_of[thing.id], label=thing.label, caption=thing.caption)
+                for thing in layout.objects
+                if thing.id in source_of
+            ],
+            scenery=[],
+            frame_captions=[layout.caption_at(time) for time in times],
+        )
+    return BoxAnswer(
+        reasoning=layout.reasoning,
+        video_caption=layout.caption,
+        background=layout.background,
+        frames=[_frame(layout, source_of, time) for time in times],
+    )
+
+
+def _frame(layout: VideoSceneLayout, source_of: dict[str, str], time_s: float) -> Frame:
+    boxes = []
+    for thing, box in zip(layout.objects, layout.boxes_at(time_s), strict=True):
+        corners = (0.0,) * 4 if box is None else box.as_tuple()
+        places = zip(("x0", "y0", "x1", "y1"), (round(c, 3) for c in corners), strict=True)
+        boxes.append(
+            NamedBox(
+                id=source_of.get(thing.id, thing.id),
+                label=thing.label,
+                caption=thing.caption,
+                visible=box is not None,
+                **dict(places),
+            )
+        )
+    return Frame(time_s=round(time_s, 2), caption=layout.caption_at(time_s), boxes=boxes)
+
+
+def cue_table(cues: SpatialCues, times: Sequence[float], *, brief: bool = False) -> str:
+    """Write what was measured, as a model is told it.
+
+    Parameters
+    ----------
+    cues : SpatialCues
+    times : sequence of float
+        Of the frames that are asked for, in seconds.
+    brief : bool
+        Leave out the course of each source over time, and the notes.
+    """
+    lines = [
+        f"Name: {_quoted(cues.recording)}",
+        f"Length: {cues.duration_s:.2f} s",
+        f"Capture format: {cues.capture.format} (confidence {cues.capture.confidence:.2f})",
+        f"Sources: {len(cues.sources)} (between {cues.count_low} and {cues.count_high})",
+    ]
+    if not brief:
+        lines += [f"Note: {_quoted(note)}" for note in cues.notes]
+    for source in cues.sources:
+        lines += ["", *_source(source)]
+        if not brief:
+            lines += _course(source, cues.times_s)
+    asked = ", ".join(f"{time:.2f}" for time in times)
+    return "\n".join([*lines, "", f"Times of the frames, in seconds: {asked}"])
+
+
+def _quoted(text: str) -> str:
+    """Quote foreign text: on one line, not long, without anything that ends the quotation."""
+    short = text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
+    return json.dumps(short, ensure_ascii=True)
+
+
+def _source(source: SourceTrack) -> list[str]:
+    label = "unknown" if source.label is None else _quoted(source.label)
+    told = source.label is not None and source.label_confidence == 1.0
+    sure = "named by the user" if told else f"confidence {source.label_confidence:.2f}"
+    lines = [f"Source {source.id}", f"- label: {label} ({sure})"]
+    if source.label_alternatives and not told:
+        others = ", ".join(f"{_quoted(name)} {p:.2f}" for name, p in source.label_alternatives[:5])
+        lines.append(f"- labels that fit best: {others}")
+    motion = source.motion.replace("_", " ")
+    lines.append(f"- motion: {motion} (confidence {source.motion_confidence:.2f})")
+    start, end = source.azimuth_start_deg, source.azimuth_end_deg
+    if start is None or end is None:
+        lines.append("- azimuth: not known")
+    else:
+        lines.append(f"- azimuth: {start:+.0f}° at its start, {end:+.0f}° at its end")
+    lines.append(f"- change of level: {source.level_change_db:+.1f} dB")
+    if source.closest_s is not None:
+        lines.append(f"- closest at {source.closest_s:.1f} s")
+    passing = source.pass_by
+    if passing is not None and passing.distance_m is not None and passing.speed_m_s is not None:
+        lines.append(
+            f"- Doppler shift: passes {passing.distance_m.value:.0f} m away "
+            f"[{passing.distance_m.low:.0f} to {passing.distance_m.high:.0f}] at "
+            f"{passing.speed_m_s.value:.0f} m/s"
+        )
+    return lines
+
+
+def _course(source: SourceTrack, times_s: Sequence[float]) -> list[str]:
+    """Write the source at a few times: direction with its interval, level, relative distance."""
+    frames = np.unique(np.linspace(0, len(times_s) - 1, _MOST_ROWS).round().astype(int))
+    lines = ["- time s | azimuth ° [90 % interval] | level dB | relative distance"]
+    for k in frames:
+        if not source.active[k]:
+            lines.append(f"  {times_s[k]:.2f} | silent")
+            continue
+        azimuth, distance = source.azimuth_deg[k], source.relative_range[k]
+        low, high = source.azimuth_low_deg[k], source.azimuth_high_deg[k]
+        where = "not known" if azimuth is None else f"{azimuth:+.0f} [{low:+.0f} to {high:+.0f}]"
+        far = "not known" if distance is None else f"{distance:.2f}"
+        lines.append(f"  {times_s[k]:.2f} | {where} | {source.level_db[k]:.0f} | {far}")
+    return lines
+
+
+def clips(recording: Recording, capture: str = "auto") -> list[AudioPart]:
+    """Return one WAV clip a channel, left first; 16 kHz, 16 bits, at most 30 s.
+
+    Parameters
+    ----------
+    recording : Recording
+        One channel gives one clip.
+    capture : str
+        Of first-order ambisonics ("foa") the clips are the sums of W and Y, and their differences.
+
+    Returns
+    -------
+    list of AudioPart
+    """
+    from spa2v_lib.cues.ambisonics import middle_side
+
+    heard = middle_side(recording) if capture == "foa" else recording
+    samples = heard.cut(0.0, _CLIP_S).resampled(_CLIP_RATE).samples[:2]
+    sides = ("left", "right") if len(samples) == 2 else ("only",)
+    return [
+        _clip(f"{side} channel of the recording", channel)
+        for side, channel in zip(sides, samples, strict=True)
+    ]
+
+
+def _clip(name: str, samples: np.ndarray) -> AudioPart:
+    stream = io.BytesIO()
+    whole = np.clip(samples, -1.0, 1.0)
+    soundfile.write(stream, whole, _CLIP_RATE, format="WAV", subtype="PCM_16")
+    return AudioPart(name, stream.getvalue(), len(samples) / _CLIP_RATE)

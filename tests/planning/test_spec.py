@@ -1,0 +1,83 @@
+"""Names of planners."""
+
+from __future__ import annotations
+
+import pytest
+
+from spa2v_lib.errors import PlanningError
+from spa2v_lib.planning.hosted import HostedModel
+from spa2v_lib.planning.local import LocalModel
+from spa2v_lib.planning.spec import PlannerSpec, make_backend, parse_planner
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("acoustic", ("acoustic", "", "")),
+        ("smollm", ("smollm", "", "")),
+        ("google:gemini-2.0-flash", ("google", "gemini-2.0-flash", "")),
+        ("openai-chat:gpt-audio", ("openai-chat", "gpt-audio", "")),
+        (
+            "openai-chat:Qwen/Qwen2.5-Omni-7B@http://127.0.0.1:8000/v1",
+            ("openai-chat", "Qwen/Qwen2.5-Omni-7B", "http://127.0.0.1:8000/v1"),
+        ),
+        ("openai-chat:a:b@https://host/v1", ("openai-chat", "a:b", "https://host/v1")),
+        ("transformers:Qwen/Qwen2-Audio", ("transformers", "Qwen/Qwen2-Audio", "")),
+        ("transformers:/a/fol@der", ("transformers", "/a/fol@der", "")),
+    ],
+)
+def test_a_name_is_taken_apart_and_put_together(text, parts):
+    spec = parse_planner(text)
+    assert (spec.kind, spec.model, spec.url) == parts
+    assert str(spec) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no planner ''; one of: acoustic, google:MODEL"),
+        ("magic", "no planner 'magic'; one of: acoustic"),
+        ("google", "no planner 'google'"),
+        ("google:", "no planner 'google:'"),
+        ("acoustic:x", "no planner 'acoustic:x'"),
+        ("openai:gpt", "Responses, which take no sound: write openai-chat:"),
+        ("openai-chat:@http://x/v1", "needs both"),
+        ("openai-chat:x@", "needs both"),
+        ("openai-chat:x@host/v1", "'host/v1' is not a server's URL"),
+        ("openai-chat:x@ftp://host/v1", "is not a server's URL"),
+    ],
+)
+def test_other_names_are_refused_with_what_would_be_right(text, words):
+    with pytest.raises(PlanningError, match=words):
+        parse_planner(text)
+
+
+@pytest.mark.parametrize("url", ["http://me:hunter2@host/v1", "http://host/v1?key=hunter2"])
+def test_a_secret_in_a_url_is_refused_and_not_repeated(url):
+    with pytest.raises(PlanningError, match="taken from the environment only") as error:
+        parse_planner(f"openai-chat:x@{url}")
+    assert "hunter2" not in str(error.value)
+
+
+def test_a_backend_is_made_without_loading_or_sending(monkeypatch):
+    hosted = make_backend(parse_planner("google:gemini-2.0-flash"), seed=3)
+    assert isinstance(hosted, HostedModel)
+    assert hosted.parameters == {"temperature": 0.5, "seed": 3}
+    local = make_backend(parse_planner("transformers:/nowhere"), temperature=0.7)
+    assert isinstance(local, LocalModel) and local.temperature == 0.7
+    with pytest.raises(PlanningError, match="asks no model"):
+        make_backend(PlannerSpec("acoustic"))
+
+
+@pytest.mark.parametrize(
+    ("text", "hears"),
+    [
+        ("google:gemini-2.0-flash", True),
+        ("openai-chat:gpt-audio", True),
+        ("openai-chat:gpt-6", False),
+        ("openai-chat:Qwen/Qwen2.5-Omni-7B@http://127.0.0.1:8000/v1", True),
+        ("openai-chat:llama@http://127.0.0.1:8000/v1", False),
+    ],
+)
+def test_sound_goes_to_models_that_hear(text, hears):
+    assert make_backend(parse_planner(text)).takes_audio is hears
