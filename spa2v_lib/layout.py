@@ -236,6 +236,13 @@ class VideoSceneLayout(StrictModel):
             raise LayoutError(f"{path} holds {type(fields).__name__}; a JSON object is needed")
         return cls(**fields)
 
+    def __repr__(self) -> str:
+        plural = "" if len(self.objects) == 1 else "s"
+        return (
+            f"<VideoSceneLayout {self.caption!r}: {len(self.objects)} object{plural}, "
+            f"{len(self.key_times_s)} key frames, {self.duration_s:.2f} s>"
+        )
+
     def _repr_html_(self) -> str:
         from spa2v_lib.viz.strip import layout_html
 

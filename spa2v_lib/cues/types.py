@@ -153,6 +153,13 @@ class SpatialCues(Frozen):
         except (ValidationError, UnicodeDecodeError) as error:
             raise CueError(f"{source} does not hold cues: {_first_line(error)}") from error
 
+    def __repr__(self) -> str:
+        plural = "" if len(self.sources) == 1 else "s"
+        return (
+            f"<SpatialCues {self.recording!r}: {len(self.sources)} source{plural}, "
+            f"{self.duration_s:.2f} s, {self.capture.format}>"
+        )
+
     def _repr_html_(self) -> str:
         from spa2v_lib.viz.svg import cue_svg
 

@@ -1,0 +1,3 @@
+from spa2v_lib.cli import main
+
+main()

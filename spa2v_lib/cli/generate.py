@@ -1,0 +1,100 @@
+"""``spa2v generate`` and ``spa2v scenes``: folders of videos, real and simulated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from spa2v_lib import terminal
+from spa2v_lib.captions import Motion
+from spa2v_lib.cli.app import app
+from spa2v_lib.cli.options import Audio, Capture, Label, OutFolder, Overwrite, Planner, Seed
+from spa2v_lib.runs import MAX_SECONDS
+
+
+@app.command()
+def generate(
+    audio: Audio,
+    out: OutFolder,
+    label: Label = None,
+    capture: Capture = "auto",
+    planner: Planner = "acoustic",
+    preset: Annotated[str, typer.Option(help="Which weights draw.")] = "tiny",
+    seed: Seed = 0,
+    fps: Annotated[float | None, typer.Option(help="Frames per second; 8 by default.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
+    clip: Annotated[
+        int | None, typer.Option(min=1, help="Take this scene, as cues --clips counts them.")
+    ] = None,
+    max_seconds: Annotated[
+        float, typer.Option(help="A longer recording is cut to this length.")
+    ] = MAX_SECONDS,
+    grounding: Annotated[
+        str, typer.Option(help="How boxes guide the drawing; none leaves them unheard.")
+    ] = "default",
+    captions: Annotated[
+        str, typer.Option(help="What frames are told: mixed, global or frame captions.")
+    ] = "mixed",
+    device: Annotated[str, typer.Option(help="Where to draw: auto, cuda or cpu.")] = "auto",
+    layout: Annotated[
+        Path | None, typer.Option(help="Draw this layout instead of planning one.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make a video of a recording, in a folder that also shows how it came about."""
+    from spa2v_lib.runs import generate_run
+
+    with terminal.progress() as progress:
+        folder = generate_run(
+            audio,
+            out,
+            layout=layout,
+            overwrite=overwrite,
+            progress=progress,
+            label=label,
+            capture=capture,
+            planner=planner,
+            preset=preset,
+            seed=seed,
+            fps=fps,
+            steps=steps,
+            clip=clip,
+            max_seconds=max_seconds,
+            grounding=grounding,
+            captions=captions,
+            device=device,
+        )
+    terminal.show_run(folder)
+
+
+@app.command()
+def scenes(
+    out: OutFolder,
+    count: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 5,
+    seed: Seed = 0,
+    kind: Annotated[
+        Motion | None, typer.Option(help="How the thing moves; every motion in turn by default.")
+    ] = None,
+    receiver: Annotated[
+        str, typer.Option(help="What records: panned, xy, ortf, ab, binaural.")
+    ] = "xy",
+    duration: Annotated[float, typer.Option(min=0.5, help="Seconds per scene.")] = 4.0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Render simulated scenes whose truth is known: sound, layout, picture, contact sheet."""
+    from spa2v_lib.scenes.export import write_scenes
+
+    with terminal.progress() as progress:
+        folder = write_scenes(
+            out,
+            count=count,
+            seed=seed,
+            motion=kind,
+            receiver=receiver,
+            duration_s=duration,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    print(f"{count} scenes in {folder}")
