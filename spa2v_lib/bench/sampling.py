@@ -28,6 +28,8 @@ seconds, times plain
     To sample a video, and over the time of "none" on the same scene.
 memory, times plain
     Peak memory of a process that samples one video, over that of "none".
+
+Where there is a GPU, `spa2v_lib.bench.sampling_gpu` adds the cost of grounding at full size.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ import time
 
 import numpy as np
 
+from spa2v_lib.bench import sampling_gpu
 from spa2v_lib.bench.frame import Goal, Interval, Progress, Results, Row, interval
 from spa2v_lib.bench.speed import measured_process
 from spa2v_lib.layout import VideoSceneLayout
@@ -85,7 +88,8 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
         for condition in ("all", "one object", "one object, off-centre", "two objects")
     ]
     rows += _memory(methods)
-    return Results("sampling", rows, _goals(rows))
+    at_full_size = sampling_gpu.rows()
+    return Results("sampling", rows + at_full_size, _goals(rows) + sampling_gpu.goals(at_full_size))
 
 
 def _scene(seed: int, number: int) -> Scene:
