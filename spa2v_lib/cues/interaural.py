@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spa2v_lib.cues.mel import MEL_BANDS, mel_triangles
 from spa2v_lib.cues.types import HOP_S
 
 if TYPE_CHECKING:
@@ -23,13 +24,10 @@ __all__ = [
     "BAND_EDGES_HZ",
     "BAND_WIDTHS_HZ",
     "LAGS_S",
-    "MEL_BANDS",
-    "MEL_EDGES_HZ",
     "WINDOW_STEP_S",
     "Interaural",
     "joined",
     "measure",
-    "mel_triangles",
     "mel_windows",
     "stretches",
     "window_spectra",
@@ -53,17 +51,6 @@ BAND_CENTRES_HZ = np.sqrt(BAND_EDGES_HZ[:-1] * BAND_EDGES_HZ[1:])
 
 BAND_WIDTHS_HZ = np.diff(BAND_EDGES_HZ)
 """Widths of those bands."""
-
-
-MEL_BANDS = 40
-"""Mel bands that the tagger hears through."""
-
-MEL_EDGES_HZ = 700.0 * (
-    10.0 ** np.linspace(np.log10(1.0 + 60.0 / 700.0), np.log10(1.0 + 7800.0 / 700.0), MEL_BANDS + 2)
-    - 1.0
-)
-"""Ends and peaks of the mel bands' triangles, evenly spaced in mel."""
-"""Range of the mel bands."""
 
 
 @dataclass(frozen=True)
@@ -212,18 +199,6 @@ def _frames_within(samples: int, rate: int) -> int:
     while count > 0 and _start(count * _PER_FRAME - 1, rate) + _size(rate) > samples:
         count -= 1
     return count
-
-
-def mel_triangles(hz: np.ndarray) -> np.ndarray:
-    """Return the weight of frequencies [n] in each mel band, with peaks of 1 [n, MEL_BANDS].
-
-    The same as librosa's filters on the HTK scale, without what importing librosa costs: for a
-    short recording more time and memory than all of hearing.
-    """
-    below, centre, above = MEL_EDGES_HZ[:-2], MEL_EDGES_HZ[1:-1], MEL_EDGES_HZ[2:]
-    rise = (hz[:, None] - below) / (centre - below)
-    fall = (above - hz[:, None]) / (above - centre)
-    return np.maximum(np.minimum(rise, fall), 0.0).astype(np.float32)
 
 
 @lru_cache(maxsize=4)

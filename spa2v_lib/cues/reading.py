@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spa2v_lib.cues.capture import guess_capture
 from spa2v_lib.cues.interaural import Interaural
+from spa2v_lib.cues.recognition import guess_capture
 from spa2v_lib.cues.types import CaptureGuess
 
 __all__ = ["INVERTED", "Reading", "read_channels"]

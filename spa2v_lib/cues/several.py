@@ -12,13 +12,8 @@ from spa2v_lib.cues.ambisonics import Intensity, track_direction
 from spa2v_lib.cues.capture import FORMATS, GRID_DEG, Format
 from spa2v_lib.cues.cells import CELL_HZ, CellMeter, Cells
 from spa2v_lib.cues.count import count_sources
-from spa2v_lib.cues.interaural import (
-    BAND_CENTRES_HZ,
-    LAGS_S,
-    MEL_EDGES_HZ,
-    Interaural,
-    mel_triangles,
-)
+from spa2v_lib.cues.interaural import BAND_CENTRES_HZ, LAGS_S, Interaural
+from spa2v_lib.cues.mel import MEL_EDGES_HZ, mel_triangles
 from spa2v_lib.cues.mixture import MOST_SOURCES, Mixture, ownership
 from spa2v_lib.cues.reading import Reading
 from spa2v_lib.cues.separation import separated

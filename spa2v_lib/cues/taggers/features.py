@@ -6,7 +6,8 @@ from functools import cache
 
 import numpy as np
 
-from spa2v_lib.cues.interaural import MEL_BANDS, WINDOW_STEP_S
+from spa2v_lib.cues.interaural import WINDOW_STEP_S
+from spa2v_lib.cues.mel import MEL_BANDS
 
 __all__ = ["features"]
 
