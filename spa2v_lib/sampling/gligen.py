@@ -183,15 +183,17 @@ def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
     frames : BoxTokens
     guided : bool
         Put the unconditional half of classifier-free guidance in front; its objects are all
-        masked, as in the paper's sampler.
+        masked, as in the paper's sampler. Layers with an instance mask leave that half alone and
+        need no tokens for it.
 
     Returns
     -------
-    Tensor [shape=(frames or 2 * frames, objects, width or, masked, width + 5)]
-        To be passed as ``cross_attention_kwargs={"gligen": {"objs": tokens}}``.
+    Tensor [shape=(frames or 2 * frames, objects, width), or (frames, objects, width + 5)]
+        To be passed as ``cross_attention_kwargs={"gligen": {"objs": tokens}}``; the second shape
+        is that of layers with an instance mask.
     """
     boxes, masks, phrases = frames.boxes, frames.masks, frames.phrases
-    if guided:
+    if guided and not isinstance(unet.position_net, MaskedBoxTokens):
         boxes, phrases = torch.cat([boxes] * 2), torch.cat([phrases] * 2)
         masks = torch.cat([torch.zeros_like(masks), masks])
     weight = next(unet.position_net.parameters())  # elsewhere, while the UNet waits its turn

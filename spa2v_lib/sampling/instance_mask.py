@@ -5,10 +5,12 @@ Paper: Wang et al., "InstanceDiffusion: Instance-level Control for Image Generat
 
 Plain gated self-attention must learn by itself which places of the picture a box means, which
 takes long; the tiny suite had not begun to after 800 steps. Here every visual token also knows its
-own cell, in the Fourier features that boxes have, and its attention to an object's token is biased
-by the logarithm of the share of the cell that the object's box covers. The paper's mask is hard and
-also parts the objects from one another; this one is graded, for with few cells a box rarely ends at
-a cell's edge, and objects do hear each other. The feature map is taken to be square.
+own cell, in the Fourier features that boxes have, and where it lies in each box that covers it:
+what belongs into a cell depends on the object and on the part of it. Its attention to an object's
+token is biased by the logarithm of the share of the cell that the object's box covers. The paper's
+mask is hard and also parts the objects from one another; this one is graded, for with few cells a
+box rarely ends at a cell's edge, and objects do hear each other. The feature map is taken to be
+square.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from diffusers.models.embeddings import (
 )
 from torch import Tensor, nn
 
-__all__ = ["MaskedBoxTokens", "MaskedFuser", "cell_boxes", "coverage"]
+__all__ = ["MaskedBoxTokens", "MaskedFuser", "cell_boxes", "coverage", "seen_from_cells"]
 
 _FREQUENCIES = 8
 _LEAST = 1e-4  # of a cell, for a token outside its box: nearly nothing is heard
@@ -51,6 +53,28 @@ def coverage(cells: Tensor, boxes: Tensor) -> Tensor:
     return shared / (cells[..., 2:] - cells[..., :2]).prod(-1)
 
 
+def seen_from_cells(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return where in its box each cell of a feature map lies, and the box's size.
+
+    Parameters
+    ----------
+    boxes : Tensor [shape=(n, objects, 4)]
+    size : tuple of int
+        Height and width of the feature map.
+
+    Returns
+    -------
+    Tensor [shape=(n, objects, cells, 4)]
+        Across and down, 0 and 1 at the box's edges and beyond them; width and height.
+    """
+    down, across = ((torch.arange(s, device=boxes.device) + 0.5) / s for s in size)
+    y, x = torch.meshgrid(down, across, indexing="ij")
+    middles = torch.stack([x, y], dim=-1).flatten(0, 1)
+    corner, sides = boxes[..., None, :2], (boxes[..., None, 2:] - boxes[..., None, :2])
+    inside = ((middles - corner) / sides.clamp(min=1e-3)).clamp(0, 1)
+    return torch.cat([inside, sides.expand_as(inside)], dim=-1)
+
+
 class MaskedBoxTokens(GLIGENTextBoundingboxProjection):
     """GLIGEN's object tokens, followed by what the mask is made of: the box, and 1 if it is there.
 
@@ -63,24 +87,44 @@ class MaskedBoxTokens(GLIGENTextBoundingboxProjection):
 
 
 class MaskedFuser(GatedSelfAttentionDense):
-    """Gated self-attention over places and objects, masked by the objects' boxes."""
+    """Gated self-attention over places and objects, masked by the objects' boxes.
+
+    With objects for the latter part of a batch only, the part in front is left alone: the
+    unconditional half of classifier-free guidance, which so costs nothing.
+    """
 
     def __init__(self, query_dim: int, context_dim: int, n_heads: int, d_head: int) -> None:
         super().__init__(query_dim, context_dim, n_heads, d_head)
         self.place = nn.Linear(_FREQUENCIES * 8, query_dim)
+        self.part = nn.Linear(_FREQUENCIES * 8, query_dim)
 
     def forward(self, x: Tensor, objs: Tensor) -> Tensor:
         """Add to places `x` [n, cells, dim] what the objects [n, objects, width + 5] tell them."""
         if not self.enabled:
             return x
-        cells = cell_boxes(math.isqrt(x.shape[1]), x)
-        places = self.place(get_fourier_embeds_from_boundingbox(_FREQUENCIES, cells[None]).to(x))
-        tokens, boxes, there = objs[..., :-5], objs[..., -5:-1], objs[..., -1]
-        mask = _mask(coverage(cells.float(), boxes.float()) * there[:, None], x)
+        if unheard := len(x) - len(objs):
+            return torch.cat([x[:unheard], self(x[unheard:], objs)])
+        tokens, boxes, there = objs[..., :-5], objs[..., -5:-1].float(), objs[..., -1]
+        side = math.isqrt(x.shape[1])
+        covered = coverage(cell_boxes(side, boxes), boxes) * there[:, None]
+        places = self._places(boxes, covered, side, x)
+        mask = _mask(covered, x)
         both = torch.cat([x + places, self.linear(tokens)], dim=1)
         heard = self.attn(self.norm1(both), attention_mask=mask)[:, : x.shape[1]]
         x = x + self.alpha_attn.tanh() * heard
         return x + self.alpha_dense.tanh() * self.ff(self.norm2(x + places))
+
+    def _places(self, boxes: Tensor, covered: Tensor, side: int, like: Tensor) -> Tensor:
+        """Embed where each cell lies, in the picture and in the boxes that cover it."""
+        parts = self.part(_fourier(seen_from_cells(boxes, (side, side)).flatten(0, 1), like))
+        parts = parts.unflatten(0, boxes.shape[:2])
+        inside = torch.einsum("nco,nocd->ncd", covered.to(parts), parts)
+        return self.place(_fourier(cell_boxes(side, boxes)[None], like)) + inside
+
+
+def _fourier(coordinates: Tensor, like: Tensor) -> Tensor:
+    """Return the Fourier features of four coordinates [n, m, 4], as [n, m, 64]."""
+    return get_fourier_embeds_from_boundingbox(_FREQUENCIES, coordinates).to(like)
 
 
 def _mask(covered: Tensor, like: Tensor) -> Tensor:

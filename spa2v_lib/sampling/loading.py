@@ -114,7 +114,8 @@ def _tiny(folder: Path) -> AnimateDiffPipeline:
     from spa2v_lib.sampling import gligen
     from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 
-    full = {"dtype": torch.float32, "use_safetensors": True}
+    # diffusers 0.39 knows the precision by this name alone; later ones by it too
+    full = {"torch_dtype": torch.float32, "use_safetensors": True}
     pipeline = AnimateDiffPipeline(
         vae=PatchAutoencoder.from_pretrained(folder / "vae", **full),
         text_encoder=CLIPTextModel.from_pretrained(
@@ -141,7 +142,7 @@ def _stable_diffusion(preset: Preset, dtype: torch.dtype) -> AnimateDiffPipeline
     from transformers import CLIPTextModel, CLIPTokenizer
 
     base = locate(preset.sources["base"])
-    half = {"dtype": dtype, "variant": "fp16", "use_safetensors": True}
+    half = {"torch_dtype": dtype, "variant": "fp16", "use_safetensors": True}
     pipeline = AnimateDiffPipeline(
         vae=AutoencoderKL.from_pretrained(base / "vae", **half),
         text_encoder=CLIPTextModel.from_pretrained(
@@ -185,9 +186,9 @@ def _wan(preset: Preset, dtype: torch.dtype) -> DiffusionPipeline:
 
     folder = locate(preset.sources["Wan VACE"])
     vae = AutoencoderKLWan.from_pretrained(
-        folder / "vae", dtype=torch.float32, use_safetensors=True
+        folder / "vae", torch_dtype=torch.float32, use_safetensors=True
     )
-    return WanVACEPipeline.from_pretrained(folder, vae=vae, dtype=dtype, use_safetensors=True)
+    return WanVACEPipeline.from_pretrained(folder, vae=vae, torch_dtype=dtype, use_safetensors=True)
 
 
 @contextmanager

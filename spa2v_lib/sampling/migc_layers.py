@@ -25,6 +25,8 @@ from diffusers.models.embeddings import get_fourier_embeds_from_boundingbox
 from torch import Tensor, nn
 from torch.nn import functional
 
+from spa2v_lib.sampling.instance_mask import seen_from_cells
+
 __all__ = ["MOST_OBJECTS", "GradedMIGCLayer", "MIGCLayer", "Region", "attend"]
 
 MOST_OBJECTS = 28  # as published: 30 scores, less the background's and the layout's
@@ -282,16 +284,6 @@ class GradedMIGCLayer(MIGCLayer):
         return torch.where(region.present.any(1)[:, None, None], whole + changed, whole)
 
     def enhanced(self, x: Tensor, region: Region) -> Tensor:
-        seen = _seen_from_cells(region.boxes.float(), region.cover.shape[-2:])
+        seen = seen_from_cells(region.boxes.float(), region.cover.shape[-2:])
         place = self.place(_fourier(seen.flatten(0, 1)).to(x)).unflatten(0, region.boxes.shape[:2])
         return super().enhanced(x, region) + place
-
-
-def _seen_from_cells(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Return where in its box each cell lies, and the box's size, as [n, objects, cells, 4]."""
-    down, across = ((torch.arange(s, device=boxes.device) + 0.5) / s for s in size)
-    y, x = torch.meshgrid(down, across, indexing="ij")
-    middles = torch.stack([x, y], dim=-1).flatten(0, 1)
-    corner, sides = boxes[..., None, :2], (boxes[..., None, 2:] - boxes[..., None, :2])
-    inside = ((middles - corner) / sides.clamp(min=1e-3)).clamp(0, 1)
-    return torch.cat([inside, sides.expand_as(inside)], dim=-1)

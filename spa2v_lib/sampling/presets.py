@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from spa2v_lib.classes import CLASSES
 from spa2v_lib.errors import SamplingError
 
 __all__ = ["PRESETS", "TINY_LABELS", "Preset", "Source", "get_preset"]
@@ -87,10 +88,7 @@ class Preset:
     most_frames: int | None = None
 
 
-TINY_LABELS = (
-    "airplane", "bell", "bird", "bus", "car", "cow", "drum", "guitar",
-    "helicopter", "horse", "lion", "monkey", "sheep", "ship", "train", "truck",
-)  # fmt: skip
+TINY_LABELS = tuple(sorted(CLASSES))
 """What the shipped suite was taught to draw."""
 
 _SD15 = Source(
@@ -143,8 +141,8 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         Preset(
             name="tiny",
-            summary="the shipped suite: a drawn world of 64x64 pixels, for any computer",
-            size=(64, 64),
+            summary="the shipped suite: a drawn world of 96x96 pixels, for any computer",
+            size=(96, 96),
             window=16,
             stride=8,
             steps=25,

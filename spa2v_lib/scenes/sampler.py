@@ -154,7 +154,7 @@ def _path(
         return StraightPath((side * half, nearest))
     if motion in ("left_crossing", "right_crossing"):
         sign = 1.0 if motion == "right_crossing" else -1.0
-        start, end = -float(rng.uniform(0.5, 1.2)) * half, float(rng.uniform(0.5, 1.2)) * half
+        start, end = -float(rng.uniform(0.5, 1.5)) * half, float(rng.uniform(0.5, 1.5)) * half
         return StraightPath((sign * start, nearest), (sign * (end - start) / duration_s, 0.0))
     far = nearest * float(rng.uniform(1.8, 3.2))
     aim = 0.6 * side * half / nearest  # stays near one azimuth: x / z is nearly constant

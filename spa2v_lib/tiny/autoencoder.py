@@ -1,4 +1,4 @@
-"""The tiny suite's autoencoder: 64x64 pixels to 8x8 latents of 32 channels.
+"""The tiny suite's autoencoder: 96x96 pixels to 12x12 latents of 32 channels.
 
 The encoder is computed, the decoder trained; `spa2v_lib.sampling.patch_autoencoder` says why. The
 loss is the absolute error of the pixels and of their gradients, so that edges stay sharp.
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
-from spa2v_lib.tiny.data import SIZE, DrawnSet
+from spa2v_lib.tiny.data import DrawnSet
 from spa2v_lib.tiny.loop import Plan, fit
 
 __all__ = ["CHANNELS", "encode_set", "to_pixels", "train_autoencoder"]
@@ -31,9 +31,9 @@ def to_pixels(frames: Tensor) -> Tensor:
     return frames.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def _box_weights(boxes: Tensor) -> Tensor:
-    """Return pixel weights [n, 1, SIZE, SIZE] that are larger inside boxes [n, k, 4]."""
-    at = (torch.arange(SIZE) + 0.5) / SIZE
+def _box_weights(boxes: Tensor, size: int) -> Tensor:
+    """Return pixel weights [n, 1, size, size] that are larger inside boxes [n, k, 4]."""
+    at = (torch.arange(size) + 0.5) / size
     x0, y0, x1, y1 = boxes.unsqueeze(-1).unbind(2)  # each [n, k, 1]
     across, down = (at >= x0) & (at <= x1), (at >= y0) & (at <= y1)
     inside = (down.unsqueeze(3) & across.unsqueeze(2)).any(1)
@@ -51,6 +51,17 @@ def _principal_components(pixels: Tensor, weights: Tensor) -> tuple[Tensor, Tens
     return mean, components.flip(1)[:, :CHANNELS], variances.flip(0)[:CHANNELS].sqrt()
 
 
+def _new_autoencoder(frames: Tensor, boxes: Tensor) -> PatchAutoencoder:
+    """Build an autoencoder whose code is computed and whose decoder is the code's transpose."""
+    model = PatchAutoencoder(CHANNELS)
+    mean, components, deviations = _principal_components(
+        to_pixels(frames), _box_weights(boxes, frames.shape[1])
+    )
+    scales = deviations**-_WHITENING
+    model.set_components(mean, components, scales / (deviations * scales).square().mean().sqrt())
+    return model
+
+
 def _reconstruction(image: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     error = image - target
     across, down = error.diff(dim=3).abs(), error.diff(dim=2).abs()
@@ -58,19 +69,16 @@ def _reconstruction(image: Tensor, target: Tensor, weights: Tensor) -> Tensor:
     return (error.abs() * weights).mean() + edges
 
 
-def train_autoencoder(drawn: DrawnSet, plan: Plan, folder: Path) -> tuple[PatchAutoencoder, dict]:
+def train_autoencoder(
+    drawn: DrawnSet, plan: Plan, folder: Path, start: PatchAutoencoder | None = None
+) -> tuple[PatchAutoencoder, dict]:
     """Compute the encoder from drawn frames, train the decoder on them.
 
     Scales are such that latents have unit variance on average, larger for the leading components.
     """
     torch.manual_seed(plan.seed)
-    model = PatchAutoencoder(CHANNELS)
     frames, boxes = torch.from_numpy(drawn.frames), torch.from_numpy(drawn.boxes)
-    mean, components, deviations = _principal_components(
-        to_pixels(frames[:4000]), _box_weights(boxes[:4000])
-    )
-    scales = deviations**-_WHITENING
-    model.set_components(mean, components, scales / (deviations * scales).square().mean().sqrt())
+    model = start or _new_autoencoder(frames[:4000], boxes[:4000])
     model.analysis.requires_grad_(False)
 
     def loss(generator: torch.Generator) -> Tensor:
@@ -79,11 +87,14 @@ def train_autoencoder(drawn: DrawnSet, plan: Plan, folder: Path) -> tuple[PatchA
         latents = model.encode(target).latents
         amount = _JITTER * torch.rand(plan.batch, 1, 1, 1, generator=generator)
         noisy = latents + amount * torch.randn(latents.shape, generator=generator)
-        return _reconstruction(model.decode(noisy).sample, target, _box_weights(boxes[rows]))
+        return _reconstruction(
+            model.decode(noisy).sample, target, _box_weights(boxes[rows], frames.shape[1])
+        )
 
     log = fit("autoencoder", model.parameters(), loss, plan, folder)
-    latents = encode_set(model.eval(), drawn.frames[:4000])
-    model.register_to_config(scaling_factor=round(float(1 / latents.std()), 4))
+    if start is None:
+        latents = encode_set(model.eval(), drawn.frames[:4000])
+        model.register_to_config(scaling_factor=round(float(1 / latents.std()), 4))
     return model, {**log, "psnr_db": _psnr(model, drawn)}
 
 
@@ -92,7 +103,9 @@ def _psnr(model: PatchAutoencoder, drawn: DrawnSet, count: int = 500) -> dict[st
     """Measure the last `count` frames: the peak signal-to-noise ratio overall and in boxes."""
     pixels = to_pixels(torch.from_numpy(drawn.frames[-count:]))
     error = ((model.decode(model.encode(pixels).latents).sample.clamp(-1, 1) - pixels) / 2) ** 2
-    inside = (_box_weights(torch.from_numpy(drawn.boxes[-count:])) > 1).expand_as(error)
+    inside = (_box_weights(torch.from_numpy(drawn.boxes[-count:]), pixels.shape[-1]) > 1).expand_as(
+        error
+    )
     parts = {"all": error, "in_boxes": error[inside]}
     return {name: round(-10 * float(part.mean().log10()), 2) for name, part in parts.items()}
 

@@ -9,23 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from spa2v_lib.sampling.instance_mask import cell_boxes, coverage
 from spa2v_lib.tiny.autoencoder import CHANNELS
-from spa2v_lib.tiny.data import SIZE
+from spa2v_lib.tiny.data import SIZE, DrawnSet
 from spa2v_lib.tiny.loop import Plan, fit
 from spa2v_lib.tiny.text import WIDTH, new_text_encoder, new_tokenizer, tokenize
 
 __all__ = [
-    "DROP_SHARE", "WIDTHS", "drop_captions", "new_scheduler", "new_unet", "train_base",
-    "velocity_loss",
+    "DROP_SHARE", "WIDTHS", "Base", "drop_captions", "new_base", "new_scheduler", "new_unet",
+    "thing_weights", "train_base", "velocity_loss",
 ]  # fmt: skip
 
 WIDTHS = (96, 192)
+_THING_WEIGHT = 2.0
 DROP_SHARE = 0.1  # captions dropped, for classifier-free guidance
 
 
@@ -58,10 +61,22 @@ def new_unet() -> UNet2DConditionModel:
     )
 
 
+def thing_weights(boxes: Tensor, side: int) -> Tensor:
+    """Return loss weights [n, 1, side, side]: more for cells that boxes [n, k, 4] cover.
+
+    Things fill a tenth of the picture and hold nearly all that is hard to draw.
+    """
+    covered = coverage(cell_boxes(side, boxes), boxes).amax(2)
+    return (1 + _THING_WEIGHT * covered).reshape(-1, 1, side, side)
+
+
 def velocity_loss(
-    predict: Callable[[Tensor, Tensor], Tensor], latents: Tensor, generator: torch.Generator
+    predict: Callable[[Tensor, Tensor], Tensor],
+    latents: Tensor,
+    weights: Tensor,
+    generator: torch.Generator,
 ) -> Tensor:
-    """Noise `latents` at random times and return the mean squared error of the velocity.
+    """Noise `latents` at random times and return the weighted squared error of the velocity.
 
     Parameters
     ----------
@@ -69,13 +84,16 @@ def velocity_loss(
         Maps noisy latents and times [n] to the predicted velocity.
     latents : Tensor [shape=(n, ...)]
         Scaled to unit variance. Clips share one time.
+    weights : Tensor
+        Of the error; broadcast against `latents`.
     generator : torch.Generator
     """
     times = torch.randint(1000, (len(latents),), generator=generator)
     noise = torch.randn(latents.shape, generator=generator)
     with torch.autocast("cpu", torch.bfloat16):
         velocity = predict(_SCHEDULE.add_noise(latents, noise, times), times)
-    return nn.functional.mse_loss(velocity.float(), _SCHEDULE.get_velocity(latents, noise, times))
+    error = (velocity.float() - _SCHEDULE.get_velocity(latents, noise, times)).square()
+    return (weights * error).mean() / weights.mean()
 
 
 _SCHEDULE = new_scheduler()
@@ -87,25 +105,39 @@ def drop_captions(ids: Tensor, empty: Tensor, generator: torch.Generator) -> Ten
     return torch.where(dropped, empty, ids)
 
 
-def train_base(
-    latents: Tensor, captions: list[str], plan: Plan, folder: Path
-) -> tuple[UNet2DConditionModel, CLIPTextModel, CLIPTokenizer, dict]:
+class Base(NamedTuple):
+    """A text-to-image model without its autoencoder."""
+
+    unet: UNet2DConditionModel
+    text: CLIPTextModel
+    tokenizer: CLIPTokenizer
+
+
+def new_base(seed: int) -> Base:
+    """Build the base with random weights."""
+    torch.manual_seed(seed)
+    tokenizer = new_tokenizer()
+    text = new_text_encoder(tokenizer)
+    return Base(new_unet(), text, tokenizer)
+
+
+def train_base(base: Base, latents: Tensor, drawn: DrawnSet, plan: Plan, folder: Path) -> dict:
     """Train the denoiser and the text encoder together.
 
     Parameters
     ----------
-    latents : Tensor [shape=(n, CHANNELS, SIZE / 8, SIZE / 8)]
-        Scaled to unit variance.
-    captions : list of str
-        One per frame.
+    base : Base
+        New, or trained on smaller pictures.
+    latents : Tensor [shape=(n, CHANNELS, side, side)]
+        Of ``drawn.frames``, scaled to unit variance.
+    drawn : DrawnSet
     plan : Plan
     folder : Path
         Of checkpoints.
     """
-    torch.manual_seed(plan.seed)
-    tokenizer = new_tokenizer()
-    text, unet = new_text_encoder(tokenizer), new_unet()
-    ids, empty = tokenize(tokenizer, captions), tokenize(tokenizer, [""])
+    unet, text, tokenizer = base
+    ids, empty = tokenize(tokenizer, list(drawn.captions)), tokenize(tokenizer, [""])
+    boxes = torch.from_numpy(drawn.boxes)
 
     def loss(generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(latents), (plan.batch,), generator=generator)
@@ -114,7 +146,9 @@ def train_base(
             words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
             return unet(noisy, times, words).sample
 
-        return velocity_loss(predict, latents[rows], generator)
+        weights = thing_weights(boxes[rows], latents.shape[-1])
+        return velocity_loss(predict, latents[rows], weights, generator)
 
     log = fit("base", [*unet.parameters(), *text.parameters()], loss, plan, folder)
-    return unet.eval(), text.eval(), tokenizer, log
+    unet.eval(), text.eval()
+    return log

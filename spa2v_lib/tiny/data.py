@@ -20,13 +20,13 @@ from spa2v_lib.scenes.scene import Scene
 
 __all__ = ["CLIP_FRAMES", "LABELS", "MAX_OBJECTS", "SIZE", "STYLE", "DrawnSet", "clips", "frames"]
 
-SIZE = 64  # pixels a side
+SIZE = 96  # pixels a side
 CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
 MAX_OBJECTS = 4  # grounding tokens a frame
 STYLE = "fluent3d"  # the one style that the suite draws
 LABELS = TINY_LABELS
 
-_COUNTS = ((1, 2, 0), (0.80, 0.17, 0.03))  # objects in a scene, and how often
+_COUNTS = ((1, 2, 3, 0), (0.62, 0.28, 0.06, 0.04))  # objects in a scene, and how often
 _FRAMES_A_SCENE = 4
 _GLOBAL_SHARE = 0.7  # captions of the whole video; the rest describe the single frame
 
@@ -37,7 +37,7 @@ class DrawnSet:
 
     Attributes
     ----------
-    frames : np.ndarray [shape=(n, SIZE, SIZE, 3), dtype=uint8]
+    frames : np.ndarray [shape=(n, size, size, 3), dtype=uint8]
         For clips, n is ``clips * CLIP_FRAMES``.
     captions : np.ndarray [shape=(n,), dtype=str]
     boxes : np.ndarray [shape=(n, MAX_OBJECTS, 4), dtype=float32]
@@ -85,15 +85,15 @@ def _truth(scene: Scene, t: float) -> tuple[np.ndarray, np.ndarray, str]:
     return boxes, labels, frame_caption([(n, b.center[0]) for n, b in seen], scene.background)
 
 
-def _draw(scene: Scene, times: np.ndarray) -> Iterator[tuple]:
-    canvas = background_canvas(scene, SIZE, SIZE)
+def _draw(scene: Scene, times: np.ndarray, size: int) -> Iterator[tuple]:
+    canvas = background_canvas(scene, size, size)
     whole = video_caption([(o.label, o.motion) for o in scene.objects], scene.background)
     for t in times:
         boxes, labels, caption = _truth(scene, float(t))
         yield draw_frame(scene, float(t), canvas), whole, caption, boxes, labels
 
 
-def frames(count: int, seed: int, styles: tuple[str, ...] = (STYLE,)) -> DrawnSet:
+def frames(count: int, seed: int, styles: tuple[str, ...] = (STYLE,), size: int = SIZE) -> DrawnSet:
     """Draw single frames at random times of random scenes.
 
     Parameters
@@ -102,24 +102,30 @@ def frames(count: int, seed: int, styles: tuple[str, ...] = (STYLE,)) -> DrawnSe
     seed : int
     styles : tuple of str
         Sprite styles; the detector is trained on several.
+    size : int
+        Pixels a side.
     """
     rng = np.random.default_rng(seed)
     rows = []
     while len(rows) < count:
         scene = _scene(rng, styles, duration_s=4.0)
-        for frame, whole, single, boxes, labels in _draw(scene, rng.uniform(0, 4, _FRAMES_A_SCENE)):
+        for frame, whole, single, boxes, labels in _draw(
+            scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size
+        ):
             caption = whole if rng.uniform() < _GLOBAL_SHARE else single
             rows.append((frame, caption, boxes, labels))
     return DrawnSet(*(np.array(column) for column in zip(*rows[:count], strict=True)))
 
 
-def clips(count: int, seed: int, fps: float = 8.0) -> DrawnSet:
+def clips(count: int, seed: int, fps: float = 8.0, size: int = SIZE) -> DrawnSet:
     """Draw clips of `CLIP_FRAMES` frames, each cut at random from a scene of four seconds."""
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(count):
         scene = _scene(rng, (STYLE,), duration_s=4.0)
         start = rng.uniform(0, 4 - CLIP_FRAMES / fps)
-        for frame, whole, _, boxes, labels in _draw(scene, start + np.arange(CLIP_FRAMES) / fps):
+        for frame, whole, _, boxes, labels in _draw(
+            scene, start + np.arange(CLIP_FRAMES) / fps, size
+        ):
             rows.append((frame, whole, boxes, labels))
     return DrawnSet(*(np.array(column) for column in zip(*rows, strict=True)))

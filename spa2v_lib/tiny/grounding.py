@@ -14,7 +14,7 @@ from spa2v_lib.sampling import gligen, migc_weights
 from spa2v_lib.sampling.cross_attention import layers
 from spa2v_lib.sampling.migc import Objects, grounded
 from spa2v_lib.sampling.migc_layers import MOST_OBJECTS
-from spa2v_lib.tiny.base import DROP_SHARE, drop_captions, velocity_loss
+from spa2v_lib.tiny.base import drop_captions, thing_weights, velocity_loss
 from spa2v_lib.tiny.data import LABELS, DrawnSet
 from spa2v_lib.tiny.loop import Plan, fit
 from spa2v_lib.tiny.text import tokenize
@@ -45,6 +45,7 @@ def train_gligen(
     tokenizer: CLIPTokenizer,
     latents: Tensor,
     drawn: DrawnSet,
+    start: Path | None,
     plan: Plan,
     folder: Path,
 ) -> dict:
@@ -54,9 +55,11 @@ def train_gligen(
     ----------
     unet, text, tokenizer
         The base; it is frozen.
-    latents : Tensor [shape=(n, CHANNELS, SIZE / 8, SIZE / 8)]
+    latents : Tensor [shape=(n, CHANNELS, side, side)]
         Of ``drawn.frames``, scaled to unit variance.
     drawn : DrawnSet
+    start : Path or None
+        Layers that were trained on smaller pictures; new ones if None.
     plan : Plan
     folder : Path
         Of checkpoints.
@@ -64,8 +67,11 @@ def train_gligen(
     torch.manual_seed(plan.seed)
     unet.requires_grad_(False)
     text.requires_grad_(False)
-    gligen.attach(unet, masked=True)
-    _open_gates(unet)
+    if start:
+        gligen.load(unet, start)
+    else:
+        gligen.attach(unet, masked=True)
+        _open_gates(unet)
     ids, empty = tokenize(tokenizer, list(drawn.captions)), tokenize(tokenizer, [""])
     pooled = text(tokenize(tokenizer, [object_caption(n) for n in LABELS])).pooler_output
     boxes, labels = torch.from_numpy(drawn.boxes), torch.from_numpy(drawn.labels)
@@ -73,11 +79,9 @@ def train_gligen(
     def loss(generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(latents), (plan.batch,), generator=generator)
         words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
-        kept = torch.rand(plan.batch, 1, generator=generator) >= DROP_SHARE
-        masks = ((labels[rows] >= 0) & kept).float()
         objects = {
             "boxes": boxes[rows],
-            "masks": masks,
+            "masks": (labels[rows] >= 0).float(),
             "positive_embeddings": pooled[labels[rows].clamp(min=0)],
         }
 
@@ -85,7 +89,8 @@ def train_gligen(
             kwargs = {"gligen": objects}  # the image UNet makes the tokens itself
             return unet(noisy, times, words, cross_attention_kwargs=kwargs).sample
 
-        return velocity_loss(predict, latents[rows], generator)
+        weights = thing_weights(boxes[rows], latents.shape[-1])
+        return velocity_loss(predict, latents[rows], weights, generator)
 
     return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)
 
@@ -133,9 +138,12 @@ def train_migc(
             pooled=phrases.pooler_output,
             places=torch.randperm(MOST_OBJECTS, generator=generator)[: len(used)],
         )
+
+        def predict(noisy: Tensor, times: Tensor) -> Tensor:
+            return unet(noisy, times, words).sample
+
+        weights = thing_weights(boxes[rows], latents.shape[-1])
         with grounded(unet, objects):
-            return velocity_loss(
-                lambda noisy, times: unet(noisy, times, words).sample, latents[rows], generator
-            )
+            return velocity_loss(predict, latents[rows], weights, generator)
 
     return fit("migc", migc_weights.parameters(unet), loss, plan, folder)

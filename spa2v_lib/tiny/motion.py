@@ -13,8 +13,8 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spa2v_lib.tiny.base import WIDTHS, drop_captions, velocity_loss
-from spa2v_lib.tiny.data import CLIP_FRAMES
+from spa2v_lib.tiny.base import WIDTHS, drop_captions, thing_weights, velocity_loss
+from spa2v_lib.tiny.data import CLIP_FRAMES, DrawnSet
 from spa2v_lib.tiny.loop import Plan, fit
 from spa2v_lib.tiny.text import tokenize
 
@@ -38,7 +38,8 @@ def train_motion(
     text: CLIPTextModel,
     tokenizer: CLIPTokenizer,
     latents: Tensor,
-    captions: list[str],
+    drawn: DrawnSet,
+    start: MotionAdapter | None,
     plan: Plan,
     folder: Path,
 ) -> tuple[MotionAdapter, dict]:
@@ -48,31 +49,41 @@ def train_motion(
     ----------
     unet, text, tokenizer
         The base; it is frozen.
-    latents : Tensor [shape=(clips, CHANNELS, CLIP_FRAMES, SIZE / 8, SIZE / 8)]
+    latents : Tensor [shape=(clips, CHANNELS, CLIP_FRAMES, side, side)]
         Scaled to unit variance.
-    captions : list of str
-        One per clip.
+    drawn : DrawnSet
+        Of the clips, frame after frame.
+    start : MotionAdapter or None
+        One that was trained on smaller pictures; a new one if None.
     plan : Plan
         Its batch counts clips.
     folder : Path
         Of checkpoints.
     """
     torch.manual_seed(plan.seed)
-    model = UNetMotionModel.from_unet2d(unet, _zeroed(new_adapter()))
+    model = UNetMotionModel.from_unet2d(unet, start or _zeroed(new_adapter()))
     model.requires_grad_(False)
     trained = [p for n, p in model.named_parameters() if ".motion_modules." in n]
     for parameter in trained:
         parameter.requires_grad_(True)
+    captions = list(drawn.captions[::CLIP_FRAMES])
     ids, empty = tokenize(tokenizer, captions), tokenize(tokenizer, [""])
+    boxes = torch.from_numpy(drawn.boxes).unflatten(0, (-1, CLIP_FRAMES))
 
     def loss(generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(latents), (plan.batch,), generator=generator)
         with torch.no_grad():
             words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
         words = words.repeat_interleave(CLIP_FRAMES, dim=0)
-        return velocity_loss(
-            lambda noisy, times: model(noisy, times, words).sample, latents[rows], generator
+        side = latents.shape[-1]
+        weights = thing_weights(boxes[rows].flatten(0, 1), side).reshape(
+            -1, 1, CLIP_FRAMES, side, side
         )
+
+        def predict(noisy: Tensor, times: Tensor) -> Tensor:
+            return model(noisy, times, words).sample
+
+        return velocity_loss(predict, latents[rows], weights, generator)
 
     log = fit("motion", trained, loss, plan, folder)
     return _adapter_of(model), log

@@ -105,6 +105,22 @@ def test_the_unconditional_half_has_no_objects():
     assert not torch.equal(tokens[FRAMES, 0], tokens[FRAMES, 1])
 
 
+def test_masked_layers_leave_the_unconditional_half_as_it_was():
+    """Classifier-free guidance doubles the batch; only its second half has objects."""
+    unet = _motion_unet()
+    gligen.attach(unet, masked=True)
+    _open_gates(unet)
+    torch.manual_seed(3)
+    latents = torch.randn(1, 4, FRAMES, 8, 8).repeat(2, 1, 1, 1, 1)
+    words = torch.randn(FRAMES, 5, WIDTH).repeat(2, 1, 1)
+    kwargs = {"gligen": {"objs": gligen.object_tokens(unet, _tokens(), guided=True)}}
+    with torch.no_grad():
+        plain = unet(latents, 10, words).sample
+        empty, full = unet(latents, 10, words, cross_attention_kwargs=kwargs).sample
+    assert torch.equal(empty, plain[0])
+    assert (full - plain[1]).abs().max() > 1e-2
+
+
 def test_one_frame_equals_diffusers_gated_unet():
     """Our layers on a motion UNet without motion give what diffusers' own GLIGEN UNet gives."""
     theirs = _image_unet(attention_type="gated")

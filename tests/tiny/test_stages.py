@@ -8,7 +8,7 @@ from spa2v_lib.camera import Camera
 from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject, truth_layout
 from spa2v_lib.tiny import data
 from spa2v_lib.tiny.autoencoder import encode_set, to_pixels, train_autoencoder
-from spa2v_lib.tiny.base import train_base
+from spa2v_lib.tiny.base import new_base, thing_weights, train_base
 from spa2v_lib.tiny.grounding import train_gligen
 from spa2v_lib.tiny.loop import Plan
 from spa2v_lib.tiny.motion import new_adapter, train_motion
@@ -23,7 +23,7 @@ def test_drawn_boxes_belong_to_their_captions_and_frames(drawn):
     for caption, labels, boxes in zip(drawn.captions, drawn.labels, drawn.boxes, strict=True):
         for label, box in zip(labels, boxes, strict=True):
             if label >= 0:
-                assert data.LABELS[label] in str(caption)
+                assert data.LABELS[label].replace("_", " ") in str(caption)
                 assert 0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1
             else:
                 assert not box.any()
@@ -50,25 +50,34 @@ def test_principal_components_code_drawn_pictures_well_before_any_training(drawn
     model, log = train_autoencoder(drawn, Plan(1, 4, 0.0), tmp_path)
     assert log["psnr_db"]["all"] > 25
     latents = encode_set(model, drawn.frames) * model.config.scaling_factor
-    assert latents.shape == (64, 32, 8, 8)
+    assert latents.shape == (64, 32, data.SIZE // 8, data.SIZE // 8)
     assert 0.9 < latents.std() < 1.1
     assert to_pixels(torch.from_numpy(drawn.frames)).abs().max() <= 1
 
 
 def test_later_stages_leave_the_base_as_it_was(drawn, tmp_path):
     latents = torch.randn(64, 32, 8, 8)
-    unet, text, tokenizer, _ = train_base(latents, list(drawn.captions), Plan(2, 4, 1e-3), tmp_path)
+    base = new_base(seed=0)
+    train_base(base, latents, drawn, Plan(2, 4, 1e-3), tmp_path)
+    unet, text, _ = base
     before = {name: value.clone() for name, value in unet.state_dict().items()}
     words = {name: value.clone() for name, value in text.state_dict().items()}
-    clips, captions = torch.randn(3, 32, data.CLIP_FRAMES, 8, 8), list(drawn.captions[:3])
-    adapter, _ = train_motion(unet, text, tokenizer, clips, captions, Plan(3, 1, 1e-2), tmp_path)
-    train_gligen(unet, text, tokenizer, latents, drawn, Plan(2, 4, 1e-2), tmp_path)
+    clips, moving = torch.randn(3, 32, data.CLIP_FRAMES, 8, 8), data.clips(3, seed=1)
+    adapter, _ = train_motion(*base, clips, moving, None, Plan(3, 1, 1e-2), tmp_path)
+    train_gligen(*base, latents, drawn, None, Plan(2, 4, 1e-2), tmp_path)
     after = unet.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert all(torch.equal(text.state_dict()[name], value) for name, value in words.items())
     moved = [v.abs().max() for n, v in adapter.named_parameters() if n.endswith("proj_out.weight")]
     assert min(moved) > 0, "motion output projections start at zero and must have learnt"
     assert adapter.config == new_adapter().config
+
+
+def test_a_cell_weighs_more_the_more_of_it_a_thing_covers():
+    boxes = torch.tensor([[[0.0, 0.0, 0.5, 0.25], [0.0, 0.0, 0.0, 0.0]]])
+    weights = thing_weights(boxes, side=2)
+    assert weights.shape == (1, 1, 2, 2)
+    assert weights[0, 0].tolist() == [[2.0, 1.0], [1.0, 1.0]]
 
 
 def test_the_first_label_of_a_scene_is_the_first_of_its_drawn_truth():
