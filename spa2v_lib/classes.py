@@ -17,6 +17,8 @@ __all__ = ["BACKGROUNDS", "CLASSES", "Background", "Place", "SoundClass", "get_c
 
 Place = Literal["ground", "air", "water", "held"]
 
+_SIZES_AWAY = 1.5  # 1 / (2 · 1/3 · tan 45°)
+
 
 @dataclass(frozen=True)
 class Background:
@@ -67,8 +69,6 @@ class SoundClass:
         Where it usually is; "held" is at a player's chest.
     base_m : float
         Usual height of its lower edge above the ground, in metres.
-    range_m : float
-        Usual distance at which somebody would record it, in metres.
     verb : str
         How it moves, third person ("drives").
     still : str
@@ -83,7 +83,6 @@ class SoundClass:
     height_m: float
     place: Place
     base_m: float
-    range_m: float
     verb: str
     still: str
     background: str
@@ -93,46 +92,47 @@ class SoundClass:
         """The noun with its indefinite article."""
         return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
 
+    @property
+    def range_m(self) -> float:
+        """Usual distance at which somebody would film it, in metres.
 
-def _vehicle(name: str, noun: str, width: float, height: float, range_m: float) -> SoundClass:
-    return SoundClass(
-        name, noun, width, height, "ground", 0.0, range_m, "drives", "stands", "street"
-    )
+        From there its larger side fills a third of a square picture that is 90° wide: the rule of
+        thirds of photography, one and a half times its size away.
+        """
+        return round(_SIZES_AWAY * max(self.width_m, self.height_m), 2)
 
 
-def _animal(
-    name: str, width: float, height: float, range_m: float, verb: str, where: str
-) -> SoundClass:
-    return SoundClass(name, name, width, height, "ground", 0.0, range_m, verb, "stands", where)
+def _vehicle(name: str, noun: str, width: float, height: float) -> SoundClass:
+    return SoundClass(name, noun, width, height, "ground", 0.0, "drives", "stands", "street")
+
+
+def _animal(name: str, width: float, height: float, verb: str, where: str) -> SoundClass:
+    return SoundClass(name, name, width, height, "ground", 0.0, verb, "stands", where)
 
 
 CLASSES: dict[str, SoundClass] = {
     c.name: c
     for c in (
-        _vehicle("ambulance", "ambulance", 3.6, 2.8, 6.0),
-        _vehicle("bus", "bus", 4.4, 3.4, 8.0),
-        _vehicle("car", "car", 2.6, 1.7, 5.0),
-        _vehicle("fire_engine", "fire engine", 4.0, 3.2, 7.0),
-        _vehicle("motorcycle", "motorcycle", 2.0, 1.4, 4.0),
-        _vehicle("truck", "truck", 4.2, 3.4, 8.0),
-        SoundClass("train", "train", 5.0, 4.2, "ground", 0.0, 9.0, "rolls", "stands", "meadow"),
-        SoundClass(
-            "airplane", "airplane", 32.0, 30.0, "air", 18.0, 55.0, "flies", "hangs", "meadow"
-        ),
-        SoundClass(
-            "helicopter", "helicopter", 11.0, 9.0, "air", 6.0, 18.0, "flies", "hovers", "meadow"
-        ),
-        SoundClass("bird", "bird", 0.5, 0.5, "air", 1.4, 1.0, "flies", "hovers", "meadow"),
-        SoundClass("ship", "ship", 24.0, 22.0, "water", 0.0, 45.0, "sails", "lies", "sea"),
-        _animal("cow", 2.2, 2.0, 4.0, "walks", "meadow"),
-        _animal("dog", 0.9, 0.9, 1.8, "runs", "meadow"),
-        _animal("horse", 2.4, 2.3, 4.5, "gallops", "meadow"),
-        _animal("lion", 1.5, 1.5, 3.5, "walks", "desert"),
-        _animal("monkey", 0.9, 0.9, 2.2, "walks", "desert"),
-        _animal("sheep", 1.3, 1.2, 2.6, "walks", "meadow"),
-        SoundClass("bell", "bell", 0.7, 0.7, "held", 1.2, 1.8, "swings", "hangs", "stage"),
-        SoundClass("drum", "drum", 0.8, 0.8, "held", 0.6, 1.8, "moves", "stands", "stage"),
-        SoundClass("guitar", "guitar", 0.9, 0.9, "held", 0.8, 1.8, "moves", "stands", "stage"),
+        _vehicle("ambulance", "ambulance", 3.6, 2.8),
+        _vehicle("bus", "bus", 4.4, 3.4),
+        _vehicle("car", "car", 2.6, 1.7),
+        _vehicle("fire_engine", "fire engine", 4.0, 3.2),
+        _vehicle("motorcycle", "motorcycle", 2.0, 1.4),
+        _vehicle("truck", "truck", 4.2, 3.4),
+        SoundClass("train", "train", 5.0, 4.2, "ground", 0.0, "rolls", "stands", "meadow"),
+        SoundClass("airplane", "airplane", 32.0, 30.0, "air", 18.0, "flies", "hangs", "meadow"),
+        SoundClass("helicopter", "helicopter", 11.0, 9.0, "air", 6.0, "flies", "hovers", "meadow"),
+        SoundClass("bird", "bird", 0.5, 0.5, "air", 1.4, "flies", "hovers", "meadow"),
+        SoundClass("ship", "ship", 24.0, 22.0, "water", 0.0, "sails", "lies", "sea"),
+        _animal("cow", 2.2, 2.0, "walks", "meadow"),
+        _animal("dog", 0.9, 0.9, "runs", "meadow"),
+        _animal("horse", 2.4, 2.3, "gallops", "meadow"),
+        _animal("lion", 1.5, 1.5, "walks", "desert"),
+        _animal("monkey", 0.9, 0.9, "walks", "desert"),
+        _animal("sheep", 1.3, 1.2, "walks", "meadow"),
+        SoundClass("bell", "bell", 0.7, 0.7, "held", 1.2, "swings", "hangs", "stage"),
+        SoundClass("drum", "drum", 0.8, 0.8, "held", 0.6, "moves", "stands", "stage"),
+        SoundClass("guitar", "guitar", 0.9, 0.9, "held", 0.8, "moves", "stands", "stage"),
     )
 }
 

@@ -46,7 +46,13 @@ MARKER = "results.json"
 
 VERSION = "spa2v.bench/1"
 
-_MODULES = {"hearing": "hearing", "planning": "layout", "sampling": "sampling", "speed": "speed"}
+_MODULES = {
+    "hearing": "hearing",
+    "planning": "planning",
+    "sampling": "sampling",
+    "speed": "speed",
+    "batch": "batch",
+}
 _RESAMPLES = 2000
 _ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
 _MOST_ROWS = 60  # beyond them a terminal shows no intervals
@@ -184,6 +190,7 @@ def run_benchmark(
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
+    planners: Sequence[str] = (),
 ) -> Results:
     """Run a benchmark and write its results.
 
@@ -201,6 +208,8 @@ def run_benchmark(
         Replace earlier results.
     progress : callable, optional
         Called with what is measured, the steps done and the steps in all.
+    planners : sequence of str
+        Language models that "planning" asks as well; see `spa2v_lib.planning.PLANNERS`.
 
     Returns
     -------
@@ -215,11 +224,15 @@ def run_benchmark(
         raise Spa2vError(f"no benchmark {name!r}; one of: {', '.join(BENCHMARKS)}")
     if name not in _MODULES:
         raise Spa2vError(f"benchmark {name!r} is not built yet; there is: {', '.join(_MODULES)}")
+    if planners and name != "planning":
+        raise Spa2vError(f"benchmark {name!r} asks no planners; 'planning' does")
     check_folder(out, MARKER, overwrite=overwrite)
+    named = {"planners": list(planners)} if planners else {}
     module = import_module(f"spa2v_lib.bench.{_MODULES[name]}")
-    results = module.run(quick=quick, seed=seed, progress=progress or (lambda *_: None))
+    results = module.run(quick=quick, seed=seed, progress=progress or (lambda *_: None), **named)
     with result_folder(out, MARKER, overwrite=overwrite) as folder:
-        text = json.dumps(results.as_dict(quick=quick, seed=seed), indent=1, allow_nan=False)
+        given = {"quick": quick, "seed": seed, **named}
+        text = json.dumps(results.as_dict(**given), indent=1, allow_nan=False)
         (folder / MARKER).write_text(text + "\n", encoding="utf-8")
     return results
 

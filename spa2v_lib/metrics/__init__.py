@@ -20,8 +20,11 @@ from spa2v_lib.metrics.similarity import (
     size_trend,
     tube_iou,
 )
+from spa2v_lib.metrics.words import caption_overlap, class_recall, rouge_l
 
 __all__ = [
+    "caption_overlap",
+    "class_recall",
     "coverage",
     "docsim",
     "docsim_of_itself",
@@ -34,6 +37,7 @@ __all__ = [
     "mirror_gap",
     "motion_direction",
     "motion_of",
+    "rouge_l",
     "size_trend",
     "tube_iou",
     "validate",

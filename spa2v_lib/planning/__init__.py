@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.acoustic import plan_acoustic
-from spa2v_lib.planning.spec import FORMS, make_backend, parse_planner
+from spa2v_lib.planning.spec import FORMS, check_available, make_backend, parse_planner
 
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
@@ -16,12 +16,42 @@ if TYPE_CHECKING:
     from spa2v_lib.planning.answers import Answers
     from spa2v_lib.planning.backend import Prompt
 
-__all__ = ["PLANNERS", "parse_planner", "plan", "plan_acoustic", "prompt_for"]
+__all__ = [
+    "PLANNERS",
+    "check_planner",
+    "make_backend",
+    "parse_planner",
+    "plan",
+    "plan_acoustic",
+    "prompt_for",
+]
 
 PLANNERS = FORMS
 """Every form that the name of a planner can take; in capitals, what the user fills in."""
 
 _SAME_LENGTH_S = 0.2
+
+
+def check_planner(
+    planner: str, *, placement: str = "cues", exemplars: str = "knn", shots: int = 3
+) -> None:
+    """Refuse what cannot be planned with here, before anything is heard, loaded or sent.
+
+    Parameters as in `plan`.
+
+    Raises
+    ------
+    PlanningError
+        If the planner, the placement or the choice of examples is not known, the number of
+        examples is negative, a package is missing, or no key is set where one is needed.
+    """
+    from spa2v_lib.planning.exemplars import check_choice
+    from spa2v_lib.planning.mllm import check_placement
+
+    spec = parse_planner(planner)
+    check_placement(placement)
+    check_choice(exemplars, shots)
+    check_available(spec)
 
 
 def plan(

@@ -18,7 +18,7 @@ from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.planning.passing import seen_while_heard
 from spa2v_lib.planning.reasoning import explain
 
-__all__ = ["key_times", "place_boxes", "plan_acoustic"]
+__all__ = ["key_times", "place_boxes", "plan_acoustic", "was_named"]
 
 _SILENT_BACKGROUND = "meadow"
 _WANDER_DEG = 10.0  # a radial source whose azimuth drifts less is kept on one line
@@ -90,6 +90,11 @@ def key_times(duration_s: float, fps: float, key_rate_hz: float) -> np.ndarray:
     return np.linspace(0.0, last, max(2, 1 + round(last * key_rate_hz)))
 
 
+def was_named(source: SourceTrack) -> bool:
+    """Whether the caller said what it is; a tagger, however sure, leaves tags."""
+    return source.label is not None and source.label_confidence == 1.0 and not source.tags
+
+
 def _known(cues: SpatialCues) -> list[tuple[SourceTrack, SoundClass]]:
     """Return the sources that can be placed, with what is known about their class."""
     placed = []
@@ -97,7 +102,7 @@ def _known(cues: SpatialCues) -> list[tuple[SourceTrack, SoundClass]]:
         try:
             placed.append((source, get_class(source.label or "an unknown sound")))
         except PlanningError as error:
-            if source.label is not None and source.label_confidence == 1.0:  # the caller's own word
+            if was_named(source):
                 raise PlanningError(f"{cues.recording}: {error} (with --label)") from error
     if cues.sources and not placed:
         source = cues.sources[0]

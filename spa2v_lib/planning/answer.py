@@ -24,7 +24,7 @@ from spa2v_lib.classes import BACKGROUNDS, CLASSES, SoundClass, get_class
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
 from spa2v_lib.errors import AnswerError, PlanningError
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.planning.acoustic import place_boxes
+from spa2v_lib.planning.acoustic import place_boxes, was_named
 
 __all__ = ["BoxAnswer", "Canvas", "CueAnswer", "from_boxes", "from_cues", "parse"]
 
@@ -282,13 +282,12 @@ def _kind(label: str, what: str) -> SoundClass:
 
 def _source_kind(label: str, source: SourceTrack) -> SoundClass:
     """Return the class of a source; what the user called it outranks the model."""
-    given = source.label_confidence == 1.0 and source.label
-    return _kind(given or label, source.id)
+    return _kind(source.label if was_named(source) else label, source.id)
 
 
 def _label(label: str, source: SourceTrack | None, name: str) -> str:
     """Return a class where boxes need none: any word, in the spelling of a known class."""
-    if source is not None and source.label_confidence == 1.0 and source.label:
+    if source is not None and was_named(source):
         return source.label
     try:
         return get_class(label).name

@@ -7,13 +7,20 @@ documentation), which is taken for the others too. Prices are those that the cli
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
+from spa2v_lib.planning.answers import Answers, content_key
 from spa2v_lib.planning.backend import AudioPart, Prompt
-from spa2v_lib.planning.spec import PlannerSpec
+from spa2v_lib.planning.spec import PlannerSpec, make_backend, parse_planner
 
-__all__ = ["Estimate", "estimate"]
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
+    from spa2v_lib.cues.types import SpatialCues
+
+__all__ = ["Estimate", "estimate", "estimate_batch", "total"]
 
 _CHARACTERS = 4.0
 _SOUND_TOKENS_S = 32.0
@@ -23,7 +30,7 @@ _PROVIDERS = {"google": "google", "openai-chat": "openai"}
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one recording takes when the first answer can be used.
+    """What recordings take when the first answer about each can be used.
 
     Attributes
     ----------
@@ -31,18 +38,90 @@ class Estimate:
         Sound counts among the input.
     dollars : float or None
         None where the price of the model is not known, as on a server of one's own.
+    requests : int
+        How many recordings that is.
+    kept : int
+        Further recordings whose answers are kept already, which take nothing.
     """
 
     input_tokens: int
     output_tokens: int
     dollars: float | None
+    requests: int = 1
+    kept: int = 0
 
     def __str__(self) -> str:
         price = "price not known" if self.dollars is None else f"about ${self.dollars:.4f}"
-        return (
-            f"about {self.input_tokens} tokens in and {self.output_tokens} out for each try; "
-            f"{price}"
-        )
+        tokens = f"about {self.input_tokens} tokens in and {self.output_tokens} out"
+        if self.requests == 1 and not self.kept:
+            return f"{tokens} for each try; {price}"
+        kept = f"; {self.kept} more answered already" if self.kept else ""
+        count = f"{self.requests} request{'' if self.requests == 1 else 's'}"
+        return f"{count}, {tokens} if each is answered at once; {price}{kept}"
+
+
+_KEPT = Estimate(0, 0, 0.0, requests=0, kept=1)
+
+
+def total(estimates: Iterable[Estimate]) -> Estimate:
+    """Add estimates up; the price is known if each one is.
+
+    Parameters
+    ----------
+    estimates : iterable of Estimate
+    """
+    each = list(estimates)
+    dollars = [one.dollars for one in each if one.dollars is not None]
+    return Estimate(
+        sum(one.input_tokens for one in each),
+        sum(one.output_tokens for one in each),
+        sum(dollars) if len(dollars) == len(each) else None,
+        sum(one.requests for one in each),
+        sum(one.kept for one in each),
+    )
+
+
+def estimate_batch(
+    heard: Iterable[tuple[Recording, SpatialCues]],
+    planner: str,
+    *,
+    answers: Answers | None = None,
+    seed: int = 0,
+    **asked: Any,
+) -> Estimate:
+    """Estimate what planning many recordings would take; nothing is sent.
+
+    Parameters
+    ----------
+    heard : iterable of (Recording, SpatialCues)
+    planner : str
+        A language model, in one of the forms of `spa2v_lib.planning.PLANNERS`.
+    answers : Answers, optional
+        Where answers are kept; the usual folder if not given.
+    seed : int
+    **asked
+        Further parameters of `spa2v_lib.planning.mllm.show_prompt`.
+
+    Raises
+    ------
+    PlanningError
+        If the planner is not known or asks no model.
+    """
+    from spa2v_lib.planning.mllm import show_prompt
+    from spa2v_lib.planning.prompt import SCHEMAS
+
+    spec = parse_planner(planner)
+    backend = make_backend(spec, seed=seed)
+    folder = Answers() if answers is None else answers
+    schema = SCHEMAS[asked.get("placement", "cues")]
+    found = []
+    for recording, cues in heard:
+        prompt = show_prompt(recording, cues, backend, seed=seed, **asked)
+        if folder.get(content_key(backend, prompt, schema)) is None:
+            found.append(estimate(prompt, spec))
+        else:
+            found.append(_KEPT)
+    return total(found)
 
 
 def estimate(prompt: Prompt, spec: PlannerSpec) -> Estimate:

@@ -5,7 +5,8 @@ its ablations say that the choice carries the result. Nearness here is that of w
 directions, level, motion and tags of every source. An example that was made from the recording
 that is being planned, or from its mirror or reversal, would give the answer away; none is shown.
 
-The scenes are in ``data/exemplars``; ``python -m spa2v_lib.scenes.exemplars`` makes them.
+The scenes, with what is heard in them, are in ``data/exemplars``;
+``python -m spa2v_lib.scenes.exemplars`` makes them.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ from spa2v_lib.resources import resource
 
 __all__ = [
     "CHOICES",
+    "SOUNDS",
     "Exemplar",
+    "check_choice",
     "choose_exemplars",
     "cue_distance",
+    "exemplar_sound",
     "leaks",
     "load_exemplars",
     "source_vector",
@@ -39,6 +43,9 @@ __all__ = [
 
 CHOICES = ("knn", "fixed", "random", "none")
 """Ways to choose; ``fixed`` shows the same ones whatever is heard, as far as they do not leak."""
+
+SOUNDS = "sounds"
+"""Folder, beside the exemplars, of what is heard in them: ``FAMILY.ogg``, left and then right."""
 
 _AZIMUTH_UNIT_DEG = 20.0
 _LEVEL_UNIT_DB = 6.0
@@ -113,6 +120,33 @@ def _load(path: Path) -> tuple[Exemplar, ...]:
     return tuple(found)
 
 
+def exemplar_sound(exemplar: Exemplar) -> tuple[np.ndarray, int]:
+    """Read what is heard in a shipped exemplar.
+
+    Returns
+    -------
+    samples : ndarray [2, time]
+        Left and right, float32. They are compressed: to be listened to, not measured in.
+    rate : int
+        In Hz.
+
+    Raises
+    ------
+    DataError
+        If its sound is missing or cannot be read.
+    """
+    import soundfile
+
+    file = resource("exemplars", SOUNDS) / f"{exemplar.family}.ogg"
+    try:
+        both, rate = soundfile.read(file, dtype="float32")
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DataError(f"the sound of exemplar {exemplar.id} cannot be read: {error}") from None
+    half = len(both) // 2
+    sides = np.stack([both[:half], both[half : 2 * half]])
+    return (sides if exemplar.variant == "drawn" else sides[::-1]), rate
+
+
 def choose_exemplars(
     cues: SpatialCues,
     count: int = 3,
@@ -151,10 +185,7 @@ def choose_exemplars(
     PlanningError
         If `how` is not known or `count` is negative.
     """
-    if how not in CHOICES:
-        raise PlanningError(f"no choice of exemplars {how!r}; one of: {', '.join(CHOICES)}")
-    if count < 0:
-        raise PlanningError(f"{count} exemplars were asked for; the number must be 0 or more")
+    check_choice(how, count)
     if how == "none" or count == 0:
         return []
     allowed = [e for e in pool or load_exemplars() if not leaks(e, cues, recordings)]
@@ -167,6 +198,19 @@ def choose_exemplars(
     for exemplar in allowed:
         first_of.setdefault(exemplar.family, exemplar)
     return list(first_of.values())[:count]
+
+
+def check_choice(how: str, count: int) -> None:
+    """Refuse a choice that is not known, or a negative number of exemplars.
+
+    Raises
+    ------
+    PlanningError
+    """
+    if how not in CHOICES:
+        raise PlanningError(f"no choice of exemplars {how!r}; one of: {', '.join(CHOICES)}")
+    if count < 0:
+        raise PlanningError(f"{count} exemplars were asked for; the number must be 0 or more")
 
 
 def leaks(exemplar: Exemplar, cues: SpatialCues, recordings: Collection[str] = ()) -> bool:

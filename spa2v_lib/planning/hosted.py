@@ -86,6 +86,17 @@ class HostedModel:
         """What else decides the answer."""
         return {"temperature": self.temperature, "seed": self.seed}
 
+    def check(self) -> None:
+        """Refuse early what cannot be asked; nothing is sent.
+
+        Raises
+        ------
+        PlanningError
+            If the client is not installed, or no key is set.
+        """
+        _clients()
+        self._key()
+
     def ask(self, prompt: Prompt, schema: type[BaseModel]) -> str:
         """Send the prompt and return what the model writes.
 

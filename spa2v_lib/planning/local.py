@@ -77,9 +77,28 @@ class Weights:
     @cached_property
     def processor(self) -> Any:
         """Of text and sound together; audio models only."""
-        from transformers import AutoProcessor
+        from transformers import (
+            AutoFeatureExtractor,
+            AutoProcessor,
+            AutoTokenizer,
+            Qwen2_5OmniProcessor,
+        )
 
-        return self._loaded(AutoProcessor)
+        if "omni" not in self.type:
+            return self._loaded(AutoProcessor)
+
+        class Hearing(Qwen2_5OmniProcessor):
+            """Without the parts for pictures, which would need torchvision and are not used."""
+
+            def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
+                if argument is not None:
+                    return super().check_argument_for_proper_class(argument_name, argument)
+                return None
+
+        settings, _ = Hearing.get_processor_dict(self.where, **self.options)
+        extractor, words = self._loaded(AutoFeatureExtractor), self._loaded(AutoTokenizer)
+        chat = settings.get("chat_template") or words.chat_template
+        return Hearing(None, None, extractor, words, chat_template=chat)
 
     @cached_property
     def tokenizer(self) -> Any:

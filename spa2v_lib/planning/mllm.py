@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
     from spa2v_lib.cues.types import SpatialCues
 
-__all__ = ["PLACEMENTS", "TRIES", "plan_with_model", "show_prompt"]
+__all__ = ["PLACEMENTS", "TRIES", "check_placement", "plan_with_model", "show_prompt"]
 
 PLACEMENTS = tuple(SCHEMAS)
 """Who places the boxes: "cues", code from the measured cues; "model", the model."""
@@ -87,8 +87,9 @@ def plan_with_model(
     Raises
     ------
     PlanningError
-        If the model cannot be reached, or none of `TRIES` answers can be used; the message shows
-        the last one.
+        If the model cannot be reached.
+    AnswerError
+        If none of `TRIES` answers can be used; the message shows the last one.
     """
     canvas = _canvas(cues, fps, camera or Camera(aspect=aspect), key_rate_hz)
     prompt = _prompt(recording, canvas, backend, placement, exemplars, shots, seed, recordings)
@@ -114,7 +115,7 @@ def plan_with_model(
         return layout
     shown = " ".join(answer.split())
     shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + " …"
-    raise PlanningError(
+    raise AnswerError(
         f"{backend.name} gave no plan that can be used in {TRIES} tries; in the last, {fault}; "
         f"it wrote: {shown or 'nothing'}"
     )
@@ -140,6 +141,17 @@ def show_prompt(
     return _prompt(recording, canvas, backend, placement, exemplars, shots, seed, recordings)
 
 
+def check_placement(placement: str) -> None:
+    """Refuse a placement that is not known.
+
+    Raises
+    ------
+    PlanningError
+    """
+    if placement not in PLACEMENTS:
+        raise PlanningError(f"no placement {placement!r}; one of: {', '.join(PLACEMENTS)}")
+
+
 def _canvas(cues: SpatialCues, fps: float, camera: Camera, key_rate_hz: float) -> Canvas:
     times = key_times(cues.duration_s, fps, key_rate_hz)
     count = min(len(times), _MOST_FRAMES)
@@ -157,8 +169,7 @@ def _prompt(
     seed: int,
     recordings: Collection[str],
 ) -> Prompt:
-    if placement not in PLACEMENTS:
-        raise PlanningError(f"no placement {placement!r}; one of: {', '.join(PLACEMENTS)}")
+    check_placement(placement)
     chosen = choose_exemplars(canvas.cues, shots, exemplars, seed=seed, recordings=recordings)
     return build_prompt(
         canvas,

@@ -23,8 +23,10 @@ from spa2v_lib.classes import BACKGROUNDS, CLASSES
 from spa2v_lib.cues.track import SourceTrack
 from spa2v_lib.cues.types import SpatialCues
 from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.planning.acoustic import was_named
 from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, Frame, NamedBox, NamedSource
 from spa2v_lib.planning.backend import AudioPart, Prompt, TextPart
+from spa2v_lib.planning.exemplars import exemplar_sound
 
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
@@ -62,7 +64,8 @@ def build_prompt(
     placement : {"cues", "model"}
         Who places the boxes.
     recording : Recording, optional
-        To attach, as one clip a channel; without it the model reads the cues alone.
+        To attach, as one clip a channel, and with it those of the exemplars; without it the model
+        reads the cues alone.
     brief : bool
         Leave out the course of each source over time.
 
@@ -70,15 +73,19 @@ def build_prompt(
     -------
     Prompt
     """
-    parts: list[TextPart | AudioPart] = [
-        TextPart(_example(number, exemplar, canvas, placement, brief))
-        for number, exemplar in enumerate(exemplars, 1)
-    ]
+    parts: list[TextPart | AudioPart] = []
+    for number, exemplar in enumerate(exemplars, 1):
+        sound = [] if recording is None else _named(_example_clips(number, exemplar))
+        heard, answer = _example(exemplar, canvas, placement, brief)
+        parts += [
+            TextPart(_text("example", number=number, heard=heard)),
+            *sound,
+            TextPart(_text("example_answer", answer=answer)),
+        ]
     heard = cue_table(canvas.cues, canvas.asked_times_s, brief=brief)
     parts.append(TextPart(_text("recording", heard=heard)))
     if recording is not None:
-        for clip in clips(recording, canvas.cues.capture.format):
-            parts += [TextPart(f"The {clip.name}:"), clip]
+        parts += _named(clips(recording, canvas.cues.capture.format))
     return Prompt(_instruction(canvas.camera, placement), tuple(parts))
 
 
@@ -106,17 +113,25 @@ def _instruction(camera: Camera, placement: str) -> str:
     )
 
 
-def _example(number: int, exemplar: Exemplar, canvas: Canvas, placement: str, brief: bool) -> str:
+def _named(sounds: Sequence[AudioPart]) -> list[TextPart | AudioPart]:
+    return [part for clip in sounds for part in (TextPart(f"The {clip.name}:"), clip)]
+
+
+def _example_clips(number: int, exemplar: Exemplar) -> list[AudioPart]:
+    samples, rate = exemplar_sound(exemplar)
+    return [
+        _clip(f"{side} channel of example {number}", channel, rate)
+        for side, channel in zip(("left", "right"), samples, strict=True)
+    ]
+
+
+def _example(exemplar: Exemplar, canvas: Canvas, placement: str, brief: bool) -> tuple[str, str]:
+    """Return what was measured in an exemplar, and the answer that gives its layout."""
     share = exemplar.cues.duration_s / canvas.cues.duration_s
     last = exemplar.layout.frame_times_s[-1]
     times = tuple(min(last, share * time) for time in canvas.asked_times_s)
     answer = exemplar_answer(exemplar, times, placement)
-    return _text(
-        "example",
-        number=number,
-        heard=cue_table(exemplar.cues, times, brief=brief),
-        answer=answer.model_dump_json(),
-    )
+    return cue_table(exemplar.cues, times, brief=brief), answer.model_dump_json()
 
 
 def exemplar_answer(
@@ -206,7 +221,7 @@ def _quoted(text: str) -> str:
 
 def _source(source: SourceTrack) -> list[str]:
     label = "unknown" if source.label is None else _quoted(source.label)
-    told = source.label is not None and source.label_confidence == 1.0
+    told = was_named(source)
     sure = "named by the user" if told else f"confidence {source.label_confidence:.2f}"
     lines = [f"Source {source.id}", f"- label: {label} ({sure})"]
     if source.label_alternatives and not told:
@@ -268,13 +283,13 @@ def clips(recording: Recording, capture: str = "auto") -> list[AudioPart]:
     samples = heard.cut(0.0, _CLIP_S).resampled(_CLIP_RATE).samples[:2]
     sides = ("left", "right") if len(samples) == 2 else ("only",)
     return [
-        _clip(f"{side} channel of the recording", channel)
+        _clip(f"{side} channel of the recording", channel, _CLIP_RATE)
         for side, channel in zip(sides, samples, strict=True)
     ]
 
 
-def _clip(name: str, samples: np.ndarray) -> AudioPart:
+def _clip(name: str, samples: np.ndarray, rate: int) -> AudioPart:
     stream = io.BytesIO()
     whole = np.clip(samples, -1.0, 1.0)
-    soundfile.write(stream, whole, _CLIP_RATE, format="WAV", subtype="PCM_16")
-    return AudioPart(name, stream.getvalue(), len(samples) / _CLIP_RATE)
+    soundfile.write(stream, whole, rate, format="WAV", subtype="PCM_16")
+    return AudioPart(name, stream.getvalue(), len(samples) / rate)

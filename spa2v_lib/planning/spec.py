@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.backend import Backend
 
-__all__ = ["FORMS", "PlannerSpec", "make_backend", "parse_planner"]
+__all__ = ["FORMS", "PlannerSpec", "check_available", "make_backend", "parse_planner"]
 
 FORMS = (
     "acoustic",
@@ -126,3 +126,17 @@ def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: i
 
         return smollm(**drawn)
     raise PlanningError(f"the planner {str(spec)!r} asks no model")
+
+
+def check_available(spec: PlannerSpec) -> None:
+    """Refuse a planner that cannot work here, before anything is heard, loaded or sent.
+
+    Raises
+    ------
+    PlanningError
+        If a package is missing, or no key is set where one is needed.
+    """
+    if spec.hosted:
+        make_backend(spec).check()
+    elif spec.kind != "acoustic":
+        make_backend(spec)

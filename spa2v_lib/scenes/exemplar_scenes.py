@@ -24,7 +24,7 @@ from spa2v_lib.scenes.sampler import sample_object
 from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject, truth_layout
 from spa2v_lib.scenes.sound import render_sound
 
-__all__ = ["PLANS", "ScenePlan", "make_exemplar", "mirrored_scene"]
+__all__ = ["PLANS", "Made", "ScenePlan", "make_exemplar", "mirrored_scene"]
 
 _SEED = 6_000_000  # no bench draws scenes from here
 _TRIES = 40
@@ -102,15 +102,27 @@ PLANS: tuple[tuple[ScenePlan, bool], ...] = tuple(
 few scenes of the file already differ."""
 
 
-def make_exemplar(number: int) -> tuple[list[Exemplar], int]:
-    """Draw scene `number` of `PLANS` until it is heard as it is.
+@dataclass(frozen=True)
+class Made:
+    """One drawn scene that is heard as it is.
 
-    Returns
-    -------
+    Attributes
+    ----------
     exemplars : list of Exemplar
         The scene and, where planned, its mirror.
+    sound : Recording
+        Of the scene as drawn.
     tries : int
         How many scenes were drawn.
+    """
+
+    exemplars: list[Exemplar]
+    sound: Recording
+    tries: int
+
+
+def make_exemplar(number: int) -> Made:
+    """Draw scene `number` of `PLANS` until it is heard as it is.
 
     Raises
     ------
@@ -125,11 +137,11 @@ def make_exemplar(number: int) -> tuple[list[Exemplar], int]:
         if made is None:
             continue
         if not with_mirror:
-            return [made], attempt + 1
-        sound, scene = _exchanged(sound, scene.receiver), mirrored_scene(scene)
-        mirror = _exemplar(f"{number:03d}", "mirrored", plan.mirrored(), scene, sound)
+            return Made([made], sound, attempt + 1)
+        turned, mirrored = _exchanged(sound, scene.receiver), mirrored_scene(scene)
+        mirror = _exemplar(f"{number:03d}", "mirrored", plan.mirrored(), mirrored, turned)
         if mirror is not None:
-            return [made, mirror], attempt + 1
+            return Made([made, mirror], sound, attempt + 1)
     raise SceneError(f"exemplar {number}: none of {_TRIES} scenes with {plan} is heard right")
 
 

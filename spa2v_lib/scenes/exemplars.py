@@ -1,31 +1,38 @@
 """The script that makes ``data/exemplars``: ``python -m spa2v_lib.scenes.exemplars``.
 
-It takes about a minute, and writes the same files every time, as long as hearing measures the
-same. How many scenes had to be drawn is written in the README beside them.
+It takes a few minutes, and writes the same every time, as long as hearing measures the same and
+the sounds are compressed alike. How many scenes had to be drawn is written in the README beside
+them.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from spa2v_lib.planning.exemplars import Exemplar
+import numpy as np
+import soundfile
+
+from spa2v_lib.planning.exemplars import SOUNDS, Exemplar
+from spa2v_lib.planning.prompt import clips
 from spa2v_lib.resources import data_dir, resource
-from spa2v_lib.scenes.exemplar_scenes import PLANS, make_exemplar
+from spa2v_lib.scenes.exemplar_scenes import PLANS, Made, make_exemplar
 from spa2v_lib.writing import replacing
 
 __all__ = ["write_exemplars"]
 
 _DIGITS = {"itd_s": 6, "x0": 4, "x1": 4, "y0": 4, "y1": 4, "times_s": 3, "key_times_s": 4}
 _USUAL_DIGITS = 2
+_COMPRESSION = 0.95  # of Opus, about 20 kbit/s: the side is still heard, and little is stored
 _COLUMNS = ("file", "label", "title", "author", "license", "source")
 
 
 def write_exemplars(folder: str | Path | None = None) -> Path:
-    """Make every exemplar and write ``exemplars.jsonl``, ``recordings.csv`` and ``README.md``.
+    """Make every exemplar and write ``exemplars.jsonl``, its sounds, their table and ``README.md``.
 
     Parameters
     ----------
@@ -40,14 +47,34 @@ def write_exemplars(folder: str | Path | None = None) -> Path:
     target = Path(folder) if folder else data_dir() / "exemplars"
     exemplars, tries = [], 0
     for number in range(len(PLANS)):
-        made, tried = make_exemplar(number)
-        exemplars, tries = exemplars + made, tries + tried
-        print(f"{number + 1}/{len(PLANS)}: {tried} drawn", flush=True)
+        made = make_exemplar(number)
+        exemplars, tries = exemplars + made.exemplars, tries + made.tries
+        _write_sound(target, made)
+        print(f"{number + 1}/{len(PLANS)}: {made.tries} drawn", flush=True)
     with replacing(target / "exemplars.jsonl") as partial:
         partial.write_text("".join(map(_line, exemplars)), encoding="utf-8")
-    _write_licences(target, Counter(file for e in exemplars for file in e.recordings))
+    _write_licences(target, exemplars)
     _write_readme(target, exemplars, tries)
     return target / "exemplars.jsonl"
+
+
+def _write_sound(folder: Path, made: Made) -> None:
+    """Write the left clip and then the right one into one channel.
+
+    As two channels they would be coded together, which does not keep what differs between them.
+    """
+    drawn = made.exemplars[0]
+    parts = clips(made.sound, drawn.cues.capture.format)
+    samples, rates = zip(*(soundfile.read(io.BytesIO(part.wav)) for part in parts), strict=True)
+    with replacing(folder / SOUNDS / f"{drawn.family}.ogg") as partial:
+        soundfile.write(
+            partial,
+            np.concatenate(samples),
+            rates[0],
+            format="OGG",
+            subtype="OPUS",
+            compression_level=_COMPRESSION,
+        )
 
 
 def _line(exemplar: Exemplar) -> str:
@@ -58,26 +85,38 @@ def _line(exemplar: Exemplar) -> str:
 
 
 def _rounded(value: Any, name: str = "") -> Any:
-    """Round every number to the digits that its name needs."""
+    """Round every number to the digits that its name needs.
+
+    A confidence below 1 stays below: 1 means that the caller said it.
+    """
     if isinstance(value, dict):
         return {key: _rounded(item, key) for key, item in value.items()}
     if isinstance(value, list):
         return [_rounded(item, name) for item in value]
     if isinstance(value, float):
-        return round(value, _DIGITS.get(name, _USUAL_DIGITS)) + 0.0
+        digits = _DIGITS.get(name, _USUAL_DIGITS)
+        most = 1.0 - 10.0**-digits if name.endswith("confidence") and value < 1.0 else value
+        return round(min(value, most), digits) + 0.0
     return value
 
 
-def _write_licences(folder: Path, uses: Counter[str]) -> None:
+def _write_licences(folder: Path, exemplars: list[Exemplar]) -> None:
+    """Write whose recordings sound in which scenes."""
+    heard: dict[str, list[str]] = {}
+    for exemplar in exemplars:
+        if exemplar.variant == "drawn":
+            for file in exemplar.recordings:
+                heard.setdefault(file, []).append(exemplar.family)
     with resource("recordings", "recordings.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["file"] in uses]
+        rows = [row for row in csv.DictReader(stream) if row["file"] in heard]
     with (
         replacing(folder / "recordings.csv") as partial,
         partial.open("w", newline="", encoding="utf-8") as stream,
     ):
         table = csv.writer(stream, lineterminator="\n")
-        table.writerow((*_COLUMNS, "exemplars"))
-        table.writerows((*(row[name] for name in _COLUMNS), uses[row["file"]]) for row in rows)
+        table.writerow((*_COLUMNS, "scenes"))
+        for row in rows:
+            table.writerow((*(row[name] for name in _COLUMNS), " ".join(heard[row["file"]])))
 
 
 def _write_readme(folder: Path, exemplars: list[Exemplar], tries: int) -> None:
@@ -119,9 +158,13 @@ its own sound (`spa2v_lib.planning.exemplars.leaks`).
 
 ## Licence
 
-The file holds measurements and text, no sound, under the project's licence (Apache-2.0). What was
-measured was rendered from recordings of this project's `data/recordings`; `recordings.csv` names
-each of them with author, licence, source and the number of exemplars in which it sounds.
+`exemplars.jsonl` holds measurements and text under the project's licence (Apache-2.0).
+
+`sounds/NNN.ogg` is what a model hears of scene NNN: the left clip, then the right one, 16 kHz,
+coded as Opus. Measurements were taken before that. These sounds were rendered from recordings of
+this project's `data/recordings` and keep their licences: `recordings.csv` names each recording with
+author, licence, source and the scenes in which it sounds. Name the authors where you pass a sound
+on; a sound that holds a CC BY-SA recording is under that licence as a whole.
 """
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
@@ -139,6 +139,7 @@ def test_a_deaf_estimate_has_no_mirror_gap_and_a_right_one_a_large_one():
 centres = st.lists(st.floats(0.2, 0.8), max_size=4)
 
 
+@settings(deadline=None)  # the first example imports SciPy
 @given(a=centres, b=centres)
 def test_measures_are_symmetric_and_within_their_ranges(a, b):
     one, other = (layout(*(still("car", x) for x in side)) for side in (a, b))

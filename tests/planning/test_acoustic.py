@@ -199,17 +199,17 @@ def test_what_is_high_up_is_moved_out_to_where_its_delay_came_from() -> None:
 
 
 def test_the_camera_and_the_aspect_are_obeyed() -> None:
-    narrow = planned(cues("cow", 15.0), camera=Camera(fov_deg=60.0, aspect=16 / 9))
+    narrow = planned(cues("cow", 10.0), camera=Camera(fov_deg=60.0, aspect=16 / 9))
     assert narrow.aspect == pytest.approx(16 / 9)
     assert narrow.objects[0].boxes[0].center[0] == pytest.approx(
-        Camera(fov_deg=60.0).x_of_azimuth(15.0), abs=1e-6
+        Camera(fov_deg=60.0).x_of_azimuth(10.0), abs=1e-6
     )
     assert planned(cues(), aspect=2.0).aspect == 2.0
 
 
 def test_the_reasoning_states_that_size_and_range_are_not_measured() -> None:
     text = planned(cues("bus")).reasoning
-    assert "usual for a bus, not measured" in text and "8 m away" in text
+    assert "usual for a bus, not measured" in text and "6.6 m away" in text
 
 
 def test_silence_is_an_empty_scene() -> None:

@@ -6,9 +6,12 @@ import sys
 
 import pytest
 
+from spa2v_lib.planning.answers import Answers, content_key
 from spa2v_lib.planning.backend import AudioPart, Prompt, TextPart
-from spa2v_lib.planning.cost import estimate
-from spa2v_lib.planning.spec import parse_planner
+from spa2v_lib.planning.cost import Estimate, estimate, estimate_batch, total
+from spa2v_lib.planning.mllm import show_prompt
+from spa2v_lib.planning.prompt import SCHEMAS
+from spa2v_lib.planning.spec import make_backend, parse_planner
 
 TEXT = Prompt("x" * 400, (TextPart("y" * 400),))
 HEARD = Prompt(TEXT.system, (*TEXT.parts, AudioPart("left", b"", 10.0)))
@@ -39,3 +42,29 @@ def test_what_has_no_known_price_says_so(name):
 def test_without_the_client_there_is_no_price(monkeypatch):
     monkeypatch.setitem(sys.modules, "genai_prices", None)
     assert estimate(TEXT, parse_planner("google:gemini-2.5-flash")).dollars is None
+
+
+def test_a_batch_is_the_sum_and_what_is_answered_already_costs_nothing(
+    recording, two_sources, cue_answer, tmp_path
+):
+    planner, kept = "openai-chat:some-audio@http://127.0.0.1:9/v1", Answers(tmp_path)
+    other = two_sources.model_copy(update={"recording": "other.wav"})
+    heard = [(recording, two_sources), (recording, other)]
+    both = estimate_batch(heard, planner, answers=kept)
+    one = estimate_batch(heard[:1], planner, answers=kept)
+    assert (both.requests, both.kept, one.requests) == (2, 0, 1)
+    assert one.input_tokens < both.input_tokens < 2.1 * one.input_tokens
+    backend = make_backend(parse_planner(planner))
+    prompt = show_prompt(recording, two_sources, backend)
+    kept.put(content_key(backend, prompt, SCHEMAS["cues"]), backend, "{}")
+    left = estimate_batch(heard, planner, answers=kept)
+    assert (left.requests, left.kept) == (1, 1)
+    assert left.input_tokens == both.input_tokens - one.input_tokens
+    assert "1 request," in str(left) and "1 more answered already" in str(left)
+
+
+def test_one_unknown_price_leaves_the_sum_unknown():
+    known, unknown = Estimate(10, 5, 0.25), Estimate(10, 5, None)
+    assert total([known, known]) == Estimate(20, 10, 0.5, requests=2)
+    assert total([known, unknown]).dollars is None
+    assert total([]).requests == 0

@@ -9,15 +9,19 @@ import pytest
 from spa2v_lib.audio import Recording
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.errors import DataError, PlanningError
+from spa2v_lib.planning.acoustic import was_named
 from spa2v_lib.planning.exemplars import (
     Exemplar,
     choose_exemplars,
     cue_distance,
+    exemplar_sound,
     leaks,
     load_exemplars,
 )
+from spa2v_lib.planning.prompt import cue_table
 from spa2v_lib.resources import resource
 from spa2v_lib.scenes.exemplar_scenes import PLANS, make_exemplar, mirrored_scene
+from spa2v_lib.scenes.exemplars import _rounded
 from spa2v_lib.scenes.recordings import recordings_table
 from spa2v_lib.scenes.sampler import sample_scene
 from spa2v_lib.scenes.scene import truth_layout
@@ -41,7 +45,8 @@ def test_at_least_sixty_scenes_of_every_spatial_attribute_are_shipped() -> None:
     for attributes in wanted:
         found = [e for e in ALL if set(attributes) <= set(e.attributes)]
         assert len(found) >= 4, attributes
-    assert sum(path.stat().st_size for path in resource("exemplars").iterdir()) <= 2_000_000
+    sizes = [p.stat().st_size for p in resource("exemplars").rglob("*") if p.is_file()]
+    assert sum(sizes) <= 2_000_000
 
 
 def test_every_exemplar_says_the_same_in_cues_layout_and_words() -> None:
@@ -91,12 +96,60 @@ def test_every_recording_that_was_used_is_in_the_table_of_licences() -> None:
 
 
 def test_the_shipped_file_is_what_the_script_makes() -> None:
-    made, _ = make_exemplar(2)
+    made = make_exemplar(2)
     shipped = [e for e in ALL if e.family == "002"]
-    assert [e.id for e in made] == [e.id for e in shipped]
-    for new, old in zip(made, shipped, strict=True):
+    assert [e.id for e in made.exemplars] == [e.id for e in shipped]
+    for new, old in zip(made.exemplars, shipped, strict=True):
         assert new.layout.reasoning == old.layout.reasoning
         assert new.recordings == old.recordings
+    sides, rate = exemplar_sound(shipped[0])
+    assert sides.shape == (2, rate * made.sound.frames // made.sound.rate)
+    drawn = made.sound.resampled(rate).samples[:, : sides.shape[1]]
+    for heard, true in zip(sides, drawn, strict=True):
+        assert np.corrcoef(heard, true)[0, 1] > 0.8  # coded, but the same sound
+
+
+def test_every_exemplar_can_be_heard_and_the_louder_side_is_kept() -> None:
+    louder = []
+    for e in ALL:
+        (left, right), rate = exemplar_sound(e)
+        assert len(left) / rate == pytest.approx(e.cues.duration_s, abs=0.01)
+        ild = [value for value in e.cues.ild_db if value is not None]
+        if abs(np.median(ild)) > 3.0 and e.attributes[0] == "stationary":
+            change = 10 * np.log10(np.mean(right**2) / np.mean(left**2))
+            louder.append((change > 0) == (np.median(ild) > 0))
+    assert len(louder) > 5 and all(louder)
+
+
+def test_a_mirrored_exemplar_sounds_with_its_sides_exchanged() -> None:
+    mirrored = next(e for e in ALL if e.variant == "mirrored")
+    drawn = next(e for e in ALL if e.family == mirrored.family and e.variant == "drawn")
+    assert np.array_equal(exemplar_sound(mirrored)[0], exemplar_sound(drawn)[0][::-1])
+
+
+def test_the_sounds_name_their_recordings_and_licences() -> None:
+    rows = resource("exemplars", "recordings.csv").read_text(encoding="utf-8").splitlines()[1:]
+    listed = {row.split(",", 1)[0]: row.rsplit(",", 1)[1].split() for row in rows}
+    for e in ALL:
+        assert all(e.family in listed[file] for file in e.recordings)
+    shipped = {path.stem for path in resource("exemplars", "sounds").iterdir()}
+    assert shipped == {e.family for e in ALL} == {name for row in listed.values() for name in row}
+
+
+def test_only_what_the_caller_said_has_a_confidence_of_one() -> None:
+    assert _rounded({"label_confidence": 0.996, "confidence": 1.0}) == {
+        "label_confidence": 0.99,
+        "confidence": 1.0,
+    }
+
+
+def test_a_tagger_that_is_sure_is_not_taken_for_the_caller() -> None:
+    named = [was_named(source) for e in ALL for source in e.cues.sources if not source.tags]
+    tagged = [source for e in ALL for source in e.cues.sources if source.tags]
+    assert all(named) and tagged
+    assert not any(was_named(source) for source in tagged)
+    sure = next(e for e in ALL if any(s.tags and s.label_confidence == 1.0 for s in e.cues.sources))
+    assert "confidence 1.00" in cue_table(sure.cues, [0.0])
 
 
 @pytest.mark.parametrize("receiver", ["xy", "ab", "foa"])

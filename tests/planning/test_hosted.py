@@ -346,8 +346,11 @@ def test_the_whole_way_by_the_name_of_the_planner(
     name = f"openai-chat:some-omni@{server.url}"
     layout = plan(recording, two_sources, name, answers=Answers(tmp_path))
     assert [thing.label for thing in layout.objects] == ["bus", "dog", "car"]
-    examples = [p["text"] for p in user_parts(server.requests[0]) if p["type"] == "text"][:3]
-    assert [text.split("\n")[0] for text in examples] == ["Example 1", "Example 2", "Example 3"]
+    parts = user_parts(server.requests[0])
+    first_lines = [part["text"].split("\n")[0] for part in parts if part["type"] == "text"]
+    examples = [line for line in first_lines if line.startswith("Example")]
+    assert examples == ["Example 1", "Example 2", "Example 3"]
+    assert sum(part["type"] == "input_audio" for part in parts) == 8  # left and right of each
 
 
 def test_the_acoustic_planner_sends_nothing(server, recording, two_sources, monkeypatch):

@@ -114,9 +114,9 @@ def _camera(layout):
 
 def test_examples_come_before_the_recording_each_with_its_answer(canvas):
     prompt = build_prompt(canvas, load_exemplars()[:2])
-    first, second, own = (part.text for part in prompt.parts)
+    first, _, second, answered, own = (part.text for part in prompt.parts)
     assert first.startswith("Example 1") and second.startswith("Example 2")
-    answer = json.loads(second.split("Answer:\n")[1])
+    answer = json.loads(answered.removeprefix("Answer:\n"))
     assert answer["reasoning"] == load_exemplars()[1].layout.reasoning
     assert own.startswith("The recording to plan a video for") and "Answer:" not in own
 
@@ -157,3 +157,24 @@ def test_what_is_shown_names_the_clips_and_holds_no_sound(recording, two_sources
     prompt = show_prompt(recording, two_sources, hears, exemplars="none")
     assert "[sound: left channel of the recording, 2.0 s]" in prompt.text
     assert len(prompt.text) < 20_000 and hears.asked == []
+
+
+def test_a_model_that_hears_is_given_the_sound_of_every_example(canvas, recording):
+    prompt = build_prompt(canvas, load_exemplars()[:2], recording=recording)
+    names = [part.name for part in prompt.parts if isinstance(part, AudioPart)]
+    assert names == [
+        *(f"{side} channel of example {n}" for n in (1, 2) for side in ("left", "right")),
+        "left channel of the recording",
+        "right channel of the recording",
+    ]
+    kinds = ["sound" if isinstance(part, AudioPart) else part.text[:7] for part in prompt.parts]
+    assert kinds[:6] == ["Example", "The lef", "sound", "The rig", "sound", "Answer:"]
+    samples, rate = read_clip(prompt.parts[2])
+    assert rate == 16_000 and len(samples) / rate == load_exemplars()[0].cues.duration_s
+
+
+def test_the_printed_prompt_is_the_same_text_with_and_without_sound(canvas, recording):
+    silent = build_prompt(canvas, load_exemplars()[:1]).text
+    heard = build_prompt(canvas, load_exemplars()[:1], recording=recording).text
+    for paragraph in silent.split("\n\n"):
+        assert paragraph in heard

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from spa2v_lib.errors import PlanningError
+from spa2v_lib.errors import PlanningError, SamplingError
+from spa2v_lib.planning import check_planner
 from spa2v_lib.planning.hosted import HostedModel
 from spa2v_lib.planning.local import LocalModel
 from spa2v_lib.planning.spec import PlannerSpec, make_backend, parse_planner
+from spa2v_lib.runs import Settings, generate_run
+from spa2v_lib.runs.make import _plan
+from spa2v_lib.sampling import get_preset
 
 
 @pytest.mark.parametrize(
@@ -81,3 +87,47 @@ def test_a_backend_is_made_without_loading_or_sending(monkeypatch):
 )
 def test_sound_goes_to_models_that_hear(text, hears):
     assert make_backend(parse_planner(text)).takes_audio is hears
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"planner": "gemini"}, "no planner 'gemini'"),
+        ({"planner": "acoustic", "placement": "both"}, "no placement 'both'"),
+        ({"planner": "acoustic", "exemplars": "best"}, "no choice of exemplars 'best'"),
+        ({"planner": "acoustic", "shots": -1}, "0 or more"),
+    ],
+)
+def test_what_cannot_be_planned_with_is_refused_early(asked, said):
+    with pytest.raises(PlanningError, match=said):
+        check_planner(**asked)
+
+
+def test_a_missing_key_is_told_before_anything_is_sent(monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(PlanningError, match="needs a key in the environment variable OPENAI"):
+        check_planner("openai-chat:gpt-audio")
+    monkeypatch.setenv("OPENAI_API_KEY", "made up")
+    check_planner("openai-chat:gpt-audio")
+    check_planner("openai-chat:any@http://127.0.0.1:9/v1")
+    check_planner("acoustic")
+
+
+def test_a_run_refuses_the_same_before_it_reads_the_recording(tmp_path):
+    for wrong in ({"placement": "both"}, {"exemplars": "best"}, {"planner": "gemini"}):
+        with pytest.raises(PlanningError):
+            generate_run(tmp_path / "missing.wav", tmp_path / "out", **wrong)
+
+
+def test_a_class_that_cannot_be_drawn_is_refused_before_a_model_is_asked(
+    recording, two_sources, monkeypatch
+):
+    def ask(*_):
+        pytest.fail("the model was asked")
+
+    monkeypatch.setattr(HostedModel, "ask", ask)
+    few = dataclasses.replace(get_preset("tiny"), labels=("dog",))
+    monkeypatch.setattr("spa2v_lib.sampling.get_preset", lambda _: few)
+    asked = Settings(planner="openai-chat:some@http://127.0.0.1:9/v1")
+    with pytest.raises(SamplingError, match="cannot draw bus"):
+        _plan(recording, two_sources, asked)

@@ -1,0 +1,207 @@
+"""The planning benchmark: the same scenes for all methods, baselines that cannot hear, models."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+
+import pytest
+
+from spa2v_lib.bench import planning as bench
+from spa2v_lib.bench import planning_models as models
+from spa2v_lib.bench.frame import run_benchmark
+from spa2v_lib.bench.planning_models import TRIALS, ModelTrials
+from spa2v_lib.bench.planning_scenes import heard_scene, true_cues
+from spa2v_lib.errors import PlanningError, Spa2vError
+from spa2v_lib.metrics import max_iou
+from spa2v_lib.planning import plan_acoustic
+from spa2v_lib.planning.answers import FOLDER_VARIABLE
+from spa2v_lib.planning.backend import Prompt
+from spa2v_lib.planning.exemplars import choose_exemplars
+
+heard_once = cache(heard_scene)
+
+DEAF = ("class prior", "mono fold-down", "mirrored", "another scene")
+
+
+@pytest.fixture(scope="module")
+def results():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bench, "QUICK", 5)
+        patch.setattr(bench, "heard_scene", heard_once)
+        return bench.run(quick=True, seed=0, progress=lambda *_: None)
+
+
+def measure(results, method, name, condition="all"):
+    (row,) = [r for r in results.rows if (r.method, r.condition) == (method, condition)]
+    return row.measures[name].mean
+
+
+def test_every_method_is_scored_with_every_measure(results):
+    for method in ("acoustic", "true cues", "nearest exemplar", "truth", *DEAF):
+        for name in ("MaxIoU", "coverage", "tube IoU", "LTSim", "DocSim", "DocSim, of best"):
+            assert -1e-9 <= measure(results, method, name) <= 1.0 + 1e-9
+        for name in ("x-centre error", "motion direction", "size trend", "mirror gap"):
+            assert measure(results, method, name) is not None
+    conditions = {row.condition for row in results.rows if row.method == "acoustic"}
+    assert {"all", "off-centre", "approaching", "left crossing", "receiver panned"} < conditions
+
+
+def test_the_truth_is_the_best_of_every_measure(results):
+    for name in ("MaxIoU", "coverage", "tube IoU", "LTSim", "DocSim, of best", "size trend"):
+        assert measure(results, "truth", name) == pytest.approx(1.0)
+    assert measure(results, "truth", "x-centre error") == 0.0
+
+
+def test_hearing_beats_what_cannot_hear(results):
+    for deaf in DEAF:
+        assert measure(results, "acoustic", "MaxIoU") > measure(results, deaf, "MaxIoU")
+        assert measure(results, "acoustic", "mirror gap") > measure(results, deaf, "mirror gap")
+        error = measure(results, "acoustic", "x-centre error")
+        assert error < measure(results, deaf, "x-centre error")
+
+
+@pytest.mark.parametrize("deaf", ["class prior", "mono fold-down"])
+def test_what_is_deaf_to_space_has_no_mirror_gap(results, deaf):
+    assert measure(results, deaf, "mirror gap") == pytest.approx(0.0, abs=1e-9)
+
+
+def test_perfect_hearing_is_no_worse_than_hearing(results):
+    error = measure(results, "true cues", "x-centre error")
+    assert error <= measure(results, "acoustic", "x-centre error")
+    assert measure(results, "true cues", "motion direction") == 1.0
+
+
+def test_goals_are_those_of_the_acoustic_planner_on_all_scenes(results):
+    values = [goal.value for goal in results.goals]
+    assert values[0] == measure(results, "acoustic", "MaxIoU")
+    assert values[1] == 100 * measure(results, "acoustic", "motion direction")
+    assert values[2] == measure(results, "acoustic", "x-centre error")
+
+
+def test_what_was_not_asked_says_so_with_the_command_that_asks(results):
+    missing = {row.method for row in results.rows if row.condition == "not run"}
+    assert len(missing) == len(TRIALS) + 1
+    assert all(name.startswith((models.PAPERS, "smollm")) for name in missing)
+    assert all("not run" in note and "spa2v bench planning" in note for note in results.notes)
+    assert {cell for table in results.tables() for cell in table.columns[1].cells} > {"not run"}
+
+
+def test_no_exemplar_holds_the_recording_that_is_planned():
+    for number in range(0, 5):
+        heard = heard_once(0, number)
+        for exemplar in choose_exemplars(heard.cues, 9, recordings=heard.recordings):
+            assert not set(exemplar.recordings) & set(heard.recordings)
+
+
+def test_the_same_seed_gives_the_same_scene_and_another_seed_another():
+    first, again, other = heard_once(0, 1), heard_scene(0, 1), heard_scene(1, 1)
+    assert first.truth == again.truth and first.cues == again.cues
+    assert first.truth != other.truth
+
+
+def test_true_cues_place_the_thing_where_the_scene_has_it():
+    heard = heard_once(0, 4)
+    planned = plan_acoustic(true_cues(heard))
+    (true,), (found,) = heard.truth.boxes_at(1.0), planned.boxes_at(1.0)
+    assert found.center[0] == pytest.approx(true.center[0], abs=0.05)
+    assert max_iou(heard.truth, planned) > 0.0
+
+
+class Model:
+    """A backend that names every source as its table does, in a handwritten answer."""
+
+    name, takes_audio, brief = "written by hand", False, False
+
+    def __init__(self, spoilt: int = 0) -> None:
+        self.parameters = {}
+        self.prompts: list[Prompt] = []
+        self.spoilt = spoilt
+
+    def ask(self, prompt, schema):
+        self.prompts.append(prompt)
+        if self.spoilt > 0:
+            self.spoilt -= 1
+            return "I would rather not"
+        table = prompt.text.rsplit("The recording to plan a video for", 1)[1]
+        label = table.split('- label: "')[1].split('"')[0]
+        times = table.split("in seconds: ")[1].split("\n")[0].split(", ")
+        return json.dumps(
+            {
+                "reasoning": "as heard",
+                "video_caption": f"a {label} and a tree",
+                "background": "meadow",
+                "sources": [{"id": "source-1", "label": label, "caption": f"a {label}"}],
+                "scenery": [{"label": "cow", "caption": "a cow", "side": "left"}],
+                "frame_captions": ["there it is"] * len(times),
+            }
+        )
+
+
+@pytest.fixture
+def kept_here(tmp_path, monkeypatch):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+
+
+def trials(count: int) -> ModelTrials:
+    scenes = [heard_once(0, number) for number in range(count)]
+    return ModelTrials(scenes, 0, True, lambda *_: None)
+
+
+@pytest.mark.usefixtures("kept_here")
+def test_a_model_is_scored_without_its_silent_things_and_asked_once():
+    asking, model = trials(2), Model()
+    rows = asking._trial(model, "cues", "knn")
+    found = {row.condition: row.measures for row in rows}["all"]
+    assert found["answered"].mean == found["coverage"].mean == found["class right"].mean == 1.0
+    assert 0.0 < found["caption"].mean < 1.0
+    assert "Example 3" in model.prompts[0].text
+    asking._trial(model, "cues", "knn")
+    assert len(model.prompts) == 2
+    asking._trial(model, "cues", "none")
+    assert len(model.prompts) == 4 and "Example 1" not in model.prompts[-1].text
+
+
+@pytest.mark.usefixtures("kept_here")
+def test_answers_that_cannot_be_used_count_as_an_empty_layout():
+    rows = trials(1)._trial(Model(spoilt=99), "cues", "none")
+    found = rows[0].measures
+    assert found["answered"].mean == found["MaxIoU"].mean == found["class right"].mean == 0.0
+
+
+@pytest.mark.usefixtures("kept_here")
+def test_every_trial_of_a_named_model_is_a_row(monkeypatch):
+    monkeypatch.setattr(models, "make_backend", lambda *_, **__: Model())
+    rows, notes = trials(1).measure(["smollm"])
+    asked = {row.method for row in rows if row.condition == "all"}
+    assert len(asked) == 6
+    assert len(notes) == 1 and models.PAPERS in notes[0]
+
+
+def test_the_price_is_told_before_a_hosted_model_is_asked(monkeypatch, capsys):
+    def ask(*_):
+        raise PlanningError("the server is away")
+
+    from spa2v_lib.planning.hosted import HostedModel
+
+    monkeypatch.setattr(HostedModel, "ask", ask)
+    with pytest.raises(PlanningError, match="away"):
+        trials(1).measure(["openai-chat:some@http://127.0.0.1:9/v1"])
+    told = capsys.readouterr().err
+    assert "6 requests" in told and "tokens in" in told
+
+
+@pytest.mark.parametrize(
+    ("planner", "said"),
+    [("acoustic", "always measured"), ("gemini", "no planner"), ("google:some", "needs a key")],
+)
+def test_a_planner_that_cannot_be_asked_is_refused_before_anything(planner, said, monkeypatch):
+    for name in ("GOOGLE_API_KEY", "GEMINI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(PlanningError, match=said):
+        bench.run(quick=True, seed=0, progress=lambda *_: pytest.fail(), planners=[planner])
+
+
+def test_other_benchmarks_ask_no_planners(tmp_path):
+    with pytest.raises(Spa2vError, match="asks no planners"):
+        run_benchmark("hearing", tmp_path / "out", planners=["smollm"])
