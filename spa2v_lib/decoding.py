@@ -163,7 +163,8 @@ def _open_pyav(path: Path, notes: tuple[str, ...]) -> AudioFile:
             promised = _promised_frames(track, rate)
             if len(tracks) > 1:
                 notes += (f"{len(tracks)} sound tracks: the first is used",)
-    except (av.error.FFmpegError, OSError, ValueError) as error:
+    # PyAV's streams lack attributes where FFmpeg knows no decoder.
+    except (av.error.FFmpegError, OSError, ValueError, AttributeError) as error:
         raise _not_audio(path) from error
     if not rate or not channels:
         raise _not_audio(path)
@@ -187,7 +188,7 @@ def _decoded(path: Path, channels: int, rate: int) -> Iterator[np.ndarray]:
                 for out in planar.resample(frame):
                     position += out.samples
                     yield out.to_ndarray().reshape(channels, -1)
-    except av.error.FFmpegError as error:
+    except (av.error.FFmpegError, ValueError, AttributeError) as error:
         raise _breaks_off(path, position / rate) from error
 
 

@@ -7,11 +7,13 @@ shown to a person as it stands.
 __all__ = [
     "AnswerError",
     "AudioError",
+    "BatchError",
     "CueError",
     "DataError",
     "LayoutError",
     "OutputError",
     "PlanningError",
+    "RunError",
     "SamplingError",
     "SceneError",
     "Spa2vError",
@@ -61,3 +63,11 @@ class OutputError(Spa2vError):
 
 class DataError(Spa2vError):
     """A file that the project ships, or weights that a preset names, are missing or broken."""
+
+
+class RunError(Spa2vError):
+    """A run folder cannot be read, or not be repeated."""
+
+
+class BatchError(Spa2vError):
+    """A batch cannot be started as asked: its manifest, its folder, or what is to work on it."""

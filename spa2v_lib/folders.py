@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from spa2v_lib.errors import OutputError
 
@@ -98,7 +99,7 @@ def result_folder(
     made = _missing(target.parent)
     # Inside a folder that exists: its parent may be another disk, or closed to us.
     beside = target if target.exists() else target.parent
-    temporary = beside / f".{target.name}.{os.getpid()}.part"
+    temporary = beside / f".{target.name[:40]}.{token_hex(6)}.part"
     try:
         temporary.mkdir(parents=True)
     except OSError as error:

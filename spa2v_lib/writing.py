@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 
 from spa2v_lib.errors import OutputError
 
@@ -38,7 +39,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(path)
     if target.is_dir():
         raise OutputError(f"cannot write {target}: it is a folder; give the name of a file")
-    temporary = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    # Short, and another one for every writer, on this machine and on others.
+    temporary = target.with_name(f".{target.stem[:40]}.{token_hex(6)}.part{target.suffix}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from spa2v_lib.audio import Recording
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import DataError
 from spa2v_lib.layout import VideoSceneLayout
-from spa2v_lib.sampling import preset_info
+from spa2v_lib.sampling import PRESETS, preset_info
 
 RATE = 22_050
 
@@ -199,6 +200,8 @@ def test_a_class_that_cannot_be_drawn_is_refused_with_those_that_can(
     spa2v, audio, tmp_path, monkeypatch
 ):
     monkeypatch.setattr("spa2v_lib.sampling.preset_info", lambda name: {"weights": {}})
+    only_trains = replace(PRESETS["tiny"], labels=("train",))
+    monkeypatch.setitem(PRESETS, "tiny", only_trains)
     result = spa2v("generate", audio, "--out", tmp_path / "out", "--label", "dog")
     assert one_error_line(result, "cannot draw dog", "train")
 
@@ -208,7 +211,7 @@ def test_markup_in_a_name_is_printed_as_it_is(spa2v, tmp_path):
 
 
 def test_benchmarks_that_are_not_built_say_so(spa2v, tmp_path):
-    assert one_error_line(spa2v("bench", "batch", "--out", tmp_path / "out"), "not built yet")
+    assert one_error_line(spa2v("bench", "run", "--out", tmp_path / "out"), "not built yet")
 
 
 # --- the rest ------------------------------------------------------------------------------------

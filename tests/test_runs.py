@@ -1,6 +1,7 @@
 """Run folders: complete, reproducible, refused early, and never half-written."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -140,7 +141,6 @@ def test_stages_are_reported_in_order(audio, out, drawn):
     ("settings", "error", "words"),
     [
         ({"label": "unicorn"}, PlanningError, "unicorn"),
-        ({"label": "dog"}, SamplingError, "cannot draw dog.*train"),
         ({"preset": "huge"}, SamplingError, "huge.*tiny"),
         ({"planner": "oracle"}, PlanningError, "oracle.*acoustic"),
         ({"capture": "wire"}, CueError, "wire.*binaural"),
@@ -159,6 +159,16 @@ def test_a_request_that_cannot_work_is_refused_before_the_recording_is_opened(
         monkeypatch.setattr(sampling, "preset_info", sampling.get_preset)
     with pytest.raises(error, match=words):
         runs.generate_run(tmp_path / "any.wav", tmp_path / "out", **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_preset_cannot_draw_is_refused_with_what_it_can(
+    tmp_path, monkeypatch, weights_present
+):
+    only_trains = replace(sampling.get_preset("tiny"), labels=("train",))
+    monkeypatch.setitem(sampling.PRESETS, "tiny", only_trains)
+    with pytest.raises(SamplingError, match="cannot draw dog.*train"):
+        runs.generate_run(tmp_path / "any.wav", tmp_path / "out", label="dog")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``spa2v cues | plan | generate | scenes | bench | doctor``, a file a group."""
+"""The command line: ``spa2v cues | plan | generate | batch | ...``, a file a group of commands."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from spa2v_lib import terminal
 
 # isort: off  (`spa2v --help` lists the commands in this order)
 from spa2v_lib.cli import (
+    batch,  # noqa: F401
     checks,  # noqa: F401
     generate,  # noqa: F401
     stages,  # noqa: F401

@@ -15,19 +15,29 @@ from spa2v_lib.cli.options import OutFolder, Overwrite, Seed
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="Which benchmark: hearing, planning, sampling or speed.")
+        str, typer.Argument(help="Which benchmark: hearing, planning, sampling, speed or batch.")
     ],
     out: OutFolder,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer scenes, within minutes.")] = False,
     seed: Seed = 0,
     overwrite: Overwrite = False,
+    planner: Annotated[
+        list[str] | None,
+        typer.Option(help="With planning: a language model to ask as well; may be repeated."),
+    ] = None,
 ) -> None:
     """Measure on this machine, print the table and write results.json."""
     from spa2v_lib.bench import run_benchmark
 
     with terminal.progress() as progress:
         results = run_benchmark(
-            name, out, quick=quick, seed=seed, overwrite=overwrite, progress=progress
+            name,
+            out,
+            quick=quick,
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+            planners=planner or (),
         )
     terminal.show_results(results)
 

@@ -10,7 +10,18 @@ import typer
 from spa2v_lib import terminal
 from spa2v_lib.captions import Motion
 from spa2v_lib.cli.app import app
-from spa2v_lib.cli.options import Audio, Capture, Label, OutFolder, Overwrite, Planner, Seed
+from spa2v_lib.cli.options import (
+    Audio,
+    Capture,
+    Exemplars,
+    Label,
+    OutFolder,
+    Overwrite,
+    Placement,
+    Planner,
+    Seed,
+    Shots,
+)
 from spa2v_lib.runs import MAX_SECONDS
 
 
@@ -21,6 +32,9 @@ def generate(
     label: Label = None,
     capture: Capture = "auto",
     planner: Planner = "acoustic",
+    placement: Placement = "cues",
+    exemplars: Exemplars = "knn",
+    shots: Shots = 3,
     preset: Annotated[str, typer.Option(help="Which weights draw.")] = "tiny",
     seed: Seed = 0,
     fps: Annotated[float | None, typer.Option(help="Frames per second; 8 by default.")] = None,
@@ -56,6 +70,9 @@ def generate(
             label=label,
             capture=capture,
             planner=planner,
+            placement=placement,
+            exemplars=exemplars,
+            shots=shots,
             preset=preset,
             seed=seed,
             fps=fps,

@@ -20,6 +20,13 @@ Planner = Annotated[
         "transformers:REPO_OR_FOLDER."
     ),
 ]
+Placement = Annotated[
+    str, typer.Option(help="With a language model, who places boxes: cues or model.")
+]
+Exemplars = Annotated[
+    str, typer.Option(help="Which examples it is shown: knn, fixed, random or none.")
+]
+Shots = Annotated[int, typer.Option(min=0, help="How many examples.")]
 OutFile = Annotated[Path | None, typer.Option(help="Write JSON to this file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 OutFolder = Annotated[Path, typer.Option(help="The folder to make.")]

@@ -1,4 +1,4 @@
-"""``spa2v cues`` and ``spa2v plan``: one stage each."""
+"""``spa2v cues`` and ``spa2v plan``: one stage each; ``spa2v estimate``: what a model costs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,18 @@ import typer
 
 from spa2v_lib import terminal
 from spa2v_lib.cli.app import app
-from spa2v_lib.cli.options import AsJson, Audio, Capture, Label, OutFile, Planner, Seed
+from spa2v_lib.cli.options import (
+    AsJson,
+    Audio,
+    Capture,
+    Exemplars,
+    Label,
+    OutFile,
+    Placement,
+    Planner,
+    Seed,
+    Shots,
+)
 from spa2v_lib.errors import PlanningError
 
 if TYPE_CHECKING:
@@ -69,13 +80,9 @@ def plan(
     aspect: Annotated[
         float, typer.Option(min=0.2, max=5, help="Width over height of the picture.")
     ] = 1.0,
-    placement: Annotated[
-        str, typer.Option(help="With a language model, who places boxes: cues or model.")
-    ] = "cues",
-    exemplars: Annotated[
-        str, typer.Option(help="Which examples it is shown: knn, fixed, random or none.")
-    ] = "knn",
-    shots: Annotated[int, typer.Option(min=0, help="How many.")] = 3,
+    placement: Placement = "cues",
+    exemplars: Exemplars = "knn",
+    shots: Shots = 3,
     seed: Seed = 0,
     show_prompt: Annotated[
         bool, typer.Option("--show-prompt", help="Print what it would be given; send nothing.")
@@ -95,6 +102,25 @@ def plan(
         print(layout.to_json())
     else:
         terminal.show_layout(layout)
+
+
+@app.command()
+def estimate(
+    recordings: Annotated[list[Path], typer.Argument(help="Sound files, or videos with sound.")],
+    planner: Planner,
+    label: Label = None,
+    capture: Capture = "auto",
+    placement: Placement = "cues",
+    exemplars: Exemplars = "knn",
+    shots: Shots = 3,
+    seed: Seed = 0,
+) -> None:
+    """Tell what planning recordings with a language model would take; nothing is sent."""
+    from spa2v_lib.planning.cost import estimate_batch
+
+    heard = (_heard(source, label, capture) for source in recordings)
+    asked = {"placement": placement, "exemplars": exemplars, "shots": shots, "seed": seed}
+    print(estimate_batch(heard, planner, **asked))
 
 
 def _planned(

@@ -1,0 +1,202 @@
+"""A batch from its recordings to its index page."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from spa2v_lib.batch.engines import Crew, outcomes
+from spa2v_lib.batch.manifest import read_rows
+from spa2v_lib.batch.page import write_index
+from spa2v_lib.batch.results import as_row, write_tables
+from spa2v_lib.batch.store import Store
+from spa2v_lib.batch.tasks import Outcome, Task, make_tasks
+from spa2v_lib.batch.template import end_to_end, read_template
+from spa2v_lib.batch.work import changes, record_failure
+from spa2v_lib.errors import BatchError, OutputError
+
+__all__ = ["Progress", "Summary", "run_batch"]
+
+_NEEDED = ("papermill", "pyarrow", "filelock")
+_INDEX_EVERY_S = 15.0
+_LOOK_AGAIN_S = 2.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a batch stands.
+
+    Attributes
+    ----------
+    done, failed, total : int
+        Items; `done` counts the failed ones too, and those that needed no work.
+    left_s : float or None
+        Seconds that the rest is going to take at the pace so far; None before there is one.
+    last : Outcome or None
+        What has just come in.
+    """
+
+    done: int
+    failed: int
+    total: int
+    left_s: float | None
+    last: Outcome | None
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a batch has come to.
+
+    Attributes
+    ----------
+    root : Path
+    total, kept, worked, failed : int
+        Items in all; those whose earlier result still held; those worked on, here or by a batch
+        beside; and those of the latter that failed.
+    """
+
+    root: Path
+    total: int
+    kept: int
+    worked: int
+    failed: int
+
+
+def run_batch(
+    sources: Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    *,
+    crew: Crew | None = None,
+    notebook: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: Callable[[Progress], None] | None = None,
+    **defaults: Any,
+) -> Summary:
+    """Run many recordings through a notebook, each into a run folder of its own.
+
+    Parameters
+    ----------
+    sources : sequence of path
+        Manifests, folders, patterns or recordings; see `spa2v_lib.batch.manifest.read_rows`.
+    out : path
+        The batch's folder: ``items/``, ``index.html``, ``results.csv``, ``results.parquet``.
+    crew : Crew, optional
+        Who works; this process alone if not given.
+    notebook : path, optional
+        A notebook with parameters RECORDING and OUT that makes a run folder at OUT; the book's
+        end-to-end notebook if not given.
+    resume : bool
+        Go on with the batch in `out`: only what is missing, failed, or followed from another
+        input, other parameters, weights, code or notebook is done. Several batches may work in
+        one folder at the same time.
+    progress : callable, optional
+        Called with a `Progress` whenever an item has come in.
+    **defaults
+        Parameters for all rows that say nothing else, by the manifest's names.
+
+    Returns
+    -------
+    Summary
+
+    Raises
+    ------
+    BatchError
+        If anything about the request cannot work; nothing is begun then. An item that fails does
+        not raise: see `Summary.failed`.
+    OutputError
+        If `out` cannot be written to, or not any more.
+    """
+    _check_installed()
+    crew = crew or Crew()
+    crew.check()
+    template = read_template(notebook or end_to_end())
+    store = Store(Path(out).resolve())
+    tasks = make_tasks(store.root, read_rows(sources, template.columns), template, defaults)
+    store.open(template, resume=resume)
+    stand = _Stand(store, tasks, progress or (lambda _: None))
+    try:
+        _work(store, crew, stand)
+    finally:
+        stand.write_index()
+    return stand.summary()
+
+
+def _check_installed() -> None:
+    if missing := [name for name in _NEEDED if find_spec(name) is None]:
+        raise BatchError(f"batches need {', '.join(missing)}: pip install 'spa2v[batch]'")
+
+
+def _work(store: Store, crew: Crew, stand: _Stand) -> None:
+    """Do what is to be done, and wait for what other batches have begun."""
+    todo = stand.to_be_done()
+    while todo:
+        found = outcomes(crew, todo)
+        busy: set[str] = set()
+        for outcome in found:
+            if outcome.status == "busy":
+                busy.add(outcome.name)
+            else:
+                stand.take(outcome)
+        todo = (stand.tasks[name] for name in sorted(busy)) if busy else None
+        if busy:
+            stand.write_index()
+            time.sleep(_LOOK_AGAIN_S)
+
+
+class _Stand:
+    """Counts what has come in, and keeps index and tables up to date."""
+
+    def __init__(
+        self, store: Store, tasks: Sequence[Task], progress: Callable[[Progress], None]
+    ) -> None:
+        self.tasks: Mapping[str, Task] = {task.name: task for task in tasks}
+        self._store, self._progress = store, progress
+        self._kept = self._worked = self._failed = 0
+        self._begin = self._written = time.monotonic()
+
+    def to_be_done(self) -> Iterator[Task]:
+        """Yield the tasks whose results are not there or do not hold any more."""
+        for task in self.tasks.values():
+            if changes(self._store, task):
+                yield task
+            else:
+                self._kept += 1
+                self._tell(None)
+
+    def take(self, outcome: Outcome) -> None:
+        """Count an outcome; of a lost worker, keep what can be said about it."""
+        if outcome.status == "broken":
+            raise OutputError(outcome.error)
+        if outcome.status == "lost":
+            record_failure(self.tasks[outcome.name], outcome.error)
+        self._worked += 1
+        self._failed += outcome.status != "done"
+        if time.monotonic() - self._written > _INDEX_EVERY_S:
+            self.write_index()
+        self._tell(outcome)
+
+    def _tell(self, outcome: Outcome | None) -> None:
+        done = self._kept + self._worked
+        left = None
+        if self._worked:
+            pace = (time.monotonic() - self._begin) / self._worked
+            left = pace * (len(self.tasks) - done)
+        self._progress(Progress(done, self._failed, len(self.tasks), left, outcome))
+
+    def write_index(self) -> None:
+        """Write index and tables from what lies in the folder, other batches' items included."""
+        with self._store.whole():
+            records = self._store.records()
+            rows = [as_row(record) for record in records]
+            there = {record["folder"] for record in records}
+            write_tables(self._store, rows)
+            write_index(self._store, rows, sum(name not in there for name in self.tasks))
+        self._written = time.monotonic()
+
+    def summary(self) -> Summary:
+        return Summary(self._store.root, len(self.tasks), self._kept, self._worked, self._failed)

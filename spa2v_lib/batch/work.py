@@ -1,0 +1,241 @@
+"""The work on one item: its notebook is executed, and its folder put in place as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from spa2v_lib.batch.store import ITEM, NOTEBOOK, THUMBNAIL, VERSION, Store, write_json
+from spa2v_lib.batch.tasks import Outcome, Task
+from spa2v_lib.errors import OutputError, Spa2vError
+from spa2v_lib.runs.record import MARKER, file_hash
+
+__all__ = ["changes", "do", "record_failure"]
+
+_THUMBNAIL_WIDTH = 240
+
+
+def do(task: Task) -> Outcome:
+    """Work on an item unless another process does, or has done it meanwhile.
+
+    Whatever goes wrong in the notebook becomes the item's own failure.
+
+    Returns
+    -------
+    Outcome
+        Its status is "busy" if another process works on it, and "broken" if its folder cannot be
+        written, as on a full disk: then no other item can be either.
+    """
+    store = Store(Path(task.root))
+    try:
+        with store.claim(task.name) as mine:
+            if not mine:
+                return Outcome(task.name, "busy")
+            if not changes(store, task):
+                return Outcome(task.name, "done")
+            with store.staging(task.name) as place:
+                return _execute(store, task, place)
+    except Spa2vError as error:
+        return Outcome(task.name, "broken", str(error))
+
+
+def changes(store: Store, task: Task) -> list[str]:
+    """Say why an item has to be worked on; nothing if its result is there and still holds.
+
+    Returns
+    -------
+    list of str
+        "missing", "failed", "incomplete", or which of input, parameters, weights, code and
+        notebook changed.
+    """
+    record = store.record(task.name)
+    if not record:
+        return ["missing"]
+    if record.get("status") != "done":
+        return ["failed"]
+    if not store.is_complete(task.name, record):
+        return ["incomplete"]
+    was = record.get("sources", {})
+    changed = [name for name, digest in task.sources.items() if was.get(name) != digest]
+    if changed:
+        return changed
+    try:
+        now = file_hash(Path(task.recording))
+    except OSError:
+        return ["input"]
+    return [] if was.get("input") == now else ["input"]
+
+
+def record_failure(task: Task, error: str) -> None:
+    """Keep the notebook of an item whose worker died, with the reason at its top.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    import nbformat
+
+    store = Store(Path(task.root))
+    with store.claim(task.name) as mine:
+        if not mine or not changes(store, task):
+            return
+        with store.staging(task.name) as place, _naming(place):
+            notebook = nbformat.read(store.template(task.sources["notebook"]), as_version=4)
+            told = "\n".join(f"{name} = {value!r}" for name, value in task.parameters.items())
+            notebook.cells[:0] = [
+                nbformat.v4.new_markdown_cell("**This notebook was not executed to its end.**"),
+                nbformat.v4.new_raw_cell(f"{error}\n\nIt was told:\n{told}"),
+            ]
+            nbformat.write(notebook, place / NOTEBOOK)
+            _put(store, task, place, error, 0.0)
+
+
+def _execute(store: Store, task: Task, place: Path) -> Outcome:
+    begin = time.monotonic()
+    with _naming(place):
+        error = _run_notebook(store, task, place)
+        if not error and not (place / "run" / MARKER).is_file():
+            error = f"the notebook made no run folder at OUT: there is no {MARKER} in it"
+        _put(store, task, place, error, time.monotonic() - begin)
+    return Outcome(task.name, "failed" if error else "done", error)
+
+
+def _run_notebook(store: Store, task: Task, place: Path) -> str:
+    """Execute the notebook in `place`; return what went wrong, in one line."""
+    import papermill
+
+    from spa2v_lib.batch.shell import ENGINE
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    # Relative paths, so that the notebook still holds where the folder is moved with its parent.
+    told = {**task.parameters, "RECORDING": _from(place, Path(task.recording)), "OUT": "run"}
+    template = os.path.relpath(store.template(task.sources["notebook"]), place)
+    try:
+        with _inside(place):
+            papermill.execute_notebook(
+                template,
+                NOTEBOOK,
+                told,
+                engine_name=ENGINE,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                request_save_on_cell_execute=False,
+            )
+    except papermill.PapermillExecutionError as failure:
+        known = failure.ename.endswith("Error") and failure.ename in _known_errors()
+        said = failure.evalue if known else f"{failure.ename}: {failure.evalue}"
+        # The user knows the recording by the path that was written.
+        return " ".join(said.replace(told["RECORDING"], task.written).split()) or failure.ename
+    return ""
+
+
+def _put(store: Store, task: Task, place: Path, error: str, seconds: float) -> None:
+    """Gather the item's files in one folder and put it in its place."""
+    folder = place / "failed" if error else place / "run"
+    folder.mkdir(exist_ok=True)
+    (place / NOTEBOOK).rename(folder / NOTEBOOK)
+    summary: dict[str, Any] = {} if error else _summary(folder)
+    if (folder / "video.mp4").is_file():
+        _thumbnail(folder / "video.mp4", folder / THUMBNAIL)
+    write_json(
+        folder / ITEM,
+        {
+            "version": VERSION,
+            "status": "failed" if error else "done",
+            "error": error,
+            "title": task.title,
+            "number": task.number,
+            "recording": task.written,
+            "recording_from_here": _from(place, Path(task.recording)),
+            "parameters": task.parameters,
+            "sources": {**task.sources, "input": summary.pop("input", "")},
+            "summary": {**summary, "seconds": round(seconds, 3)},
+            "host": platform.node(),
+            "files": {path.name: path.stat().st_size for path in sorted(folder.iterdir())},
+        },
+    )
+    store.put(folder, task.name)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    """Return what the table of results says of a run."""
+    record = _json(folder / MARKER)
+    layout, cues = _json(folder / "layout.json"), _json(folder / "cues.json")
+    sources = cues.get("sources", [])
+    frames, given = record.get("frames", {}), record.get("input", {})
+    return {
+        "input": given.get("sha256", ""),
+        "caption": layout.get("caption", ""),
+        "heard": ", ".join(source.get("label") or "unknown" for source in sources),
+        "motion": ", ".join(source.get("motion", "") for source in sources),
+        "duration_s": given.get("duration_s"),
+        **{name: frames.get(name) for name in ("width", "height", "fps")},
+        "frames": frames.get("count"),
+        "frames_sha256": frames.get("sha256", ""),
+        "pipeline_s": round(sum(record.get("timings_s", {}).values()), 3),
+        "notes": " ".join(record.get("notes", [])),
+    }
+
+
+def _thumbnail(video: Path, target: Path) -> None:
+    """Keep the frame in the middle as a small picture; without one the index shows none."""
+    import av
+
+    with contextlib.suppress(av.error.FFmpegError, IndexError), av.open(str(video)) as container:
+        stream = container.streams.video[0]
+        frames = islice(container.decode(stream), (stream.frames or 1) // 2, None)
+        for picture in (frame.to_image() for frame in islice(frames, 1)):
+            width = min(_THUMBNAIL_WIDTH, picture.width)
+            height = max(round(picture.height * width / picture.width), 1)
+            picture.resize((width, height)).save(target, "WEBP", quality=80)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """Return what a file of the run says; a notebook of the user's may have left it out."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _known_errors() -> set[str]:
+    from spa2v_lib import errors
+
+    return set(errors.__all__)
+
+
+def _from(place: Path, path: Path) -> str:
+    try:
+        return os.path.relpath(path, place)
+    except ValueError:  # another drive
+        return str(path)
+
+
+@contextmanager
+def _inside(place: Path) -> Iterator[None]:
+    before = Path.cwd()
+    os.chdir(place)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+@contextmanager
+def _naming(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {place.parent}: {error.strerror or error}") from error

@@ -1,0 +1,22 @@
+"""Run folders: made in one call, repeated, and checked against what they say of themselves."""
+
+from spa2v_lib.runs.again import Difference, Verification, rerun, verify
+from spa2v_lib.runs.make import generate_run
+from spa2v_lib.runs.record import MARKER, VERSION, code_hash, read_record, weights_of
+from spa2v_lib.runs.settings import MAX_SECONDS, Settings, check_settings
+
+__all__ = [
+    "MARKER",
+    "MAX_SECONDS",
+    "VERSION",
+    "Difference",
+    "Settings",
+    "Verification",
+    "check_settings",
+    "code_hash",
+    "generate_run",
+    "read_record",
+    "rerun",
+    "verify",
+    "weights_of",
+]

@@ -1,0 +1,212 @@
+"""The whole way in one call: from a recording to a folder with the video and what is behind it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spa2v_lib.errors import LayoutError, OutputError
+from spa2v_lib.folders import check_folder, result_folder
+from spa2v_lib.runs.record import MARKER, describe, file_hash, write_record
+from spa2v_lib.runs.settings import Settings, check_settings
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio import Recording
+    from spa2v_lib.cues import SpatialCues
+    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.video import Video
+
+__all__ = ["generate_run"]
+
+_SAME_LENGTH_S = 0.2
+
+Progress = Callable[[str, int, int], None]
+
+
+def generate_run(
+    audio: str | os.PathLike[str],
+    out: str | os.PathLike[str],
+    *,
+    layout: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Path:
+    """Make a video of a recording, and a folder that shows how.
+
+    The folder holds ``video.mp4``, ``cues.json``, ``layout.json``, ``run.json`` and
+    ``report.html``. It appears as a whole or not at all.
+
+    Parameters
+    ----------
+    audio : path
+        A sound file, or a video whose sound track is used.
+    out : path
+        The folder to make; it may exist if it is empty.
+    layout : path, optional
+        A layout to draw instead of planning one.
+    overwrite : bool
+        Replace the results of an earlier run in `out`.
+    progress : callable, optional
+        Called with the stage's name, the steps done and the steps in all.
+    **settings
+        Fields of `Settings`.
+
+    Returns
+    -------
+    pathlib.Path
+        `out`, absolute.
+
+    Raises
+    ------
+    Spa2vError
+        If anything about the request cannot work; nothing is written then.
+    """
+    wanted = Settings(**settings)
+    report_stage = progress or (lambda stage, done, total: None)
+    target = check_folder(out, MARKER, overwrite=overwrite)
+    check_settings(wanted)
+    given = None if layout is None else _given_layout(layout, wanted)
+    watch = _Stopwatch()
+    with watch.timing("read"):
+        recording = _read(audio, wanted)
+        input_hash = file_hash(Path(audio))
+    with result_folder(target, MARKER, overwrite=overwrite) as folder:
+        with watch.timing("hear"):
+            report_stage("hear", 0, 1)
+            cues = _hear(recording, wanted)
+            report_stage("hear", 1, 1)
+        with watch.timing("plan"):
+            planned = given or _plan(recording, cues, wanted)
+            _check_length(planned, recording)
+        with watch.timing("sample"):
+            video = _sample(planned, wanted, report_stage)
+        report_stage("write", 0, 1)
+        with _writing(target):
+            with watch.timing("write"):
+                cues.save(folder / "cues.json")
+                planned.save(folder / "layout.json")
+                video.save(folder / "video.mp4", recording)
+                record = describe(wanted, recording, input_hash, cues, video, given is not None)
+            record["timings_s"] = watch.seconds
+            _write_report(folder, record, video, recording, cues, planned)
+            write_record(folder, record)
+        report_stage("write", 1, 1)
+    return target
+
+
+class _Stopwatch:
+    """Seconds of wall time per stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        begin = time.perf_counter()
+        yield
+        self.seconds[stage] = round(time.perf_counter() - begin, 3)
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """Name the folder when the disk is full or fails."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def _given_layout(path: str | os.PathLike[str], wanted: Settings) -> VideoSceneLayout:
+    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.sampling import check
+
+    layout = VideoSceneLayout.load(path)
+    if wanted.fps is not None and wanted.fps != layout.fps:
+        raise LayoutError(
+            f"{path} is for {layout.fps:g} frames a second, but {wanted.fps:g} were asked for; "
+            "leave the frame rate out or change it in the layout"
+        )
+    check(layout, wanted.preset, steps=wanted.steps)
+    return layout
+
+
+def _read(audio: str | os.PathLike[str], wanted: Settings) -> Recording:
+    from spa2v_lib.audio import read_audio
+    from spa2v_lib.cues.segments import one_clip
+
+    if wanted.clip is None:
+        return read_audio(audio, max_seconds=wanted.max_seconds)
+    return one_clip(read_audio(audio), wanted.clip, wanted.max_seconds)
+
+
+def _check_length(layout: VideoSceneLayout, recording: Recording) -> None:
+    if abs(layout.duration_s - recording.duration_s) > _SAME_LENGTH_S:
+        raise LayoutError(
+            f"the layout lasts {layout.duration_s:.2f} s and {recording.name} "
+            f"{recording.duration_s:.2f} s; a layout of the same length is needed"
+        )
+
+
+def _hear(recording: Recording, wanted: Settings) -> SpatialCues:
+    from spa2v_lib.cues import extract_cues
+
+    return extract_cues(recording, label=wanted.label, capture=wanted.capture)
+
+
+def _plan(recording: Recording, cues: SpatialCues, wanted: Settings) -> VideoSceneLayout:
+    from spa2v_lib.classes import CLASSES
+    from spa2v_lib.planning import plan
+    from spa2v_lib.sampling import check, check_labels, get_preset
+
+    preset = get_preset(wanted.preset)
+    # Before a model is asked, which may take long and cost money.
+    check_labels([s.label for s in cues.sources if s.label in CLASSES], preset)
+    width, height = preset.size
+    layout = plan(
+        recording,
+        cues,
+        wanted.planner,
+        fps=8.0 if wanted.fps is None else wanted.fps,
+        aspect=width / height,
+        placement=wanted.placement,
+        exemplars=wanted.exemplars,
+        shots=wanted.shots,
+        seed=wanted.seed,
+    )
+    check(layout, wanted.preset, steps=wanted.steps)
+    return layout
+
+
+def _sample(layout: VideoSceneLayout, wanted: Settings, report_stage: Progress) -> Video:
+    from spa2v_lib import sampling
+
+    return sampling.generate(
+        layout,
+        wanted.preset,
+        wanted.seed,
+        steps=wanted.steps,
+        grounding=wanted.grounding,
+        captions=wanted.captions,
+        device=wanted.device,
+        progress=lambda done, total: report_stage("sample", done, total),
+    )
+
+
+def _write_report(
+    folder: Path,
+    record: dict[str, Any],
+    video: Video,
+    recording: Recording,
+    cues: SpatialCues,
+    layout: VideoSceneLayout,
+) -> None:
+    from spa2v_lib.report import render_report
+
+    mp4 = (folder / "video.mp4").read_bytes()
+    page = render_report(record, video, mp4, recording, cues, layout)
+    (folder / "report.html").write_text(page, encoding="utf-8")

@@ -1,0 +1,95 @@
+"""Manifests, folders and patterns: read as written, and refused with their lines."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from spa2v_lib.batch.manifest import read_rows
+from spa2v_lib.errors import BatchError
+
+COLUMNS = {"label": "", "seed": 0, "gain": 1.0, "loud": False}
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    path = folder / "list.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_cells_become_values_of_the_parameters_types(tmp_path, sound):
+    sound("a.wav"), sound("b, c.wav")
+    text = (
+        "\ufeffRecording,label,seed,gain,loud,name\n"
+        "sounds/a.wav,car,7,0.5,true,first one\n"
+        "\n"
+        '"sounds/b, c.wav",,,,,\n'
+    )
+    first, second = read_rows([write(tmp_path, text)], COLUMNS)
+    assert first.parameters == {"label": "car", "seed": 7, "gain": 0.5, "loud": True}
+    assert (first.name, first.line) == ("first one", 2)
+    assert first.path == (tmp_path / "sounds/a.wav").resolve()
+    assert (second.name, second.parameters, second.line) == ("b, c.wav", {}, 4)
+
+
+def test_folders_patterns_and_files_give_their_recordings_in_order(tmp_path, sound):
+    b, a = sound("b.wav"), sound("a.FLAC".lower())
+    (tmp_path / "sounds" / "notes.txt").write_text("no sound")
+    (tmp_path / "sounds" / "deep").mkdir()
+    rows = read_rows([tmp_path / "sounds", str(tmp_path / "sounds" / "b*"), a], COLUMNS)
+    assert [row.path for row in rows] == [a, b, b, a]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "no column 'recording'"),
+        ("file\nx.wav\n", "no column 'recording'"),
+        ("recording,colour\n", "no parameter 'colour'.*label"),
+        ("recording,label,label\n", "a column twice"),
+        ("recording\nmissing.wav\n", "line 2: missing.wav: no such file"),
+        ("recording\nsounds\n", "line 2: sounds: not a file"),
+        ("recording,seed\nsounds/a.wav,seven\n", "line 2: seed is 'seven'.*whole number"),
+        ("recording,gain\nsounds/a.wav,x\n", "gain is 'x'.*number"),
+        ("recording,loud\nsounds/a.wav,perhaps\n", "loud is 'perhaps'.*true or false"),
+        ("recording,label\n,car\n", "line 2: no recording"),
+        ("recording\nsounds/a.wav,car\n", "line 2: 2 cells under 1 columns"),
+        ("recording\n" + "x.wav\n" * 9, "line 6: .*; and 4 more"),
+        (b"recording\n\xff\xfe.wav\n", "not UTF-8"),
+        ('recording\n"open', "not a table"),
+        (b"recording\na\0b.wav\n", "NUL"),
+        ("recording\n", "no recording in"),
+        ("recording\n" + "x" * 200_000 + "\n", "field larger"),
+        ("recording\n" + "x" * 100_000 + "\n", "line 2"),
+    ],
+)
+def test_a_manifest_that_cannot_work_is_refused_with_its_lines(tmp_path, sound, text, words):
+    sound("a.wav")
+    with pytest.raises(BatchError, match=words):
+        read_rows([write(tmp_path, text)], COLUMNS)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs pipes and devices")
+def test_pipes_and_devices_are_refused_instead_of_being_read_for_ever(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    for source in (tmp_path / "pipe.wav", "/dev/zero"):
+        with pytest.raises(BatchError, match="not a file"):
+            read_rows([source], COLUMNS)
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(BatchError, match="not a file"):
+        read_rows([tmp_path / "pipe.csv"], COLUMNS)
+
+
+@pytest.mark.parametrize("source", ["nowhere", "nowhere/*.wav", "a\0b.wav", "x" * 5000])
+def test_a_source_without_recordings_is_refused(source):
+    with pytest.raises(BatchError):
+        read_rows([source], COLUMNS)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs names of bytes")
+def test_a_name_that_is_not_text_is_refused(tmp_path):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")).write_bytes(b"")
+    with pytest.raises(BatchError, match="not UTF-8"):
+        read_rows([tmp_path], COLUMNS)
