@@ -21,7 +21,7 @@ from spa2v_lib.scenes.sound import render_sound
 from spa2v_lib.video import read_video
 from spa2v_lib.viz.sheet import contact_sheet
 
-__all__ = ["SCENES", "main"]
+__all__ = ["SCENES", "example_recording", "main"]
 
 
 def _scene(thing: WorldObject, background: str, receiver: str, **room: float) -> Scene:
@@ -82,6 +82,12 @@ SCENES: dict[str, Scene] = {
         rt60_s=0.3,
     ),
 }
+
+
+def example_recording(folder: str | Path) -> Path:
+    """Write the stereo sound of the first scene into a folder, and return the file."""
+    name = next(iter(SCENES))
+    return render_sound(SCENES[name]).save(Path(folder) / f"{name}.flac")
 
 
 def _stacked(sheets: list[Image.Image]) -> Image.Image:

@@ -43,12 +43,18 @@ def test_a_worker_that_dies_or_takes_too_long_costs_its_item_alone(
         assert (item / "run.json").is_file() == (item.name.split("-")[0] in ("a", "b", "c"))
 
 
+def _children() -> set[int]:
+    """Return this process's children that run; others may have ended and not been fetched yet."""
+    found = psutil.Process().children()
+    return {child.pid for child in found if child.status() != psutil.STATUS_ZOMBIE}
+
+
 def test_workers_go_with_the_batch(sound, notebook, tmp_path):
-    before = set(psutil.Process().children())
+    before = _children()
     sound("a.wav"), sound("b.wav")
     crew = Crew("processes", workers=2)
     assert run_batch([tmp_path / "sounds"], tmp_path / "out", crew=crew, notebook=notebook).worked
-    assert set(psutil.Process().children()) - before == set()
+    assert _children() - before == set()
 
 
 _BATCH = """

@@ -1,0 +1,1 @@
+"""Explorers: figures that answer to a hand, in a running notebook; one a file."""

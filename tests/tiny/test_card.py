@@ -1,0 +1,24 @@
+"""The model card and the logs are found and say what they must."""
+
+import pytest
+
+from spa2v_lib.errors import DataError
+from spa2v_lib.tiny.card import card_section, training_logs
+
+
+def test_every_part_of_the_suite_has_a_log_with_its_plan_and_losses() -> None:
+    logs = training_logs()
+    assert {"autoencoder", "base", "motion", "gligen", "detector"} <= set(logs)
+    for log in logs.values():
+        assert log["plan"]["steps"] > 0 and all(loss > 0 for loss in log["losses"])
+
+
+@pytest.mark.parametrize("heading", ["How they were made", "How well it does"])
+def test_the_card_has_the_sections_that_the_book_shows(heading: str) -> None:
+    section = card_section(heading)
+    assert "|---" in section and "\n## " not in section
+
+
+def test_a_section_that_is_not_there_is_named() -> None:
+    with pytest.raises(DataError, match="no section 'Poems'; there is: How"):
+        card_section("Poems")

@@ -1,0 +1,132 @@
+"""The explorers of strength and frames show what was sampled."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from spa2v_lib.errors import SamplingError
+from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.sampling import generate, get_preset
+from spa2v_lib.sampling.attention import AttentionGuidance
+from spa2v_lib.video import Video
+from spa2v_lib.viz.explorers.frames import FrameExplorer, frame_picture, frame_words
+from spa2v_lib.viz.explorers.strength import (
+    KNOBS,
+    StrengthExplorer,
+    Try,
+    grounding_at,
+    strength_figure,
+    try_strength,
+)
+
+BOX = Box(x0=0.25, y0=0.25, x1=0.75, y1=0.75)
+
+
+def layout() -> VideoSceneLayout:
+    return VideoSceneLayout(
+        caption="a bus stands on a city street",
+        frame_captions=["a bus in the centre, a city street"],
+        key_times_s=[0.0],
+        objects=[SceneObject(id="bus", label="bus", caption="a bus", boxes=[BOX])],
+        duration_s=0.25,
+        background="street",
+    )
+
+
+def grey() -> Video:
+    return Video(np.full((2, 32, 32, 3), 128, np.uint8), 8.0)
+
+
+def shown(html: str) -> np.ndarray:
+    data = re.search('base64,([^"]+)', html)[1]
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))).convert("RGB"), int)
+
+
+def test_every_method_of_the_preset_has_a_strength_that_is_multiplied() -> None:
+    for name in get_preset("tiny").groundings:
+        usual, half = grounding_at(name, 1.0), grounding_at(name, 0.5)
+        assert getattr(half, KNOBS[name]) == pytest.approx(0.5 * getattr(usual, KNOBS[name]))
+
+
+def test_a_published_preset_without_knobs_of_its_own_takes_the_methods() -> None:
+    doubled = grounding_at("attention", 2.0, "sd15-gligen")
+    assert doubled.strength == pytest.approx(2 * AttentionGuidance().strength)
+
+
+def test_layers_cannot_be_stronger_than_they_were_trained() -> None:
+    with pytest.raises(SamplingError, match="between 0 and 1"):
+        grounding_at("gligen", 1.5)
+
+
+def test_strength_zero_is_plain_sampling_bit_for_bit() -> None:
+    none = try_strength(layout(), "gligen", 0.0, seed=3, steps=1)
+    plain = generate(layout(), seed=3, steps=1, grounding="none")
+    assert np.array_equal(none.video.frames, plain.frames)
+    assert 0.0 <= none.iou <= 1.0
+
+
+def test_the_figure_has_a_step_for_every_try() -> None:
+    tries = [Try("gligen", s, grey(), 0.5) for s in (0.0, 1.0)]
+    figure = strength_figure(layout(), tries)
+    assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "1"]
+    assert len(figure.frames) == 2
+    assert "1 times its usual strength, overlap with the boxes 0.50" in figure.layout.meta["alt"]
+
+
+def test_a_press_of_the_button_samples_with_the_chosen_method_and_strength() -> None:
+    explorer = StrengthExplorer(layout(), seed=3, steps=1)
+    explorer._method.value, explorer._strength.value = "gligen", 0.0
+    explorer._button.click()
+    (done,) = explorer.tries
+    assert (done.method, done.strength) == ("gligen", 0.0)
+    assert done.words in explorer._shown.value and "<img alt=" in explorer._shown.value
+    assert not explorer._button.disabled
+
+
+def test_guidance_may_be_doubled_and_layers_may_not() -> None:
+    explorer = StrengthExplorer(layout())
+    for method, most in (("attention", 2.0), ("gligen", 1.0)):
+        explorer._method.value = method
+        assert explorer._strength.max == most
+
+
+def test_what_cannot_be_sampled_is_said_in_the_explorer() -> None:
+    thing = SceneObject(id="x", label="zebra", caption="a zebra", boxes=[BOX])
+    explorer = StrengthExplorer(layout().model_copy(update={"objects": [thing]}), steps=1)
+    explorer._button.click()
+    assert "cannot draw zebra" in explorer._shown.value and not explorer.tries
+
+
+def test_a_frame_is_enlarged_and_its_box_drawn_where_it_is() -> None:
+    plain, boxed = (
+        np.asarray(frame_picture(layout(), grey(), 0, boxes=b), int) for b in (False, True)
+    )
+    changed = np.argwhere(abs(plain - boxed).max(-1) > 0)
+    assert plain.shape == (320, 320, 3)
+    assert changed.min(0) == pytest.approx([80, 80], abs=2)
+    assert changed.max(0) == pytest.approx([239, 239], abs=2)
+
+
+def test_the_slider_and_the_box_choose_what_is_shown() -> None:
+    frames = grey().frames.copy()
+    frames[1] = 250
+    explorer = FrameExplorer(layout(), Video(frames, 8.0))
+    assert shown(explorer._shown.value)[5, 5] == pytest.approx([128] * 3, abs=3)
+    explorer.frame.value, explorer.boxes.value = 1, False
+    assert shown(explorer._shown.value).min() > 240
+    assert frame_words(layout(), 1) in explorer._shown.value
+
+
+def test_a_frames_words_say_when_it_is_and_what_it_was_told() -> None:
+    assert frame_words(layout(), 1) == "frame 2 of 2, 0.12 s: a bus in the centre, a city street"
+
+
+def test_a_video_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="2 frames and the layout 8"):
+        FrameExplorer(layout().model_copy(update={"duration_s": 1.0}), grey())
