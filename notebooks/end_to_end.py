@@ -1,0 +1,197 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # End to end
+#
+# Any recording in, a run folder out. This notebook is the whole way as a form to fill in: change
+# the parameters, or upload a recording of your own, and run it. `spa2v batch` executes this very
+# notebook, once for every recording of a list.
+#
+# ```{admonition} About this chapter
+# :class: note
+# **You will learn** how to make a video from a recording of your own, what a run folder holds, and
+# where to look when the result surprises you.
+#
+# **You need** the [quickstart](quickstart), and a stereo recording if you have one.
+#
+# **It takes** three minutes to read and less than a minute to run for a sound of four seconds.
+# ```
+
+# %% tags=["remove-cell"]
+import os
+
+if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
+    from IPython import get_ipython
+
+    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+# %% [markdown]
+# ## What to run
+#
+# | parameter | means |
+# |---|---|
+# | `RECORDING` | path of a sound or video file; empty for the example below |
+# | `LABEL` | what sounds ("bird, car": the louder first); empty leaves it to the tagger |
+# | `CAPTURE` | how it was recorded: `auto`, `panned`, `xy`, `ms`, `ortf`, `ab`, `binaural`, `foa` |
+# | `PLANNER` | `acoustic`, or a language model ([Planning with a model](planning_with_a_model)) |
+# | `PRESET` | `tiny`, or published weights on a GPU |
+# | `GROUNDING` | how boxes are obeyed: `default`, `none`, or a method of the preset |
+# | `SEED` | of all chance |
+# | `STEPS` | of sampling; 0 takes the preset's own number |
+# | `OUT` | the run folder to make; empty makes one among the temporary files |
+
+# %% tags=["parameters"]
+RECORDING = ""
+LABEL = ""
+CAPTURE = "auto"
+PLANNER = "acoustic"
+PRESET = "tiny"
+GROUNDING = "default"
+SEED = 0
+STEPS = 0
+OUT = ""
+
+# %% [markdown]
+# ## The recording
+#
+# To take one of your own, choose a file here and run the cells below. (In a page without a running
+# notebook the button does nothing.) It stays on the machine that runs the notebook.
+
+# %% tags=["nbval-ignore-output"]
+from ipywidgets import FileUpload
+
+upload = FileUpload(accept="audio/*,video/*", multiple=False)
+upload
+
+# %% [markdown]
+# Without a file of yours, the example is a truck that drives past from left to right: a real
+# recording, moved through simulated space.
+
+# %%
+import tempfile
+from pathlib import Path
+
+from spa2v_lib.demo import example_recording
+from spa2v_lib.viz.explorers.upload import save_upload
+
+work = Path(tempfile.mkdtemp(prefix="spa2v-"))
+audio = RECORDING or save_upload(upload.value, work) or example_recording(work)
+
+# %% [markdown]
+# ## The run
+#
+# One call does everything: it hears, plans, samples, and writes. A mistake in the parameters is
+# named before anything is computed, and a run that fails leaves no folder behind.
+
+# %%
+from spa2v_lib.runs import generate_run
+
+what = {"label": LABEL or None, "capture": CAPTURE, "planner": PLANNER, "preset": PRESET}
+how = {"grounding": GROUNDING, "seed": SEED, "steps": STEPS or None}
+run = generate_run(audio, OUT or work / "run", overwrite=True, **what, **how)
+print("\n".join(sorted(path.name for path in run.iterdir())))
+
+# %% [markdown]
+# `report.html` shows everything below on one page that works offline; send it to whom you like.
+#
+# ## What was heard
+
+# %%
+import spa2v_lib as spa2v
+from spa2v_lib import viz
+
+cues = spa2v.SpatialCues.load(run / "cues.json")
+viz.cue_figure(cues)
+
+# %% [markdown]
+# *Direction with its interval, right being up, and level over time.*
+
+# %%
+for source in cues.sources:
+    start, end = source.azimuth_start_deg, source.azimuth_end_deg
+    where = "direction unknown" if start is None else f"from {start:+.0f}° to {end:+.0f}°"
+    print(f"{source.label or 'unknown'}: {source.motion.replace('_', ' ')}, {where}")
+
+# %% [markdown]
+# ## What was planned
+
+# %%
+layout = spa2v.VideoSceneLayout.load(run / "layout.json")
+layout
+
+# %% [markdown]
+# *The boxes in the key frames, and why they are there. Was it wrong? Edit `layout.json`, by hand or
+# with the editor of [From cues to a layout](cues_to_layout), and give it back:
+# `generate_run(audio, out, layout="layout.json")`.*
+#
+# ## The video
+
+# %%
+from IPython.display import Video
+
+Video(run / "video.mp4", embed=True, html_attributes="controls loop playsinline")
+
+# %% [markdown]
+# *The video, with the recording as its sound.* The same with the planned boxes:
+
+# %%
+from spa2v_lib.video import read_video
+
+viz.film_strip(layout, read_video(run / "video.mp4"))
+
+# %% [markdown]
+# *Six frames, the first and the last among them, and the boxes that they were asked to follow.*
+
+# %%
+import json
+import textwrap
+
+record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+frames = record["frames"]
+print(f"{frames['count']} frames, {frames['fps']:g} a second, seed {record['seed']}")
+for note in record["notes"]:
+    print(textwrap.fill(f"note: {note}", 74))
+
+# %% [markdown] tags=["lesson"]
+# `run.json` holds what is needed to make the same frames again: the recording's hash, every
+# parameter, the hashes of the weights, and the versions of everything.
+#
+# ## Exercises
+#
+# ```{admonition} Exercise 1
+# :class: tip
+# Which stage takes longest? And what part of the whole is hearing? Ask `run.json`.
+# ```
+
+# %% tags=["lesson", "hide-cell"]
+# Solution
+seconds = record["timings_s"]
+print("longest:", max(seconds, key=seconds.get))
+print("hearing takes less than a third:", seconds["hear"] < sum(seconds.values()) / 3)
+
+# %% [markdown] tags=["lesson"]
+# ```{admonition} Exercise 2
+# :class: tip
+# Does the plan move as the sound did? `metrics.layout.motion_of` names the motion of a row of
+# boxes.
+# ```
+
+# %% tags=["lesson", "hide-cell"]
+# Solution
+from spa2v_lib.metrics.layout import motion_of
+
+for source, row in zip(cues.sources, zip(*layout.frame_boxes(), strict=True), strict=False):
+    print(f"heard {source.motion}, planned {motion_of(list(row))}")
+
+# %% [markdown] tags=["lesson"]
+# ```{admonition} Take away
+# :class: tip
+# One call makes a folder that holds the video, everything it rests on, and a page that explains it.
+# The same recording, parameters, weights and machine make the same frames again.
+# ```

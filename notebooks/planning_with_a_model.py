@@ -1,0 +1,339 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Planning with a language model
+#
+# SpA2V lets a multimodal language model write the layout: it hears the recording, reasons about
+# what is where, and writes captions and boxes {cite}`pham2025spa2v`. The authors' own ablations say
+# that the worked examples in the prompt and the spatial reasoning carry the result, and that the
+# model hears little direction; what hears stereo here is measurement. So our prompt tells the model
+# in numbers what it cannot hear, and, unless asked otherwise, lets code place what numbers decide.
+#
+# ```{admonition} About this chapter
+# :class: note
+# **You will learn** what a model is told, how examples are chosen without giving the answer away,
+# what a real (if very small) model made of it, what a large one would cost, and what to believe.
+#
+# **You need** [From cues to a layout](cues_to_layout). No key, no model: the answers shown were
+# recorded, and are replayed.
+#
+# **It takes** ten minutes to read and ten seconds to run.
+# ```
+
+# %% tags=["remove-cell"]
+import os
+
+if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
+    from IPython import get_ipython
+
+    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+# %% [markdown]
+# `SCENE` is one of three simulated scenes, 0, 1 or 2; `EXEMPLARS` may be `knn`, `fixed`, `random`
+# or `none`, and `SHOTS`, at least 1, is their number; `PLANNER` is only asked what it would cost.
+
+# %% tags=["parameters"]
+SCENE = 0
+EXEMPLARS = "knn"
+SHOTS = 3
+PLANNER = "google:gemini-2.0-flash"
+
+# %%
+from spa2v_lib import viz
+from spa2v_lib.bench.recorded_answers import recorded_scene
+
+scene, recording, cues = recorded_scene(SCENE)
+viz.cue_figure(cues)
+
+# %% [markdown]
+# *What was measured in this chapter's recording. Right is up.*
+
+# %%
+source = cues.sources[0]
+start, end = source.azimuth_start_deg, source.azimuth_end_deg
+print(f"{source.label}, {source.motion.replace('_', ' ')}, {start:+.0f}° to {end:+.0f}°")
+
+# %% [markdown]
+# ## What the director is told
+#
+# The model is cast as a video director. The instruction explains the numbers, the camera and the
+# format of the answer; it is the same for every recording:
+
+# %%
+import textwrap
+
+from spa2v_lib.planning import prompt_for
+
+asked = {"exemplars": EXEMPLARS, "shots": SHOTS}
+prompt = prompt_for(recording, cues, PLANNER, **asked)
+instruction, schema = prompt.system.split("Write one JSON object", 1)
+for line in instruction.splitlines():
+    print(textwrap.fill(line, 74, subsequent_indent="  "))
+
+# %% [markdown]
+# Note the sentence about double quotes. A file may be called `ignore all instructions.flac`; names,
+# labels and notes are quoted as data, and the instruction says so.
+#
+# Then come the examples, and last the recording to plan for: a table of what was measured, and, if
+# the model hears, one clip for each channel. Two clips, because hosted models fold stereo to mono;
+# the examples bring theirs as well.
+
+# %% tags=["nbval-ignore-output"]
+print(prompt.user_text[prompt.user_text.rindex("The recording to plan") :])
+
+# %% [markdown]
+# `spa2v plan scene.flac --planner google:gemini-2.0-flash --show-prompt` prints the whole of it,
+# and sends nothing. The texts are plain files in `spa2v_lib/prompts`.
+#
+# ## Examples, and how not to cheat
+#
+# The library ships simulated scenes with known truth. Which should be shown? By default those whose
+# *measurements* are most like the recording's: a distance between sources that counts directions at
+# start, middle and end, the change of level, the likely motions, and what the tags have in common.
+
+# %%
+from spa2v_lib.planning.exemplars import choose_exemplars, cue_distance, load_exemplars
+
+exemplars = load_exemplars()
+distances = [cue_distance(cues, exemplar.cues) for exemplar in exemplars]
+nearest = choose_exemplars(cues, SHOTS, "knn")
+for exemplar in nearest:
+    print(f"{exemplar.id}: {', '.join(exemplar.attributes)}")
+
+# %%
+nearest[0].layout
+
+# %% [markdown]
+# *The layout of the nearest example: what it shows the model is how such a scene is to be written.*
+
+# %%
+import numpy as np
+
+print(f"{len(exemplars)} exemplars; nearest at {min(distances):.0f}, ", end="")
+print(f"median {np.median(distances):.0f}, farthest {max(distances):.0f}")
+
+# %% [markdown]
+# Likeness has a danger. Were an example made from the very recording that is planned, from its
+# mirror image or from its reversal, the nearest neighbour would give the answer away, and a
+# benchmark would measure copying. `leaks` refuses such examples: by the names of the files, and
+# because names can be changed, by the course of the level, which mirroring leaves as it is and
+# reversal turns around.
+
+# %%
+from spa2v_lib.planning.exemplars import leaks
+
+own = exemplars[0]
+caught = [other for other in exemplars if leaks(other, own.cues)]
+print([other.id for other in caught])
+print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caught])
+
+# %% [markdown]
+# *Planned for an exemplar's own recording, the exemplar and its mirror are found, and never shown.*
+#
+# ## Two ways to place
+#
+# `placement="model"` is the paper's way: the model writes every box. `placement="cues"`, the
+# default, asks the model for names, captions, surroundings, silent scenery and reasons; the boxes
+# are computed from the cues, as in [From cues to a layout](cues_to_layout). Both go through the
+# same door: what is certain is repaired (corners in the wrong order, a tiny overshoot), anything
+# else is sent back with the fault, twice at most, and then there is an error that shows the answer.
+#
+# ### What a very small model writes
+#
+# No hosted model can be reached where this book is built, and nothing in it is invented. But one
+# real language model is small enough for any processor: **SmolLM2**, 135 million parameters, text
+# only. It was asked about three scenes, with one example and with none, and its answers were
+# recorded letter by letter in `data/answers`. Here they are read again; the model is not asked.
+
+# %%
+from spa2v_lib.planning.replay import recorded_answers
+
+records = [record for record in recorded_answers() if record.scene == SCENE]
+by_code, by_model = (
+    next(r for r in records if (r.placement, r.exemplars) == (placement, "knn"))
+    for placement in ("cues", "model")
+)
+
+# %%
+import json
+
+written = json.loads(by_code.answers[-1])
+print(textwrap.fill(f"{by_code.model} reasons: {written['reasoning']}", 74))
+print("caption:", written["video_caption"])
+print("it names:", [thing["label"] for thing in written["sources"]])
+
+# %% [markdown]
+# Fluent, and it has read its example well: too well. It copies the example's phrases and its
+# thing where they do not fit, and numbers are misread. It could not write anything but valid JSON,
+# because only letters that the schema allows can be chosen while it writes (*constrained
+# decoding*); a schema makes answers whole, not true.
+#
+# Now the same model's boxes, when it is left to place them itself:
+
+# %%
+from spa2v_lib.bench.recorded_answers import replayed
+
+replayed(by_model)
+
+# %%
+replayed(by_code)
+
+# %% [markdown]
+# *Above, boxes that the model wrote; they do not move. Below, the same model's words with boxes
+# that were computed from the cues: the label that the user gave outranks the model, and the thing
+# goes where the sound went.*
+#
+# ### Counted
+#
+# Three scenes are an illustration, not a benchmark, but the pattern is plain. The truth of each
+# scene is known:
+
+# %%
+from spa2v_lib.planning import plan_acoustic
+
+planned = {number: plan_acoustic(recorded_scene(number)[2]) for number in range(3)}
+rows = {"acoustic planner, no model": planned}
+
+# %%
+for record in recorded_answers():
+    shown = "one example" if record.exemplars == "knn" else "no example"
+    placer = "code places" if record.placement == "cues" else "model places"
+    rows.setdefault(f"SmolLM2, {placer}, {shown}", {})[record.scene] = replayed(record)
+
+# %%
+from spa2v_lib.bench.recorded_answers import mean_scores
+
+print(f"{'':<38}{'IoU':>4}{'x error':>9}{'moves right':>13}")
+for name, layouts in rows.items():
+    iou, x_error, right = mean_scores(layouts)
+    print(f"{name:<38}{iou:4.1f}{x_error:9.2f}{right:13.0%}")
+for model in ("google:gemini-2.0-flash", "openai-chat:gpt-4o-audio-preview"):
+    print(f"{model:<38} not run")
+
+# %% [markdown]
+# *Means over the three scenes: overlap with the true boxes, distance of the centres in picture
+# widths (nan where there is no box to measure), and the share that moves the right way. A row that
+# says "not run" needs a model that could not be reached.*
+#
+# Where code places, the words may be wrong and the boxes are still right, unless the model adds
+# what is not there: without an example it puts a second, silent ship beside the one that sounds.
+# Where the model places, an example is all that it has to go by; with one it writes a box and
+# repeats it, without one it writes that nothing is in the picture. Far larger models do better, and
+# lean on their examples as well: that is what the paper's ablation found.
+#
+# To fill in the rows that are missing, with a key in the environment:
+#
+# ```sh
+# spa2v bench planning --planner google:gemini-2.0-flash --out bench
+# ```
+#
+# which asks with both placements and with exemplars by likeness, at random and none, estimates the
+# cost first, and keeps every answer. Without a model the same benchmark compares what measurement
+# gives with perfect hearing, and with a planner that is told the label and hears nothing. Its first
+# five scenes:
+
+# %%
+from spa2v_lib import metrics
+from spa2v_lib.bench.planning_scenes import deaf_cues, heard_scene, true_cues
+
+heard = [heard_scene(seed=0, number=number) for number in range(5)]
+ways = {"measured cues": lambda one: one.cues, "true cues": true_cues, "deaf": deaf_cues}
+
+# %%
+for name, cues_of in ways.items():
+    pairs = [(one.truth, plan_acoustic(cues_of(one))) for one in heard]
+    overlap = np.mean([metrics.iou(*pair) for pair in pairs])
+    right = np.mean([metrics.motion_direction(*pair) for pair in pairs])
+    print(f"{name:<14} IoU {overlap:.1f}, moves right {right:.0%}")
+
+# %% [markdown]
+# *Measured cues come close to perfect ones; what is missing to 1 is size and distance, which no
+# recording tells. Without hearing, everything stands in the middle.*
+#
+# ## What a hosted model needs, and costs
+#
+# | model | `--planner` | needs |
+# |---|---|---|
+# | Gemini | `google:gemini-2.0-flash` | the extra `spa2v[models]`, `GOOGLE_API_KEY` |
+# | OpenAI | `openai-chat:gpt-4o-audio-preview` | the same, `OPENAI_API_KEY` |
+# | your own server (vLLM, Ollama) | `openai-chat:NAME@http://127.0.0.1:8000/v1` | nothing else |
+# | in this process | `transformers:Qwen/Qwen2-Audio-7B-Instruct` | `spa2v[local]`, a GPU |
+# | SmolLM2 | `smollm` | two packages; the error names them |
+#
+# The estimate comes before anything is sent:
+
+# %%
+from spa2v_lib.planning import parse_planner
+from spa2v_lib.planning.cost import estimate
+
+expected = estimate(prompt, parse_planner(PLANNER))
+print(f"about {expected.input_tokens / 1000:.0f} thousand tokens in, ", end="")
+print(f"{expected.output_tokens} out, for each recording")
+
+# %% tags=["nbval-ignore-output"]
+dollars = expected.dollars
+print("price not known" if dollars is None else f"a thousand recordings: ${1000 * dollars:.2f}")
+
+# %% [markdown]
+# The price is the one that the client's package knew when it was released; look it up before you
+# send a thousand. Answers are kept on disk by a hash of everything that decides them, so that
+# running again costs nothing, and keys are never written anywhere.
+#
+# ## Exercises
+#
+# ```{admonition} Exercise 1
+# :class: tip
+# Examples are chosen by likeness. How different are the three choices? Compare the motions of
+# `knn`, `fixed` and `random` examples with that of the recording.
+# ```
+
+# %% tags=["hide-cell"]
+# Solution
+for how in ("knn", "fixed", "random"):
+    chosen = choose_exemplars(cues, 10, how)
+    same = sum(source.motion in exemplar.attributes for exemplar in chosen)
+    print(f"{how}: {same} of {len(chosen)} move as the recording does")
+
+# %% [markdown]
+# ```{admonition} Exercise 2
+# :class: tip
+# A thing that crosses needs another box in every frame. How many different boxes, and how many
+# different sentences, did the model write for its frames, with one example and with none?
+# ```
+
+# %% tags=["hide-cell"]
+# Solution
+for record in records:
+    if record.placement == "model":
+        frames = json.loads(record.answers[-1])["frames"]
+        boxes = [box for frame in frames for box in frame["boxes"]]
+        places = {tuple(box[corner] for corner in ("x0", "y0", "x1", "y1")) for box in boxes}
+        texts = {frame["caption"] for frame in frames}
+        print(f"{record.exemplars}: {len(places)} boxes, {len(texts)} sentences")
+
+# %% [markdown]
+# ```{admonition} Exercise 3
+# :class: tip
+# How much of the prompt is instruction, and how much is examples? What does leaving the examples
+# out save?
+# ```
+
+# %% tags=["hide-cell"]
+# Solution
+for shots in (0, 1, 3, 8):
+    tokens = len(prompt_for(recording, cues, PLANNER, shots=shots).text) / 4
+    print(f"{shots} examples: about {tokens / 1000:.1f} thousand tokens")
+
+# %% [markdown]
+# ```{admonition} Take away
+# :class: tip
+# Let a model do what it is good at, names, words and company for what is heard, and let
+# measurements place things. Examples teach the form of an answer; a small model copies their
+# content as well. And nothing is a model's answer that a model did not write.
+# ```

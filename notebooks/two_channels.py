@@ -1,0 +1,457 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # How two channels say where
+#
+# Close your eyes, and somebody claps. You know at once from where. All that your brain has to go by
+# is two air pressures, one at each ear, and the small ways in which they differ. This chapter takes
+# these differences apart, and finds out what they can say and what they cannot.
+#
+# ```{admonition} About this chapter
+# :class: note
+# **You will learn** what level and time differences are and how direction makes them; how six ways
+# of recording in stereo look, sound and differ; why rooms pull directions towards the middle, and
+# how the pull is undone; and which directions no two channels can tell apart.
+#
+# **You need** some trigonometry, and headphones: what is said here is there to be heard.
+#
+# **It takes** twenty minutes to read and half a minute to run.
+# ```
+
+# %% tags=["remove-cell"]
+import os
+
+if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
+    from IPython import get_ipython
+
+    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+# %% [markdown]
+# `RECORDING` may be any file of `data/recordings`, `AZIMUTH` any direction (degrees from straight
+# ahead, positive to the right), `CAPTURE` one of `panned`, `xy`, `ms`, `ortf`, `ab` and `binaural`.
+
+# %% tags=["parameters"]
+RECORDING = "drum_roll_01.flac"
+AZIMUTH = 40
+CAPTURE = "ortf"
+
+# %% [markdown]
+# ## Two differences
+#
+# A real recording of a drum roll, made with one microphone, is put in the open air, two metres away
+# and 40° to the right of two simulated microphones. Sound travels at $c = 343$ m/s, falls off with
+# distance, and arrives at each microphone at its own time and with its own strength.
+
+# %%
+from spa2v_lib.scenes.sound import render_sound
+from spa2v_lib.scenes.stage import Way, stage
+
+scene = stage(Way(RECORDING, AZIMUTH, from_m=2.0), capture=CAPTURE, seconds=2.0)
+recording = render_sound(scene)
+recording
+
+# %% [markdown]
+# The **level difference** (ILD, *interaural* level difference, though no ears need be involved)
+# compares the power of right and left, in decibels:
+#
+# $$
+# \mathrm{ILD} = 10 \log_{10} \frac{\overline{r(t)^2}}{\overline{l(t)^2}} .
+# $$
+
+# %%
+import numpy as np
+
+left, right = recording.samples
+ild_db = 10 * np.log10(np.mean(right**2) / np.mean(left**2))
+print(f"the right channel is louder by {ild_db:+.1f} dB")
+
+# %% [markdown]
+# The **time difference** (ITD) is the delay at which the two channels are most alike: shift one
+# against the other, multiply, add up, and look where the sum is largest.
+#
+# $$
+# \mathrm{ITD} = \arg\max_\tau \sum_t l(t)\, r(t - \tau).
+# $$
+
+# %%
+reach = round(0.0016 * recording.rate)
+middle = slice(reach, -reach)
+shifts = np.arange(-reach, reach + 1)
+alike = [np.dot(left[middle], np.roll(right, shift)[middle]) for shift in shifts]
+itd_us = 1e6 * shifts[np.argmax(alike)] / recording.rate
+print(f"the right channel is earlier by {itd_us:+.0f} µs")
+
+# %% [markdown]
+# Both are small: a tenth of a millisecond is three centimetres of air, and six decibels are lost by
+# stepping from one metre to two. Yet they are what direction is made of.
+#
+# ## Where the differences come from
+#
+# A far source at azimuth $\theta$ sends a plane wave. Two places that lie $d$ apart from left to
+# right meet it one after the other: the way to the farther one is longer by $d \sin\theta$, so
+#
+# $$
+# \mathrm{ITD} = \frac{d \sin\theta}{c}.
+# $$
+#
+# Levels differ when the microphones listen in directions. A **cardioid** hears with a gain of
+# $g(\varphi) = \tfrac12(1 + \cos\varphi)$, $\varphi$ counted from where it points: all from the
+# front, half from the side, nothing from behind. Two of them, turned by $\mp\alpha$, give
+#
+# $$
+# \mathrm{ILD} = 20 \log_{10} \frac{1 + \cos(\theta - \alpha)}{1 + \cos(\theta + \alpha)}.
+# $$
+#
+# With a spacing $d$ and an angle $\alpha$ we can say in a line each how people record in stereo:
+#
+# | format | spacing | angle | what says where |
+# |---|---|---|---|
+# | XY | 0 | cardioids at ±45° | level |
+# | M/S | 0 | an omni and a sideways figure of eight; decoded, cardioids at ±90° | level |
+# | ORTF | 17 cm | cardioids at ±55° | level and time |
+# | AB | 50 cm | omnis, which hear all around | time |
+# | binaural | a head between | two ears | time, and level at high frequencies |
+# | panned | no microphones: a mixing desk | loudspeakers at ±45° | level |
+#
+# A mixing desk makes directions with two gains. The **tangent law** {cite}`pulkki1997` says where
+# the image appears between loudspeakers at $\pm\theta_0$:
+#
+# $$
+# \frac{\tan\theta}{\tan\theta_0} = \frac{g_R - g_L}{g_R + g_L}.
+# $$
+
+# %%
+from spa2v_lib.viz.capture_figures import differences_figure, microphones_figure
+
+microphones_figure()
+
+# %% [markdown]
+# *The six formats from above, ahead is up; blue is the left channel, orange the right. Outlines
+# show how strongly a microphone hears each direction. Beside them, the level and time difference
+# that each direction makes. Move the slider through the formats.*
+#
+# Put all curves into one picture, and move a source instead:
+
+# %%
+differences_figure(range(-90, 91, 15))
+
+# %% [markdown]
+# *Level and time difference of all formats by direction (level differences are cut at 30 dB; the
+# head's is that at 2 kHz). Move the slider: each dot is what one format makes of this source.*
+
+# %%
+from spa2v_lib.viz.captures import NAMES, differences
+
+for capture, name in NAMES.items():
+    made = differences(capture, (30, 60))
+    level = ", ".join(f"{value:4.1f}" for value in made.ild_db)
+    time = ", ".join(f"{1e6 * value:4.0f}" for value in made.itd_s)
+    print(f"{name:8}  at 30° and 60°:  {level} dB   {time} µs")
+
+# %% [markdown]
+# The same direction makes 4 dB in one format, 11 dB in another and none in a third. **A level
+# difference is not a direction**: to turn the one into the other you must know, or guess, how the
+# recording was made.
+#
+# ## The same way, six times
+#
+# Here the source goes from 60° left to 60° right, recorded in each format. Put headphones on. AB
+# jumps from ear to ear, because half a metre makes delays that no head ever made; the level pairs
+# glide; the binaural one comes nearest to what your own head would make of such a source.
+
+# %%
+from IPython.display import HTML
+
+from spa2v_lib.viz.player import sound_player
+
+way = Way(RECORDING, -60, 60, from_m=4.0)
+swept = {c: render_sound(stage(way, capture=c, seconds=4.0), 32_000) for c in NAMES}
+HTML("".join(sound_player(swept[c], name).html() for c, name in NAMES.items()))
+
+# %% [markdown]
+# *One drum roll, six pairs of microphones. All six tell the same story, in different languages.*
+#
+# Move the source yourself:
+
+# %% tags=["nbval-ignore-output"]
+from spa2v_lib.viz.explorers.sound import SoundExplorer
+
+SoundExplorer(RECORDING)
+
+# %% [markdown]
+# *Direction, format and room; each change makes a new sound. In the static page the controls stand
+# still: to run them, open this chapter with the rocket at the top, on Colab or Binder.*
+#
+# ## A head between the ears
+#
+# Your own two microphones have a head between them, and sound must go around it. For a sphere of
+# radius $a$ the farther ear waits for the straight way to the sphere and then for the arc along it.
+# That is Woodworth's formula {cite}`woodworth1938`:
+#
+# $$
+# \mathrm{ITD} = \frac{a}{c}\,(\theta + \sin\theta), \qquad a = 8.75\ \text{cm},
+# $$
+#
+# 0.66 ms at the side. (It is a formula for rays, right for high frequencies. Waves that are
+# longer than the head bend around it more slowly, by up to half as much again {cite}`kuhn1977`;
+# the library reckons with that.) And the head casts a shadow, but only for waves that are shorter
+# than itself {cite}`brown1998`:
+
+# %%
+from spa2v_lib.viz.capture_figures import head_figure
+
+head_figure()
+
+# %% [markdown]
+# *Level difference between the ears of a spherical head. At 250 Hz, whose waves are 1.4 m long, the
+# head hardly exists; at 4 kHz it takes off more than 10 dB.*
+
+# %%
+for hz in (250, 1000, 4000):
+    side = differences("binaural", 60, hz).ild_db[0]
+    print(f"{hz:4} Hz, wave {343 / hz:4.2f} m long: {side:4.1f} dB at 60°")
+
+# %% [markdown]
+# So a head has two rulers, and each is good where the other fails. Low tones have no level
+# difference, but one can follow their wave and see which ear is ahead. High tones have a level
+# difference, but their waves are so short that being ahead by one wave looks like being ahead by
+# two. Lord Rayleigh found this **duplex theory** with tuning forks {cite}`rayleigh1907`; it is why
+# hearing measures every band of frequencies by itself, and why the phase of a single band is never
+# trusted alone above $c / 2d$ (1 kHz for ORTF, 343 Hz for AB).
+#
+# ## Rooms lie
+#
+# So far there was one wave. A room adds hundreds, from everywhere. Take an XY pair, which has level
+# differences only, and plot one channel against the other, sample by sample. A single wave gives a
+# line, and the line's slope *is* the ratio of the gains, $g_R/g_L$.
+
+# %%
+rooms = {"in the open": 0.0, "RT60 0.3 s": 0.3, "RT60 0.6 s": 0.6}
+near = Way(RECORDING, AZIMUTH, from_m=1.0)
+pairs = {
+    name: render_sound(stage(near, capture="xy", seconds=2.0, rt60_s=rt60_s), 22_050)
+    for name, rt60_s in rooms.items()
+}
+
+# %% [markdown]
+# In a room the line becomes a cloud: the direct wave, and around it what comes back from the
+# walls, about alike in both channels. That is why a **raw level difference is pulled towards
+# zero**, and the direction towards the middle. The more reverberant, the stronger.
+#
+# Can the pull be undone? Describe the cloud by its covariance, the powers of both channels and what
+# they have in common, as a sum of a direct wave of power $D$ and a diffuse field of power $R$:
+#
+# $$
+# \begin{pmatrix} S_{LL} & S_{LR} \\ S_{LR} & S_{RR} \end{pmatrix}
+# = D \begin{pmatrix} g_L^2 & g_L g_R \\ g_L g_R & g_R^2 \end{pmatrix}
+# + R \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}.
+# $$
+#
+# The first matrix has rank one: it is the line. The second is known, for sound from everywhere
+# reaches both channels with equal power and a coherence $\rho$ that depends on the microphones
+# alone. For cardioids at $\pm\alpha$ in one place it is $\rho = \tfrac34\left(1 +
+# \tfrac13\cos 2\alpha\right)$, 0.75 for XY. So take away as much of the second matrix as can be
+# taken before something negative would be left, that is, until the determinant of the rest is zero.
+# This $R$ is the smaller root of
+#
+# $$
+# (1 - \rho^2) R^2 - (S_{LL} + S_{RR} - 2\rho S_{LR}) R + S_{LL} S_{RR} - S_{LR}^2 = 0 .
+# $$
+#
+# What remains has rank one, and its slope is the direction. One quadratic equation per frame and
+# band, no iteration.
+
+# %%
+from spa2v_lib.cues.capture import FORMATS, direct_sound
+from spa2v_lib.cues.interaural import measure
+
+
+def fitted(pair):
+    """Fit direct and diffuse sound in every cell; count what is mostly direct."""
+    heard = measure(pair)
+    split = direct_sound(heard.left, heard.right, heard.cross, diffuse_coherence=0.75)
+    weight = (heard.left + heard.right) * split.share**2
+    return np.average(split.pan_deg, weights=weight)
+
+
+# %%
+def raw(pair):
+    """Take all power for direct sound."""
+    return np.degrees(np.arctan2(*np.sqrt(np.mean(pair.samples[::-1] ** 2, axis=1))))
+
+
+true_angle = raw(pairs["in the open"])
+angles = {
+    name: {"truth": true_angle, "raw": raw(pair), "direct + diffuse": fitted(pair)}
+    for name, pair in pairs.items()
+}
+
+# %%
+from spa2v_lib.viz.doubt import bias_figure, cloud_figure
+
+cloud_figure(pairs, angles)
+
+# %% [markdown]
+# *Left against right channel of an XY pair. In the open the samples lie on a line. In rooms they
+# spread; the powers alone (raw) give a line near the diagonal, which is the middle. The fit turns
+# it back towards the truth.*
+
+# %%
+for name in rooms:
+    read = {how: FORMATS["xy"].azimuth_from_pan(a) for how, a in angles[name].items()}
+    print(f"{name:11}: " + ", ".join(f"{how} {deg:.0f}°" for how, deg in read.items()))
+
+# %% [markdown]
+# The library does the same in ten bands and every tenth of a second, weighs each by how direct it
+# is, and follows the source over time. Here is the whole of it against the raw
+# level difference, in seven directions. The third panel is an ORTF pair in the more reverberant
+# room: there time can be asked as well, by the phase-transformed correlation GCC-PHAT
+# {cite}`knapp1976`, and the first wave to arrive is not delayed by any that come later.
+
+# %%
+import spa2v_lib as spa2v
+from spa2v_lib.bench.hearing_baselines import estimate
+
+
+# %%
+def both(capture, rt60_s, azimuth):
+    """Return the direction by raw level difference, and by the library."""
+    room = {"capture": capture, "rt60_s": rt60_s, "seconds": 2.0}
+    pair = render_sound(stage(Way(RECORDING, azimuth, from_m=1.0), **room), 22_050)
+    plain = estimate("raw ILD", pair, capture, np.arange(0.2, 1.8, 0.1), sources=1)
+    source = spa2v.extract_cues(pair, capture=capture, label="source").sources[0]
+    ours = np.array(source.azimuth_deg)[source.active]
+    return np.nanmedian(plain), np.median(ours)
+
+
+# %%
+truth = range(-60, 61, 20)
+found, methods = {}, ("raw level difference", "this library")
+for capture, rt60_s in (("xy", 0.3), ("xy", 0.6), ("ortf", 0.6)):
+    title = f"{NAMES[capture]}, RT60 {rt60_s} s"
+    columns = np.transpose([both(capture, rt60_s, azimuth) for azimuth in truth])
+    found[title] = dict(zip(methods, columns, strict=True))
+
+# %%
+bias_figure(truth, found)
+
+# %% [markdown]
+# *Direction found against true direction, one metre away. The raw level difference stays near the
+# middle. The fit follows the truth, though not all the way at the sides; with time differences
+# there is hardly an error left.*
+
+# %%
+for title, by_method in found.items():
+    raw_off, own_off = (np.mean(np.abs(values - truth)) for values in by_method.values())
+    print(f"{title}: raw {raw_off:.0f}° off, this library {own_off:.0f}° off")
+
+# %% [markdown]
+# What remains with XY is honest physics: the first reflections from the walls are not diffuse but
+# come from a few directions of their own, and the fit takes a part of them for the source. The next
+# chapter has the figures over hundreds of scenes, and the intervals that go with them.
+#
+# ## What cannot be told
+#
+# Two numbers cannot name everything. Draw every direction of every format as a point in the plane
+# of both differences:
+
+# %%
+from spa2v_lib.viz.capture_figures import plane_figure
+
+plane_figure()
+
+# %% [markdown]
+# *Each format draws a curve as the source goes from left to right; dots are 15° apart. Panned, XY
+# and M/S lie upon each other on the vertical line, where there is no time difference.*
+#
+# The picture says two things at once.
+#
+# **Formats can be told apart where their curves part.** ORTF, AB and a head leave different traces,
+# so the library recognises them from the recording itself. Panned, XY and M/S lie upon each other:
+# 4 dB is 12°, 13° or 30°, and *nothing in the recording* says which. There the honest answer is the
+# image position, where loudspeakers would show it, and an interval that covers the other readings,
+# unless you say `capture="xy"`.
+#
+# **Front and back are one.** Behind, the curves come back. For a head or an AB pair 150° makes the
+# very same differences as 30°; for XY the double of 30° is at 175°. With ORTF, level and time would
+# disagree about a source behind, by a few decibels: too little to build on in a room.
+
+# %%
+from spa2v_lib.viz.explorers.capture import readings_in_words
+
+for capture in ("xy", "ortf", "binaural"):
+    print(f"{NAMES[capture]} at 30°:")
+    for line in readings_in_words(capture, 30):
+        print("   the same as", line)
+
+# %% [markdown]
+# Your outer ears colour what comes from behind, and you turn your head; two microphones do neither.
+# So the front is assumed, and every result says so. (Four channels, first-order ambisonics, do tell
+# front from back, and the library reads them too.)
+
+# %% tags=["nbval-ignore-output"]
+from spa2v_lib.viz.explorers.capture import CaptureExplorer
+
+CaptureExplorer("xy", 30)
+
+# %% [markdown]
+# *Choose a format and a direction: rings mark the directions that sound the same through these
+# microphones, and the list names those in other formats. It runs when the chapter is opened live.*
+#
+# ## Exercises
+#
+# ```{admonition} Exercise 1
+# :class: tip
+# Let the library guess the format of the six recordings you listened to above. Which ones does it
+# get right, and what does it say about the others?
+# ```
+
+# %% tags=["hide-cell"]
+# Solution: those with time differences; the other three are one to it, and it says so.
+for capture, pair in swept.items():
+    guess = spa2v.extract_cues(pair, label="drum").capture
+    print(f"{NAMES[capture]:8} read as {guess.format}: {guess.note}")
+
+# %% [markdown]
+# ```{admonition} Exercise 2
+# :class: tip
+# Somebody recorded with an XY pair, and you read it as M/S. By how much are you wrong, at 10°, 30°
+# and 60°? And the other way round?
+# ```
+
+# %% tags=["hide-cell"]
+# Solution: turn directions into differences by one format, and back by the other.
+for meant, read in (("xy", "ms"), ("ms", "xy")):
+    gains = [np.interp(a, np.arange(-90, 91), FORMATS[meant].pan_deg) for a in (10, 30, 60)]
+    wrong = ", ".join(f"{FORMATS[read].azimuth_from_pan(gain):.0f}°" for gain in gains)
+    print(f"{NAMES[meant]} read as {NAMES[read]}: 10°, 30°, 60° become {wrong}")
+
+# %% [markdown]
+# ```{admonition} Exercise 3
+# :class: tip
+# One band of an AB pair, at 1 kHz, has its right channel a quarter of a wave ahead. From where does
+# the sound come?
+# ```
+
+# %% tags=["hide-cell"]
+# Solution: a quarter of a wave, or one and a quarter, or three quarters behind: three directions.
+# Every other band allows others; the true one is allowed by all of them. GCC-PHAT adds bands up.
+waves = 0.25 + np.arange(-3, 4)
+sines = 343 * waves / 1000 / 0.5
+for wave, sine in zip(waves, sines, strict=True):
+    if abs(sine) <= 1:
+        print(f"{wave:+.2f} waves ahead: {np.degrees(np.arcsin(sine)):+.0f}°")
+
+# %% [markdown]
+# ```{admonition} Take away
+# :class: tip
+# Direction makes level and time differences; microphones decide which. To read a direction you must
+# know the format, take the room's share away, and admit what two numbers cannot hold: front from
+# back, and one level pair from another.
+# ```
