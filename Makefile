@@ -10,19 +10,23 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
+COLAB := .venv-colab
 
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: help demo test unit lint format notebooks check-notebooks book clean
+.PHONY: help demo test unit lint format notebooks check-notebooks book browser links test-colab clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo       make three videos from shipped recordings, in demo/"
-	@echo "make test       every check: style, tests, notebooks, book"
+	@echo "make test       every check: style, tests, notebooks, book, and the book in a browser"
 	@echo "make unit       the quick tests only"
 	@echo "make book       build the book in book/_build/html"
+	@echo "make browser    look at every page of the built book with Chromium"
+	@echo "make links      ask every link of the book whether it still leads somewhere"
 	@echo "make notebooks  execute the notebooks again and keep their outputs"
+	@echo "make test-colab run the notebooks with the older versions that Colab ships"
 	@echo "make lint       style only;  make format  mends it"
 	@echo "make clean      remove everything that was made"
 
@@ -43,7 +47,7 @@ $(VENV)/.library: pyproject.toml constraints.txt $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.everything: $(VENV)/.library
-	$(RUN) pip install --quiet -c constraints.txt -e '.[book,test,models,local]'
+	$(RUN) pip install --quiet -c constraints.txt -e '.[book,browser,test,models,local,batch,ray]'
 	@touch $@
 
 # --- use -----------------------------------------------------------------------------------------
@@ -56,7 +60,8 @@ demo: $(VENV)/.library
 test: lint $(VENV)/.everything
 	$(RUN) pytest -n 2 -m "not slow"
 	$(RUN) pytest -m slow
-	$(MAKE) check-notebooks book
+	OMP_NUM_THREADS=1 $(MAKE) -j2 check-notebooks
+	$(MAKE) browser
 
 unit: $(VENV)/.everything
 	$(RUN) pytest -n 2 -m "not slow"
@@ -75,13 +80,25 @@ notebooks: $(VENV)/.everything
 	$(BIN)/python book/execute.py
 
 # Each notebook runs with other parameters than the committed ones; then its committed outputs are
-# compared with those of a fresh run.
+# compared with those of a fresh run. Two at once, `make -j2 check-notebooks`, share two cores well
+# when each keeps to one thread.
 check-notebooks: $(NOTEBOOKS:notebooks/%.ipynb=check-%)
-	$(RUN) pytest --nbval --nbval-current-env notebooks
 
 check-%: notebooks/%.ipynb notebooks/parameters/%.yaml $(VENV)/.everything
 	@mkdir -p build/notebooks
 	$(RUN) papermill --no-progress-bar --cwd notebooks -f notebooks/parameters/$*.yaml $< build/$<
+	$(RUN) pytest -p no:cacheprovider --nbval --nbval-current-env $<
+
+# The wheel is built anew each time: a notebook that is opened alone has nothing else.
+test-colab: $(COLAB)/.versions
+	$(COLAB)/bin/python -m pip install --quiet --no-deps --force-reinstall .
+	$(COLAB)/bin/python book/colab.py
+
+$(COLAB)/.versions: pyproject.toml book/colab-constraints.txt
+	$(PYTHON) -m venv $(COLAB)
+	$(COLAB)/bin/python -m pip install --quiet $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) --no-deps -c book/colab-constraints.txt torch
+	$(COLAB)/bin/python -m pip install --quiet -c book/colab-constraints.txt papermill ipykernel .
+	@touch $@
 
 # --- book ----------------------------------------------------------------------------------------
 
@@ -90,6 +107,15 @@ book: $(VENV)/.everything
 	$(BIN)/python book/check.py book/_build/html
 	@echo "the book: book/_build/html/index.html"
 
+# Where packages may be installed (a container's root on Debian), a missing Chromium is.
+browser: book
+	@command -v chromium google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { echo "installing chromium"; apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || true
+	$(RUN) pytest tests/browser
+
+links: $(VENV)/.everything
+	$(BIN)/jupyter-book build . --toc book/_toc.yml --path-output build/links --builder linkcheck
+
 clean:
-	rm -rf $(VENV) book/_build build demo dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) book/_build build demo dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

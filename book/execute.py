@@ -6,6 +6,8 @@ keeps the result as ``notebooks/NAME.ipynb``, without anything that differs from
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -16,8 +18,12 @@ import papermill
 import yaml
 from nbformat import NotebookNode
 
+from spa2v_lib import __version__
+
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def repository() -> str:
@@ -29,12 +35,13 @@ def repository() -> str:
 def from_text(source: Path) -> NotebookNode:
     """Return the notebook that a text twin stands for, not executed.
 
-    ``{{repository}}`` becomes the project's public address, and cells are numbered instead of
-    named by chance.
+    ``{{repository}}`` becomes the project's public address, ``{{tag}}`` that of this version, and
+    cells are numbered instead of named by chance.
     """
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
         cell.source = cell.source.replace("{{repository}}", repository())
+        cell.source = cell.source.replace("{{tag}}", f"v{__version__}")
         cell.id = f"cell-{number:02d}"
     notebook.metadata.pop("jupytext", None)
     return notebook
@@ -55,15 +62,40 @@ def execute(source: Path) -> Path:
 
 
 def tidy(notebook: NotebookNode) -> NotebookNode:
-    """Remove times, paths and versions, which would differ in every run."""
+    """Remove times, paths, versions and warnings, which differ from run to run."""
     notebook.metadata.pop("papermill", None)
     notebook.metadata.language_info = {"name": "python"}
     for cell in notebook.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = [o for o in cell.outputs if o.get("name") != "stderr"]
         if not cell.metadata.get("tags", True):
             cell.metadata.pop("tags")
-    return notebook
+    return number_widgets(notebook)
+
+
+def number_widgets(notebook: NotebookNode) -> NotebookNode:
+    """Number the widgets that are shown, in their order, and forget all others.
+
+    Their names come from chance, and what a progress bar leaves behind is never shown.
+    """
+    cells = json.dumps(notebook.cells)
+    waiting = re.findall(r'"model_id": "(\w+)"', cells)
+    if not waiting:
+        notebook.metadata.pop("widgets", None)
+        return notebook
+    saved = notebook.metadata.widgets[WIDGET_STATE]
+    numbers: dict[str, str] = {}
+    while waiting:
+        name = waiting.pop(0)
+        if name in saved["state"] and name not in numbers:
+            numbers[name] = f"{len(numbers):032x}"
+            waiting += re.findall(r"[0-9a-f]{32}", json.dumps(saved["state"][name]["state"]))
+    saved["state"] = {name: saved["state"][name] for name in numbers}
+    name = re.compile("|".join(numbers))
+    whole = name.sub(lambda found: numbers[found[0]], json.dumps(notebook))
+    return nbformat.from_dict(json.loads(whole))
 
 
 if __name__ == "__main__":

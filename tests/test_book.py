@@ -2,23 +2,84 @@
 
 from __future__ import annotations
 
+import base64
+import csv
+import hashlib
+import re
 import subprocess
 import sys
+from importlib.metadata import version
+from inspect import isclass, isroutine
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 from plotly.offline import get_plotlyjs_version
 
+import spa2v_lib
+from spa2v_lib import cues, planning, sampling, viz
+
 ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "book"), str(ROOT / "book/_ext")]
 CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-SEARCHED = ("*.md", "*.toml", "*.yml", "*.cff", "Makefile", "spa2v_lib/**/*.py", "notebooks/*.py")
+VENDORED = list(csv.DictReader((ROOT / "book/vendored.csv").read_text("utf-8").splitlines()))
+LICENCES = {
+    "MIT": "MIT",
+    "BSD-3-Clause": "Redistribution and use in source and binary forms",
+    "Apache-2.0": "Apache License",
+    "MPL-2.0": "Mozilla Public License",
+}
+WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
+SEARCHED = (
+    "*.md",
+    "*.toml",
+    "*.yml",
+    "*.cff",
+    "Makefile",
+    ".github/**/*.yml",
+    "book/*",
+    "spa2v_lib/**/*.py",
+    "notebooks/*.py",
+)
+
+
+@pytest.mark.parametrize("row", VENDORED, ids=lambda row: Path(row["file"]).name)
+def test_every_vendored_script_is_the_one_of_the_table(row: dict[str, str]) -> None:
+    assert hashlib.sha256((ROOT / row["file"]).read_bytes()).hexdigest() == row["sha256"]
+    licence = (ROOT / row["licence_file"]).read_text(encoding="utf-8")
+    assert LICENCES[row["licence"]] in licence
+
+
+def test_the_table_names_every_vendored_script() -> None:
+    folder = ROOT / "book/_static/vendored"
+    lying = {p for p in folder.rglob("*") if p.is_file() and p.parent.name != "licences"}
+    listed = {ROOT / row["file"] for row in VENDORED}
+    assert lying == {path for path in listed if folder in path.parents} != set()
 
 
 def test_the_vendored_plotly_is_the_one_that_plotly_writes_for() -> None:
-    head = (ROOT / "book/_static/plotly.min.js").read_text(encoding="utf-8")[:200]
+    head = (ROOT / "book/_static/vendored/plotly.min.js").read_text(encoding="utf-8")[:200]
     assert f"plotly.js v{get_plotlyjs_version()}" in head
-    assert "MIT License" in (ROOT / "book/_static/plotly.LICENSE.txt").read_text(encoding="utf-8")
+
+
+def test_every_script_that_the_settings_name_is_there() -> None:
+    settings = CONFIG["sphinx"]["config"]
+    named = [*settings["html_js_files"], settings["mathjax_path"], *settings["nb_ipywidgets_js"]]
+    assert [name for name in named if not (ROOT / "book/_static" / name).is_file()] == []
+
+
+def test_the_api_page_names_the_whole_public_surface() -> None:
+    page = (ROOT / "book/api.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"spa2v_lib[\w.]*\.(\w+)$", page, re.MULTILINE))
+    public = [spa2v_lib, cues, planning, sampling, viz]
+    wanted = {
+        name
+        for module in public
+        for name in module.__all__
+        if isroutine(getattr(module, name)) or isclass(getattr(module, name))
+    }
+    assert wanted - named == {"Spa2vError"}  # which is among the errors, listed as a module
 
 
 def test_every_page_of_the_table_of_contents_exists() -> None:
@@ -30,15 +91,87 @@ def test_every_page_of_the_table_of_contents_exists() -> None:
     assert missing == []
 
 
+def test_every_notebook_is_in_the_table_of_contents() -> None:
+    toc = (ROOT / "book/_toc.yml").read_text(encoding="utf-8")
+    names = [f"notebooks/{path.stem}" for path in (ROOT / "notebooks").glob("*.ipynb")]
+    assert [name for name in names if f"- file: {name}\n" not in toc] == []
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_workflows_pin_what_they_use_and_make_what_can_be_made(path: Path) -> None:
+    jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]
+    steps = [step for job in jobs.values() for step in job["steps"]]
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert [action for action in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action)] == []
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    goals = re.findall(r"\bmake ([\w-]+)", " ".join(step.get("run", "") for step in steps))
+    assert [goal for goal in goals if not re.search(rf"^{goal}:", makefile, re.MULTILINE)] == []
+
+
 def test_the_public_address_stands_in_one_place() -> None:
     address = CONFIG["repository"]["url"].removeprefix("https://")
     holders = [
         str(path.relative_to(ROOT))
         for pattern in SEARCHED
         for path in ROOT.glob(pattern)
-        if address in path.read_text(encoding="utf-8")
+        if path.is_file() and address in path.read_text(encoding="utf-8")
     ]
     assert holders == ["_config.yml"]
+
+
+def script(name: str, body: str = "") -> SimpleNamespace:
+    return SimpleNamespace(filename=name, attributes={"body": body})
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "kept"),
+    [
+        ("<p>words</p>", "", ["theme.js"]),
+        ('<div class="spa2v-figure">', "", ["theme.js", "plotly.min.js", "figures.js"]),
+        ('<span class="math notranslate">', "", ["theme.js", "tex-svg.js"]),
+        ("<p>words</p>", "spa2v-figure", ["theme.js", "plotly.min.js", "figures.js"]),
+    ],
+)
+def test_a_page_loads_the_large_scripts_only_where_it_needs_them(
+    body: str, state: str, kept: list[str]
+) -> None:
+    from offline import choose_scripts
+
+    names = ("theme.js", "plotly.min.js", "figures.js", "tex-svg.js", "thebe.js")
+    scripts = [*map(script, names), script("", state)]
+    context = {"body": body, "script_files": scripts}
+    choose_scripts(None, "page", "page.html", context, None)
+    assert [s.filename for s in context["script_files"] if s.filename] == kept
+
+
+def test_the_front_page_shows_the_video_that_the_quickstart_made() -> None:
+    from notebook_video import film
+
+    address = film(ROOT / "notebooks/quickstart.ipynb")
+    data = base64.b64decode(address.removeprefix("data:video/mp4;base64,"))
+    assert data[4:8] == b"ftyp"
+    assert "{notebook-video} quickstart" in (ROOT / "book/intro.md").read_text(encoding="utf-8")
+
+
+def test_the_record_of_a_run_on_colabs_versions_names_notebooks_and_versions() -> None:
+    from colab import record
+
+    text = record({"quickstart": ("runs", 12.3, "2026-01-31"), "gone": ("runs", 4.0, "2026-01-30")})
+    assert "| quickstart | runs | 12 | 2026-01-31 |" in text
+    assert "gone" not in text
+    assert f"plotly {version('plotly')}" in text
+
+
+def test_no_notebook_failed_when_it_last_ran_on_colabs_versions() -> None:
+    from colab import kept
+
+    results = {name: what for name, (what, *_) in kept().items()}
+    assert {name for name, what in results.items() if what != "runs"} == set()
+    assert set(results) <= {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
+    page = (ROOT / "book/colab.md").read_text(encoding="utf-8")
+    pinned = (ROOT / "book/colab-constraints.txt").read_text(encoding="utf-8")
+    for name, number in re.findall(r"^(\w+)==([\d.]+)$", pinned, re.MULTILINE):
+        assert f"{name} {number}" in page
 
 
 GOOD = '<div class="cell_output docutils container"><div class="text_html"><p>7</p></div></div>'

@@ -102,7 +102,9 @@ def test_constraints_are_plain_pins_any_index_can_serve() -> None:
 
 
 def test_the_library_imports_only_what_it_asks_for() -> None:
-    asked = [requirement.name for requirement in requirements("models", "local", "bench")]
+    asked = [
+        requirement.name for requirement in requirements("models", "local", "bench", "batch", "ray")
+    ]
     known = (
         {IMPORT_NAMES.get(name, name) for name in asked} | {"spa2v_lib"} | sys.stdlib_module_names
     )

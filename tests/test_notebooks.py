@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import sys
 from pathlib import Path
 
 import nbformat
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ABSOLUTE = re.compile(r"(?<![\w.:/<+=])/(?:home|root|work|tmp|opt|usr|Users|mnt|content)/\w")
 SECRET = re.compile(r"\b(?:sk-|hf_|ghp_|AKIA)[A-Za-z0-9]{12,}")
 LONGEST_CELL = 8
+FIGURE = "application/vnd.plotly.v1+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 sys.path.insert(0, str(ROOT / "book"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -23,8 +28,19 @@ def code_cells(path: Path) -> list[nbformat.NotebookNode]:
     return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
 
 
+def bundles(cell: nbformat.NotebookNode) -> list[dict]:
+    """Return what a cell shows, each in all its forms."""
+    return [output.get("data", {}) for output in cell.get("outputs", [])]
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
 def text_outputs(path: Path) -> list[str]:
-    texts = []
+    """Return all that a notebook's outputs say, and the saved state of its widgets."""
+    notebook = nbformat.read(path, as_version=4)
+    texts = [json.dumps(notebook.metadata.get("widgets", {}))]
     for cell in code_cells(path):
         for output in cell.outputs:
             texts.append(output.get("text", ""))
@@ -58,6 +74,11 @@ def test_no_output_is_an_error(path: Path) -> None:
 
 
 @each_notebook
+def test_no_warning_is_kept(path: Path) -> None:
+    assert [o.text for c in code_cells(path) for o in c.outputs if o.get("name") == "stderr"] == []
+
+
+@each_notebook
 def test_no_output_shows_an_absolute_path_or_a_key(path: Path) -> None:
     found = [hit for text in text_outputs(path) for hit in ABSOLUTE.findall(text)]
     assert found == []
@@ -66,23 +87,131 @@ def test_no_output_shows_an_absolute_path_or_a_key(path: Path) -> None:
 
 @each_notebook
 def test_cells_are_short(path: Path) -> None:
-    long = [c.source for c in code_cells(path) if len(c.source.splitlines()) > LONGEST_CELL]
-    assert long == []
+    lessons = [c for c in code_cells(path) if "parameters" not in tags(c)]
+    lines = {c.source: [line for line in c.source.splitlines() if line] for c in lessons}
+    assert [source for source, full in lines.items() if len(full) > LONGEST_CELL] == []
 
 
 @each_notebook
 def test_it_has_one_parameters_cell_and_other_parameters_to_be_tried(path: Path) -> None:
-    import yaml
-
-    (cell,) = [c for c in code_cells(path) if "parameters" in c.metadata.get("tags", [])]
-    names = {line.split("=")[0].strip() for line in cell.source.splitlines() if "=" in line}
+    (cell,) = [c for c in code_cells(path) if "parameters" in tags(c)]
+    committed = {
+        node.targets[0].id: ast.literal_eval(node.value)
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.Assign)
+    }
     tried = yaml.safe_load((ROOT / "notebooks/parameters" / f"{path.stem}.yaml").read_text())
-    assert set(tried) <= names
-    assert tried
+    assert set(tried) <= set(committed)
+    assert {name for name, value in tried.items() if value != committed[name]} != set()
 
 
 @each_notebook
 def test_every_figure_is_stored_for_the_book_and_for_jupyterlab(path: Path) -> None:
-    bundles = [set(o.get("data", {})) for cell in code_cells(path) for o in cell.outputs]
-    figures = [bundle for bundle in bundles if "application/vnd.plotly.v1+json" in bundle]
-    assert [bundle for bundle in figures if "text/html" not in bundle] == []
+    figures = [b for cell in code_cells(path) for b in bundles(cell) if FIGURE in b]
+    assert [set(bundle) for bundle in figures if "text/html" not in bundle] == []
+
+
+@each_notebook
+def test_every_figure_says_in_words_what_it_shows(path: Path) -> None:
+    figures = [b[FIGURE] for cell in code_cells(path) for b in bundles(cell) if FIGURE in b]
+    words = [figure["layout"].get("meta", {}).get("alt", "") for figure in figures]
+    assert [text for text in words if len(text) < 15] == []
+
+
+@each_notebook
+def test_every_picture_in_an_output_has_words(path: Path) -> None:
+    shown = " ".join(text_outputs(path))
+    assert re.findall(r"<img(?![^>]*\balt=)[^>]{0,60}", shown) == []
+    drawings = re.findall(r"<svg[^>]*>", shown)
+    assert [d for d in drawings if "aria-label" not in d and "aria-hidden" not in d] == []
+
+
+@each_notebook
+def test_a_caption_follows_every_figure(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    for number, cell in enumerate(cells):
+        if any(FIGURE in bundle for bundle in bundles(cell)):
+            texts = [c.source for c in cells[number + 1 :] if c.cell_type == "markdown"]
+            assert re.match(r"\*[^*]", texts[0]), f"no caption after: {cell.source}"
+
+
+@each_notebook
+def test_cells_that_show_widgets_are_not_compared(path: Path) -> None:
+    showing = [c for c in code_cells(path) if any(WIDGET in bundle for bundle in bundles(c))]
+    assert [c.source for c in showing if "nbval-ignore-output" not in tags(c)] == []
+
+
+@each_notebook
+def test_saved_widgets_are_those_that_are_shown_and_bear_numbers(path: Path) -> None:
+    from execute import number_widgets
+
+    notebook = nbformat.read(path, as_version=4)
+    assert number_widgets(notebook) == notebook
+
+
+@each_notebook
+def test_a_chapter_begins_and_ends_as_all_do(path: Path) -> None:
+    first, *_, last = nbformat.read(path, as_version=4).cells
+    assert first.source.startswith("# ")
+    for promise in ("**You will learn**", "**You need**", "**It takes**"):
+        assert promise in first.source
+    assert last.source.startswith("```{admonition} Take away\n:class: tip\n")
+
+
+@each_notebook
+def test_every_exercise_has_a_folded_solution_that_ran(path: Path) -> None:
+    cells = nbformat.read(path, as_version=4).cells
+    asked = [n for n, cell in enumerate(cells) if "```{admonition} Exercise" in cell.source]
+    assert len(asked) in (2, 3)
+    for number in asked:
+        solution = cells[number + 1]
+        assert solution.source.startswith("# Solution")
+        assert "hide-cell" in tags(solution)
+        assert solution.outputs != []
+
+
+@each_notebook
+def test_the_first_cell_installs_the_tagged_library_on_colab_alone(path: Path) -> None:
+    quickstart = code_cells(ROOT / "notebooks/quickstart.ipynb")[0]
+    assert code_cells(path)[0].source == quickstart.source
+    assert "COLAB_NOTEBOOK_ID" in quickstart.source
+    assert re.search(r"install --quiet git\+https://\S+@v\d+\.\d+\.\d+\"", quickstart.source)
+    assert not re.search(r"torch|numpy|==", quickstart.source)
+
+
+def saved(state: dict, *shown: str) -> nbformat.NotebookNode:
+    """Return a notebook of one cell that shows the named models."""
+    from execute import WIDGET_STATE
+
+    cell = nbformat.v4.new_code_cell(id="a")
+    views = [
+        {"data": {WIDGET: {"model_id": name}}, "output_type": "display_data"} for name in shown
+    ]
+    cell.outputs = [nbformat.from_dict({**view, "metadata": {}}) for view in views]
+    widgets = {WIDGET_STATE: {"state": state}}
+    return nbformat.v4.new_notebook(cells=[cell], metadata={"widgets": widgets})
+
+
+def test_widgets_are_numbered_as_they_are_shown_and_others_forgotten() -> None:
+    from execute import WIDGET_STATE, number_widgets
+
+    box, slider, stray = "f" * 32, "e" * 32, "d" * 32
+    state = {
+        stray: {"state": {"value": 1}},
+        slider: {"state": {"value": 2}},
+        box: {"state": {"children": [f"IPY_MODEL_{slider}"]}},
+    }
+    numbered = number_widgets(saved(state, box))
+    first, second = f"{0:032x}", f"{1:032x}"
+    kept = numbered.metadata.widgets[WIDGET_STATE]["state"]
+    assert kept == {
+        first: {"state": {"children": [f"IPY_MODEL_{second}"]}},
+        second: {"state": {"value": 2}},
+    }
+    assert numbered.cells[0].outputs[0].data[WIDGET].model_id == first
+
+
+def test_a_notebook_whose_widgets_are_not_shown_keeps_none() -> None:
+    from execute import number_widgets
+
+    assert "widgets" not in number_widgets(saved({"d" * 32: {"state": {}}})).metadata

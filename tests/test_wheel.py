@@ -28,7 +28,7 @@ def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["exemplars", "recordings", "sprites", "models"])
+@pytest.mark.parametrize("folder", ["answers", "exemplars", "recordings", "sprites", "models"])
 def test_shipped_data_are_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
     files = [path for path in (ROOT / "data" / folder).rglob("*") if path.is_file()]
     wanted = {f"spa2v_lib/_data/{path.relative_to(ROOT / 'data')}" for path in files}
@@ -48,3 +48,9 @@ def test_licence_and_command_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
 def test_nothing_but_the_package_is_installed(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0].split("-")[0] for name in wheel.namelist()}
     assert tops == {"spa2v_lib", "spa2v"}
+
+
+@pytest.mark.slow
+def test_the_notebook_of_batches_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    kept = wheel.read("spa2v_lib/_data/notebooks/end_to_end.ipynb")
+    assert kept == (ROOT / "notebooks/end_to_end.ipynb").read_bytes()

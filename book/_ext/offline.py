@@ -1,10 +1,15 @@
-"""Sphinx extension: pages load nothing from elsewhere, and plotly.js only where it draws."""
+"""Sphinx extension: pages load nothing from elsewhere, and the large scripts only where needed."""
 
 from __future__ import annotations
 
 from typing import Any
 
-FIGURES = "plotly.min.js"
+NEEDED_BY = {
+    "plotly.min.js": "spa2v-figure",
+    "figures.js": "spa2v-figure",
+    "tex-svg.js": 'class="math',
+    "window.MathJax": 'class="math',
+}
 UNUSED = ("thebe",)  # Live cells through a server: not used, yet the theme names its address.
 
 
@@ -12,11 +17,13 @@ def choose_scripts(
     app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
     """Keep the scripts that this page needs."""
-    unwanted = UNUSED if "spa2v-figure" in context.get("body", "") else (*UNUSED, FIGURES)
+    saved = [str(script.attributes.get("body", "")) for script in context["script_files"]]
+    text = "".join([context.get("body", ""), *saved])
+    idle = [script for script, mark in NEEDED_BY.items() if mark not in text]
     context["script_files"] = [
         script
         for script in context["script_files"]
-        if not any(name in f"{script.filename}{script.attributes}" for name in unwanted)
+        if not any(name in f"{script.filename}{script.attributes}" for name in (*UNUSED, *idle))
     ]
 
 

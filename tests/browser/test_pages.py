@@ -1,0 +1,132 @@
+"""Every page of the built book, looked at with a browser that has no network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from looking import HERE, Visit
+
+ROOT = HERE.parents[1]
+AXE = HERE / "axe.min.js"
+DESKTOP, PHONE = 1280, 390
+
+
+def pages() -> list[str]:
+    """Return every page of the table of contents, and the two that the book makes itself."""
+    toc = yaml.safe_load((ROOT / "book/_toc.yml").read_text(encoding="utf-8"))
+    chapters = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [f"{name}.html" for name in (toc["root"], *chapters, "search", "genindex")]
+
+
+# What the pages may say: nothing, but for this.
+SAID_BY_OTHERS = (
+    # the widget manager's own schema, checked by its own validator
+    "strict mode: use allowUnionTypes",
+)
+
+# What axe-core may find, by rule and a part of the element. All of it is the work of others.
+MISNAMED = "label-content-name-mismatch"
+KNOWN_TO_AXE = (
+    (MISNAMED, "search-button-field"),  # the theme says Search, and shows the key
+    (MISNAMED, "theme-switch-button"),  # the theme hides the names of its three icons
+    (MISNAMED, "Toggle hidden content"),  # myst-nb's fold of a cell says what it shows or hides
+    ("aria-input-field-name", "noUi-handle"),  # Jupyter's sliders name the row, not the handle
+    ("button-name", 'class="jupyter-button"'),  # Jupyter's player has icons without names
+    ("aria-required-children", "citation-list"),  # Sphinx's list has entries without the role
+)
+
+
+@pytest.fixture(scope="module", params=pages())
+def light(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[Visit]:
+    visit = Visit(browser, address, request.param, "light", DESKTOP)
+    yield visit
+    visit.close()
+
+
+@pytest.fixture(scope="module", params=pages())
+def dark(request: pytest.FixtureRequest, browser: Any, address: str) -> Iterator[Visit]:
+    visit = Visit(browser, address, request.param, "dark", PHONE)
+    yield visit
+    visit.close()
+
+
+def test_it_loads_without_a_word_and_asks_nothing_of_others(light: Visit) -> None:
+    unexpected = [line for line in light.said if not any(k in line for k in SAID_BY_OTHERS)]
+    assert unexpected == []
+    assert light.asked_elsewhere == []
+
+
+def test_every_figure_has_drawn_marks(light: Visit) -> None:
+    assert light.probe("figuresWithoutMarks") == []
+
+
+def test_every_widget_is_drawn(light: Visit) -> None:
+    assert light.probe("viewsNotDrawn") == 0
+
+
+def test_every_formula_is_set(light: Visit) -> None:
+    assert light.probe("formulasNotSet") == []
+
+
+def test_every_player_has_a_duration(light: Visit) -> None:
+    durations = light.probe("durations")
+    assert [seconds for seconds in durations if not 0.0 < seconds < 600.0] == []
+
+
+def test_every_picture_is_loaded_and_has_words(light: Visit) -> None:
+    assert light.probe("picturesAtFault") == []
+
+
+def test_sliders_change_the_picture(light: Visit) -> None:
+    for figure in light.page.query_selector_all(".spa2v-figure:has(.slider-rail-touch-rect)"):
+        assert slid(light, figure, 0.05) != slid(light, figure, 0.95)
+
+
+def slid(visit: Visit, figure: Any, share: float) -> bytes:
+    """Press a figure's slider that far along, and return what the figure then looks like."""
+    figure.scroll_into_view_if_needed()
+    rail = figure.query_selector(".slider-rail-touch-rect").bounding_box()
+    visit.page.mouse.click(rail["x"] + share * rail["width"], rail["y"] + rail["height"] / 2)
+    visit.page.wait_for_timeout(500)
+    visit.page.mouse.move(0, 0)
+    drawn = figure.query_selector(".cartesianlayer, .polarlayer") or figure
+    return drawn.screenshot()
+
+
+def test_axe_finds_nothing_serious_in_the_light(light: Visit) -> None:
+    assert serious(light) == []
+
+
+def test_axe_finds_nothing_serious_in_the_dark(dark: Visit) -> None:
+    assert serious(dark) == []
+
+
+def serious(visit: Visit) -> list[str]:
+    """Return what axe-core calls serious or critical, less what is known."""
+    visit.page.add_script_tag(content=AXE.read_text(encoding="utf-8"))
+    return [fault for fault in visit.probe("serious") if not known(fault)]
+
+
+def known(fault: str) -> bool:
+    return any(fault.startswith(rule) and part in fault for rule, part in KNOWN_TO_AXE)
+
+
+def test_the_dark_page_is_dark_and_its_figures_can_be_read(dark: Visit) -> None:
+    ground, *texts = dark.probe("luminances")
+    assert ground < 0.05
+    assert [light for light in texts if (light + 0.05) / (ground + 0.05) < 4.5] == []
+
+
+def test_a_phone_need_not_scroll_sideways(dark: Visit) -> None:
+    assert dark.probe("width") <= PHONE
+
+
+def test_search_finds_interaural(browser: Any, address: str) -> None:
+    visit = Visit(browser, address, "search.html?q=interaural", "light", DESKTOP)
+    visit.page.wait_for_selector("#search-results li a")
+    assert visit.page.locator("#search-results li").count() >= 1
+    assert visit.said == []
+    visit.close()
