@@ -155,9 +155,9 @@ for capture, name in NAMES.items():
     print(f"{name:8}  at 30° and 60°:  {level} dB   {time} µs")
 
 # %% [markdown]
-# The same direction makes 4 dB in one format, 11 dB in another and none in a third. **A level
-# difference is not a direction**: to turn the one into the other you must know, or guess, how the
-# recording was made.
+# The same direction makes 4 dB in one format, 11 dB in another and none in a third (30 dB stand for
+# a channel that is silent). **A level difference is not a direction**: to turn the one into the
+# other you must know, or guess, how the recording was made.
 #
 # ## The same way, six times
 #
@@ -309,10 +309,10 @@ for name in rooms:
 
 # %% [markdown]
 # The library does the same in ten bands and every tenth of a second, weighs each by how direct it
-# is, and follows the source over time. Here is the whole of it against the raw
-# level difference, in seven directions. The third panel is an ORTF pair in the more reverberant
-# room: there time can be asked as well, by the phase-transformed correlation GCC-PHAT
-# {cite}`knapp1976`, and the first wave to arrive is not delayed by any that come later.
+# is, and follows the source over time. Here is the whole of it against the raw level difference, in
+# seven directions. The third panel is an ORTF pair in the more reverberant room: there time can be
+# asked as well, by the phase-transformed correlation GCC-PHAT {cite}`knapp1976`, and what comes
+# later does not shift the peak that the direct wave makes.
 
 # %%
 import spa2v_lib as spa2v

@@ -52,6 +52,9 @@ def outcomes(crew: Crew, tasks: Iterable[Task]) -> Iterator[Outcome]:
         source.close()
         for member in team:
             member.stop()
+        # A member that is ending its worker by itself may still be at it.
+        for member in team:
+            member.join(_PATIENCE_S)
 
 
 class _Source:
