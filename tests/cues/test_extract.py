@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -215,11 +213,3 @@ def test_any_label_of_the_user_overrides_the_tagger(rendered) -> None:
 def test_wrong_wishes_are_refused_with_what_would_be_right(rendered, wrong, why) -> None:
     with pytest.raises(CueError, match=why):
         extract_cues(rendered(lambda t: 0 * t, seconds=0.5), **wrong)
-
-
-def test_extraction_is_twenty_times_faster_than_the_sound(rendered) -> None:
-    recording = rendered(lambda t: 20 + 0 * t, seconds=10.0, rate=48_000)
-    extract_cues(recording.cut(0.0, 1.0), capture="xy")
-    begin = time.process_time()
-    assert len(extract_cues(recording, capture="xy").sources) == 1
-    assert time.process_time() - begin < 10 / 20

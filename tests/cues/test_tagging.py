@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import pytest
 
@@ -147,11 +145,3 @@ def test_features_do_not_depend_on_gain_and_take_a_single_window(shipped) -> Non
     mel = heard(shipped("truck_01.flac"))
     assert np.allclose(features(mel), features(1e-3 * mel), atol=1e-2)
     assert np.isfinite(features(mel[:1])).all()
-
-
-def test_tagging_is_much_faster_than_sound() -> None:
-    mel = np.random.default_rng(0).exponential(size=(2400, 40))
-    load_embedded()
-    begin = time.process_time()
-    tag(mel)
-    assert 60.0 / (time.process_time() - begin) > 200.0
