@@ -47,10 +47,11 @@ class Player:
     def html(self) -> str:
         """Return the name and an ``<audio>`` element that needs no other file."""
         data = base64.b64encode(self.mp3).decode()
-        ink = f"color:{self.colour};font-weight:600" if self.colour else "font-weight:600"
+        dot = f'<span aria-hidden="true" style="color:{self.colour}">● </span>'
+        name = (dot if self.colour else "") + escape(self.name)
         return (
             '<div style="display:flex;flex-wrap:wrap;gap:.3rem .8rem;align-items:center;'
-            f'margin:.35rem 0"><span style="{ink};min-width:9em">{escape(self.name)}</span>'
+            f'margin:.35rem 0"><span style="font-weight:600;min-width:9em">{name}</span>'
             f'<audio controls preload="metadata" aria-label="{escape(self.name)}" '
             f'style="height:34px;max-width:100%" src="data:audio/mpeg;base64,{data}"></audio></div>'
         )

@@ -55,7 +55,9 @@ class Visit:
         self.said: list[str] = []
         self.asked_elsewhere: list[str] = []
         self._context = browser.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}
+            color_scheme=scheme,
+            viewport={"width": width, "height": 900},
+            reduced_motion="reduce",  # what fades in has no colour of its own until it is there
         )
         self.page = self._context.new_page()
         self.page.set_default_timeout(TIMEOUT_MS)
