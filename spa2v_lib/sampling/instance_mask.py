@@ -97,6 +97,7 @@ class MaskedFuser(GatedSelfAttentionDense):
         super().__init__(query_dim, context_dim, n_heads, d_head)
         self.place = nn.Linear(_FREQUENCIES * 8, query_dim)
         self.part = nn.Linear(_FREQUENCIES * 8, query_dim)
+        self._known: tuple[Tensor, tuple[Tensor, Tensor, Tensor]] | None = None
 
     def forward(self, x: Tensor, objs: Tensor) -> Tensor:
         """Add to places `x` [n, cells, dim] what the objects [n, objects, width + 5] tell them."""
@@ -104,15 +105,29 @@ class MaskedFuser(GatedSelfAttentionDense):
             return x
         if unheard := len(x) - len(objs):
             return torch.cat([x[:unheard], self(x[unheard:], objs)])
-        tokens, boxes, there = objs[..., :-5], objs[..., -5:-1].float(), objs[..., -1]
-        side = math.isqrt(x.shape[1])
-        covered = coverage(cell_boxes(side, boxes), boxes) * there[:, None]
-        places = self._places(boxes, covered, side, x)
-        mask = _mask(covered, x)
-        both = torch.cat([x + places, self.linear(tokens)], dim=1)
+        places, tokens, mask = self._tell(objs, x)
+        both = torch.cat([x + places, tokens], dim=1)
         heard = self.attn(self.norm1(both), attention_mask=mask)[:, : x.shape[1]]
         x = x + self.alpha_attn.tanh() * heard
         return x + self.alpha_dense.tanh() * self.ff(self.norm2(x + places))
+
+    def _tell(self, objs: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return what of the objects is the same in every step: places, tokens and mask.
+
+        It is kept from step to step, except in training, where the weights change between.
+        """
+        if torch.is_grad_enabled():
+            return self._told(objs, like)
+        if self._known is None or self._known[0] is not objs:
+            self._known = objs, self._told(objs, like)
+        return self._known[1]
+
+    def _told(self, objs: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        tokens, boxes, there = objs[..., :-5], objs[..., -5:-1].float(), objs[..., -1]
+        side = math.isqrt(like.shape[1])
+        covered = coverage(cell_boxes(side, boxes), boxes) * there[:, None]
+        places = self._places(boxes, covered, side, like)
+        return places, self.linear(tokens), _mask(covered, like)
 
     def _places(self, boxes: Tensor, covered: Tensor, side: int, like: Tensor) -> Tensor:
         """Embed where each cell lies, in the picture and in the boxes that cover it."""

@@ -51,3 +51,17 @@ def test_an_absent_object_is_not_heard_anywhere():
             x, tokens(torch.tensor([[[0.5, 0.5, 1.0, 1.0]]]), absent, torch.ones(1, 1, 8))
         )
     assert torch.equal(here, there)
+
+
+def test_what_is_kept_from_step_to_step_is_told_anew_for_other_objects():
+    torch.manual_seed(0)
+    fuser = MaskedFuser(16, 8, 2, 8).eval()
+    fuser.alpha_attn.data.fill_(1.0)
+    tokens = MaskedBoxTokens(positive_len=8, out_dim=8).eval()
+    left, right = (torch.tensor([[[x, 0.0, x + 0.5, 0.5]]]) for x in (0.0, 0.5))
+    x, there = torch.randn(1, 16, 16), torch.ones(1, 1)
+    with torch.no_grad():
+        told = [tokens(box, there, torch.ones(1, 1, 8)) for box in (left, right)]
+        first, again, other = fuser(x, told[0]), fuser(x, told[0]), fuser(x, told[1])
+    assert torch.equal(first, again) and not torch.allclose(first, other)
+    assert torch.allclose(fuser(x, told[1].clone()), other, atol=1e-6)  # as in training
