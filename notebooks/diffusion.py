@@ -90,7 +90,8 @@ layout
 from spa2v_lib.sampling.loading import load
 
 pipeline = load("tiny", "auto")
-parts = {"motion modules": ".motion_modules.", "grounding, GLIGEN": ".fuser."}
+parts = {"motion modules": ".motion_modules."}
+parts |= {"grounding, GLIGEN": ".fuser.", "grounding, MIGC": ".migc."}
 for name, inside in parts.items():
     found = [p.numel() for n, p in pipeline.unet.named_parameters() if inside in n]
     print(f"{name}: {sum(found) / 1e6:.1f} million parameters")
@@ -205,7 +206,9 @@ for name, values in scores.items():
 # caption for what no object covers, and $\mathrm{LA}$ a self-attention among cells that share a
 # mask. A small network scores the shadings at every cell, and a softmax mixes them:
 # $\sum_k \mathrm{softmax}_k(\mathrm{SAC}(R, m))\, R_k$. No object can take another's attributes,
-# because it never heard of them.
+# because it never heard of them. The tiny suite's layers learn faster than the paper's: their masks
+# are graded, a cell is told where in the box it lies, and what they change passes through a linear
+# layer that starts at zero.
 #
 # ### Attention guidance: edit the maps
 #

@@ -65,7 +65,6 @@ def check_device(preset: Preset, device: str = "auto") -> str:
     )
 
 
-@cache
 def load(name: str, device: str = "auto") -> DiffusionPipeline:
     """Load a preset's pipeline, once a process.
 
@@ -86,6 +85,14 @@ def load(name: str, device: str = "auto") -> DiffusionPipeline:
     SamplingError, DataError
         If the device does not suffice, or weights are missing or do not fit.
     """
+    preset = get_preset(name)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else check_device(preset, device)
+    return _loaded(name, device)
+
+
+@cache
+def _loaded(name: str, device: str) -> DiffusionPipeline:
     preset = get_preset(name)
     where = check_device(preset, device)
     check_weights(preset)
@@ -111,7 +118,7 @@ def _tiny(folder: Path) -> AnimateDiffPipeline:
     from diffusers import AnimateDiffPipeline, DDIMScheduler, MotionAdapter, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    from spa2v_lib.sampling import gligen
+    from spa2v_lib.sampling import gligen, migc_weights
     from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 
     # diffusers 0.39 knows the precision by this name alone; later ones by it too
@@ -127,6 +134,7 @@ def _tiny(folder: Path) -> AnimateDiffPipeline:
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
     )
     gligen.load(pipeline.unet, folder / "grounding" / "gligen.safetensors")
+    migc_weights.load(pipeline.unet, folder / "grounding" / "migc.safetensors")
     return pipeline
 
 

@@ -149,6 +149,7 @@ PRESETS: dict[str, Preset] = {
             guidance=3.0,
             groundings={
                 "gligen": {"active": 1.0},
+                "migc": {"active": 1.0},
                 "attention": {"strength": 1.0, "active": 0.6, "trailing": 0, "behind": 6},
                 "lvd": {"scale": 600.0, "iterations": 2, "active": 0.4, "behind": 6},
             },

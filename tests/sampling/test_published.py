@@ -124,9 +124,9 @@ def small_presets(small_weights, monkeypatch):
     }.items():
         small = dataclasses.replace(presets.PRESETS[name], size=size)
         monkeypatch.setitem(presets.PRESETS, name, small)
-    loading.load.cache_clear()
+    loading._loaded.cache_clear()
     yield
-    loading.load.cache_clear()
+    loading._loaded.cache_clear()
 
 
 @pytest.mark.parametrize("preset", ["sd15-gligen", "sd15-migc"])
@@ -164,7 +164,7 @@ def test_a_hub_that_does_not_answer_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    loading.load.cache_clear()
+    loading._loaded.cache_clear()
     with pytest.raises(DataError, match="stable-diffusion-v1-5.* neither in .* nor to be had"):
         loading.load("sd15-gligen", "cpu")
 

@@ -8,7 +8,7 @@ import pytest
 from spa2v_lib.resources import resource
 from spa2v_lib.tiny import train
 
-STAGES = ("autoencoder", "base", "motion", "gligen")
+STAGES = ("autoencoder", "base", "motion", "gligen", "migc")
 
 
 @pytest.fixture
