@@ -5,7 +5,10 @@ Each scene is rendered as sound, heard, planned, and compared with its truth.
 Methods
 -------
 acoustic
-    The acoustic planner, told what sounds.
+    The acoustic planner, told what sounds. It heeds the exemplars that are nearest; none that holds
+    the scene's recording is taken, here and below.
+acoustic, without exemplars; random exemplars
+    The same without them, or with any instead of the nearest.
 acoustic, label heard
     The same, but the tagger says what sounds. A sound that it does not know leaves the layout
     empty. The tagger has learnt from these very recordings, which flatters it.
@@ -18,8 +21,7 @@ mono fold-down
 class prior
     The acoustic planner told what sounds and nothing else: a baseline that does not hear.
 nearest exemplar
-    The layout of the exemplar whose cues are nearest, copied under this scene's class. No exemplar
-    that holds the scene's recording is taken.
+    The layout of the exemplar whose cues are nearest, copied under this scene's class.
 mirrored
     The acoustic planner's layouts with left and right exchanged: a method deaf to space cannot
     score less than it does without.
@@ -45,7 +47,7 @@ from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.layout import SceneObject, VideoSceneLayout
 from spa2v_lib.planning import plan_acoustic
-from spa2v_lib.planning.exemplars import choose_exemplars
+from spa2v_lib.planning.exemplars import choose_exemplars, ranked_exemplars
 
 __all__ = ["run"]
 
@@ -98,6 +100,11 @@ def _layouts(scenes: list[HeardScene], seed: int) -> dict[str, list[VideoSceneLa
     planned = [_planned(heard, heard.cues) for heard in scenes]
     return {
         "acoustic": planned,
+        "acoustic, without exemplars": [_planned(heard, heard.cues, "none") for heard in scenes],
+        "acoustic, random exemplars": [
+            _planned(heard, heard.cues, "random", seed + number)
+            for number, heard in enumerate(scenes)
+        ],
         "acoustic, label heard": [_planned(heard, heard.unaided) for heard in scenes],
         "true cues": [_planned(heard, true_cues(heard)) for heard in scenes],
         "mono fold-down": [_planned(heard, heard.folded) for heard in scenes],
@@ -112,9 +119,13 @@ def _layouts(scenes: list[HeardScene], seed: int) -> dict[str, list[VideoSceneLa
     }
 
 
-def _planned(heard: HeardScene, cues: SpatialCues) -> VideoSceneLayout:
+def _planned(
+    heard: HeardScene, cues: SpatialCues, how: str = "knn", seed: int = 0
+) -> VideoSceneLayout:
+    examples = ranked_exemplars(cues, how, seed=seed, recordings=heard.recordings)
+    view = {"fps": heard.scene.fps, "aspect": heard.truth.aspect}
     try:
-        return plan_acoustic(cues, fps=heard.scene.fps, aspect=heard.truth.aspect)
+        return plan_acoustic(cues, exemplars=examples, **view)
     except PlanningError:
         return heard.truth.model_copy(update={"objects": []})
 

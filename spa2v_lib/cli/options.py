@@ -24,7 +24,7 @@ Placement = Annotated[
     str, typer.Option(help="With a language model, who places boxes: cues or model.")
 ]
 Exemplars = Annotated[
-    str, typer.Option(help="Which examples it is shown: knn, fixed, random or none.")
+    str, typer.Option(help="Which examples teach the planner: knn, fixed, random or none.")
 ]
 Shots = Annotated[int, typer.Option(min=0, help="How many examples.")]
 OutFile = Annotated[Path | None, typer.Option(help="Write JSON to this file.")]

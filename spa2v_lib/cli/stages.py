@@ -134,6 +134,7 @@ def _planned(
     from spa2v_lib.cues import SpatialCues
     from spa2v_lib.planning import plan as plan_recording
     from spa2v_lib.planning import plan_acoustic
+    from spa2v_lib.planning.exemplars import ranked_exemplars
 
     if source.suffix.lower() != ".json":
         recording, found = _heard(source, label, capture)
@@ -143,7 +144,9 @@ def _planned(
             f"{source} holds cues: label and capture were settled when they were measured, and "
             "only the acoustic planner works without the recording"
         )
-    return plan_acoustic(SpatialCues.load(source), **view)
+    found = SpatialCues.load(source)
+    ranked = ranked_exemplars(found, asked["exemplars"], seed=asked["seed"])
+    return plan_acoustic(found, exemplars=ranked, shots=asked["shots"], **view)
 
 
 def _show_prompt(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.acoustic import plan_acoustic
+from spa2v_lib.planning.exemplars import check_choice, ranked_exemplars
 from spa2v_lib.planning.spec import FORMS, check_available, make_backend, parse_planner
 
 if TYPE_CHECKING:
@@ -45,7 +46,6 @@ def check_planner(
         If the planner, the placement or the choice of examples is not known, the number of
         examples is negative, a package is missing, or no key is set where one is needed.
     """
-    from spa2v_lib.planning.exemplars import check_choice
     from spa2v_lib.planning.mllm import check_placement
 
     spec = parse_planner(planner)
@@ -91,7 +91,8 @@ def plan(
     placement : {"cues", "model"}
         Who places the boxes when a language model plans: code, from the cues, or the model.
     exemplars : {"knn", "fixed", "random", "none"}
-        Which examples a language model is shown.
+        Which examples are taken: a language model is shown them, and code takes from them how high
+        things are seen (`spa2v_lib.planning.framing`).
     shots : int
         How many.
     seed : int
@@ -114,8 +115,10 @@ def plan(
     spec = parse_planner(planner)
     _check(recording, cues, fps=fps, aspect=aspect, key_rate_hz=key_rate_hz)
     view = {"fps": fps, "aspect": aspect, "camera": camera, "key_rate_hz": key_rate_hz}
+    check_choice(exemplars, shots)
     if spec.kind == "acoustic":
-        return plan_acoustic(cues, **view)
+        ranked = ranked_exemplars(cues, exemplars, seed=seed)
+        return plan_acoustic(cues, exemplars=ranked, shots=shots, **view)
     from spa2v_lib.planning.answers import Answers
     from spa2v_lib.planning.mllm import plan_with_model
 

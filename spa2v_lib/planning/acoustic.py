@@ -2,10 +2,14 @@
 
 Direction comes from the cues. Range is the class's usual range times the measured relative range,
 as two microphones do not tell absolute distance; where the Doppler shift of a passing source does,
-the measured distance counts as far as it is sure. Size and height above the ground are the class's.
+the measured distance counts as far as it is sure. Size and height above the ground are the class's,
+unless exemplars show how high such things are seen (`spa2v_lib.planning.framing`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +19,12 @@ from spa2v_lib.classes import CLASSES, SoundClass, get_class
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.planning.framing import as_seen
 from spa2v_lib.planning.passing import seen_while_heard
 from spa2v_lib.planning.reasoning import explain
+
+if TYPE_CHECKING:
+    from spa2v_lib.planning.exemplars import Exemplar
 
 __all__ = ["key_times", "place_boxes", "plan_acoustic", "was_named"]
 
@@ -31,10 +39,26 @@ def plan_acoustic(
     aspect: float = 1.0,
     camera: Camera | None = None,
     key_rate_hz: float = 2.0,
+    exemplars: Sequence[Exemplar] = (),
+    shots: int = 3,
 ) -> VideoSceneLayout:
-    """Place every source of `cues` that is known; parameters as in `spa2v_lib.planning.plan`.
+    """Place every source of `cues` that is known.
 
     A source that is not known is left out beside known ones, and the reasoning says so.
+
+    Parameters
+    ----------
+    cues, fps, aspect, camera, key_rate_hz
+        As in `spa2v_lib.planning.plan`.
+    exemplars : sequence of Exemplar
+        Scenes that show how high things are seen, in the order of choice; without any, what is
+        usual for the class counts.
+    shots : int
+        How many of them to heed for each source; see `spa2v_lib.planning.framing.as_seen`.
+
+    Returns
+    -------
+    VideoSceneLayout
 
     Raises
     ------
@@ -44,7 +68,7 @@ def plan_acoustic(
     """
     view = camera or Camera(aspect=aspect)
     times = key_times(cues.duration_s, fps, key_rate_hz)
-    placed = _known(cues)
+    placed = [(source, as_seen(kind, exemplars, view, shots)) for source, kind in _known(cues)]
     kinds = [kind for _, kind in placed]
     rows = [place_boxes(cues, source, kind, view, times) for source, kind in placed]
     background = kinds[0].background if kinds else _SILENT_BACKGROUND

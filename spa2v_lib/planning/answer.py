@@ -25,6 +25,8 @@ from spa2v_lib.cues.types import SourceTrack, SpatialCues
 from spa2v_lib.errors import AnswerError, PlanningError
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.planning.acoustic import place_boxes, was_named
+from spa2v_lib.planning.exemplars import Exemplar
+from spa2v_lib.planning.framing import as_seen
 
 __all__ = ["BoxAnswer", "Canvas", "CueAnswer", "from_boxes", "from_cues", "parse"]
 
@@ -112,6 +114,10 @@ class Canvas:
         Of the boxes that are computed.
     asked_times_s : tuple of float
         Of the frames that the model writes; fewer, as each costs an answer's length.
+    exemplars : tuple of Exemplar
+        That show how high things are seen, in the order of choice.
+    shots : int
+        How many of them to heed for each source.
     """
 
     cues: SpatialCues
@@ -119,6 +125,12 @@ class Canvas:
     fps: float
     key_times_s: tuple[float, ...]
     asked_times_s: tuple[float, ...]
+    exemplars: tuple[Exemplar, ...] = ()
+    shots: int = 3
+
+    def as_seen(self, kind: SoundClass) -> SoundClass:
+        """Return the class as high above the ground as the exemplars show it."""
+        return as_seen(kind, self.exemplars, self.camera, self.shots)
 
 
 def parse(text: str, schema: type[Answer]) -> Answer:
@@ -171,12 +183,12 @@ def from_cues(answer: CueAnswer, canvas: Canvas) -> VideoSceneLayout:
     for source in cues.sources:
         kind = _source_kind(named[source.id].label, source)
         phrase = _text(named[source.id].caption, f"caption of {source.id}")
-        row = place_boxes(cues, source, kind, canvas.camera, times)
+        row = place_boxes(cues, source, canvas.as_seen(kind), canvas.camera, times)
         objects.append(SceneObject(id=source.id, label=kind.name, caption=phrase, boxes=row))
     for number, item in enumerate(answer.scenery, 1):
         kind = _kind(item.label, f"scenery {number}")
         phrase = _text(item.caption, f"caption of scenery {number}")
-        row = [_standing(kind, _SIDES_DEG[item.side], canvas.camera)] * len(times)
+        row = [_standing(canvas.as_seen(kind), _SIDES_DEG[item.side], canvas.camera)] * len(times)
         name = f"scenery-{number}"
         objects.append(SceneObject(id=name, label=kind.name, caption=phrase, boxes=row))
     nearest = [int(np.argmin(np.abs(np.array(canvas.asked_times_s) - t))) for t in times]

@@ -38,6 +38,7 @@ __all__ = [
     "exemplar_sound",
     "leaks",
     "load_exemplars",
+    "ranked_exemplars",
     "source_vector",
 ]
 
@@ -186,9 +187,26 @@ def choose_exemplars(
         If `how` is not known or `count` is negative.
     """
     check_choice(how, count)
-    if how == "none" or count == 0:
+    return ranked_exemplars(cues, how, seed=seed, recordings=recordings, pool=pool)[:count]
+
+
+def ranked_exemplars(
+    cues: SpatialCues,
+    how: str = "knn",
+    *,
+    seed: int = 0,
+    recordings: Collection[str] = (),
+    pool: Sequence[Exemplar] | None = None,
+) -> list[Exemplar]:
+    """Return all exemplars that may be shown, in the order in which they would be chosen.
+
+    Parameters, result and errors as in `choose_exemplars`.
+    """
+    check_choice(how)
+    if how == "none":
         return []
-    allowed = [e for e in pool or load_exemplars() if not leaks(e, cues, recordings)]
+    among = load_exemplars() if pool is None else pool
+    allowed = [e for e in among if not leaks(e, cues, recordings)]
     if how == "knn":
         allowed.sort(key=lambda e: cue_distance(cues, e.cues))
     elif how == "random":
@@ -197,10 +215,10 @@ def choose_exemplars(
     first_of: dict[str, Exemplar] = {}
     for exemplar in allowed:
         first_of.setdefault(exemplar.family, exemplar)
-    return list(first_of.values())[:count]
+    return list(first_of.values())
 
 
-def check_choice(how: str, count: int) -> None:
+def check_choice(how: str, count: int = 0) -> None:
     """Refuse a choice that is not known, or a negative number of exemplars.
 
     Raises
@@ -260,7 +278,8 @@ def cue_distance(a: SpatialCues, b: SpatialCues) -> float:
     few, many = sorted((a.sources, b.sources), key=len)
     if not many:
         return 0.0
-    table = np.array([[_source_distance(x, y) for y in many] for x in few]).reshape(len(few), -1)
+    table = np.array([[_source_distance(x, y) for y in many] for x in few])
+    table = table.reshape(len(few), len(many))
     best = min(
         sum(table[i, j] for i, j in enumerate(order))
         for order in permutations(range(len(many)), len(few))

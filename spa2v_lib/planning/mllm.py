@@ -7,8 +7,9 @@ with ``placement="model"`` the model writes them, as in the paper.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,7 +21,7 @@ from spa2v_lib.planning.acoustic import key_times
 from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, from_boxes, from_cues, parse
 from spa2v_lib.planning.answers import Answers, content_key
 from spa2v_lib.planning.backend import Backend, Prompt
-from spa2v_lib.planning.exemplars import choose_exemplars
+from spa2v_lib.planning.exemplars import Exemplar, check_choice, ranked_exemplars
 from spa2v_lib.planning.local import LocalModel
 from spa2v_lib.planning.prompt import SCHEMAS, again, build_prompt
 
@@ -40,6 +41,26 @@ _MOST_FRAMES = 8
 _SHOWN = 400  # characters of a bad answer in the last error
 
 
+@dataclass(frozen=True)
+class Examples:
+    """Which examples are taken: how they are chosen, how many, and from where."""
+
+    how: str
+    shots: int
+    seed: int
+    recordings: Collection[str]
+    pool: Sequence[Exemplar] | None
+
+    def ranked(self, cues: SpatialCues) -> tuple[Exemplar, ...]:
+        """Return all that may be shown, in the order of choice."""
+        check_choice(self.how, self.shots)
+        return tuple(
+            ranked_exemplars(
+                cues, self.how, seed=self.seed, recordings=self.recordings, pool=self.pool
+            )
+        )
+
+
 def plan_with_model(
     recording: Recording,
     cues: SpatialCues,
@@ -50,6 +71,8 @@ def plan_with_model(
     shots: int = 3,
     seed: int = 0,
     recordings: Collection[str] = (),
+    pool: Sequence[Exemplar] | None = None,
+    spatial: bool = True,
     fps: float = 8.0,
     aspect: float = 1.0,
     camera: Camera | None = None,
@@ -75,6 +98,11 @@ def plan_with_model(
     recordings : collection of str
         Files under ``data/recordings`` that sound in it; no example that was made from them is
         shown.
+    pool : sequence of Exemplar, optional
+        To choose from; the shipped ones if not given.
+    spatial : bool
+        Explain what the numbers say about space, and ask for reasoning about it. Without, as in one
+        of the paper's ablations, the model is left to itself with them.
     fps, aspect, camera, key_rate_hz
         As in `spa2v_lib.planning.plan`.
     answers : Answers, optional
@@ -91,8 +119,10 @@ def plan_with_model(
     AnswerError
         If none of `TRIES` answers can be used; the message shows the last one.
     """
-    canvas = _canvas(cues, fps, camera or Camera(aspect=aspect), key_rate_hz)
-    prompt = _prompt(recording, canvas, backend, placement, exemplars, shots, seed, recordings)
+    check_placement(placement)
+    examples = Examples(exemplars, shots, seed, recordings, pool)
+    canvas = _canvas(cues, examples, fps, camera or Camera(aspect=aspect), key_rate_hz)
+    prompt = _prompt(recording, canvas, backend, placement, spatial)
     schema = SCHEMAS[placement]
     key = content_key(backend, prompt, schema)
     kept = None if answers is None else answers.get(key)
@@ -131,14 +161,18 @@ def show_prompt(
     shots: int = 3,
     seed: int = 0,
     recordings: Collection[str] = (),
+    pool: Sequence[Exemplar] | None = None,
+    spatial: bool = True,
     fps: float = 8.0,
     aspect: float = 1.0,
     camera: Camera | None = None,
     key_rate_hz: float = 2.0,
 ) -> Prompt:
     """Return what the model would be given; parameters as in `plan_with_model`. Nothing is sent."""
-    canvas = _canvas(cues, fps, camera or Camera(aspect=aspect), key_rate_hz)
-    return _prompt(recording, canvas, backend, placement, exemplars, shots, seed, recordings)
+    check_placement(placement)
+    examples = Examples(exemplars, shots, seed, recordings, pool)
+    canvas = _canvas(cues, examples, fps, camera or Camera(aspect=aspect), key_rate_hz)
+    return _prompt(recording, canvas, backend, placement, spatial)
 
 
 def check_placement(placement: str) -> None:
@@ -152,31 +186,28 @@ def check_placement(placement: str) -> None:
         raise PlanningError(f"no placement {placement!r}; one of: {', '.join(PLACEMENTS)}")
 
 
-def _canvas(cues: SpatialCues, fps: float, camera: Camera, key_rate_hz: float) -> Canvas:
+def _canvas(
+    cues: SpatialCues, examples: Examples, fps: float, camera: Camera, key_rate_hz: float
+) -> Canvas:
     times = key_times(cues.duration_s, fps, key_rate_hz)
     count = min(len(times), _MOST_FRAMES)
     asked = np.linspace(times[0], times[-1], count)
-    return Canvas(cues, camera, fps, tuple(times.tolist()), tuple(asked.tolist()))
+    ranked = examples.ranked(cues)
+    return Canvas(
+        cues, camera, fps, tuple(times.tolist()), tuple(asked.tolist()), ranked, examples.shots
+    )
 
 
 def _prompt(
-    recording: Recording,
-    canvas: Canvas,
-    backend: Backend,
-    placement: str,
-    exemplars: str,
-    shots: int,
-    seed: int,
-    recordings: Collection[str],
+    recording: Recording, canvas: Canvas, backend: Backend, placement: str, spatial: bool
 ) -> Prompt:
-    check_placement(placement)
-    chosen = choose_exemplars(canvas.cues, shots, exemplars, seed=seed, recordings=recordings)
     return build_prompt(
         canvas,
-        chosen,
+        canvas.exemplars[: canvas.shots],
         placement,
         recording=recording if backend.takes_audio else None,
         brief=backend.brief,
+        spatial=spatial,
     )
 
 

@@ -38,6 +38,7 @@ SCHEMAS: dict[str, type[BaseModel]] = {"cues": CueAnswer, "model": BoxAnswer}
 """What a model writes, by who places the boxes: code, from the cues, or the model."""
 
 _TEXTS = Path(__file__).resolve().parent.parent / "prompts"
+_REASON_FIRST = "reason first about what the numbers say; then "
 _CLIP_S = 30.0
 _CLIP_RATE = 16_000
 _MOST_ROWS = 12
@@ -52,6 +53,7 @@ def build_prompt(
     *,
     recording: Recording | None = None,
     brief: bool = False,
+    spatial: bool = True,
 ) -> Prompt:
     """Write the prompt.
 
@@ -68,6 +70,8 @@ def build_prompt(
         reads the cues alone.
     brief : bool
         Leave out the course of each source over time.
+    spatial : bool
+        Explain what the numbers say about space, and ask for reasoning about it first.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def build_prompt(
     parts.append(TextPart(_text("recording", heard=heard)))
     if recording is not None:
         parts += _named(clips(recording, canvas.cues.capture.format))
-    return Prompt(_instruction(canvas.camera, placement), tuple(parts))
+    return Prompt(_instruction(canvas.camera, placement, spatial), tuple(parts))
 
 
 def again(prompt: Prompt, answer: str, fault: str) -> Prompt:
@@ -99,7 +103,7 @@ def _text(name: str, **fields: object) -> str:
     return template.substitute(fields)
 
 
-def _instruction(camera: Camera, placement: str) -> str:
+def _instruction(camera: Camera, placement: str, spatial: bool) -> str:
     seen = [azimuth for azimuth in _SHOWN_DEG if abs(azimuth) <= camera.fov_deg / 2]
     return _text(
         "director",
@@ -108,7 +112,8 @@ def _instruction(camera: Camera, placement: str) -> str:
         directions=", ".join(f"{a:+d}° {camera.x_of_azimuth(a):.2f}" for a in seen),
         classes=", ".join(CLASSES),
         surroundings=", ".join(f"{place.name} ({place.phrase})" for place in BACKGROUNDS.values()),
-        task=_text(f"task_{placement}"),
+        physics=f"\n{_text('physics')}\n" if spatial else "",
+        task=_text(f"task_{placement}", first=_REASON_FIRST if spatial else ""),
         schema=json.dumps(SCHEMAS[placement].model_json_schema(), ensure_ascii=False),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spa2v_lib.camera import Camera
-from spa2v_lib.classes import SoundClass
+from spa2v_lib.classes import CLASSES, SoundClass
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
 
 __all__ = ["explain"]
@@ -76,8 +76,8 @@ def _size(source: SourceTrack, kind: SoundClass, camera: Camera) -> str:
     place = {
         "ground": "on the ground",
         "water": "on the water",
-        "air": f"in the air, {kind.base_m:g} m up",
-        "held": f"held {kind.base_m:g} m above the ground",
+        "air": f"in the air, {kind.base_m:.3g} m up{_learnt(kind)}",
+        "held": f"held {kind.base_m:.3g} m above the ground{_learnt(kind)}",
     }[kind.place]
     where = f"{place}, with the horizon at y = {camera.horizon_y():.2f}."
     size = f"{kind.width_m:g} m by {kind.height_m:g} m"
@@ -93,3 +93,7 @@ def _size(source: SourceTrack, kind: SoundClass, camera: Camera) -> str:
         f"with the {kind.range_m:g} m usual for {kind.with_article}{course}. Its size is the usual "
         f"one, not measured: {size}; {where}"
     )
+
+
+def _learnt(kind: SoundClass) -> str:
+    return "" if kind.base_m == CLASSES[kind.name].base_m else ", as examples show it"

@@ -81,7 +81,8 @@ RECORDING = Recording.from_samples(np.zeros((2, 4 * 8000), np.float32), 8000, na
 
 
 def planned(given: SpatialCues, **how: object):
-    return plan(RECORDING, given, **how)
+    """Plan by geometry and what is usual alone; examples are `test_framing`'s."""
+    return plan(RECORDING, given, exemplars="none", **how)
 
 
 def test_key_frames_span_the_first_to_the_last_frame_at_two_a_second() -> None:

@@ -12,6 +12,7 @@ import pytest
 from spa2v_lib.bench.recorded_answers import (
     ASKED,
     SCENES,
+    SHOTS,
     mean_scores,
     record_answers,
     recorded_scene,
@@ -20,10 +21,15 @@ from spa2v_lib.bench.recorded_answers import (
 from spa2v_lib.errors import DataError, PlanningError
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.backend import Backend, Prompt
+from spa2v_lib.planning.exemplars import ranked_exemplars
 from spa2v_lib.planning.replay import RecordedAnswer, Replay, recorded_answers
 from spa2v_lib.planning.smollm import SMOLLM_INSTALL
 
 RECORDS = recorded_answers()
+
+
+def recordings_of(number: int) -> list[str]:
+    return [thing.recording for thing in recorded_scene(number)[0].objects if thing.recording]
 
 
 def record(**changes: object) -> RecordedAnswer:
@@ -43,7 +49,9 @@ def test_where_code_places_the_answer_gets_the_acoustic_boxes(number: int) -> No
     (chosen,) = [r for r in RECORDS if (r.scene, *ASKED[0]) == (number, r.placement, r.exemplars)]
     layout = replayed(chosen)
     assert layout.caption == json.loads(chosen.answers[-1])["video_caption"]
-    assert layout.objects[0].boxes == plan_acoustic(cues).objects[0].boxes
+    heeded = ranked_exemplars(cues, recordings=recordings_of(number))
+    acoustic = plan_acoustic(cues, exemplars=heeded, shots=SHOTS)
+    assert layout.objects[0].boxes == acoustic.objects[0].boxes
 
 
 def test_where_the_model_places_its_own_boxes_are_kept() -> None:

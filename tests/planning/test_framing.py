@@ -1,0 +1,80 @@
+"""Exemplars tell how high things are seen, and nothing else of where they are."""
+
+from __future__ import annotations
+
+import pytest
+
+from spa2v_lib.box import Box
+from spa2v_lib.camera import Camera
+from spa2v_lib.classes import CLASSES
+from spa2v_lib.layout import SceneObject
+from spa2v_lib.planning import plan_acoustic
+from spa2v_lib.planning.exemplars import Exemplar, load_exemplars, ranked_exemplars
+from spa2v_lib.planning.framing import as_seen, rise
+
+ALL = load_exemplars()
+
+
+def example_of(label: str, *bottoms: float) -> Exemplar:
+    """An exemplar whose only thing has these lower edges, larger from key frame to key frame."""
+    model = ALL[0]
+    boxes = [
+        Box(x0=0.4, y0=y - 0.1 - 0.01 * index, x1=0.6, y1=y) for index, y in enumerate(bottoms)
+    ]
+    layout = model.layout.model_copy(
+        update={
+            "objects": [SceneObject(id="a", label=label, caption=label, boxes=boxes)],
+            "key_times_s": [0.5 * index for index in range(len(boxes))],
+            "frame_captions": [label] * len(boxes),
+        }
+    )
+    return model.model_copy(update={"layout": layout, "objects": {"s1": "a"}})
+
+
+def lower_edge(kind, camera=None) -> float:
+    """Where its lower edge is seen from its usual range, straight ahead."""
+    camera = camera or Camera()
+    return camera.project(0.0, kind.range_m, kind.width_m, kind.height_m, kind.base_m)[3]
+
+
+def test_rise_is_read_where_the_thing_is_largest_by_hand():
+    example = example_of("bird", 0.45, 0.4)  # 0.1 above the middle, half a picture is 45 degrees
+    assert rise(example.layout.objects[0], example.layout) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("label", ["bird", "guitar", "airplane"])
+def test_a_thing_off_the_ground_is_seen_where_the_examples_show_such_a_thing(label):
+    kind = as_seen(CLASSES[label], [example_of(label, 0.35), example_of(label, 0.45)], Camera())
+    assert lower_edge(kind) == pytest.approx(0.4)
+    assert (kind.width_m, kind.range_m) == (CLASSES[label].width_m, CLASSES[label].range_m)
+
+
+def test_the_same_class_goes_before_the_same_kind_of_place():
+    examples = [example_of("helicopter", 0.2), example_of("bird", 0.4)]
+    assert lower_edge(as_seen(CLASSES["bird"], examples, Camera())) == pytest.approx(0.4)
+    assert lower_edge(as_seen(CLASSES["bird"], examples[:1], Camera())) == pytest.approx(0.2)
+
+
+def test_only_as_many_examples_are_heeded_as_were_asked_for():
+    examples = [example_of("bird", y) for y in (0.3, 0.4, 0.5)]
+    assert lower_edge(as_seen(CLASSES["bird"], examples, Camera(), 2)) == pytest.approx(0.35)
+
+
+@pytest.mark.parametrize("label", ["car", "ship", "bird"])
+def test_what_stands_on_the_ground_and_what_no_example_shows_stay_as_usual(label):
+    assert as_seen(CLASSES[label], [example_of("car", 0.9)], Camera()) is CLASSES[label]
+
+
+def test_nothing_is_put_under_the_ground():
+    assert as_seen(CLASSES["guitar"], [example_of("guitar", 0.999)] * 3, Camera()).base_m >= 0.0
+
+
+@pytest.mark.parametrize("number", [0, 20, 50])
+def test_examples_move_a_plan_up_and_down_only(number):
+    cues = ALL[number].cues
+    usual = plan_acoustic(cues)
+    taught = plan_acoustic(cues, exemplars=ranked_exemplars(cues))
+    for one, other in zip(usual.objects, taught.objects, strict=True):
+        for a, b in zip(one.boxes, other.boxes, strict=True):
+            if a is not None and b is not None and min(a.y0, b.y0) > 0 and max(a.y1, b.y1) < 1:
+                assert (a.x0, a.x1, a.height) == pytest.approx((b.x0, b.x1, b.height), abs=0.03)
