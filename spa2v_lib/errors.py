@@ -11,6 +11,7 @@ __all__ = [
     "CueError",
     "DataError",
     "LayoutError",
+    "MetricError",
     "OutputError",
     "PlanningError",
     "RunError",
@@ -55,6 +56,10 @@ class SamplingError(Spa2vError):
 
 class SceneError(Spa2vError):
     """A simulated scene is not possible as described."""
+
+
+class MetricError(Spa2vError):
+    """What was given cannot be measured this way, or what measures it is not installed."""
 
 
 class OutputError(Spa2vError):

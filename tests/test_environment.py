@@ -13,9 +13,15 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-IMPORT_NAMES = {"pillow": "PIL", "ipython": "IPython", "huggingface-hub": "huggingface_hub"}
+IMPORT_NAMES = {
+    "pillow": "PIL",
+    "ipython": "IPython",
+    "huggingface-hub": "huggingface_hub",
+    "opencv-python-headless": "cv2",
+}
 CONDA_NAMES = {
     "huggingface-hub": "huggingface_hub",
+    "opencv-python-headless": "py-opencv",
     "torch": "pytorch",
     "soundfile": "pysoundfile",
     "soxr": "soxr-python",

@@ -1,5 +1,19 @@
 """How right a result is, compared with a truth that is known."""
 
+from spa2v_lib.metrics.audiovisual import (
+    aligned,
+    audio_onsets,
+    av_align,
+    av_align_chance,
+    motion_peaks,
+)
+from spa2v_lib.metrics.clip_score import ClipSimilarity
+from spa2v_lib.metrics.frechet import (
+    DrawnWorldFeatures,
+    Features,
+    VideoMAEFeatures,
+    frechet_distance,
+)
 from spa2v_lib.metrics.layout import (
     coverage,
     evaluate,
@@ -20,15 +34,25 @@ from spa2v_lib.metrics.similarity import (
     size_trend,
     tube_iou,
 )
+from spa2v_lib.metrics.spatial import spatial_av_align, spatial_hits
 from spa2v_lib.metrics.words import caption_overlap, class_recall, rouge_l
 
 __all__ = [
+    "ClipSimilarity",
+    "DrawnWorldFeatures",
+    "Features",
+    "VideoMAEFeatures",
+    "aligned",
+    "audio_onsets",
+    "av_align",
+    "av_align_chance",
     "caption_overlap",
     "class_recall",
     "coverage",
     "docsim",
     "docsim_of_itself",
     "evaluate",
+    "frechet_distance",
     "generalised_iou",
     "iou",
     "ltsim",
@@ -37,8 +61,11 @@ __all__ = [
     "mirror_gap",
     "motion_direction",
     "motion_of",
+    "motion_peaks",
     "rouge_l",
     "size_trend",
+    "spatial_av_align",
+    "spatial_hits",
     "tube_iou",
     "validate",
     "x_center_error",

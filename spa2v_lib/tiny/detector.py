@@ -25,7 +25,7 @@ from spa2v_lib.resources import resource
 from spa2v_lib.tiny import data
 from spa2v_lib.tiny.loop import Plan, fit
 
-__all__ = ["Detection", "Detector", "detect", "evaluate", "train_detector"]
+__all__ = ["Detection", "Detector", "detect", "evaluate", "shipped_detector", "train_detector"]
 
 TRAIN_STYLES = ("fluent3d", "noto")
 HELD_OUT_STYLE = "twemoji"
@@ -122,7 +122,8 @@ def train_detector(plan: Plan, work: Path, out: Path) -> dict:
 
 
 @cache
-def _shipped() -> Detector:
+def shipped_detector() -> Detector:
+    """Load the shipped detector, once a process."""
     model = Detector()
     state = load_file(resource("models", "tiny", "detector") / "model.safetensors")
     model.load_state_dict({name: value.float() for name, value in state.items()})
@@ -148,7 +149,7 @@ def detect(
     list of list of Detection
         For each frame, the best first; at most one of a class within a box of its own.
     """
-    model = model or _shipped()
+    model = model or shipped_detector()
     found = []
     for part in torch.from_numpy(np.ascontiguousarray(frames)).split(100):
         heat, sides = model(part.permute(0, 3, 1, 2).float() / 127.5 - 1)

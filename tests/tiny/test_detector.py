@@ -7,18 +7,25 @@ import torch
 from spa2v_lib.scenes.picture import draw_scene
 from spa2v_lib.scenes.sampler import sample_scene
 from spa2v_lib.tiny import data
-from spa2v_lib.tiny.detector import HELD_OUT_STYLE, Detector, _shipped, _targets, detect, evaluate
+from spa2v_lib.tiny.detector import (
+    HELD_OUT_STYLE,
+    Detector,
+    _targets,
+    detect,
+    evaluate,
+    shipped_detector,
+)
 
 
 def test_the_shipped_detector_finds_drawn_objects():
-    measured = evaluate(_shipped(), data.frames(300, seed=77))
+    measured = evaluate(shipped_detector(), data.frames(300, seed=77))
     assert measured["found"] > 0.85
     assert measured["mean_iou"] > 0.75
     assert measured["false_per_frame"] < 0.1
 
 
 def test_it_finds_some_of_a_style_it_never_saw():
-    measured = evaluate(_shipped(), data.frames(300, seed=78, styles=(HELD_OUT_STYLE,)))
+    measured = evaluate(shipped_detector(), data.frames(300, seed=78, styles=(HELD_OUT_STYLE,)))
     assert measured["found"] > 0.2  # chance among sixteen classes is far below
 
 
