@@ -210,8 +210,9 @@ def test_markup_in_a_name_is_printed_as_it_is(spa2v, tmp_path):
     assert one_error_line(spa2v("cues", tmp_path / "[red]:smile:.wav"), "[red]:smile:.wav")
 
 
-def test_benchmarks_that_are_not_built_say_so(spa2v, tmp_path):
-    assert one_error_line(spa2v("bench", "run", "--out", tmp_path / "out"), "not built yet")
+def test_benchmarks_say_what_they_do_not_take(spa2v, tmp_path):
+    own = spa2v("bench", "speed", "--clips", "own.csv", "--out", tmp_path / "out")
+    assert one_error_line(own, "takes no clips")
 
 
 # --- the rest ------------------------------------------------------------------------------------

@@ -17,12 +17,14 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.folders import check_folder, result_folder
+from spa2v_lib.writing import replacing
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,20 +41,14 @@ __all__ = [
 ]
 
 BENCHMARKS = ("hearing", "planning", "sampling", "run", "speed", "batch")
-"""Every benchmark that the project plans to have."""
+"""Every benchmark."""
 
 MARKER = "results.json"
 """The file that a benchmark writes."""
 
 VERSION = "spa2v.bench/1"
 
-_MODULES = {
-    "hearing": "hearing",
-    "planning": "planning",
-    "sampling": "sampling",
-    "speed": "speed",
-    "batch": "batch",
-}
+_ASKING = ("planning", "run")  # those that can ask language models
 _RESAMPLES = 2000
 _ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
 _MOST_ROWS = 60  # beyond them a terminal shows no intervals
@@ -191,6 +187,7 @@ def run_benchmark(
     overwrite: bool = False,
     progress: Progress | None = None,
     planners: Sequence[str] = (),
+    clips: str | os.PathLike[str] | None = None,
 ) -> Results:
     """Run a benchmark and write its results.
 
@@ -209,7 +206,9 @@ def run_benchmark(
     progress : callable, optional
         Called with what is measured, the steps done and the steps in all.
     planners : sequence of str
-        Language models that "planning" asks as well; see `spa2v_lib.planning.PLANNERS`.
+        Language models that "planning" and "run" ask as well; see `spa2v_lib.planning.PLANNERS`.
+    clips : path, optional
+        With "run": a manifest of one's own clips, see `spa2v_lib.bench.run_clips`.
 
     Returns
     -------
@@ -222,19 +221,30 @@ def run_benchmark(
     """
     if name not in BENCHMARKS:
         raise Spa2vError(f"no benchmark {name!r}; one of: {', '.join(BENCHMARKS)}")
-    if name not in _MODULES:
-        raise Spa2vError(f"benchmark {name!r} is not built yet; there is: {', '.join(_MODULES)}")
-    if planners and name != "planning":
-        raise Spa2vError(f"benchmark {name!r} asks no planners; 'planning' does")
+    if planners and name not in _ASKING:
+        raise Spa2vError(f"benchmark {name!r} asks no planners; {' and '.join(_ASKING)} do")
+    if clips is not None and name != "run":
+        raise Spa2vError(f"benchmark {name!r} takes no clips of one's own; 'run' does")
+    named: dict[str, Any] = {"planners": list(planners)} if planners else {}
+    asked = {"quick": quick, "seed": seed, "progress": progress or (lambda *_: None), **named}
+    given = {"quick": quick, "seed": seed, **named}
+    module = import_module(f"spa2v_lib.bench.{name}")
+    if name == "run":  # keeps what it measures in the folder from the first clip on
+        target, given["clips"] = Path(out).resolve(), clips and Path(clips).name
+        results = module.run(**asked, out=target, overwrite=overwrite, clips=clips)
+        _write(target, results, given)
+        return results
     check_folder(out, MARKER, overwrite=overwrite)
-    named = {"planners": list(planners)} if planners else {}
-    module = import_module(f"spa2v_lib.bench.{_MODULES[name]}")
-    results = module.run(quick=quick, seed=seed, progress=progress or (lambda *_: None), **named)
+    results = module.run(**asked)
     with result_folder(out, MARKER, overwrite=overwrite) as folder:
-        given = {"quick": quick, "seed": seed, **named}
-        text = json.dumps(results.as_dict(**given), indent=1, allow_nan=False)
-        (folder / MARKER).write_text(text + "\n", encoding="utf-8")
+        _write(folder, results, given)
     return results
+
+
+def _write(folder: Path, results: Results, given: dict[str, Any]) -> None:
+    text = json.dumps(results.as_dict(**given), indent=1, allow_nan=False)
+    with replacing(folder / MARKER) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
 
 
 def interval(values: Sequence[float], seed: int = 0) -> Interval:

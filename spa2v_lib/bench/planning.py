@@ -86,9 +86,12 @@ def run(*, quick: bool, seed: int, progress: Progress, planners: Sequence[str] =
     found = []
     for method, layouts in _layouts(scenes, seed).items():
         pairs = list(zip(scenes, layouts, strict=True))
-        scores = [scored(heard, layout) for heard, layout in pairs]
+        scores = [scored(heard.truth, layout) for heard, layout in pairs]
         if method in _WORDED:
-            scores = [s | worded(*pair) for s, pair in zip(scores, pairs, strict=True)]
+            scores = [
+                s | worded(heard.truth, layout)
+                for s, (heard, layout) in zip(scores, pairs, strict=True)
+            ]
         found += rows(method, scores, scenes, seed, short=method not in _IN_FULL)
     models = ModelTrials(scenes, seed, quick, progress)
     asked, notes = models.measure(planners)

@@ -147,7 +147,8 @@ class ModelTrials:
             except AnswerError:
                 shown, answered = heard.truth.model_copy(update={"objects": [], "caption": ""}), 0.0
             chosen.append(heard)
-            scores.append({**scored(heard, shown), **worded(heard, shown), "answered": answered})
+            found = scored(heard.truth, shown) | worded(heard.truth, shown)
+            scores.append(found | {"answered": answered})
             self.progress(method, number + 1, len(scenes))
         return rows(method, scores, chosen, self.seed, short=True)
 

@@ -18,7 +18,7 @@ from spa2v_lib.scenes.sampler import MOTIONS, sample_scene
 from spa2v_lib.scenes.scene import Scene, truth_layout
 from spa2v_lib.scenes.sound import render_sound
 
-__all__ = ["HeardScene", "deaf_cues", "heard_scene", "true_cues"]
+__all__ = ["HeardScene", "deaf", "deaf_cues", "folded", "heard_scene", "true_cues"]
 
 _NOISE_DB = -25.0
 
@@ -76,13 +76,8 @@ def heard_scene(seed: int, number: int) -> HeardScene:
         truth_layout(scene),
         extract_cues(sound, label=label),
         extract_cues(sound),
-        extract_cues(_folded(sound), label=label),
+        extract_cues(folded(sound), label=label),
     )
-
-
-def _folded(sound: Recording) -> Recording:
-    samples = sound.samples[:1] if sound.channels == 4 else sound.samples.mean(0, keepdims=True)
-    return Recording.from_samples(samples, sound.rate, name=sound.name)
 
 
 def true_cues(heard: HeardScene) -> SpatialCues:
@@ -91,8 +86,8 @@ def true_cues(heard: HeardScene) -> SpatialCues:
     x, z = thing.position(np.array(heard.cues.times_s)).T
     azimuth = np.degrees(np.arctan2(x, z))
     distance = np.hypot(x, z)
-    return _with_source(
-        heard.cues,
+    return _with_sources(
+        heard.cues.model_copy(update={"sources": heard.cues.sources[:1]}),
         azimuth_deg=azimuth.tolist(),
         azimuth_low_deg=azimuth.tolist(),
         azimuth_high_deg=azimuth.tolist(),
@@ -108,10 +103,15 @@ def true_cues(heard: HeardScene) -> SpatialCues:
 
 def deaf_cues(heard: HeardScene) -> SpatialCues:
     """Return the cues of a scene with nothing but the label."""
-    frames = len(heard.cues.times_s)
+    return deaf(heard.cues.model_copy(update={"sources": heard.cues.sources[:1]}))
+
+
+def deaf(cues: SpatialCues) -> SpatialCues:
+    """Return cues without direction and motion: of every source, only what it is."""
+    frames = len(cues.times_s)
     nothing = [None] * frames
-    return _with_source(
-        heard.cues,
+    return _with_sources(
+        cues,
         azimuth_deg=nothing,
         azimuth_low_deg=nothing,
         azimuth_high_deg=nothing,
@@ -124,6 +124,12 @@ def deaf_cues(heard: HeardScene) -> SpatialCues:
     )
 
 
-def _with_source(cues: SpatialCues, **changes: object) -> SpatialCues:
-    sources = [source.model_copy(update=changes) for source in cues.sources[:1]]
+def folded(sound: Recording) -> Recording:
+    """Return the recording in one channel: the mean of left and right; of ambisonics, W."""
+    samples = sound.samples[:1] if sound.channels == 4 else sound.samples.mean(0, keepdims=True)
+    return Recording.from_samples(samples, sound.rate, name=sound.name)
+
+
+def _with_sources(cues: SpatialCues, **changes: object) -> SpatialCues:
+    sources = [source.model_copy(update=changes) for source in cues.sources]
     return cues.model_copy(update={"sources": sources})

@@ -33,8 +33,8 @@ _OFF_CENTRE = 0.12  # least mean distance of the true centre from the middle, in
 Scores = dict[str, float]
 
 
-def scored(heard: HeardScene, layout: VideoSceneLayout) -> Scores:
-    """Compare a layout with the scene's truth.
+def scored(truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
+    """Compare a layout with the true one.
 
     Returns
     -------
@@ -42,8 +42,7 @@ def scored(heard: HeardScene, layout: VideoSceneLayout) -> Scores:
         By measure. The mirror gap is that of MaxIoU; it and the size trend are NaN where a scene
         cannot show them: near the middle, or where nothing changes its size.
     """
-    truth = heard.truth
-    gap = mirror_gap(truth, layout, max_iou) if off_centre(heard) else np.nan
+    gap = mirror_gap(truth, layout, max_iou) if off_centre(truth) else np.nan
     return {
         "MaxIoU": max_iou(truth, layout),
         "coverage": max_iou_coverage(truth, layout),
@@ -58,17 +57,17 @@ def scored(heard: HeardScene, layout: VideoSceneLayout) -> Scores:
     }
 
 
-def worded(heard: HeardScene, layout: VideoSceneLayout) -> Scores:
+def worded(truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
     """Compare its words: whether what sounds is named rightly, and the caption (ROUGE-L)."""
     return {
-        "class right": class_recall(heard.truth, layout),
-        "caption": caption_overlap(heard.truth, layout),
+        "class right": class_recall(truth, layout),
+        "caption": caption_overlap(truth, layout),
     }
 
 
-def off_centre(heard: HeardScene) -> bool:
-    """Whether the true thing is, on average, off the middle of the picture."""
-    away = [abs(b.center[0] - 0.5) for boxes in heard.truth.frame_boxes() for b in boxes if b]
+def off_centre(truth: VideoSceneLayout) -> bool:
+    """Whether the true things are, on average, off the middle of the picture."""
+    away = [abs(b.center[0] - 0.5) for boxes in truth.frame_boxes() for b in boxes if b]
     return bool(away) and float(np.mean(away)) >= _OFF_CENTRE
 
 
@@ -95,7 +94,7 @@ def rows(
     """
     conditions: list[tuple[str, Callable[[HeardScene], bool]]] = [
         ("all", lambda heard: True),
-        ("off-centre", off_centre),
+        ("off-centre", lambda heard: off_centre(heard.truth)),
     ]
     if not short:
         conditions += [

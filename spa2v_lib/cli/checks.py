@@ -15,7 +15,8 @@ from spa2v_lib.cli.options import OutFolder, Overwrite, Seed
 @app.command()
 def bench(
     name: Annotated[
-        str, typer.Argument(help="Which benchmark: hearing, planning, sampling, speed or batch.")
+        str,
+        typer.Argument(help="Which benchmark: hearing, planning, sampling, run, speed or batch."),
     ],
     out: OutFolder,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer scenes, within minutes.")] = False,
@@ -23,7 +24,10 @@ def bench(
     overwrite: Overwrite = False,
     planner: Annotated[
         list[str] | None,
-        typer.Option(help="With planning: a language model to ask as well; may be repeated."),
+        typer.Option(help="With planning and run: a language model to ask too; may be repeated."),
+    ] = None,
+    clips: Annotated[
+        Path | None, typer.Option(help="With run: a table of your own clips, instead of ours.")
     ] = None,
 ) -> None:
     """Measure on this machine, print the table and write results.json."""
@@ -38,6 +42,7 @@ def bench(
             overwrite=overwrite,
             progress=progress,
             planners=planner or (),
+            clips=clips,
         )
     terminal.show_results(results)
 

@@ -22,6 +22,7 @@ from spa2v_lib.cli.options import (
     Seed,
     Shots,
 )
+from spa2v_lib.errors import SceneError
 from spa2v_lib.runs import MAX_SECONDS
 
 
@@ -89,8 +90,14 @@ def generate(
 @app.command()
 def scenes(
     out: OutFolder,
-    count: Annotated[int, typer.Option(min=1, help="How many scenes.")] = 5,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many scenes: 5, of the benchmark 200.")
+    ] = None,
     seed: Seed = 0,
+    benchmark: Annotated[
+        bool,
+        typer.Option("--benchmark", help="The benchmark's clips, with a card."),
+    ] = False,
     kind: Annotated[
         Motion | None, typer.Option(help="How the thing moves; every motion in turn by default.")
     ] = None,
@@ -103,10 +110,17 @@ def scenes(
     """Render simulated scenes whose truth is known: sound, layout, picture, contact sheet."""
     from spa2v_lib.scenes.export import write_scenes
 
+    if benchmark:
+        if kind is not None or receiver != "xy" or duration != 4.0:
+            raise SceneError(
+                "the benchmark's clips are what they are: --kind, --receiver and "
+                "--duration cannot be chosen with --benchmark"
+            )
+        return _benchmark(out, count or 200, seed, overwrite)
     with terminal.progress() as progress:
         folder = write_scenes(
             out,
-            count=count,
+            count=count or 5,
             seed=seed,
             motion=kind,
             receiver=receiver,
@@ -114,4 +128,14 @@ def scenes(
             overwrite=overwrite,
             progress=progress,
         )
-    print(f"{count} scenes in {folder}")
+    print(f"{count or 5} scenes in {folder}")
+
+
+def _benchmark(out: Path, count: int, seed: int, overwrite: bool) -> None:
+    from spa2v_lib.scenes.benchmark_card import write_benchmark
+
+    with terminal.progress() as progress:
+        folder = write_benchmark(
+            out, count=count, seed=seed, overwrite=overwrite, progress=progress
+        )
+    print(f"{count} clips and their card, README.md, in {folder}")

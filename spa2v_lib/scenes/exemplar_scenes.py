@@ -23,8 +23,9 @@ from spa2v_lib.scenes.recordings import RecordingInfo, recordings_table
 from spa2v_lib.scenes.sampler import sample_object
 from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject, truth_layout
 from spa2v_lib.scenes.sound import render_sound
+from spa2v_lib.scenes.world import STYLES
 
-__all__ = ["PLANS", "Made", "ScenePlan", "make_exemplar", "mirrored_scene"]
+__all__ = ["PLANS", "Made", "ScenePlan", "make_exemplar", "mirrored_scene", "placed_object"]
 
 _SEED = 6_000_000  # no bench draws scenes from here
 _TRIES = 40
@@ -151,7 +152,7 @@ def _draw(number: int, attempt: int, plan: ScenePlan) -> Scene:
     duration = _DURATIONS_S[number % len(_DURATIONS_S)]
     files = _choose_files(rng, plan)
     things = tuple(
-        _thing(rng, file, motion, side, camera, duration)
+        placed_object(rng, file, motion, side, camera, duration)
         for file, motion, side in zip(files, plan.motions, plan.sides, strict=True)
     )
     background = CLASSES[things[0].label].background
@@ -190,17 +191,32 @@ def _label(file: str) -> str:
     return next(row.label for row in recordings_table() if row.file == file)
 
 
-def _thing(
+def placed_object(
     rng: np.random.Generator,
     file: str,
     motion: str,
     side: str | None,
     camera: Camera,
     duration_s: float,
+    styles: tuple[str, ...] = STYLES,
 ) -> WorldObject:
-    """Draw an object until it stands where it should, in view."""
+    """Draw an object until it stands where it should, in view.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    file : str
+        Its recording, which also says what it is.
+    motion : str
+    side : str or None
+        "left", "centre", "right", or None for any place.
+    camera : Camera
+    duration_s : float
+    styles : tuple of str
+        Sprite styles to draw from.
+    """
     while True:
-        thing = sample_object(rng, _label(file), motion, camera, duration_s)
+        thing = sample_object(rng, _label(file), motion, camera, duration_s, styles)
         box = thing.box(camera, 0.0) or thing.box(camera, duration_s)
         if box and (side is None or position_phrase(box.center[0]) == _SIDES[side]):
             return replace(thing, recording=file)

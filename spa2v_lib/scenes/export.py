@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from spa2v_lib.captions import Motion
     from spa2v_lib.scenes.scene import Scene
 
-__all__ = ["MARKER", "sounding_recordings", "write_scenes"]
+__all__ = ["MARKER", "sounding_recordings", "write_list", "write_scene", "write_scenes"]
 
 MARKER = "scenes.json"
 """The file that lists the scenes of a folder."""
@@ -99,16 +99,22 @@ def write_scenes(
                 recordings=recordings,
                 receiver=receiver,
             )
-            rows.append({"seed": seed + number, **_write_scene(scene, folder, f"{number:03d}")})
+            rows.append({"seed": seed + number, **write_scene(scene, folder, f"{number:03d}")})
             if progress is not None:
                 progress("scenes", number + 1, count)
-        files = {path.name: {"bytes": path.stat().st_size} for path in sorted(folder.iterdir())}
-        text = json.dumps({"scenes": rows, "files": files}, indent=1) + "\n"
-        (folder / MARKER).write_text(text, encoding="utf-8")
+        write_list(folder, {"scenes": rows})
     return Path(out).resolve()
 
 
-def _write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
+def write_list(folder: Path, content: dict[str, Any]) -> None:
+    """Write `MARKER`, which lists the folder's files."""
+    files = {path.name: {"bytes": path.stat().st_size} for path in sorted(folder.iterdir())}
+    text = json.dumps({**content, "files": files}, indent=1) + "\n"
+    (folder / MARKER).write_text(text, encoding="utf-8")
+
+
+def write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
+    """Write a scene's four files, named after `stem`; return what the list says of it."""
     from spa2v_lib.scenes.picture import draw_scene
     from spa2v_lib.scenes.scene import truth_layout
     from spa2v_lib.scenes.sound import render_sound

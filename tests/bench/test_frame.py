@@ -82,7 +82,7 @@ def test_earlier_results_are_replaced_only_when_asked(tmp_path, a_benchmark):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("run", "not built yet"), ("beauty", "no benchmark.*hearing")]
+    ("name", "words"), [("beauty", "no benchmark.*hearing"), ("", "no benchmark ''")]
 )
 def test_a_benchmark_that_does_not_exist_is_refused(tmp_path, name, words):
     with pytest.raises(Spa2vError, match=words):
