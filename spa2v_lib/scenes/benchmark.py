@@ -25,7 +25,7 @@ from spa2v_lib.layout import VideoSceneLayout
 from spa2v_lib.planning.exemplars import Exemplar, load_exemplars
 from spa2v_lib.scenes.exemplar_scenes import ScenePlan, placed_object
 from spa2v_lib.scenes.receivers import RECEIVERS
-from spa2v_lib.scenes.recordings import RecordingInfo, recordings_table
+from spa2v_lib.scenes.recordings import recordings_table
 from spa2v_lib.scenes.scene import Scene, WorldObject, truth_layout
 
 __all__ = [
@@ -64,7 +64,7 @@ _RT60_S = (0.2, 0.6)
 _APART_S = 0.04  # from the exemplars' reverberation time
 _MARGIN_M = (1.0, 2.5)
 _NOISE_DB = (-30.0, -10.0)
-_GAIN_DB = 3.0
+_GAIN_DB = 3.0  # louder or softer than the others, where it is closest
 
 
 @dataclass(frozen=True)
@@ -177,10 +177,10 @@ def _files(rng: np.random.Generator, plan: ScenePlan, instruments: bool) -> list
     """Draw a class for every thing, each once, and one of its recordings."""
     files: list[str] = []
     taken: set[str] = set()
-    for motion in plan.motions:
+    for _ in plan.motions:
         usable = {
             label: rows
-            for label, rows in test_recordings(moving=motion != "stationary").items()
+            for label, rows in test_recordings().items()
             if label not in taken and (CLASSES[label].place == "held") == instruments
         }
         label = str(rng.choice(sorted(usable)))
@@ -192,8 +192,11 @@ def _files(rng: np.random.Generator, plan: ScenePlan, instruments: bool) -> list
 def _thing(
     rng: np.random.Generator, file: str, motion: str, side: str | None, camera: Camera
 ) -> WorldObject:
+    """Draw a thing that arrives about as loud as the others: what is filmed from far is loud."""
     thing = placed_object(rng, file, motion, side, camera, SECONDS, styles=(STYLE,))
-    return replace(thing, gain_db=float(rng.uniform(-_GAIN_DB, _GAIN_DB)))
+    nearest = float(np.hypot(*thing.position(np.linspace(0.0, SECONDS, 9)).T).min())
+    gain = 20.0 * np.log10(nearest) + rng.uniform(-_GAIN_DB, _GAIN_DB)
+    return replace(thing, gain_db=float(gain))
 
 
 def _reverberation(rng: np.random.Generator) -> float:
@@ -204,25 +207,16 @@ def _reverberation(rng: np.random.Generator) -> float:
             return rt60
 
 
-def test_recordings(*, moving: bool = False) -> dict[str, list[str]]:
+def test_recordings() -> dict[str, list[str]]:
     """Return by class the recordings that sound in the benchmark.
 
     Those that no shipped exemplar was made from; where exemplars were made from all of a class's
     recordings, every second of them, and exemplars with these are left out (`exemplar_pool`). A
     class that has one recording only has it on both sides (`shared_classes`), but never in the
-    exemplars that are shown for the same recording.
-
-    Parameters
-    ----------
-    moving : bool
-        Only those whose level over time is theirs by the motion alone.
+    exemplars that are shown for the same recording. Recordings whose level changes by itself, as
+    of something that passes or dies away, are left out: nobody could say what stands still.
     """
-    found = {label: _tested(rows) for label, rows in _rows_by_class().items()}
-    kept = {
-        label: [row.file for row in rows if row.serves_motion_truth or not moving]
-        for label, rows in found.items()
-    }
-    return {label: files for label, files in kept.items() if files}
+    return {label: _tested(files) for label, files in _files_by_class().items()}
 
 
 def exemplar_pool() -> list[Exemplar]:
@@ -239,22 +233,22 @@ def shared_classes() -> list[str]:
     """Return the classes whose one recording serves exemplars and benchmark alike."""
     return sorted(
         label
-        for label, rows in _rows_by_class().items()
-        if len(rows) == 1 and rows[0].file in _in_exemplars()
+        for label, files in _files_by_class().items()
+        if len(files) == 1 and files[0] in _in_exemplars()
     )
 
 
-def _rows_by_class() -> dict[str, list[RecordingInfo]]:
-    found: dict[str, list[RecordingInfo]] = {}
+def _files_by_class() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
     for row in recordings_table():
-        if row.label in CLASSES and not row.own_motion:
-            found.setdefault(row.label, []).append(row)
+        if row.label in CLASSES and row.serves_motion_truth:
+            found.setdefault(row.label, []).append(row.file)
     return found
 
 
-def _tested(rows: list[RecordingInfo]) -> list[RecordingInfo]:
-    fresh = [row for row in rows if row.file not in _in_exemplars()]
-    return fresh or rows[1::2] or rows
+def _tested(files: list[str]) -> list[str]:
+    fresh = [file for file in files if file not in _in_exemplars()]
+    return fresh or files[1::2] or files
 
 
 def _in_exemplars() -> set[str]:
