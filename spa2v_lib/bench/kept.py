@@ -11,7 +11,9 @@ from spa2v_lib.errors import OutputError
 from spa2v_lib.folders import check_folder
 from spa2v_lib.writing import replacing
 
-__all__ = ["Kept"]
+__all__ = ["Kept", "read"]
+
+_DIGITS = 5
 
 
 class Kept:
@@ -50,13 +52,18 @@ class Kept:
             )
 
     def part(self, name: str) -> dict[str, Any]:
-        """Return the part of that name, to be filled; it is saved by `save`."""
+        """Return the part of that name."""
         return self.raw.setdefault(name, {})
+
+    def put(self, part: dict[str, Any], key: str, value: Any) -> None:
+        """Keep one item, rounded as in the file: tables made now and later are the same."""
+        part[key] = rounded(value)
+        self.save()
 
     def save(self) -> None:
         """Write all that is known."""
         with replacing(self.path) as partial:
-            text = json.dumps(without_nan(self.raw), allow_nan=False, separators=(",", ":"))
+            text = json.dumps(self.raw, allow_nan=False, separators=(",", ":"))
             partial.write_text(text + "\n", encoding="utf-8")
 
 
@@ -77,10 +84,12 @@ def read(path: Path) -> dict[str, Any]:
     return found
 
 
-def without_nan(value: Any) -> Any:
-    """Return a value with None in the place of every NaN, which JSON does not know."""
+def rounded(value: Any) -> Any:
+    """Return a value with five decimals, and None in the place of every NaN, unknown to JSON."""
     if isinstance(value, dict):
-        return {key: without_nan(item) for key, item in value.items()}
+        return {key: rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [without_nan(item) for item in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+        return [rounded(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, _DIGITS)
+    return value

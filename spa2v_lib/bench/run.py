@@ -36,7 +36,7 @@ RAW = "raw.json"
 QUICK, FULL = 24, 200
 """Clips of stage 1."""
 
-QUICK_VIDEOS, VIDEOS = 1, 20
+QUICK_VIDEOS, VIDEOS = 1, 16
 """Clips of stage 2; each is sampled in nine ways."""
 
 _WORKERS = 2
@@ -105,9 +105,8 @@ def _plan(kept: Kept, count: int, seed: int, progress: Progress) -> None:
     begin = time.perf_counter()
     spent = kept.part("seconds").get("stage1", 0.0)
     for done, (number, measured) in enumerate(_measured(todo, seed, count), 1):
-        found[str(number)] = measured
         kept.part("seconds")["stage1"] = round(spent + time.perf_counter() - begin, 2)
-        kept.save()
+        kept.put(found, str(number), measured)
         progress("layouts", count - len(todo) + done, count)
 
 
@@ -157,6 +156,5 @@ def _sample(kept: Kept, count: int, seed: int, progress: Progress) -> None:
         if str(number) not in found:
             clip = draw(seed, number)
             heard = heard_clip(clip, seed)
-            found[str(number)] = sampled(heard, clip.scene, layouts_of(heard))
-            kept.save()
+            kept.put(found, str(number), sampled(heard, clip.scene, layouts_of(heard)))
         progress("videos", number + 1, count)

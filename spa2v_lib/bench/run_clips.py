@@ -94,8 +94,7 @@ def run_clips(
     found = kept.part("clips")
     for number, clip in enumerate(clips):
         if str(number) not in found:
-            found[str(number)] = _measured(clip, seed + number)
-            kept.save()
+            kept.put(found, str(number), _measured(clip, seed + number))
         progress("clips", number + 1, len(clips))
     return Results("run", _rows(kept.raw, seed), [], _notes(kept.raw))
 

@@ -54,8 +54,7 @@ def planned_by_models(
             count = MOST_QUICK if quick else MOST
             for number in range(count):
                 if str(number) not in by_clip:
-                    by_clip[str(number)] = _asked(backend, seed, number, how)
-                    kept.save()
+                    kept.put(by_clip, str(number), _asked(backend, seed, number, how))
                 progress(f"{planner}, {variant}", number + 1, count)
     kept.save()
 
