@@ -36,7 +36,7 @@ RAW = "raw.json"
 QUICK, FULL = 24, 200
 """Clips of stage 1."""
 
-QUICK_VIDEOS, VIDEOS = 1, 16
+QUICK_VIDEOS, VIDEOS = 1, 12
 """Clips of stage 2; each is sampled in nine ways."""
 
 _WORKERS = 2

@@ -54,7 +54,7 @@ from spa2v_lib.video import Video
 
 __all__ = ["run", "score"]
 
-QUICK, FULL = 6, 36
+QUICK, FULL = 6, 30
 _SECONDS = 2.0  # one window of the motion modules
 _OFF_CENTRE = 0.12  # least mean distance from the middle, in picture widths
 _FIRST_SEED = 9_000_000_000  # beyond the 31 bits that training scenes are drawn from
