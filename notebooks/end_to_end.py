@@ -40,8 +40,13 @@ if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed alre
 # | `LABEL` | what sounds ("bird, car": the louder first); empty leaves it to the tagger |
 # | `CAPTURE` | how it was recorded: `auto`, `panned`, `xy`, `ms`, `ortf`, `ab`, `binaural`, `foa` |
 # | `PLANNER` | `acoustic`, or a language model ([Planning with a model](planning_with_a_model)) |
+# | `PLACEMENT` | who places boxes when a language model plans: code from the `cues`, or `model` |
+# | `EXEMPLARS` | which examples teach it: `knn` (the most alike), `fixed`, `random`, `none` |
+# | `SHOTS` | how many examples |
 # | `PRESET` | `tiny`, or published weights on a GPU |
 # | `GROUNDING` | how boxes are obeyed: `default`, `none`, or a method of the preset |
+# | `CAPTIONS` | what frames are told: `global` (the video's), `frame` (their own), `mixed` (both) |
+# | `DEVICE` | where to draw: `auto`, `cuda` or `cpu` |
 # | `SEED` | of all chance |
 # | `STEPS` | of sampling; 0 takes the preset's own number |
 # | `OUT` | the run folder to make; empty makes one among the temporary files |
@@ -51,8 +56,13 @@ RECORDING = ""
 LABEL = ""
 CAPTURE = "auto"
 PLANNER = "acoustic"
+PLACEMENT = "cues"
+EXEMPLARS = "knn"
+SHOTS = 3
 PRESET = "tiny"
 GROUNDING = "default"
+CAPTIONS = "mixed"
+DEVICE = "auto"
 SEED = 0
 STEPS = 0
 OUT = ""
@@ -92,9 +102,11 @@ audio = RECORDING or save_upload(upload.value, work) or example_recording(work)
 # %%
 from spa2v_lib.runs import generate_run
 
-what = {"label": LABEL or None, "capture": CAPTURE, "planner": PLANNER, "preset": PRESET}
-how = {"grounding": GROUNDING, "seed": SEED, "steps": STEPS or None}
-run = generate_run(audio, OUT or work / "run", overwrite=True, **what, **how)
+hear = {"label": LABEL or None, "capture": CAPTURE}
+plan = {"planner": PLANNER, "placement": PLACEMENT, "exemplars": EXEMPLARS, "shots": SHOTS}
+draw = {"preset": PRESET, "grounding": GROUNDING, "captions": CAPTIONS, "device": DEVICE}
+draw |= {"seed": SEED, "steps": STEPS or None}
+run = generate_run(audio, OUT or work / "run", overwrite=True, **hear, **plan, **draw)
 print("\n".join(sorted(path.name for path in run.iterdir())))
 
 # %% [markdown]

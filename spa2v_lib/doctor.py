@@ -8,9 +8,12 @@ import subprocess
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import Spa2vError
+
+if TYPE_CHECKING:
+    from spa2v_lib.sampling import Preset
 
 __all__ = ["PACKAGES", "Finding", "device", "environment", "examine", "git_state"]
 
@@ -130,16 +133,27 @@ def _shipped_data() -> list[Finding]:
 
 
 def _presets() -> list[Finding]:
-    from spa2v_lib.sampling import PRESETS, preset_info
+    from spa2v_lib.sampling import PRESETS
 
     findings = []
     for name, preset in PRESETS.items():
         try:
-            weights = preset_info(name)["weights"]
-            findings.append(Finding("weights", name, f"{len(weights)} files; {preset.summary}"))
+            findings.append(Finding("weights", name, f"{_weights(preset)}; {preset.summary}"))
         except Spa2vError as error:
             findings.append(Finding("weights", name, str(error), name != "tiny"))
     return findings
+
+
+def _weights(preset: Preset) -> str:
+    """Say what of a preset's weights is here, and what becomes of the rest; nothing is fetched."""
+    from spa2v_lib.sampling.weights import weight_files, whereabouts
+
+    if preset.folder is not None:
+        return f"{len(weight_files(preset))} files"
+    places: dict[str, list[str]] = {}
+    for part, place in whereabouts(preset).items():
+        places.setdefault(place, []).append(part)
+    return "; ".join(f"{', '.join(parts)}: {place}" for place, parts in places.items())
 
 
 def _encoders() -> list[Finding]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.metrics.detection import Detection, OwlVit
-from spa2v_lib.sampling import generate, get_preset
+from spa2v_lib.sampling import check, generate, get_preset
 from spa2v_lib.video import Video
 
 __all__ = ["GOOD_IOU", "Verdict", "check_preset", "known_layout"]
@@ -94,10 +94,11 @@ def check_preset(
         If the preset cannot be sampled, or the detector's weights are missing.
     """
     preset = get_preset(name)
+    layout = known_layout(preset.size[0] / preset.size[1])
+    check(layout, name, device=device)  # what it lacks itself is told before what its judge lacks
     judge = detector
     if preset.labels is None and judge is None:
         judge = OwlVit()
-    layout = known_layout(preset.size[0] / preset.size[1])
     video = generate(layout, name, 0, device=device, progress=progress)
     return _verdict(video, layout, _detections(video, judge))
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -13,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from spa2v_lib.bench import Results
     from spa2v_lib.cues import SourceTrack, SpatialCues
     from spa2v_lib.doctor import Finding
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from spa2v_lib.selfcheck import Verdict
 
 __all__ = [
+    "PATIENCE_S",
     "progress",
     "show_cues",
     "show_error",
@@ -30,7 +34,10 @@ __all__ = [
     "show_verdict",
 ]
 
-_STAGES = {"hear": "hearing", "sample": "drawing", "write": "writing"}
+PATIENCE_S = 2.0
+"""Seconds after which a person wonders whether anything happens."""
+
+_STAGES = {"hear": "hearing", "plan": "planning", "sample": "drawing", "write": "writing"}
 _ROWS = 12
 _WIDE = 150  # columns; a narrower terminal breaks whole lines rather than cells
 
@@ -43,8 +50,14 @@ def show_error(error: Exception) -> None:
 
 
 @contextmanager
-def progress() -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function that shows (stage, steps done, steps in all); silent off a terminal."""
+def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function that shows (stage, steps done, steps in all); silent off a terminal.
+
+    Parameters
+    ----------
+    after_s : float
+        Show nothing of work that is done within so many seconds, and leave nothing behind.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
@@ -54,15 +67,35 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        tasks: dict[str, object] = {}
+    silent = not console.is_terminal
+    bar = Progress(*columns, console=console, disable=silent, transient=after_s > 0.0)
+    tasks: dict[str, object] = {}
 
-        def update(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(_STAGES.get(stage, stage), total=total)
-            bar.update(tasks[stage], completed=done, total=total)
+    def update(stage: str, done: int, total: int) -> None:
+        if stage not in tasks:
+            tasks[stage] = bar.add_task(_STAGES.get(stage, stage), total=total)
+        bar.update(tasks[stage], completed=done, total=total)
 
+    with _shown(bar, after_s):
         yield update
+
+
+@contextmanager
+def _shown(bar: Progress, after_s: float) -> Iterator[None]:
+    """Show a bar, at once or after a while."""
+    if not after_s:
+        with bar:
+            yield
+        return
+    later = Timer(after_s, bar.start)
+    later.daemon = True
+    later.start()
+    try:
+        yield
+    finally:
+        later.cancel()
+        later.join()  # a bar that is just being shown must not outlive this
+        bar.stop()
 
 
 def show_results(results: Results) -> None:
@@ -82,8 +115,9 @@ def show_cues(cues: SpatialCues) -> None:
     """Print what was heard: a line or two for each source, then their tracks side by side."""
     console = _console()
     capture = cues.capture
+    channels = f"{cues.channels} channel{'' if cues.channels == 1 else 's'}"
     console.print(
-        f"[bold]{escape(cues.recording)}[/]: {cues.duration_s:.2f} s, {cues.channels} channels, "
+        f"[bold]{escape(cues.recording)}[/]: {cues.duration_s:.2f} s, {channels}, "
         f"{cues.rate} Hz; read as {capture.format} (confidence {capture.confidence:.2f}); "
         f"{_count(cues)}"
     )

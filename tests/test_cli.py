@@ -224,6 +224,7 @@ def test_scenes_are_rendered(spa2v, tmp_path):
         "scenes", "--out", out, "--count", 1, "--kind", "approaching", "--duration", 1
     )
     assert code == 0 and str(out) in said
+    assert said.startswith("1 scene in ")
     (row,) = json.loads((out / "scenes.json").read_text(encoding="utf-8"))["scenes"]
     assert row["motion"] == "approaching"
 

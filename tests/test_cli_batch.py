@@ -10,7 +10,9 @@ import pytest
 from spa2v_lib import cli
 from spa2v_lib.batch import Progress, Summary
 from spa2v_lib.batch.tasks import Outcome
-from spa2v_lib.cli.batch_terminal import batch_progress
+from spa2v_lib.cli.batch_terminal import batch_progress, show_estimate
+from spa2v_lib.errors import RunError
+from spa2v_lib.planning.cost import Estimate
 from spa2v_lib.runs import Difference, Verification
 
 
@@ -45,8 +47,47 @@ def test_the_exit_code_says_whether_items_failed(spa2v, monkeypatch, tmp_path, f
     assert found == code
     assert f"{6 - failed} of 9 made, 3 kept" in out and ("failed" in out) == bool(failed)
     assert [path.name for path in asked["sources"]] == ["a.wav", "b.csv"]
+    assert asked["announce"] is show_estimate
     assert asked["resume"] and asked["seed"] == 3 and "label" not in asked
     assert (asked["crew"].engine, asked["crew"].workers) == ("processes", 2)
+
+
+PLANNING_AND_DRAWING = {
+    "placement": "model",
+    "exemplars": "none",
+    "shots": 0,
+    "captions": "frame",
+    "device": "cpu",
+}
+
+
+def test_what_plans_and_draws_can_be_told_to_a_batch_and_a_rerun(spa2v, monkeypatch, tmp_path):
+    asked = []
+
+    def run_batch(sources, out, **given):
+        asked.append(given)
+        return Summary(tmp_path, 1, 0, 1, 0)
+
+    def rerun(run, out, **given):
+        asked.append(given)
+        raise RunError("not now")
+
+    monkeypatch.setattr("spa2v_lib.batch.run_batch", run_batch)
+    monkeypatch.setattr("spa2v_lib.runs.rerun", rerun)
+    options = [
+        part for name, value in PLANNING_AND_DRAWING.items() for part in (f"--{name}", value)
+    ]
+    assert spa2v("batch", "a.wav", "--out", tmp_path / "out", *options)[0] == 0
+    assert spa2v("rerun", "run", "--out", tmp_path / "out", *options)[0] == 2
+    for given in asked:
+        assert PLANNING_AND_DRAWING.items() <= given.items()
+    assert len(asked) == 2
+
+
+def test_the_estimate_of_a_batch_goes_to_the_error_stream(capsys):
+    show_estimate(Estimate(1000, 800, None, requests=3))
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("planning: 3 requests, about 1000 tokens in")
 
 
 def test_a_batch_that_cannot_work_gives_one_line_and_code_2(spa2v, tmp_path):

@@ -38,6 +38,15 @@ def test_a_missing_package_is_found(monkeypatch):
     assert not any(f.good for f in examine() if f.group == "packages")
 
 
+def test_the_doctor_counts_no_published_weights_that_are_not_there(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPA2V_WEIGHTS", str(tmp_path / "own"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    (migc,) = [f for f in examine() if f.group == "weights" and f.name == "sd15-migc"]
+    assert migc.value.startswith(
+        "base, motion adapter: to be fetched; MIGC: to be put there by hand; "
+    )
+
+
 def test_missing_weights_of_the_embedded_preset_are_not_good(monkeypatch, tmp_path):
     (tmp_path / "models" / "tiny").mkdir(parents=True)
     monkeypatch.setattr(

@@ -105,6 +105,31 @@ def test_it_has_one_parameters_cell_and_other_parameters_to_be_tried(path: Path)
     assert {name for name, value in tried.items() if value != committed[name]} != set()
 
 
+def test_every_parameter_of_the_end_to_end_notebook_reaches_the_run(monkeypatch) -> None:
+    from dataclasses import fields
+
+    from execute import from_text
+
+    from spa2v_lib.runs import Settings
+
+    cells = from_text(ROOT / "notebooks/end_to_end.py").cells
+    (told,) = [c.source for c in cells if "parameters" in tags(c)]
+    (call,) = [c.source for c in cells if "generate_run(" in c.source and c.cell_type == "code"]
+    parameters, asked = {}, {}
+    exec(told, parameters)
+    del parameters["__builtins__"]
+    for name, value in parameters.items():  # all of them other than the defaults
+        parameters[name] = value + 7 if isinstance(value, int) else f"{value}-other"
+    monkeypatch.setattr(
+        "spa2v_lib.runs.generate_run", lambda *_, **given: asked.update(given) or ROOT
+    )
+    exec(call, {**parameters, "audio": "a.wav", "work": ROOT})
+    named = {name.lower(): value for name, value in parameters.items()}
+    assert {**named, "overwrite": True} == {**asked, **{k: named[k] for k in ("recording", "out")}}
+    left = {field.name for field in fields(Settings)} - set(named)
+    assert left == {"fps", "clip", "max_seconds"}
+
+
 @each_notebook
 def test_every_figure_is_stored_for_the_book_and_for_jupyterlab(path: Path) -> None:
     figures = [b for cell in code_cells(path) for b in bundles(cell) if FIGURE in b]

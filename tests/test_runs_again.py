@@ -97,8 +97,17 @@ def test_a_given_layout_is_drawn_again(run, tmp_path):
     assert runs.verify(second).reproduced
     third = runs.rerun(second, tmp_path / "c", seed=8)
     assert VideoSceneLayout.load(third / "layout.json") == edited
-    fourth = runs.rerun(second, tmp_path / "d", label="car")
-    assert VideoSceneLayout.load(fourth / "layout.json") != edited
+
+
+@pytest.mark.parametrize(
+    "change", [{"label": "car"}, {"placement": "model"}, {"exemplars": "none"}, {"shots": 0}]
+)
+def test_a_given_layout_is_left_when_what_decides_a_plan_changes(run, tmp_path, change):
+    path = VideoSceneLayout.load(run / "layout.json").mirrored().save(tmp_path / "edited.json")
+    drawn = runs.generate_run(tmp_path / "right.wav", tmp_path / "b", layout=path, label="car")
+    again = runs.rerun(drawn, tmp_path / "c", **change)
+    assert VideoSceneLayout.load(again / "layout.json") != VideoSceneLayout.load(path)
+    assert not runs.read_record(again)["parameters"]["layout_given"]
 
 
 def test_a_rerun_changes_what_is_asked_and_keeps_the_rest(run, tmp_path):

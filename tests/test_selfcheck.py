@@ -68,6 +68,13 @@ def test_a_detector_that_is_not_there_is_named_before_sampling(monkeypatch, tmp_
         OwlVit(tmp_path / "nowhere")
 
 
+def test_missing_weights_of_the_preset_are_named_before_the_detectors(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPA2V_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr(selfcheck, "OwlVit", pytest.fail)
+    with pytest.raises(DataError, match=r"sd15-migc.*MIGC_SD14\.ckpt"):
+        selfcheck.check_preset("sd15-migc", device="cpu")
+
+
 def test_detections_are_clipped_to_the_picture_and_slivers_dropped():
     found = _detection("car", 0.5, np.array([0.05, 0.5, 0.3, 0.2]))
     assert found.box.as_tuple() == pytest.approx((0.0, 0.4, 0.2, 0.6))

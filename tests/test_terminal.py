@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import threading
+import time
+from functools import partial
+
 import numpy as np
 import pytest
+from rich.console import Console
 
 from spa2v_lib import terminal
 from spa2v_lib.audio import Recording
@@ -42,6 +48,37 @@ def test_two_sources_stand_side_by_side_with_their_intervals(printed, car) -> No
     (row,) = [line for line in text.splitlines() if line.startswith("0.05 s")]
     low, high = car.azimuth_low_deg[0], car.azimuth_high_deg[0]
     assert row.count(f"{low:+.0f}° to {high:+.0f}°") == 2 and row.endswith("silent")
+
+
+def test_one_is_not_many(printed, car) -> None:
+    assert ", 1 channel, " in printed(car, channels=1) and ", 2 channels, " in printed(car)
+    noise = 0.1 * np.random.default_rng(0).normal(size=(2, 8000))
+    cues = extract_cues(Recording.from_samples(noise, 16_000), label="car, dog", capture="mono")
+    assert "2 labels were given and 1 source is heard" in cues.notes
+
+
+def shown(monkeypatch, seconds: float, **options: float) -> str:
+    """Return what a bar shows of work that takes so long, on a terminal."""
+    screen = io.StringIO()
+    terminal_of_its_own = partial(Console, file=screen, force_terminal=True, width=100)
+    monkeypatch.setattr(terminal, "Console", lambda **_: terminal_of_its_own())
+    with terminal.progress(**options) as tell:
+        tell("hear", 0, 3)
+        time.sleep(seconds)
+        tell("hear", 3, 3)
+    return screen.getvalue()
+
+
+def test_a_bar_appears_only_if_the_work_takes_a_while(monkeypatch) -> None:
+    assert "hearing" in shown(monkeypatch, 0.0)
+    assert "hearing" not in shown(monkeypatch, 0.0, after_s=5.0)
+    assert "hearing" in shown(monkeypatch, 0.5, after_s=0.1)
+
+
+def test_a_bar_that_waits_goes_when_the_work_fails(monkeypatch) -> None:
+    with pytest.raises(KeyError), terminal.progress(after_s=60.0):
+        raise KeyError
+    assert [one for one in threading.enumerate() if isinstance(one, threading.Timer)] == []
 
 
 def test_no_source_is_said_without_a_table(printed) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spa2v_lib.batch.engines import Crew, outcomes
+from spa2v_lib.batch.estimate import estimate_tasks, hosted
 from spa2v_lib.batch.manifest import read_rows
 from spa2v_lib.batch.page import write_index
 from spa2v_lib.batch.results import as_row, write_tables
@@ -19,6 +20,7 @@ from spa2v_lib.batch.tasks import Outcome, Task, make_tasks
 from spa2v_lib.batch.template import end_to_end, read_template
 from spa2v_lib.batch.work import changes, record_failure
 from spa2v_lib.errors import BatchError, OutputError
+from spa2v_lib.planning.cost import Estimate
 
 __all__ = ["Progress", "Summary", "run_batch"]
 
@@ -75,6 +77,7 @@ def run_batch(
     notebook: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: Callable[[Progress], None] | None = None,
+    announce: Callable[[Estimate], None] | None = None,
     **defaults: Any,
 ) -> Summary:
     """Run many recordings through a notebook, each into a run folder of its own.
@@ -96,6 +99,9 @@ def run_batch(
         one folder at the same time.
     progress : callable, optional
         Called with a `Progress` whenever an item has come in.
+    announce : callable, optional
+        If a hosted model plans, called before it is asked with an `Estimate` of what the items
+        that are to be done take. They are heard once more for it.
     **defaults
         Parameters for all rows that say nothing else, by the manifest's names.
 
@@ -118,6 +124,8 @@ def run_batch(
     store = Store(Path(out).resolve())
     tasks = make_tasks(store.root, read_rows(sources, template.columns), template, defaults)
     store.open(template, resume=resume)
+    if announce is not None:
+        _announce(store, tasks, announce)
     stand = _Stand(store, tasks, progress or (lambda _: None))
     try:
         _work(store, crew, stand)
@@ -129,6 +137,13 @@ def run_batch(
 def _check_installed() -> None:
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
         raise BatchError(f"batches need {', '.join(missing)}: pip install 'spa2v[batch]'")
+
+
+def _announce(store: Store, tasks: Sequence[Task], tell: Callable[[Estimate], None]) -> None:
+    """Tell what is going to be paid for; whether items still hold is looked up for no others."""
+    told = estimate_tasks(task for task in hosted(tasks) if changes(store, task))
+    if told is not None:
+        tell(told)
 
 
 def _work(store: Store, crew: Crew, stand: _Stand) -> None:

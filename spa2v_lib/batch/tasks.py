@@ -19,7 +19,7 @@ from spa2v_lib.runs import Settings, check_settings, code_hash, weights_of
 if TYPE_CHECKING:
     from spa2v_lib.batch.template import Template
 
-__all__ = ["Outcome", "Task", "make_tasks"]
+__all__ = ["Outcome", "Task", "make_tasks", "settings_of"]
 
 _LONGEST_SLUG = 40
 _MOST_SHOWN = 5
@@ -123,16 +123,25 @@ def make_tasks(
 
 
 def _check(rows: Sequence[Row], chosen: Sequence[Mapping[str, Any]]) -> None:
-    problems = []
-    for row, parameters in zip(rows, chosen, strict=True):
-        try:
-            _check_once(json.dumps(_alike(parameters), sort_keys=True))
-        except Spa2vError as error:
-            problems.append(f"{row.recording} (line {row.line}): {error}")
-    if problems:
-        more = len(problems) - _MOST_SHOWN
+    alike = [json.dumps(_alike(parameters), sort_keys=True) for parameters in chosen]
+    troubles = {one: _trouble(json.loads(one)) for one in dict.fromkeys(alike)}
+    found: dict[str, list[Row]] = {}
+    for row, one in zip(rows, alike, strict=True):
+        if troubles[one]:
+            found.setdefault(troubles[one], []).append(row)
+    if found:
+        told = [_told(trouble, wrong, len(rows)) for trouble, wrong in found.items()]
+        more = len(told) - _MOST_SHOWN
         also = [f"and {more} more"] if more > 0 else []
-        raise BatchError("; ".join([*problems[:_MOST_SHOWN], *also]))
+        raise BatchError("; ".join([*told[:_MOST_SHOWN], *also]))
+
+
+def _told(trouble: str, wrong: Sequence[Row], of: int) -> str:
+    """Say once what is wrong, and with which rows unless it is with all of several."""
+    if 1 < len(wrong) == of:
+        return trouble
+    others = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+    return f"{wrong[0].recording} (line {wrong[0].line}){others}: {trouble}"
 
 
 def _alike(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,12 +151,24 @@ def _alike(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {**parameters, "seed": 0} if good else dict(parameters)
 
 
-@cache
-def _check_once(parameters: str) -> None:
-    """Check the parameters that a run knows; what else a notebook takes is its own affair."""
-    given = {name: value for name, value in json.loads(parameters).items() if value not in ("", 0)}
-    names = set(Settings.__dataclass_fields__)
-    check_settings(Settings(**{name: given[name] for name in names & set(given)}))
+def _trouble(parameters: Mapping[str, Any]) -> str:
+    """Say what is wrong with parameters; nothing if all is well, or a run does not know them."""
+    try:
+        check_settings(settings_of(parameters))
+    except Spa2vError as error:
+        return str(error)
+    return ""
+
+
+def settings_of(parameters: Mapping[str, Any]) -> Settings:
+    """Return what a run is asked for by the parameters that it knows, by column.
+
+    What else a notebook takes is its own affair. 0 and the empty text leave a run's default, but
+    for the number of examples, of which there may be none.
+    """
+    names = set(Settings.__dataclass_fields__) & set(parameters)
+    given = {name: parameters[name] for name in names}
+    return Settings(**{n: v for n, v in given.items() if v not in ("", 0) or n == "shots"})
 
 
 @cache

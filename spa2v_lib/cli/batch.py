@@ -15,6 +15,19 @@ from spa2v_lib.cli.options import OutFolder, Overwrite
 Sound = Annotated[
     Path | None, typer.Option(help="The recording, if it is not where it was found before.")
 ]
+# What is not given is left as the row, the notebook or the earlier run has it.
+GivenPlacement = Annotated[
+    str | None, typer.Option(help="With a language model, who places boxes: cues or model.")
+]
+GivenExemplars = Annotated[
+    str | None,
+    typer.Option(help="Which examples teach the planner: knn, fixed, random or none."),
+]
+GivenShots = Annotated[int | None, typer.Option(min=0, help="How many examples.")]
+GivenCaptions = Annotated[
+    str | None, typer.Option(help="What frames are told: mixed, global or frame captions.")
+]
+GivenDevice = Annotated[str | None, typer.Option(help="Where to draw: auto, cuda or cpu.")]
 
 
 @app.command()
@@ -26,8 +39,13 @@ def batch(
     label: Annotated[str | None, typer.Option(help="What sounds, where no row says it.")] = None,
     capture: Annotated[str | None, typer.Option(help="How it was recorded.")] = None,
     planner: Annotated[str | None, typer.Option(help="Who plans.")] = None,
+    placement: GivenPlacement = None,
+    exemplars: GivenExemplars = None,
+    shots: GivenShots = None,
     preset: Annotated[str | None, typer.Option(help="Which weights draw.")] = None,
     grounding: Annotated[str | None, typer.Option(help="How boxes guide the drawing.")] = None,
+    captions: GivenCaptions = None,
+    device: GivenDevice = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For rows that name none.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
     resume: Annotated[
@@ -66,8 +84,13 @@ def batch(
         "label": label,
         "capture": capture,
         "planner": planner,
+        "placement": placement,
+        "exemplars": exemplars,
+        "shots": shots,
         "preset": preset,
         "grounding": grounding,
+        "captions": captions,
+        "device": device,
         "seed": seed,
         "steps": steps,
     }
@@ -80,6 +103,7 @@ def batch(
             notebook=notebook,
             resume=resume,
             progress=progress,
+            announce=batch_terminal.show_estimate,
             **given,
         )
     batch_terminal.show_batch(summary)
@@ -112,6 +136,9 @@ def rerun(
     label: Annotated[str | None, typer.Option(help="What sounds.")] = None,
     capture: Annotated[str | None, typer.Option(help="How it was recorded.")] = None,
     planner: Annotated[str | None, typer.Option(help="Who plans.")] = None,
+    placement: GivenPlacement = None,
+    exemplars: GivenExemplars = None,
+    shots: GivenShots = None,
     preset: Annotated[str | None, typer.Option(help="Which weights draw.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The source of randomness.")] = None,
     fps: Annotated[float | None, typer.Option(help="Frames per second.")] = None,
@@ -119,8 +146,8 @@ def rerun(
     clip: Annotated[int | None, typer.Option(min=1, help="Which scene.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Cut to this length.")] = None,
     grounding: Annotated[str | None, typer.Option(help="How boxes guide the drawing.")] = None,
-    captions: Annotated[str | None, typer.Option(help="What frames are told.")] = None,
-    device: Annotated[str | None, typer.Option(help="Where to draw.")] = None,
+    captions: GivenCaptions = None,
+    device: GivenDevice = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Make a run again with the parameters that are given changed, and all others kept."""
@@ -130,6 +157,9 @@ def rerun(
         "label": label,
         "capture": capture,
         "planner": planner,
+        "placement": placement,
+        "exemplars": exemplars,
+        "shots": shots,
         "preset": preset,
         "seed": seed,
         "fps": fps,

@@ -14,9 +14,10 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from spa2v_lib.batch import Progress, Summary
+    from spa2v_lib.planning.cost import Estimate
     from spa2v_lib.runs import Verification
 
-__all__ = ["batch_progress", "show_batch", "show_verification"]
+__all__ = ["batch_progress", "show_batch", "show_estimate", "show_verification"]
 
 _QUIET_S = 10.0  # between two lines where there is no terminal
 _DIGEST = 16
@@ -76,6 +77,11 @@ def _time_left(seconds: float | None) -> str:
     if seconds < 90 * 60:
         return f"about {round(seconds / 60)} min left"
     return f"about {seconds / 3600:.1f} h left"
+
+
+def show_estimate(estimate: Estimate) -> None:
+    """Print on stderr what planning is going to take, before anything is sent."""
+    print(f"planning: {estimate}", file=sys.stderr, flush=True)
 
 
 def show_batch(summary: Summary) -> None:

@@ -102,7 +102,7 @@ def scenes(
         Motion | None, typer.Option(help="How the thing moves; every motion in turn by default.")
     ] = None,
     receiver: Annotated[
-        str, typer.Option(help="What records: panned, xy, ortf, ab, binaural.")
+        str, typer.Option(help="What records: panned, xy, ms, ortf, ab, binaural or foa.")
     ] = "xy",
     duration: Annotated[float, typer.Option(min=0.5, help="Seconds per scene.")] = 4.0,
     overwrite: Overwrite = False,
@@ -128,7 +128,7 @@ def scenes(
             overwrite=overwrite,
             progress=progress,
         )
-    print(f"{count or 5} scenes in {folder}")
+    print(f"{count or 5} scene{'' if count == 1 else 's'} in {folder}")
 
 
 def _benchmark(out: Path, count: int, seed: int, overwrite: bool) -> None:
@@ -138,4 +138,5 @@ def _benchmark(out: Path, count: int, seed: int, overwrite: bool) -> None:
         folder = write_benchmark(
             out, count=count, seed=seed, overwrite=overwrite, progress=progress
         )
-    print(f"{count} clips and their card, README.md, in {folder}")
+    made = "1 clip and its card" if count == 1 else f"{count} clips and their card"
+    print(f"{made}, README.md, in {folder}")

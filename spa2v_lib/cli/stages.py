@@ -22,6 +22,7 @@ from spa2v_lib.cli.options import (
     Seed,
     Shots,
 )
+from spa2v_lib.cli.outfile import check_out, clip_out
 from spa2v_lib.errors import PlanningError
 
 if TYPE_CHECKING:
@@ -54,14 +55,20 @@ def cues(
     from spa2v_lib.cues.segments import clips as split
     from spa2v_lib.cues.taggers import get_tagger
 
+    check_out(out, audio, clips=clips)
     words = None if labels is None else [word.strip() for word in labels.split(",")]
     tells = get_tagger(tagger, words)
-    recording = read_audio(audio)
-    parts = split(recording) if clips else [recording]
-    found = [extract_cues(part, label=label, capture=capture, tagger=tells) for part in parts]
+    found = []
+    with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
+        progress("hear", 0, 1)
+        recording = read_audio(audio)
+        parts = split(recording) if clips else [recording]
+        for part in parts:
+            progress("hear", len(found), len(parts))
+            found.append(extract_cues(part, label=label, capture=capture, tagger=tells))
     if out is not None:
         for number, one in enumerate(found, 1):
-            one.save(out.with_stem(f"{out.stem}-{number}") if clips else out)
+            one.save(clip_out(out, number) if clips else out)
     if as_json:
         text = [one.model_dump_json(indent=1) for one in found]
         print("[" + ",\n".join(text) + "]" if clips else text[0])
@@ -91,6 +98,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Plan the layout: boxes and captions for every key frame."""
+    check_out(out, source)
     view = {"fps": fps, "aspect": aspect}
     asked = {"placement": placement, "exemplars": exemplars, "shots": shots, "seed": seed}
     if show_prompt:
@@ -106,7 +114,9 @@ def plan(
 
 @app.command()
 def estimate(
-    recordings: Annotated[list[Path], typer.Argument(help="Sound files, or videos with sound.")],
+    sources: Annotated[
+        list[Path], typer.Argument(help="Recordings, a manifest (.csv), folders or patterns.")
+    ],
     planner: Planner,
     label: Label = None,
     capture: Capture = "auto",
@@ -115,12 +125,20 @@ def estimate(
     shots: Shots = 3,
     seed: Seed = 0,
 ) -> None:
-    """Tell what planning recordings with a language model would take; nothing is sent."""
-    from spa2v_lib.planning.cost import estimate_batch
+    """Tell what planning recordings with a language model would take; nothing is sent.
 
-    heard = (_heard(source, label, capture) for source in recordings)
-    asked = {"placement": placement, "exemplars": exemplars, "shots": shots, "seed": seed}
-    print(estimate_batch(heard, planner, **asked))
+    Manifests and folders are read, and long recordings cut, as `spa2v batch` does it.
+    """
+    from spa2v_lib.batch.estimate import COLUMNS, estimate_rows
+    from spa2v_lib.batch.manifest import read_rows
+    from spa2v_lib.planning import make_backend, parse_planner
+
+    make_backend(parse_planner(planner))  # refuses one that asks no model before anything is heard
+    told = {"label": label or "", "capture": capture, "planner": planner, "placement": placement}
+    told |= {"exemplars": exemplars, "shots": shots, "seed": seed}
+    with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
+        found = estimate_rows(read_rows(sources, COLUMNS), told, progress)
+    print(found)
 
 
 def _planned(
@@ -137,8 +155,12 @@ def _planned(
     from spa2v_lib.planning.exemplars import ranked_exemplars
 
     if source.suffix.lower() != ".json":
-        recording, found = _heard(source, label, capture)
-        return plan_recording(recording, found, planner, **view, **asked)
+        with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
+            progress("hear", 0, 1)
+            recording, found = _heard(source, label, capture)
+            progress("hear", 1, 1)
+            progress("plan", 0, 1)
+            return plan_recording(recording, found, planner, **view, **asked)
     if label is not None or capture != "auto" or planner != "acoustic":
         raise PlanningError(
             f"{source} holds cues: label and capture were settled when they were measured, and "

@@ -97,7 +97,8 @@ def extract_cues(
             alone = len(found.sources) == 1
             sources.append(_source(f"source-{number}", source, *tagged, reading.sure, alone))
         if len(labels) > len(sources):
-            notes.append(f"{len(labels)} labels were given and {len(sources)} sources are heard")
+            told = "1 source is" if len(sources) == 1 else f"{len(sources)} sources are"
+            notes.append(f"{len(labels)} labels were given and {told} heard")
     else:
         notes.append("silence: no source")
     return _cues(recording, reading, active, sources, (low, high), notes)

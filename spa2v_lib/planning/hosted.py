@@ -1,14 +1,14 @@
 """Language models behind a server: Google, OpenAI, and what speaks the OpenAI chat protocol.
 
 The client is pydantic-ai's, an optional extra that is loaded when a model is first asked. Keys come
-from the environment alone; OpenAI's key goes to OpenAI only, never to a server that the user named.
+from the environment or Colab's secrets alone (`spa2v_lib.planning.keys`); OpenAI's key goes to
+OpenAI only, never to a server that the user named.
 Whether a request is tried again is decided here, so that the waits are known.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.backend import Prompt, TextPart
+from spa2v_lib.planning.keys import find_key, on_colab
 from spa2v_lib.planning.spec import PlannerSpec
 
 __all__ = ["INSTALL", "KEYS", "HostedModel"]
@@ -32,7 +33,7 @@ KEYS = {
     "openai-chat": ("OPENAI_API_KEY",),
     "server": ("SPA2V_SERVER_KEY",),
 }
-"""Variables of the environment that hold a key, the first that is set; a server needs none."""
+"""Names under which a key is looked up, the first that is set; a server needs none."""
 
 OPENAI_URL = "https://api.openai.com/v1"
 
@@ -135,11 +136,12 @@ class HostedModel:
 
     def _key(self) -> str:
         names = KEYS["server" if self.spec.url else self.spec.kind]
-        found = next((os.environ[name] for name in names if os.environ.get(name)), None)
+        found = find_key(names)
         if found is None and not self.spec.url:
+            secret = ", or in a secret of that name which this notebook may read"
             raise PlanningError(
-                f"{self.name} needs a key in the environment variable {' or '.join(names)}; "
-                "without one, take the acoustic planner"
+                f"{self.name} needs a key in the environment variable {' or '.join(names)}"
+                f"{secret if on_colab() else ''}; without one, take the acoustic planner"
             )
         return found or _NO_KEY
 

@@ -55,10 +55,9 @@ def _how(source: SourceTrack) -> str:
         return f"No direction is known: it is placed in the centre. The level {level}: {sure}."
     start, end = source.azimuth_start_deg, source.azimuth_end_deg
     if "crossing" in source.motion:
-        return (
-            f"The azimuth sweeps from {start:+.0f}° to {end:+.0f}°, closest at "
-            f"{source.closest_s:.1f} s: {sure}."
-        )
+        # A leap from one side to the other fits no straight path, and has no closest moment.
+        near = "" if source.closest_s is None else f", closest at {source.closest_s:.1f} s"
+        return f"The azimuth sweeps from {start:+.0f}° to {end:+.0f}°{near}: {sure}."
     track = np.array(source.azimuth_deg, float)[np.array(source.active)]
     low = np.array(source.azimuth_low_deg, float)[np.array(source.active)]
     high = np.array(source.azimuth_high_deg, float)[np.array(source.active)]

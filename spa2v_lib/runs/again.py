@@ -17,7 +17,12 @@ from spa2v_lib.runs.settings import Settings, check_settings
 
 __all__ = ["Difference", "Verification", "rerun", "verify"]
 
-_PLANNING = {"label", "capture", "planner", "fps", "clip", "max_seconds"}
+_PLANNING = {
+    *("label", "capture", "clip", "max_seconds", "fps"),
+    *("planner", "placement", "exemplars", "shots"),
+}
+"""What a layout follows from; when one of these changes, a layout that was given holds no more."""
+
 Progress = Callable[[str, int, int], None]
 
 

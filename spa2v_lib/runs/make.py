@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spa2v_lib.layout import VideoSceneLayout
     from spa2v_lib.video import Video
 
-__all__ = ["generate_run"]
+__all__ = ["generate_run", "hear_recording", "read_recording"]
 
 _SAME_LENGTH_S = 0.2
 
@@ -73,12 +73,12 @@ def generate_run(
     given = None if layout is None else _given_layout(layout, wanted)
     watch = _Stopwatch()
     with watch.timing("read"):
-        recording = _read(audio, wanted)
+        recording = read_recording(audio, wanted)
         input_hash = file_hash(Path(audio))
     with result_folder(target, MARKER, overwrite=overwrite) as folder:
         with watch.timing("hear"):
             report_stage("hear", 0, 1)
-            cues = _hear(recording, wanted)
+            cues = hear_recording(recording, wanted)
             report_stage("hear", 1, 1)
         with watch.timing("plan"):
             planned = given or _plan(recording, cues, wanted)
@@ -123,7 +123,6 @@ def _writing(target: Path) -> Iterator[None]:
 
 def _given_layout(path: str | os.PathLike[str], wanted: Settings) -> VideoSceneLayout:
     from spa2v_lib.layout import VideoSceneLayout
-    from spa2v_lib.sampling import check
 
     layout = VideoSceneLayout.load(path)
     if wanted.fps is not None and wanted.fps != layout.fps:
@@ -131,11 +130,32 @@ def _given_layout(path: str | os.PathLike[str], wanted: Settings) -> VideoSceneL
             f"{path} is for {layout.fps:g} frames a second, but {wanted.fps:g} were asked for; "
             "leave the frame rate out or change it in the layout"
         )
-    check(layout, wanted.preset, steps=wanted.steps)
+    _check_drawable(layout, wanted)
     return layout
 
 
-def _read(audio: str | os.PathLike[str], wanted: Settings) -> Recording:
+def _check_drawable(layout: VideoSceneLayout, wanted: Settings) -> None:
+    """Refuse a layout that could not be drawn as `_sample` is going to."""
+    from spa2v_lib.sampling import check
+
+    check(
+        layout,
+        wanted.preset,
+        steps=wanted.steps,
+        grounding=wanted.grounding,
+        captions=wanted.captions,
+        device=wanted.device,
+    )
+
+
+def read_recording(audio: str | os.PathLike[str], wanted: Settings) -> Recording:
+    """Open a recording, cut as a run with these settings cuts it.
+
+    Raises
+    ------
+    Spa2vError
+        If it cannot be used, or has no such scene.
+    """
     from spa2v_lib.audio import read_audio
     from spa2v_lib.cues.segments import one_clip
 
@@ -152,7 +172,14 @@ def _check_length(layout: VideoSceneLayout, recording: Recording) -> None:
         )
 
 
-def _hear(recording: Recording, wanted: Settings) -> SpatialCues:
+def hear_recording(recording: Recording, wanted: Settings) -> SpatialCues:
+    """Measure the cues as a run with these settings measures them.
+
+    Raises
+    ------
+    CueError
+        If the capture format does not fit the recording.
+    """
     from spa2v_lib.cues import extract_cues
 
     return extract_cues(recording, label=wanted.label, capture=wanted.capture)
@@ -161,7 +188,7 @@ def _hear(recording: Recording, wanted: Settings) -> SpatialCues:
 def _plan(recording: Recording, cues: SpatialCues, wanted: Settings) -> VideoSceneLayout:
     from spa2v_lib.classes import CLASSES
     from spa2v_lib.planning import plan
-    from spa2v_lib.sampling import check, check_labels, get_preset
+    from spa2v_lib.sampling import check_labels, get_preset
 
     preset = get_preset(wanted.preset)
     # Before a model is asked, which may take long and cost money.
@@ -178,7 +205,7 @@ def _plan(recording: Recording, cues: SpatialCues, wanted: Settings) -> VideoSce
         shots=wanted.shots,
         seed=wanted.seed,
     )
-    check(layout, wanted.preset, steps=wanted.steps)
+    _check_drawable(layout, wanted)
     return layout
 
 

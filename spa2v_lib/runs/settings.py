@@ -84,8 +84,8 @@ def check_settings(wanted: Settings) -> None:
         check_device,
         check_grounding,
         check_labels,
+        check_weights,
         get_preset,
-        preset_info,
     )
 
     if wanted.capture not in ("auto", *CAPTURES):
@@ -106,7 +106,7 @@ def check_settings(wanted: Settings) -> None:
         raise SamplingError(f"fps is {wanted.fps:g}; it must be above 0 and at most 60")
     if wanted.steps is not None and wanted.steps < 1:
         raise SamplingError(f"{wanted.steps} sampling steps were asked for; at least 1 is needed")
-    preset_info(wanted.preset)  # refuses an unknown preset and missing weights
+    check_weights(get_preset(wanted.preset))
     if wanted.label is not None:
         named = [get_class(name).name for name in wanted.label.split(",")]
         check_labels(named, get_preset(wanted.preset))

@@ -16,7 +16,14 @@ from spa2v_lib.errors import DataError
 from spa2v_lib.resources import resource
 from spa2v_lib.sampling.presets import Preset, Source
 
-__all__ = ["FOLDER_VARIABLE", "check_weights", "locate", "weight_files", "weight_hashes"]
+__all__ = [
+    "FOLDER_VARIABLE",
+    "check_weights",
+    "locate",
+    "weight_files",
+    "weight_hashes",
+    "whereabouts",
+]
 
 FOLDER_VARIABLE = "SPA2V_WEIGHTS"
 
@@ -26,7 +33,8 @@ _SHIPPED = {"vae", "unet", "text_encoder", "motion_adapter", "grounding"}
 def check_weights(preset: Preset) -> None:
     """Refuse a preset whose weights are not at hand and cannot be fetched.
 
-    The hub is not asked; whether it answers shows when the weights are loaded.
+    The hub is not asked; whether it answers shows when the weights are loaded. Where
+    ``HF_HUB_OFFLINE`` forbids to ask it, what is not here already is refused.
 
     Raises
     ------
@@ -40,6 +48,32 @@ def check_weights(preset: Preset) -> None:
                 f"preset {preset.name!r} needs {what}, which the hub does not hold: {source.hint}; "
                 f"put {', '.join(source.files)} into {_wanted(source)}"
             )
+        if source.revision and _offline() and not _is_here(source):
+            raise DataError(
+                f"preset {preset.name!r} needs {what}: the weights of {source.repository} are "
+                f"neither in {_wanted(source)} nor to be had from the hub: they are not in its "
+                "cache, and HF_HUB_OFFLINE forbids to fetch them; unset it, or put them there"
+            )
+
+
+def whereabouts(preset: Preset) -> dict[str, str]:
+    """Say where every part of published weights is; the hub is not asked.
+
+    Returns
+    -------
+    dict of str to str
+        "on disk", "in the hub's cache", "to be fetched" or "to be put there by hand", by what the
+        part is; nothing for shipped weights.
+    """
+    return {what: _whereabouts(source) for what, source in preset.sources.items()}
+
+
+def _whereabouts(source: Source) -> str:
+    if _in_folder(source) is not None:
+        return "on disk"
+    if source.revision is None:
+        return "to be put there by hand"
+    return "in the hub's cache" if _in_cache(source) else "to be fetched"
 
 
 def locate(source: Source) -> Path:
@@ -108,9 +142,41 @@ def _in_folder(source: Source) -> Path | None:
     """Return the user's folder of a source if it holds a file for every pattern."""
     chosen = os.environ.get(FOLDER_VARIABLE)
     folder = Path(chosen) / source.repository if chosen else None
-    if folder is None or not all(any(folder.glob(pattern)) for pattern in source.files):
-        return None
-    return folder
+    return folder if folder is not None and _holds(folder, source) else None
+
+
+def _holds(folder: Path, source: Source) -> bool:
+    return all(any(folder.glob(pattern)) for pattern in source.files)
+
+
+def _is_here(source: Source) -> bool:
+    return _in_folder(source) is not None or _in_cache(source)
+
+
+def _in_cache(source: Source) -> bool:
+    """Whether the hub's cache holds a file for every pattern; what was broken off does not count.
+
+    Older versions of the hub's client take a revision for complete if anything of it is there.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        folder = snapshot_download(
+            source.repository,
+            revision=source.revision,
+            allow_patterns=list(source.files),
+            local_files_only=True,
+        )
+    except (LocalEntryNotFoundError, OSError):
+        return False
+    return _holds(Path(folder), source)
+
+
+def _offline() -> bool:
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
 
 
 @cache

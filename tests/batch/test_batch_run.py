@@ -14,7 +14,7 @@ from pyarrow import parquet
 from spa2v_lib.batch import Crew, run_batch
 from spa2v_lib.batch.results import COLUMNS
 from spa2v_lib.batch.store import Store
-from spa2v_lib.errors import BatchError, OutputError
+from spa2v_lib.errors import BatchError, OutputError, PlanningError
 
 
 def results(root: Path) -> list[dict[str, str]]:
@@ -251,6 +251,36 @@ def test_a_batch_that_cannot_work_is_refused_before_anything_is_made(
     with pytest.raises(error, match=words):
         run_batch([tmp_path / "sounds"], tmp_path / "out", notebook=notebook, **given)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_wrong_with_all_recordings_is_checked_and_said_once(
+    sound, notebook, tmp_path, monkeypatch
+):
+    for number in range(4):
+        sound(f"{number}.wav")
+    checked = []
+
+    def check_settings(wanted):
+        checked.append(wanted.seed)
+        raise PlanningError("no key")
+
+    monkeypatch.setattr("spa2v_lib.batch.tasks.check_settings", check_settings)
+    with pytest.raises(BatchError) as refused:
+        run_batch([tmp_path / "sounds"], tmp_path / "out", notebook=notebook)
+    assert str(refused.value) == "no key" and len(checked) == 1
+
+
+def test_what_is_wrong_with_some_recordings_is_said_with_the_first(
+    sound, notebook, tmp_path, manifest
+):
+    sound("a.wav")
+    labels = ["car", "unicorn", "unicorn", "ogre"]
+    rows = [{"recording": "sounds/a.wav", "label": label} for label in labels]
+    with pytest.raises(BatchError) as refused:
+        run_batch([manifest(rows)], tmp_path / "out", notebook=notebook)
+    first, second = str(refused.value).split("; sounds/")[0], str(refused.value)
+    assert "(line 3) and 1 more: " in first and second.count("unicorn") == 1
+    assert "(line 5): " in second and "ogre" in second
 
 
 def test_a_folder_of_other_files_is_refused(sound, notebook, tmp_path):

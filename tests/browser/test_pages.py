@@ -81,8 +81,16 @@ def test_every_picture_is_loaded_and_has_words(light: Visit) -> None:
 
 
 def test_sliders_change_the_picture(light: Visit) -> None:
-    for figure in light.page.query_selector_all(".spa2v-figure:has(.slider-rail-touch-rect)"):
+    sliding = light.page.query_selector_all(".spa2v-figure:has(.slider-rail-touch-rect)")
+    assert bool(sliding) == has_sliders(light.page.url)
+    for figure in sliding:
         assert slid(light, figure, 0.05) != slid(light, figure, 0.95)
+
+
+def has_sliders(url: str) -> bool:
+    """Say whether the notebook that a page shows, if any, holds a figure with a slider."""
+    notebook = ROOT / "notebooks" / f"{url.rsplit('/', 1)[-1].removesuffix('.html')}.ipynb"
+    return notebook.is_file() and '"sliders"' in notebook.read_text(encoding="utf-8")
 
 
 def slid(visit: Visit, figure: Any, share: float) -> bytes:

@@ -139,6 +139,15 @@ def test_a_crossing_enters_and_leaves_the_picture() -> None:
     assert "sweeps from -75° to +75°" in layout.reasoning
 
 
+def test_a_crossing_that_fits_no_path_is_planned_without_a_closest_moment() -> None:
+    given = cues("car", np.where(np.arange(FRAMES) < 20, -28.0, 28.0), motion="right_crossing")
+    leaping = given.sources[0].model_copy(
+        update={"closest_s": None, "relative_range": [None] * FRAMES}
+    )
+    layout = planned(given.model_copy(update={"sources": [leaping]}))
+    assert "sweeps from -28° to +28°: right crossing" in layout.reasoning
+
+
 def passed(distance: Range | None) -> tuple[SpatialCues, np.ndarray]:
     """Cues of a ship that passes 60 m away at 30 m/s, and where it is at the key times."""
     rate, closest, lag = 0.5, 2.0 + 60.0 / 343.0, 60.0 / 343.0

@@ -44,6 +44,14 @@ def test_more_exemplars_take_more_tokens(run):
     assert tokens("--exemplars", "none") < tokens("--shots", "1") < tokens("--shots", "3")
 
 
+def test_folders_patterns_and_manifests_are_taken_as_a_batch_takes_them(run, tmp_path):
+    (tmp_path / "list.csv").write_text("recording,label\none.wav,car\n")
+    sources = [str(tmp_path), str(tmp_path / "t*.wav"), str(tmp_path / "list.csv")]
+    told = run(*sources, "--planner", "openai-chat:some@http://127.0.0.1:9/v1")
+    assert told.exit_code == 0, told.output
+    assert "6 requests" in told.output  # the two files, the folder's two, one and one more
+
+
 def test_the_acoustic_planner_takes_nothing_and_says_so(run):
     told = run("--planner", "acoustic")
     assert "asks no model" in str(told.exception or told.output)

@@ -27,8 +27,10 @@ from transformers import (
     UMT5EncoderModel,
 )
 
-from spa2v_lib.errors import DataError, SamplingError
+from spa2v_lib.audio import Recording
+from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.runs import generate_run
 from spa2v_lib.sampling import check, generate, gligen, loading, presets
 from spa2v_lib.sampling.control_video import draw_control, frame_times
 from spa2v_lib.sampling.migc_layers import MIGCLayer
@@ -139,6 +141,19 @@ def test_layers_on_stable_diffusion_sample_end_to_end_and_hear_the_boxes(small_p
     assert not np.array_equal(*videos)
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason="auto finds a device there")
+@pytest.mark.parametrize("given", [False, True])
+def test_a_run_draws_on_the_device_that_was_asked_for(small_presets, tmp_path, given):
+    samples = 0.1 * np.random.default_rng(0).standard_normal((2, 8000))
+    audio = Recording.from_samples(samples, 16_000).save(tmp_path / "dog.wav")
+    layout = _layout().save(tmp_path / "layout.json") if given else None
+    asked = {"label": "dog", "preset": "sd15-gligen", "device": "cpu", "steps": 2}
+    run = generate_run(audio, tmp_path / "run", layout=layout, **asked)
+    assert (run / "video.mp4").stat().st_size > 1000
+    with pytest.raises(SamplingError, match="made for a GPU"):
+        generate_run(audio, tmp_path / "auto", layout=layout, **{**asked, "device": "auto"})
+
+
 def test_published_gligen_layers_are_found_by_name_at_full_width():
     with torch.device("meta"):
         gated = UNet2DConditionModel(**WIDE, attention_type="gated")
@@ -150,23 +165,6 @@ def test_published_gligen_layers_are_found_by_name_at_full_width():
     theirs = {n: v.shape for n, v in gated.state_dict().items()}
     assert len(wanted) > 200
     assert wanted == {n: theirs[n] for n in wanted}
-
-
-def test_weights_that_only_a_person_can_get_are_asked_for_before_anything_is_loaded(
-    monkeypatch, tmp_path
-):
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    with pytest.raises(DataError, match=r"sd15-migc.*MIGC_SD14\.ckpt.*limuloo/MIGC"):
-        check(_layout(), "sd15-migc", device="cpu")
-
-
-def test_a_hub_that_does_not_answer_is_named(monkeypatch, tmp_path):
-    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
-    loading._loaded.cache_clear()
-    with pytest.raises(DataError, match="stable-diffusion-v1-5.* neither in .* nor to be had"):
-        loading.load("sd15-gligen", "cpu")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="says what happens without a GPU")

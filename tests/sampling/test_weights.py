@@ -1,0 +1,75 @@
+"""Where published weights are, and what is refused because they cannot come."""
+
+import pytest
+
+from spa2v_lib.errors import DataError
+from spa2v_lib.runs import Settings, check_settings, generate_run
+from spa2v_lib.sampling import check, loading, presets
+from spa2v_lib.sampling.weights import FOLDER_VARIABLE, check_weights, whereabouts
+from spa2v_lib.selfcheck import known_layout
+
+
+def test_weights_that_only_a_person_can_get_are_asked_for_before_anything_is_loaded(
+    monkeypatch, tmp_path
+):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    with pytest.raises(DataError, match=r"sd15-migc.*MIGC_SD14\.ckpt.*limuloo/MIGC"):
+        check(known_layout(1.6), "sd15-migc", device="cpu")
+
+
+@pytest.fixture
+def hub_cache(monkeypatch, tmp_path):
+    """Give an empty cache of the hub, and no weights of the user's; return the cache."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "own"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    loading._loaded.cache_clear()
+    return tmp_path / "cache"
+
+
+def _keep(cache, source, *files):
+    """Put empty files where the hub's client would keep them."""
+    commit = source.revision if len(source.revision) == 40 else "a" * 40
+    folder = cache / f"models--{source.repository.replace('/', '--')}"
+    for name in files:
+        path = folder / "snapshots" / commit / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    if commit != source.revision:
+        (folder / "refs").mkdir(exist_ok=True)
+        (folder / "refs" / source.revision).write_text(commit)
+
+
+def test_a_hub_that_does_not_answer_is_named(hub_cache, monkeypatch):
+    monkeypatch.setattr(loading, "check_weights", lambda preset: None)
+    with pytest.raises(DataError, match="stable-diffusion-v1-5.* neither in .* nor to be had"):
+        loading.load("sd15-gligen", "cpu")
+
+
+def test_a_run_whose_weights_cannot_come_is_refused_before_it_hears(hub_cache, monkeypatch):
+    monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
+    asked = {"audio": "any.wav", "out": hub_cache / "out", "device": "cpu"}
+    with pytest.raises(DataError, match="base.* neither in .* HF_HUB_OFFLINE forbids"):
+        generate_run(preset="sd15-gligen", **asked)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    check_settings(Settings(preset="sd15-gligen", device="cpu"))  # they may be fetched
+    with pytest.raises(DataError, match=r"MIGC_SD14\.ckpt"):
+        generate_run(preset="sd15-migc", **asked)
+
+
+def test_where_weights_are_is_told_without_the_hub(hub_cache, monkeypatch, tmp_path):
+    source, preset = presets._WAN, presets.PRESETS["sd15-migc"]
+    _keep(hub_cache, source, "model_index.json", "vae/config.json")
+    assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "to be fetched"}  # broken off
+    _keep(hub_cache, source, "vae/a.safetensors", "tokenizer/spiece.model")
+    assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "in the hub's cache"}
+    check_weights(presets.PRESETS["wan-vace"])
+    assert whereabouts(preset) == {
+        "base": "to be fetched",
+        "motion adapter": "to be fetched",
+        "MIGC": "to be put there by hand",
+    }
+    own = tmp_path / "own" / presets._MIGC.repository
+    own.mkdir(parents=True)
+    (own / presets._MIGC.files[0]).touch()
+    assert whereabouts(preset)["MIGC"] == "on disk"
