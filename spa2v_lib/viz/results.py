@@ -66,7 +66,7 @@ def results_figure(rows: Sequence[Row], measures: Sequence[str]) -> go.Figure:
 
 
 def results_table(rows: Sequence[Row], measures: Sequence[str]) -> str:
-    """Return rows as an HTML table; an interval stands in brackets behind its mean.
+    """Return rows as an HTML table; an interval stands in brackets below its mean.
 
     Parameters
     ----------
@@ -130,4 +130,5 @@ def _cell(one: Interval | None) -> str:
         return "–"
     if one.low is None or one.high is None:
         return f"{one.mean:.2f}"
-    return f"{one.mean:.2f} [{one.low:.2f}, {one.high:.2f}]"
+    interval = f"[{one.low:.2f}, {one.high:.2f}]"
+    return f"{one.mean:.2f}<br><small style='white-space:nowrap'>{interval}</small>"

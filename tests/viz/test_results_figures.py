@@ -35,7 +35,7 @@ def test_dots_and_intervals_are_those_of_the_rows():
 
 def test_a_table_shows_intervals_and_escapes_names():
     table = results_table(ROWS, ["LTSim", "distance"])
-    assert "0.80 [0.70, 0.85]" in table and "3.50" in table and "–" in table
+    assert "0.80<br>" in table and "[0.70, 0.85]" in table and "3.50" in table and "–" in table
     assert "<b>deaf" not in table and "&lt;b&gt;deaf" in table
 
 
