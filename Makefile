@@ -47,7 +47,7 @@ $(VENV)/.library: pyproject.toml constraints.txt $(VENV)/.torch
 	@touch $@
 
 $(VENV)/.everything: $(VENV)/.library
-	$(RUN) pip install --quiet -c constraints.txt -e '.[book,browser,test,models,local,batch,ray]'
+	$(RUN) pip install --quiet -c constraints.txt -e '.[bench,book,browser,test,models,local,batch,ray]'
 	@touch $@
 
 # --- use -----------------------------------------------------------------------------------------

@@ -177,9 +177,9 @@ print(f"grounding leaves motion as calm: {changes['with both'] < 1.3 * changes['
 # %% [markdown]
 # ## How sure is that?
 #
-# Four scenes are an anecdote. The benchmark takes 45, twice as long, with 25 steps, every method,
-# one and two objects, and 95 % intervals over scenes: `spa2v bench sampling --out bench` (an hour
-# or two on two cores). What it measured for the weights that are shipped is written in
+# Four scenes are an anecdote. The benchmark takes 30, twice as long, with 25 steps, every method,
+# one and two objects, and 95 % intervals over scenes: `spa2v bench sampling --out bench` (half an
+# hour on two cores). What it measured for the weights that are shipped is written in
 # their model card:
 
 # %%
