@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BENCHMARKS",
     "MARKER",
-    "PAGE",
     "Goal",
     "Interval",
     "Results",
@@ -46,9 +45,6 @@ BENCHMARKS = ("hearing", "planning", "sampling", "run", "speed", "batch")
 
 MARKER = "results.json"
 """The file that a benchmark writes."""
-
-PAGE = "report.html"
-"""What "run" writes beside it: the rows as tables and plots."""
 
 VERSION = "spa2v.bench/1"
 
@@ -237,7 +233,6 @@ def run_benchmark(
         target, given["clips"] = Path(out).resolve(), clips and Path(clips).name
         results = module.run(**asked, out=target, overwrite=overwrite, clips=clips)
         _write(target, results, given)
-        _write_page(target, results)
         return results
     check_folder(out, MARKER, overwrite=overwrite)
     results = module.run(**asked)
@@ -250,14 +245,6 @@ def _write(folder: Path, results: Results, given: dict[str, Any]) -> None:
     text = json.dumps(results.as_dict(**given), indent=1, allow_nan=False)
     with replacing(folder / MARKER) as partial:
         partial.write_text(text + "\n", encoding="utf-8")
-
-
-def _write_page(folder: Path, results: Results) -> None:
-    from spa2v_lib.viz.results import results_page
-
-    with replacing(folder / PAGE) as partial:
-        page = results_page(f"spa2v bench {results.name}", results.rows, results.notes)
-        partial.write_text(page, encoding="utf-8")
 
 
 def interval(values: Sequence[float], seed: int = 0) -> Interval:

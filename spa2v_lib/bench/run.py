@@ -27,11 +27,16 @@ from spa2v_lib.bench.planning_scores import scored, worded
 from spa2v_lib.bench.run_layouts import heard_clip, layouts_of, simulated_layouts
 from spa2v_lib.bench.run_tables import results_of
 from spa2v_lib.scenes.benchmark import draw
+from spa2v_lib.viz.results import results_page
+from spa2v_lib.writing import replacing
 
-__all__ = ["RAW", "run"]
+__all__ = ["PAGE", "RAW", "run"]
 
 RAW = "raw.json"
 """The file that everything measured is kept in."""
+
+PAGE = "report.html"
+"""The rows as tables and plots, in a page that needs no network."""
 
 QUICK, FULL = 24, 200
 """Clips of stage 1."""
@@ -84,12 +89,20 @@ def run(
     if clips is not None:
         from spa2v_lib.bench.run_clips import run_clips
 
-        return run_clips(clips, seed=seed, progress=progress, out=out, overwrite=overwrite)
+        own = run_clips(clips, seed=seed, progress=progress, out=out, overwrite=overwrite)
+        return _with_page(own, out)
     kept = Kept(out / RAW, _asked(quick, seed), overwrite=overwrite)
     _plan(kept, QUICK if quick else FULL, seed, progress)
     planned_by_models(kept, planners, seed, quick, progress)
     _sample(kept, QUICK_VIDEOS if quick else VIDEOS, seed, progress)
-    return results_of(kept.raw, seed)
+    return _with_page(results_of(kept.raw, seed), out)
+
+
+def _with_page(results: Results, out: Path) -> Results:
+    with replacing(out / PAGE) as partial:
+        page = results_page(f"spa2v bench {results.name}", results.rows, results.notes)
+        partial.write_text(page, encoding="utf-8")
+    return results
 
 
 def _asked(quick: bool, seed: int) -> dict[str, Any]:
