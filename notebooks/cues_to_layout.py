@@ -150,6 +150,10 @@ for name in dict.fromkeys((LABEL, "bird", "ship")):
 # multiplies it by the measured course. Where a Doppler shift tells the distance in metres, that
 # counts too, as far as it is sure.
 #
+# How high a bird flies or a guitar is held, neither the sound nor a size says. Here the planner
+# heeds the three nearest [exemplars](planning_with_a_model), scenes whose truth is known, that show
+# such a thing; `exemplars="none"` leaves it with the usual height.
+#
 # ## The layout
 #
 # Key frames twice a second, a box per thing and key frame, a caption per key frame, and a reason:
