@@ -11,7 +11,10 @@ from spa2v_lib.errors import OutputError
 from spa2v_lib.folders import check_folder
 from spa2v_lib.writing import replacing
 
-__all__ = ["Kept", "read"]
+__all__ = ["RAW", "Kept", "read"]
+
+RAW = "raw.json"
+"""The file that everything measured is kept in."""
 
 _DIGITS = 5
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from spa2v_lib.bench.frame import Progress, Results
-from spa2v_lib.bench.kept import Kept
+from spa2v_lib.bench.kept import RAW, Kept
 from spa2v_lib.bench.planning_scores import scored, worded
 from spa2v_lib.bench.run_layouts import heard_clip, layouts_of, simulated_layouts
 from spa2v_lib.bench.run_tables import results_of
@@ -31,9 +31,6 @@ from spa2v_lib.viz.results import results_page
 from spa2v_lib.writing import replacing
 
 __all__ = ["PAGE", "RAW", "run"]
-
-RAW = "raw.json"
-"""The file that everything measured is kept in."""
 
 PAGE = "report.html"
 """The rows as tables and plots, in a page that needs no network."""

@@ -33,7 +33,7 @@ from spa2v_lib.audio import Recording, read_audio
 from spa2v_lib.batch.manifest import Row as Line
 from spa2v_lib.batch.manifest import read_rows
 from spa2v_lib.bench.frame import Progress, Results, Row
-from spa2v_lib.bench.kept import Kept
+from spa2v_lib.bench.kept import RAW, Kept
 from spa2v_lib.bench.planning_scores import scored, worded
 from spa2v_lib.bench.run_layouts import HeardClip, layouts_of
 from spa2v_lib.bench.run_tables import STAGE1, score_row
@@ -54,8 +54,6 @@ COLUMNS = {"layout": "", "video": "", "label": "", "capture": "auto"}
 
 DETECTOR_VARIABLE = "SPA2V_DETECTOR"
 """Environment variable with a folder of OWL-ViT's weights."""
-
-RAW = "raw.json"
 
 _SAME_LENGTH_S = 0.2
 
