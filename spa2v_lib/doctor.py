@@ -97,7 +97,9 @@ def device() -> str:
         return "none: torch is not installed"
     if torch.cuda.is_available():
         return f"cuda: {torch.cuda.get_device_name()}"
-    return f"cpu: {torch.get_num_threads()} threads"
+    from spa2v_lib.sampling.precision import bfloat16_is_native
+
+    return f"cpu: {torch.get_num_threads()} threads" + ", bfloat16" * bfloat16_is_native()
 
 
 def examine() -> list[Finding]:

@@ -15,6 +15,7 @@ import torch
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.resources import resource
+from spa2v_lib.sampling.precision import bfloat16_is_native, compute_in_bfloat16
 from spa2v_lib.sampling.presets import Preset, get_preset
 from spa2v_lib.sampling.weights import check_weights, locate
 
@@ -107,6 +108,8 @@ def _loaded(name: str, device: str) -> DiffusionPipeline:
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval().requires_grad_(False)
+    if preset.folder and where == "cpu" and bfloat16_is_native():
+        compute_in_bfloat16(pipeline.unet)
     pipeline.set_progress_bar_config(disable=True)
     if where == "offload":
         pipeline.enable_model_cpu_offload()

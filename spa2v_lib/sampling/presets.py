@@ -141,8 +141,8 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         Preset(
             name="tiny",
-            summary="the shipped suite: a drawn world of 96x96 pixels, for any computer",
-            size=(96, 96),
+            summary="the shipped suite: a drawn world of 128x128 pixels, for any computer",
+            size=(128, 128),
             window=16,
             stride=8,
             steps=25,

@@ -1,4 +1,4 @@
-"""The tiny suite's autoencoder: 96x96 pixels to 12x12 latents of 32 channels.
+"""The tiny suite's autoencoder: 128x128 pixels to 16x16 latents of 32 channels.
 
 The encoder is computed, the decoder trained; `spa2v_lib.sampling.patch_autoencoder` says why. The
 loss is the absolute error of the pixels and of their gradients, so that edges stay sharp.
@@ -21,6 +21,7 @@ __all__ = ["CHANNELS", "encode_set", "to_pixels", "train_autoencoder"]
 
 CHANNELS = 32
 _PATCH = 8
+_WIDTH = 96  # of the decoder
 _THING_WEIGHT = 4.0  # extra weight of pixels inside boxes, where the detail is
 _WHITENING = 0.5  # 0 keeps the components' own sizes, 1 makes them all equal
 _JITTER = 0.3  # most noise on latents while the decoder learns, as sampled latents are not exact
@@ -33,7 +34,7 @@ def to_pixels(frames: Tensor) -> Tensor:
 
 def _box_weights(boxes: Tensor, size: int) -> Tensor:
     """Return pixel weights [n, 1, size, size] that are larger inside boxes [n, k, 4]."""
-    at = (torch.arange(size) + 0.5) / size
+    at = (torch.arange(size, device=boxes.device) + 0.5) / size
     x0, y0, x1, y1 = boxes.unsqueeze(-1).unbind(2)  # each [n, k, 1]
     across, down = (at >= x0) & (at <= x1), (at >= y0) & (at <= y1)
     inside = (down.unsqueeze(3) & across.unsqueeze(2)).any(1)
@@ -53,7 +54,7 @@ def _principal_components(pixels: Tensor, weights: Tensor) -> tuple[Tensor, Tens
 
 def _new_autoencoder(frames: Tensor, boxes: Tensor) -> PatchAutoencoder:
     """Build an autoencoder whose code is computed and whose decoder is the code's transpose."""
-    model = PatchAutoencoder(CHANNELS)
+    model = PatchAutoencoder(CHANNELS, width=_WIDTH)
     mean, components, deviations = _principal_components(
         to_pixels(frames), _box_weights(boxes, frames.shape[1])
     )
@@ -70,7 +71,11 @@ def _reconstruction(image: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 
 
 def train_autoencoder(
-    drawn: DrawnSet, plan: Plan, folder: Path, start: PatchAutoencoder | None = None
+    drawn: DrawnSet,
+    plan: Plan,
+    folder: Path,
+    start: PatchAutoencoder | None = None,
+    device: str = "cpu",
 ) -> tuple[PatchAutoencoder, dict]:
     """Compute the encoder from drawn frames, train the decoder on them.
 
@@ -78,17 +83,18 @@ def train_autoencoder(
     """
     torch.manual_seed(plan.seed)
     frames, boxes = torch.from_numpy(drawn.frames), torch.from_numpy(drawn.boxes)
-    model = start or _new_autoencoder(frames[:4000], boxes[:4000])
+    model = (start or _new_autoencoder(frames[:4000], boxes[:4000])).to(device)
     model.analysis.requires_grad_(False)
 
     def loss(generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(frames), (plan.batch,), generator=generator)
-        target = to_pixels(frames[rows])
+        random = {"generator": generator, "device": device}
+        rows = torch.randint(len(frames), (plan.batch,), **random).cpu()
+        target, weights = to_pixels(frames[rows].to(device)), boxes[rows].to(device)
         latents = model.encode(target).latents
-        amount = _JITTER * torch.rand(plan.batch, 1, 1, 1, generator=generator)
-        noisy = latents + amount * torch.randn(latents.shape, generator=generator)
+        amount = _JITTER * torch.rand(plan.batch, 1, 1, 1, **random)
+        noisy = latents + amount * torch.randn(latents.shape, **random)
         return _reconstruction(
-            model.decode(noisy).sample, target, _box_weights(boxes[rows], frames.shape[1])
+            model.decode(noisy).sample, target, _box_weights(weights, frames.shape[1])
         )
 
     log = fit("autoencoder", model.parameters(), loss, plan, folder)
@@ -101,11 +107,10 @@ def train_autoencoder(
 @torch.no_grad()
 def _psnr(model: PatchAutoencoder, drawn: DrawnSet, count: int = 500) -> dict[str, float]:
     """Measure the last `count` frames: the peak signal-to-noise ratio overall and in boxes."""
-    pixels = to_pixels(torch.from_numpy(drawn.frames[-count:]))
+    pixels = to_pixels(torch.from_numpy(drawn.frames[-count:]).to(model.device))
+    boxes = torch.from_numpy(drawn.boxes[-count:]).to(model.device)
     error = ((model.decode(model.encode(pixels).latents).sample.clamp(-1, 1) - pixels) / 2) ** 2
-    inside = (_box_weights(torch.from_numpy(drawn.boxes[-count:]), pixels.shape[-1]) > 1).expand_as(
-        error
-    )
+    inside = (_box_weights(boxes, pixels.shape[-1]) > 1).expand_as(error)
     parts = {"all": error, "in_boxes": error[inside]}
     return {name: round(-10 * float(part.mean().log10()), 2) for name, part in parts.items()}
 
@@ -114,4 +119,4 @@ def _psnr(model: PatchAutoencoder, drawn: DrawnSet, count: int = 500) -> dict[st
 def encode_set(model: PatchAutoencoder, frames: np.ndarray, batch: int = 100) -> Tensor:
     """Encode uint8 frames [n, h, w, 3] to latents [n, CHANNELS, h/8, w/8], unscaled."""
     rows = torch.from_numpy(frames).split(batch)
-    return torch.cat([model.encode(to_pixels(part)).latents for part in rows])
+    return torch.cat([model.encode(to_pixels(part.to(model.device))).latents for part in rows])

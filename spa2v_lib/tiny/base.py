@@ -18,7 +18,8 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from spa2v_lib.sampling.instance_mask import cell_boxes, coverage
 from spa2v_lib.tiny.autoencoder import CHANNELS
-from spa2v_lib.tiny.data import SIZE, DrawnSet
+from spa2v_lib.tiny.data import SIZE
+from spa2v_lib.tiny.encoded import EncodedSet
 from spa2v_lib.tiny.loop import Plan, fit
 from spa2v_lib.tiny.text import WIDTH, new_text_encoder, new_tokenizer, tokenize
 
@@ -27,7 +28,7 @@ __all__ = [
     "thing_weights", "train_base", "velocity_loss",
 ]  # fmt: skip
 
-WIDTHS = (96, 192)
+WIDTHS = (128, 192)
 _THING_WEIGHT = 2.0
 DROP_SHARE = 0.1  # captions dropped, for classifier-free guidance
 
@@ -88,9 +89,10 @@ def velocity_loss(
         Of the error; broadcast against `latents`.
     generator : torch.Generator
     """
-    times = torch.randint(1000, (len(latents),), generator=generator)
-    noise = torch.randn(latents.shape, generator=generator)
-    with torch.autocast("cpu", torch.bfloat16):
+    random = {"generator": generator, "device": latents.device}
+    times = torch.randint(1000, (len(latents),), **random)
+    noise = torch.randn(latents.shape, **random)
+    with torch.autocast(latents.device.type, torch.bfloat16):
         velocity = predict(_SCHEDULE.add_noise(latents, noise, times), times)
     error = (velocity.float() - _SCHEDULE.get_velocity(latents, noise, times)).square()
     return (weights * error).mean() / weights.mean()
@@ -101,7 +103,7 @@ _SCHEDULE = new_scheduler()
 
 def drop_captions(ids: Tensor, empty: Tensor, generator: torch.Generator) -> Tensor:
     """Replace one caption in ten with the empty caption."""
-    dropped = torch.rand(len(ids), 1, generator=generator) < DROP_SHARE
+    dropped = torch.rand(len(ids), 1, generator=generator, device=ids.device) < DROP_SHARE
     return torch.where(dropped, empty, ids)
 
 
@@ -121,26 +123,24 @@ def new_base(seed: int) -> Base:
     return Base(new_unet(), text, tokenizer)
 
 
-def train_base(base: Base, latents: Tensor, drawn: DrawnSet, plan: Plan, folder: Path) -> dict:
+def train_base(base: Base, drawn: EncodedSet, plan: Plan, folder: Path) -> dict:
     """Train the denoiser and the text encoder together.
 
     Parameters
     ----------
     base : Base
-        New, or trained on smaller pictures.
-    latents : Tensor [shape=(n, CHANNELS, side, side)]
-        Of ``drawn.frames``, scaled to unit variance.
-    drawn : DrawnSet
+        New, or trained on smaller pictures; on the device of `drawn`.
+    drawn : EncodedSet
     plan : Plan
     folder : Path
         Of checkpoints.
     """
     unet, text, tokenizer = base
-    ids, empty = tokenize(tokenizer, list(drawn.captions)), tokenize(tokenizer, [""])
-    boxes = torch.from_numpy(drawn.boxes)
+    latents, boxes, device = drawn.latents, drawn.boxes, drawn.latents.device
+    ids, empty = (tokenize(tokenizer, texts).to(device) for texts in (list(drawn.captions), [""]))
 
     def loss(generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(latents), (plan.batch,), generator=generator)
+        rows = torch.randint(len(latents), (plan.batch,), generator=generator, device=device)
 
         def predict(noisy: Tensor, times: Tensor) -> Tensor:
             words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state

@@ -1,14 +1,15 @@
 """Training data for the tiny suite: frames and clips drawn by `spa2v_lib.scenes`.
 
-Everything follows from a seed. Frames are kept as uint8 in one ``.npz`` file per set, so that a
-training that is resumed sees what it saw before.
+Everything follows from a seed. Sets are drawn in parts, each with a seed of its own, so that
+several processes draw the same pictures as one, and a large set is never held as pixels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
 import numpy as np
 
@@ -18,9 +19,12 @@ from spa2v_lib.scenes.picture import background_canvas, draw_frame
 from spa2v_lib.scenes.sampler import sample_scene
 from spa2v_lib.scenes.scene import Scene
 
-__all__ = ["CLIP_FRAMES", "LABELS", "MAX_OBJECTS", "SIZE", "STYLE", "DrawnSet", "clips", "frames"]
+__all__ = [
+    "CLIP_FRAMES", "LABELS", "MAX_OBJECTS", "SIZE", "STYLE", "DrawnSet", "clip_parts", "clips",
+    "frame_parts", "frames",
+]  # fmt: skip
 
-SIZE = 96  # pixels a side
+SIZE = 128  # pixels a side
 CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
 MAX_OBJECTS = 4  # grounding tokens a frame
 STYLE = "fluent3d"  # the one style that the suite draws
@@ -29,6 +33,7 @@ LABELS = TINY_LABELS
 _COUNTS = ((1, 2, 3, 0), (0.62, 0.28, 0.06, 0.04))  # objects in a scene, and how often
 _FRAMES_A_SCENE = 4
 _GLOBAL_SHARE = 0.7  # captions of the whole video; the rest describe the single frame
+_PART = 512  # frames that are drawn with one seed
 
 
 @dataclass
@@ -51,17 +56,16 @@ class DrawnSet:
     boxes: np.ndarray
     labels: np.ndarray
 
-    def save(self, path: Path) -> None:
-        """Write the set as one ``.npz`` file."""
-        partial = path.with_name(path.name + ".partial.npz")
-        np.savez(partial, **vars(self))
-        partial.replace(path)
+    @classmethod
+    def of_rows(cls, rows: Sequence[tuple]) -> DrawnSet:
+        """Stack rows of one frame, caption, boxes and labels each."""
+        return cls(*(np.array(column) for column in zip(*rows, strict=True)))
 
     @classmethod
-    def load(cls, path: Path) -> DrawnSet:
-        """Read a set that `save` wrote."""
-        with np.load(path, allow_pickle=False) as stored:
-            return cls(**{name: stored[name] for name in stored.files})
+    def joined(cls, parts: Sequence[DrawnSet]) -> DrawnSet:
+        """Put sets one after the other."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
 
 
 def _scene(rng: np.random.Generator, styles: tuple[str, ...], duration_s: float) -> Scene:
@@ -93,8 +97,54 @@ def _draw(scene: Scene, times: np.ndarray, size: int) -> Iterator[tuple]:
         yield draw_frame(scene, float(t), canvas), whole, caption, boxes, labels
 
 
-def frames(count: int, seed: int, styles: tuple[str, ...] = (STYLE,), size: int = SIZE) -> DrawnSet:
-    """Draw single frames at random times of random scenes.
+def _frames_part(job: tuple[Sequence[int], int], styles: tuple[str, ...], size: int) -> DrawnSet:
+    """Draw one part of a set of frames: a seed, and how many."""
+    rng, count = np.random.default_rng(job[0]), job[1]
+    rows = []
+    while len(rows) < count:
+        scene = _scene(rng, styles, duration_s=4.0)
+        for frame, whole, single, boxes, labels in _draw(
+            scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size
+        ):
+            caption = whole if rng.uniform() < _GLOBAL_SHARE else single
+            rows.append((frame, caption, boxes, labels))
+    return DrawnSet.of_rows(rows[:count])
+
+
+def _clips_part(job: tuple[Sequence[int], int], fps: float, size: int) -> DrawnSet:
+    """Draw one part of a set of clips: a seed, and how many frames."""
+    rng, count = np.random.default_rng(job[0]), job[1]
+    rows = []
+    while len(rows) < count:
+        scene = _scene(rng, (STYLE,), duration_s=4.0)
+        times = rng.uniform(0, 4 - CLIP_FRAMES / fps) + np.arange(CLIP_FRAMES) / fps
+        rows += [
+            (frame, whole, boxes, labels)
+            for frame, whole, _, boxes, labels in _draw(scene, times, size)
+        ]
+    return DrawnSet.of_rows(rows)
+
+
+def _parts(
+    draw: Callable[[tuple[Sequence[int], int]], DrawnSet], count: int, seed: int, workers: int
+) -> Iterator[DrawnSet]:
+    sizes = [min(_PART, count - start) for start in range(0, count, _PART)]
+    jobs = [((seed, number), size) for number, size in enumerate(sizes)]
+    if workers == 1:
+        yield from map(draw, jobs)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(draw, jobs)
+
+
+def frame_parts(
+    count: int,
+    seed: int,
+    styles: tuple[str, ...] = (STYLE,),
+    size: int = SIZE,
+    workers: int = 1,
+) -> Iterator[DrawnSet]:
+    """Draw single frames at random times of random scenes, part by part.
 
     Parameters
     ----------
@@ -104,28 +154,25 @@ def frames(count: int, seed: int, styles: tuple[str, ...] = (STYLE,), size: int 
         Sprite styles; the detector is trained on several.
     size : int
         Pixels a side.
+    workers : int
+        Processes that draw.
     """
-    rng = np.random.default_rng(seed)
-    rows = []
-    while len(rows) < count:
-        scene = _scene(rng, styles, duration_s=4.0)
-        for frame, whole, single, boxes, labels in _draw(
-            scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size
-        ):
-            caption = whole if rng.uniform() < _GLOBAL_SHARE else single
-            rows.append((frame, caption, boxes, labels))
-    return DrawnSet(*(np.array(column) for column in zip(*rows[:count], strict=True)))
+    yield from _parts(partial(_frames_part, styles=styles, size=size), count, seed, workers)
 
 
-def clips(count: int, seed: int, fps: float = 8.0, size: int = SIZE) -> DrawnSet:
+def clip_parts(
+    count: int, seed: int, fps: float = 8.0, size: int = SIZE, workers: int = 1
+) -> Iterator[DrawnSet]:
     """Draw clips of `CLIP_FRAMES` frames, each cut at random from a scene of four seconds."""
-    rng = np.random.default_rng(seed)
-    rows = []
-    for _ in range(count):
-        scene = _scene(rng, (STYLE,), duration_s=4.0)
-        start = rng.uniform(0, 4 - CLIP_FRAMES / fps)
-        for frame, whole, _, boxes, labels in _draw(
-            scene, start + np.arange(CLIP_FRAMES) / fps, size
-        ):
-            rows.append((frame, whole, boxes, labels))
-    return DrawnSet(*(np.array(column) for column in zip(*rows, strict=True)))
+    draw = partial(_clips_part, fps=fps, size=size)
+    yield from _parts(draw, count * CLIP_FRAMES, seed, workers)
+
+
+def frames(count: int, seed: int, **how) -> DrawnSet:
+    """Draw single frames as one set; see `frame_parts`."""
+    return DrawnSet.joined(list(frame_parts(count, seed, **how)))
+
+
+def clips(count: int, seed: int, **how) -> DrawnSet:
+    """Draw clips as one set; see `clip_parts`."""
+    return DrawnSet.joined(list(clip_parts(count, seed, **how)))

@@ -61,47 +61,52 @@ def _layer(inside: int, outside: int, stride: int = 1, dilation: int = 1) -> nn.
     return nn.Sequential(convolution, nn.GroupNorm(8, outside), nn.SiLU())
 
 
-def _grid(side: int) -> Tensor:
+def _grid(side: int, device: torch.device) -> Tensor:
     """Return the places of the feature map's cells, in cells, as [2, side, side] (x, y)."""
-    at = torch.arange(side) + 0.5
+    at = torch.arange(side, device=device) + 0.5
     return torch.stack(torch.meshgrid(at, at, indexing="xy"))
 
 
 def _targets(boxes: Tensor, labels: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return heat [n, classes, side, side], sides [n, 4, side, side] and where they count."""
-    cells = _grid(side)
+    cells = _grid(side, boxes.device)
     scaled = boxes * side  # [n, k, 4]
     centre, extent = (scaled[..., :2] + scaled[..., 2:]) / 2, scaled[..., 2:] - scaled[..., :2]
     away = (cells - centre[..., None, None]) / (extent[..., None, None] / 6 + 0.4)
     bump = torch.exp(-0.5 * away.square().sum(2)) * (labels >= 0)[..., None, None]  # [n, k, s, s]
-    heat = torch.zeros(len(boxes), len(data.LABELS), side, side)
+    heat = boxes.new_zeros(len(boxes), len(data.LABELS), side, side)
     index = labels.clamp(min=0)[..., None, None].expand_as(bump)
     heat.scatter_reduce_(1, index, bump, "amax")
     best, owner = bump.max(1)  # which object a cell belongs to
-    own = scaled[torch.arange(len(boxes))[:, None, None], owner].movedim(-1, 1)  # [n, 4, s, s]
+    rows = torch.arange(len(boxes), device=boxes.device)[:, None, None]
+    own = scaled[rows, owner].movedim(-1, 1)  # [n, 4, s, s]
     sides = torch.cat([cells - own[:, :2], own[:, 2:] - cells], 1)
     return heat, sides, best > 0.5
 
 
 def _disturbed(pixels: Tensor, generator: torch.Generator) -> Tensor:
     """Blur, tint and add noise, as decoded pictures are less crisp than drawn ones."""
-    if torch.rand((), generator=generator) < 0.5:
+    random = {"generator": generator, "device": pixels.device}
+    if torch.rand((), **random) < 0.5:
         pixels = F.interpolate(F.avg_pool2d(pixels, 2), scale_factor=2, mode="bilinear")
-    tint = 1 + 0.15 * torch.randn(len(pixels), 3, 1, 1, generator=generator)
-    noise = 0.06 * torch.randn(pixels.shape, generator=generator)
+    tint = 1 + 0.15 * torch.randn(len(pixels), 3, 1, 1, **random)
+    noise = 0.06 * torch.randn(pixels.shape, **random)
     return pixels * tint + noise
 
 
-def train_detector(plan: Plan, work: Path, out: Path) -> dict:
+def train_detector(
+    plan: Plan, work: Path, out: Path, count: int, device: str = "cpu", workers: int = 1
+) -> dict:
     """Train on drawn frames of `TRAIN_STYLES` and write the weights; the log has its accuracy."""
     torch.manual_seed(plan.seed)
-    drawn = data.frames(24_000, seed=11, styles=TRAIN_STYLES)
-    model = Detector()
-    frames = torch.from_numpy(drawn.frames)
-    boxes, labels = torch.from_numpy(drawn.boxes), torch.from_numpy(drawn.labels)
+    drawn = data.frames(count, seed=11, styles=TRAIN_STYLES, workers=workers)
+    model = Detector().to(device)
+    frames, boxes, labels = (
+        torch.from_numpy(part).to(device) for part in (drawn.frames, drawn.boxes, drawn.labels)
+    )
 
     def loss(generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(frames), (plan.batch,), generator=generator)
+        rows = torch.randint(len(frames), (plan.batch,), generator=generator, device=device)
         pixels = frames[rows].permute(0, 3, 1, 2).float() / 127.5 - 1
         heat, sides = model(_disturbed(pixels, generator))
         truth, distance, counted = _targets(boxes[rows], labels[rows], heat.shape[-1])
@@ -113,9 +118,11 @@ def train_detector(plan: Plan, work: Path, out: Path) -> dict:
     log = fit("detector", model.parameters(), loss, plan, work)
     out.mkdir(parents=True, exist_ok=True)
     save_file({n: v.half() for n, v in model.state_dict().items()}, out / "model.safetensors")
-    model.eval()
-    seen = evaluate(model, data.frames(2000, seed=12, styles=(data.STYLE,)))
-    unseen = evaluate(model, data.frames(2000, seed=13, styles=(HELD_OUT_STYLE,)))
+    model.cpu().eval()
+    seen, unseen = (
+        evaluate(model, data.frames(2000, seed=seed, styles=(style,), workers=workers))
+        for seed, style in ((12, data.STYLE), (13, HELD_OUT_STYLE))
+    )
     log["accuracy"] = {data.STYLE: seen, f"{HELD_OUT_STYLE} (never trained on)": unseen}
     print(json.dumps(log["accuracy"]))
     return log

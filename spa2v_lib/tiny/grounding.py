@@ -15,7 +15,8 @@ from spa2v_lib.sampling.cross_attention import layers
 from spa2v_lib.sampling.migc import Objects, grounded
 from spa2v_lib.sampling.migc_layers import MOST_OBJECTS
 from spa2v_lib.tiny.base import drop_captions, thing_weights, velocity_loss
-from spa2v_lib.tiny.data import LABELS, DrawnSet
+from spa2v_lib.tiny.data import LABELS
+from spa2v_lib.tiny.encoded import EncodedSet
 from spa2v_lib.tiny.loop import Plan, fit
 from spa2v_lib.tiny.text import tokenize
 
@@ -39,12 +40,18 @@ def _open_gates(unet: UNet2DConditionModel) -> None:
                 torch.nn.init.zeros_(last.bias)
 
 
+def _tokens(tokenizer: CLIPTokenizer, drawn: EncodedSet) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the ids of the set's captions, of no caption, and of what each label is called."""
+    sentences = list(drawn.captions), [""], [object_caption(name) for name in LABELS]
+    ids, empty, names = (tokenize(tokenizer, part).to(drawn.latents.device) for part in sentences)
+    return ids, empty, names
+
+
 def train_gligen(
     unet: UNet2DConditionModel,
     text: CLIPTextModel,
     tokenizer: CLIPTokenizer,
-    latents: Tensor,
-    drawn: DrawnSet,
+    drawn: EncodedSet,
     start: Path | None,
     plan: Plan,
     folder: Path,
@@ -55,9 +62,7 @@ def train_gligen(
     ----------
     unet, text, tokenizer
         The base; it is frozen.
-    latents : Tensor [shape=(n, CHANNELS, side, side)]
-        Of ``drawn.frames``, scaled to unit variance.
-    drawn : DrawnSet
+    drawn : EncodedSet
     start : Path or None
         Layers that were trained on smaller pictures; new ones if None.
     plan : Plan
@@ -72,12 +77,12 @@ def train_gligen(
     else:
         gligen.attach(unet, masked=True)
         _open_gates(unet)
-    ids, empty = tokenize(tokenizer, list(drawn.captions)), tokenize(tokenizer, [""])
-    pooled = text(tokenize(tokenizer, [object_caption(n) for n in LABELS])).pooler_output
-    boxes, labels = torch.from_numpy(drawn.boxes), torch.from_numpy(drawn.labels)
+    latents, boxes, labels, device = drawn.latents, drawn.boxes, drawn.labels, drawn.latents.device
+    ids, empty, names = _tokens(tokenizer, drawn)
+    pooled = text(names).pooler_output
 
     def loss(generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(latents), (plan.batch,), generator=generator)
+        rows = torch.randint(len(latents), (plan.batch,), generator=generator, device=device)
         words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
         objects = {
             "boxes": boxes[rows],
@@ -99,8 +104,7 @@ def train_migc(
     unet: UNet2DConditionModel,
     text: CLIPTextModel,
     tokenizer: CLIPTokenizer,
-    latents: Tensor,
-    drawn: DrawnSet,
+    drawn: EncodedSet,
     plan: Plan,
     folder: Path,
     parts: tuple[str, ...] = ("mid_block", "up_blocks"),
@@ -112,7 +116,7 @@ def train_migc(
 
     Parameters
     ----------
-    unet, text, tokenizer, latents, drawn, plan, folder
+    unet, text, tokenizer, drawn, plan, folder
         As for `train_gligen`.
     parts : tuple of str
         Where the UNet's cross-attentions get layers.
@@ -121,12 +125,13 @@ def train_migc(
     unet.requires_grad_(False)
     text.requires_grad_(False)
     migc_weights.attach(unet, [name for name in layers(unet) if name.startswith(parts)])
-    ids, empty = tokenize(tokenizer, list(drawn.captions)), tokenize(tokenizer, [""])
-    phrases = text(tokenize(tokenizer, [object_caption(n) for n in LABELS]))
-    boxes, labels = torch.from_numpy(drawn.boxes), torch.from_numpy(drawn.labels)
+    latents, boxes, labels, device = drawn.latents, drawn.boxes, drawn.labels, drawn.latents.device
+    ids, empty, names = _tokens(tokenizer, drawn)
+    phrases = text(names)
 
     def loss(generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(latents), (plan.batch,), generator=generator)
+        random = {"generator": generator, "device": device}
+        rows = torch.randint(len(latents), (plan.batch,), **random)
         words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
         present = labels[rows] >= 0
         used = present.any(0).nonzero()[:, 0]  # columns without an object would only cost time
@@ -136,7 +141,7 @@ def train_migc(
             which=labels[rows][:, used].clamp(min=0),
             words=phrases.last_hidden_state,
             pooled=phrases.pooler_output,
-            places=torch.randperm(MOST_OBJECTS, generator=generator)[: len(used)],
+            places=torch.randperm(MOST_OBJECTS, **random)[: len(used)],
         )
 
         def predict(noisy: Tensor, times: Tensor) -> Tensor:

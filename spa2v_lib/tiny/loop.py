@@ -1,7 +1,8 @@
 """The one training loop of the tiny suite: AdamW, cosine decay, averaged weights, checkpoints.
 
 Batches are drawn from a generator that is seeded by the step, so a training that was interrupted
-and resumed sees the same batches as one that was not.
+and resumed sees the same batches as one that was not. A training on rented time may also be given
+seconds; the learning rate then falls so as to arrive at zero with whichever runs out first.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ class Plan:
     warmup : int
     decay : float
         Of the exponential average of the weights, which is what is kept.
+    seconds : float, optional
+        Time after which training ends, be the steps done or not.
     """
 
     steps: int
@@ -41,11 +44,17 @@ class Plan:
     seed: int = 0
     warmup: int = 100
     decay: float = 0.998
+    seconds: float | None = None
 
-    def rate(self, step: int) -> float:
-        """Return the learning rate at `step`."""
+    def progress(self, step: int, seconds: float) -> float:
+        """Return the share of the training that is over, in [0, 1]."""
+        timed = seconds / self.seconds if self.seconds else 0.0
+        return min(1.0, max(step / self.steps, timed))
+
+    def rate(self, step: int, seconds: float = 0.0) -> float:
+        """Return the learning rate at `step`, `seconds` after the start."""
         rise = min(1.0, (step + 1) / self.warmup)
-        return self.lr * rise * 0.5 * (1 + math.cos(math.pi * step / self.steps))
+        return self.lr * rise * 0.5 * (1 + math.cos(math.pi * self.progress(step, seconds)))
 
 
 def fit(
@@ -55,6 +64,7 @@ def fit(
     plan: Plan,
     folder: Path,
     every: int = 200,
+    between_s: float = 60.0,
 ) -> dict:
     """Minimise `loss` and leave the averaged weights in `parameters`.
 
@@ -70,36 +80,48 @@ def fit(
     folder : Path
         Where checkpoints go; training resumes from the one it finds there.
     every : int
-        Steps between checkpoints.
+        Steps between the losses that are noted.
+    between_s : float
+        Least seconds between checkpoints, which are written when losses are noted.
 
     Returns
     -------
     dict
-        The log: plan, losses (mean of each `every` steps) and seconds spent.
+        The log: plan, steps done, losses (mean of each `every` steps) and seconds spent.
     """
     kept = [p for p in parameters if p.requires_grad]
     average = [p.detach().clone() for p in kept]
-    optimiser = torch.optim.AdamW(kept, lr=plan.lr, betas=(0.9, 0.99), weight_decay=0.01)
-    log = {"plan": asdict(plan), "losses": [], "seconds": 0.0}
-    start = _resume(folder / f"{name}.ckpt", kept, average, optimiser, log)
-    recent, began = [], time.perf_counter()
-    for step in range(start, plan.steps):
-        value = loss(torch.Generator().manual_seed(plan.seed * 1_000_003 + step))
+    device = kept[0].device
+    optimiser = torch.optim.AdamW(
+        kept, lr=plan.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=device.type == "cuda"
+    )
+    log = {"plan": asdict(plan), "steps": 0, "losses": [], "seconds": 0.0}
+    step = _resume(folder / f"{name}.ckpt", kept, average, optimiser, log)
+    recent, began, saved = [], time.perf_counter() - log["seconds"], time.perf_counter()
+    over = plan.progress(step, log["seconds"]) >= 1
+    while not over:
+        spent = time.perf_counter() - began
+        generator = torch.Generator(device).manual_seed(plan.seed * 1_000_003 + step)
+        value = loss(generator)
         optimiser.zero_grad(set_to_none=True)
         value.backward()
         torch.nn.utils.clip_grad_norm_(kept, 1.0)
         for group in optimiser.param_groups:
-            group["lr"] = plan.rate(step)
+            group["lr"] = plan.rate(step, spent)
         optimiser.step()
         decay = min(plan.decay, (step + 1) / (step + 10))
         torch._foreach_lerp_(average, [p.detach() for p in kept], 1 - decay)
-        recent.append(value.item())
-        if (step + 1) % every == 0 or step + 1 == plan.steps:
-            log["losses"].append(round(sum(recent) / len(recent), 5))
-            log["seconds"] = round(log["seconds"] + time.perf_counter() - began, 1)
-            print(f"{name} {step + 1}/{plan.steps} loss {log['losses'][-1]} {log['seconds']:.0f} s")
-            recent, began = [], time.perf_counter()
-            _save(folder / f"{name}.ckpt", step + 1, kept, average, optimiser, log)
+        recent.append(value.detach())  # a number would have to wait for the device
+        step += 1
+        over = plan.progress(step, spent) >= 1
+        if step % every == 0 or over:
+            log["losses"].append(round(torch.stack(recent).mean().item(), 5))
+            log["steps"], log["seconds"] = step, round(time.perf_counter() - began, 1)
+            print(f"{name} {step}/{plan.steps} loss {log['losses'][-1]} {log['seconds']:.0f} s")
+            recent = []
+            if over or time.perf_counter() - saved > between_s:
+                _save(folder / f"{name}.ckpt", step, kept, average, optimiser, log)
+                saved = time.perf_counter()
     with torch.no_grad():
         torch._foreach_copy_(kept, average)
     return log
@@ -121,7 +143,7 @@ def _save(path: Path, step: int, kept: list, average: list, optimiser, log: dict
 def _resume(path: Path, kept: list, average: list, optimiser, log: dict) -> int:
     if not path.is_file():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = torch.load(path, map_location=kept[0].device, weights_only=True)
     with torch.no_grad():
         torch._foreach_copy_(kept, state["kept"])
     torch._foreach_copy_(average, state["average"])

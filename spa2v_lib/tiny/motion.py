@@ -14,7 +14,8 @@ from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spa2v_lib.tiny.base import WIDTHS, drop_captions, thing_weights, velocity_loss
-from spa2v_lib.tiny.data import CLIP_FRAMES, DrawnSet
+from spa2v_lib.tiny.data import CLIP_FRAMES
+from spa2v_lib.tiny.encoded import EncodedSet
 from spa2v_lib.tiny.loop import Plan, fit
 from spa2v_lib.tiny.text import tokenize
 
@@ -37,8 +38,7 @@ def train_motion(
     unet: UNet2DConditionModel,
     text: CLIPTextModel,
     tokenizer: CLIPTokenizer,
-    latents: Tensor,
-    drawn: DrawnSet,
+    drawn: EncodedSet,
     start: MotionAdapter | None,
     plan: Plan,
     folder: Path,
@@ -49,10 +49,8 @@ def train_motion(
     ----------
     unet, text, tokenizer
         The base; it is frozen.
-    latents : Tensor [shape=(clips, CHANNELS, CLIP_FRAMES, side, side)]
-        Scaled to unit variance.
-    drawn : DrawnSet
-        Of the clips, frame after frame.
+    drawn : EncodedSet
+        The clips, frame after frame.
     start : MotionAdapter or None
         One that was trained on smaller pictures; a new one if None.
     plan : Plan
@@ -61,17 +59,19 @@ def train_motion(
         Of checkpoints.
     """
     torch.manual_seed(plan.seed)
-    model = UNetMotionModel.from_unet2d(unet, start or _zeroed(new_adapter()))
+    latents = drawn.latents.unflatten(0, (-1, CLIP_FRAMES)).transpose(1, 2)
+    device = latents.device
+    model = UNetMotionModel.from_unet2d(unet, start or _zeroed(new_adapter())).to(device)
     model.requires_grad_(False)
     trained = [p for n, p in model.named_parameters() if ".motion_modules." in n]
     for parameter in trained:
         parameter.requires_grad_(True)
     captions = list(drawn.captions[::CLIP_FRAMES])
-    ids, empty = tokenize(tokenizer, captions), tokenize(tokenizer, [""])
-    boxes = torch.from_numpy(drawn.boxes).unflatten(0, (-1, CLIP_FRAMES))
+    ids, empty = (tokenize(tokenizer, texts).to(device) for texts in (captions, [""]))
+    boxes = drawn.boxes.unflatten(0, (-1, CLIP_FRAMES))
 
     def loss(generator: torch.Generator) -> Tensor:
-        rows = torch.randint(len(latents), (plan.batch,), generator=generator)
+        rows = torch.randint(len(latents), (plan.batch,), generator=generator, device=device)
         with torch.no_grad():
             words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
         words = words.repeat_interleave(CLIP_FRAMES, dim=0)

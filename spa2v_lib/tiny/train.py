@@ -7,20 +7,22 @@ The stages are those of the published models, each on what the one before left, 
 3. ``gligen`` and ``migc``: grounding layers of either kind, on single frames with boxes, base
    frozen.
 
-``detector`` is trained apart from all of them and judges their videos. Drawn data and checkpoints
+``detector`` is trained apart from all of them and judges their videos. Encoded data and checkpoints
 are kept in the work folder, so that an interrupted stage goes on where it stopped; the finished
 weights are written in half precision to the output folder, in diffusers' formats.
+
+`PLANS` are for one large GPU and take ten minutes there; the stages after ``base`` do not need one
+another, so that they can be trained side by side. On a processor, give ``--steps`` and ``--batch``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import MotionAdapter, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
@@ -28,24 +30,25 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from spa2v_lib.sampling import gligen, migc_weights
 from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 from spa2v_lib.tiny import data
-from spa2v_lib.tiny.autoencoder import encode_set, train_autoencoder
+from spa2v_lib.tiny.autoencoder import train_autoencoder
 from spa2v_lib.tiny.base import Base, new_base, new_scheduler, train_base
 from spa2v_lib.tiny.detector import train_detector
+from spa2v_lib.tiny.encoded import EncodedSet
 from spa2v_lib.tiny.grounding import train_gligen, train_migc
 from spa2v_lib.tiny.loop import Plan
 from spa2v_lib.tiny.motion import train_motion
 
-__all__ = ["PLANS", "main"]
+__all__ = ["PLANS", "Job", "main", "run"]
 
 PLANS = {
-    "autoencoder": Plan(steps=4000, batch=16, lr=2e-3, seed=1),
-    "base": Plan(steps=4500, batch=32, lr=6e-4, seed=2),
-    "motion": Plan(steps=1600, batch=3, lr=5e-4, seed=3),
-    "gligen": Plan(steps=2600, batch=32, lr=1e-3, seed=4),
-    "migc": Plan(steps=2600, batch=32, lr=1e-3, seed=6),
-    "detector": Plan(steps=2500, batch=64, lr=2e-3, seed=5),
+    "autoencoder": Plan(steps=3000, batch=64, lr=2e-3, seed=1),
+    "base": Plan(steps=9000, batch=512, lr=1e-3, seed=2, warmup=300, decay=0.9992),
+    "motion": Plan(steps=5000, batch=16, lr=5e-4, seed=3, decay=0.999),
+    "gligen": Plan(steps=5000, batch=256, lr=1e-3, seed=4, decay=0.999),
+    "migc": Plan(steps=4000, batch=256, lr=1e-3, seed=6, decay=0.999),
+    "detector": Plan(steps=4000, batch=128, lr=2e-3, seed=5),
 }
-_FRAMES, _CLIPS = 48_000, 2_500
+_AUTOENCODER_FRAMES, _FRAMES, _CLIPS, _DETECTOR_FRAMES = 20_000, 160_000, 12_000, 48_000
 
 
 @dataclass(frozen=True)
@@ -60,55 +63,68 @@ class Job:
         A suite trained on smaller pictures, to begin from.
     size : int
         Pixels a side.
+    device : str
+        Where to train.
+    workers : int
+        Processes that draw.
     """
 
     work: Path
     out: Path
-    start: Path | None
-    size: int
+    start: Path | None = None
+    size: int = data.SIZE
+    device: str = "cpu"
+    workers: int = 1
 
-    def drawn(self, name: str, draw: Callable[[], data.DrawnSet]) -> data.DrawnSet:
-        """Draw a training set once and keep it in the work folder."""
+    def frames(self) -> EncodedSet:
+        """Return single frames, encoded with the finished autoencoder."""
+        how = {"seed": 1, "size": self.size, "workers": self.workers}
+        return self._encoded("frames", data.frame_parts(_FRAMES, **how))
+
+    def clips(self) -> EncodedSet:
+        """Return clips, encoded with the finished autoencoder."""
+        how = {"seed": 2, "size": self.size, "workers": self.workers}
+        return self._encoded("clips", data.clip_parts(_CLIPS, **how))
+
+    def _encoded(self, name: str, parts: Iterable[data.DrawnSet]) -> EncodedSet:
         path = self.work / f"{name}.npz"
         if not path.is_file():
-            draw().save(path)
-        return data.DrawnSet.load(path)
+            EncodedSet.of(_vae(self.out).to(self.device), parts).save(path)
+        return EncodedSet.load(path, self.device)
 
-    def frames(self) -> data.DrawnSet:
-        return self.drawn("frames", lambda: data.frames(_FRAMES, seed=1, size=self.size))
-
-    def latents(self, name: str, drawn: data.DrawnSet) -> torch.Tensor:
-        """Encode a set once with the finished autoencoder; scaled to unit variance."""
-        path = self.work / f"{name}_latents.npy"
-        vae = _vae(self.out)
-        if not path.is_file():
-            np.save(path, encode_set(vae, drawn.frames).half().numpy())
-        return torch.from_numpy(np.load(path)).float() * vae.config.scaling_factor
+    def base(self) -> Base:
+        """Load the finished base."""
+        return _base(self.out, self.device)
 
 
 def _vae(folder: Path) -> PatchAutoencoder:
     return PatchAutoencoder.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval()
 
 
-def _base(folder: Path) -> Base:
+def _base(folder: Path, device: str) -> Base:
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
     text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
-    return Base(unet.eval(), text.eval(), CLIPTokenizer.from_pretrained(folder / "tokenizer"))
+    tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
+    return Base(unet.to(device).eval(), text.to(device).eval(), tokenizer)
 
 
 def autoencoder(job: Job, plan: Plan) -> dict:
     """Stage 1a. Begun from another suite, the code stays and the decoder learns on."""
     start = _vae(job.start) if job.start else None
-    model, log = train_autoencoder(job.frames(), plan, job.work, start)
+    drawn = data.frames(_AUTOENCODER_FRAMES, seed=4, size=job.size, workers=job.workers)
+    model, log = train_autoencoder(drawn, plan, job.work, start, job.device)
     model.half().save_pretrained(job.out / "vae")
     return log
 
 
 def base(job: Job, plan: Plan) -> dict:
     """Stage 1b."""
-    drawn = job.frames()
-    model = _base(job.start) if job.start else new_base(plan.seed)
-    log = train_base(model, job.latents("frames", drawn), drawn, plan, job.work)
+    if job.start:
+        model = _base(job.start, job.device)
+    else:
+        new = new_base(plan.seed)
+        model = Base(new.unet.to(job.device), new.text.to(job.device), new.tokenizer)
+    log = train_base(model, job.frames(), plan, job.work)
     model.unet.register_to_config(sample_size=job.size // 8)
     model.unet.half().save_pretrained(job.out / "unet")
     model.text.half().save_pretrained(job.out / "text_encoder")
@@ -119,25 +135,19 @@ def base(job: Job, plan: Plan) -> dict:
 
 def motion(job: Job, plan: Plan) -> dict:
     """Stage 2."""
-    drawn = job.drawn("clips", lambda: data.clips(_CLIPS, seed=2, size=job.size))
-    latents = job.latents("clips", drawn)
-    by_clip = latents.unflatten(0, (-1, data.CLIP_FRAMES)).transpose(1, 2)
     start = job.start and MotionAdapter.from_pretrained(
         job.start / "motion_adapter", torch_dtype=torch.float32
     )
-    adapter, log = train_motion(*_base(job.out), by_clip, drawn, start, plan, job.work)
+    adapter, log = train_motion(*job.base(), job.clips(), start, plan, job.work)
     adapter.half().save_pretrained(job.out / "motion_adapter")
     return log
 
 
 def gligen_layers(job: Job, plan: Plan) -> dict:
     """Stage 3."""
-    drawn = job.frames()
-    unet, text, tokenizer = _base(job.out)
+    unet, text, tokenizer = job.base()
     start = job.start and job.start / "grounding" / "gligen.safetensors"
-    log = train_gligen(
-        unet, text, tokenizer, job.latents("frames", drawn), drawn, start, plan, job.work
-    )
+    log = train_gligen(unet, text, tokenizer, job.frames(), start, plan, job.work)
     (job.out / "grounding").mkdir(exist_ok=True)
     gligen.save(unet, job.out / "grounding" / "gligen.safetensors")
     return log
@@ -145,9 +155,8 @@ def gligen_layers(job: Job, plan: Plan) -> dict:
 
 def migc_layers(job: Job, plan: Plan) -> dict:
     """Stage 3 once more, with the other kind of layers; each is used without the other."""
-    drawn = job.frames()
-    unet, text, tokenizer = _base(job.out)
-    log = train_migc(unet, text, tokenizer, job.latents("frames", drawn), drawn, plan, job.work)
+    unet, text, tokenizer = job.base()
+    log = train_migc(unet, text, tokenizer, job.frames(), plan, job.work)
     (job.out / "grounding").mkdir(exist_ok=True)
     migc_weights.save(unet, job.out / "grounding" / "migc.safetensors")
     return log
@@ -155,7 +164,9 @@ def migc_layers(job: Job, plan: Plan) -> dict:
 
 def detector(job: Job, plan: Plan) -> dict:
     """The judge, on sprite styles that the suite draws and others."""
-    return train_detector(plan, job.work, job.out / "detector")
+    return train_detector(
+        plan, job.work, job.out / "detector", _DETECTOR_FRAMES, job.device, job.workers
+    )
 
 
 STAGES = {
@@ -169,7 +180,7 @@ STAGES = {
 
 
 def main() -> None:
-    """Run one stage and note its losses and time in ``training.json`` beside the weights."""
+    """Run the stage that the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -179,19 +190,35 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="a suite of smaller pictures to begin from")
     parser.add_argument("--size", type=int, default=data.SIZE, help="pixels a side")
     parser.add_argument("--steps", type=int, help="instead of the stage's own number")
+    parser.add_argument("--batch", type=int, help="instead of the stage's own number")
+    parser.add_argument("--seconds", type=float, help="end then, be the steps done or not")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     given = parser.parse_args()
     for folder in (given.work, given.out):
         folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(given.threads)
-    plan = PLANS[given.stage]
-    if given.steps:
-        plan = Plan(**{**vars(plan), "steps": given.steps})
-    job = Job(given.work, given.out, given.start, given.size)
-    log = STAGES[given.stage](job, plan)
-    (given.out / "training").mkdir(exist_ok=True)
-    note = json.dumps({**log, "threads": given.threads}, indent=1)
-    (given.out / "training" / f"{given.stage}.json").write_text(note + "\n")
+    asked = {name: vars(given)[name] for name in ("steps", "batch", "seconds")}
+    plan = replace(PLANS[given.stage], **{name: value for name, value in asked.items() if value})
+    job = Job(given.work, given.out, given.start, given.size, given.device, given.workers)
+    run(given.stage, job, plan)
+
+
+def run(stage: str, job: Job, plan: Plan) -> None:
+    """Run one stage and write its log beside the weights."""
+    torch.set_float32_matmul_precision("high")
+    log = STAGES[stage](job, plan)
+    (job.out / "training").mkdir(exist_ok=True)
+    where = {"device": _device_name(job.device), "torch": torch.__version__.split("+")[0]}
+    note = json.dumps({**log, **where}, indent=1)
+    (job.out / "training" / f"{stage}.json").write_text(note + "\n", encoding="utf-8")
+
+
+def _device_name(device: str) -> str:
+    if device.startswith("cuda"):
+        return torch.cuda.get_device_name()
+    return f"{torch.get_num_threads()} processor threads"
 
 
 if __name__ == "__main__":

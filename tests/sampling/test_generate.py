@@ -46,7 +46,7 @@ def test_boxes_are_heard_and_can_be_left_unheard(video):
 @pytest.mark.parametrize(("seconds", "frames"), [(0.25, 2), (2.0, 16), (2.1, 17), (3.3, 26)])
 def test_the_video_lasts_as_long_as_its_layout(seconds, frames):
     video = generate(_layout(seconds), steps=1)
-    assert video.frames.shape == (frames, 96, 96, 3) and video.frames.dtype == np.uint8
+    assert video.frames.shape == (frames, 128, 128, 3) and video.frames.dtype == np.uint8
 
 
 def test_windows_are_switched_off_again_after_a_long_video(video):
@@ -62,7 +62,7 @@ def test_progress_is_told_after_each_step():
 
 def test_a_layout_without_objects_is_a_background():
     empty = _layout().model_copy(update={"objects": []})
-    assert generate(empty, steps=2).frames.shape == (8, 96, 96, 3)
+    assert generate(empty, steps=2).frames.shape == (8, 128, 128, 3)
 
 
 def test_what_the_suite_cannot_draw_is_refused_with_what_it_can():

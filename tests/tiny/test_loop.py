@@ -44,7 +44,7 @@ def test_a_resumed_training_ends_with_the_same_weights(tmp_path):
     again = tmp_path / "again"
     again.mkdir()
     with pytest.raises(Interrupted):
-        fit("line", broken.parameters(), until_30, plan, again, every=10)
+        fit("line", broken.parameters(), until_30, plan, again, every=10, between_s=0)
     resumed, loss = _setting()
     fit("line", resumed.parameters(), loss, plan, again, every=10)
     assert torch.equal(whole.weight, resumed.weight)

@@ -5,6 +5,7 @@ import torch
 from spa2v_lib.sampling import migc_weights
 from spa2v_lib.tiny import data
 from spa2v_lib.tiny.base import new_unet
+from spa2v_lib.tiny.encoded import EncodedSet
 from spa2v_lib.tiny.grounding import train_migc
 from spa2v_lib.tiny.loop import Plan
 from spa2v_lib.tiny.text import new_text_encoder, new_tokenizer
@@ -15,9 +16,11 @@ def test_migc_layers_learn_and_the_base_stays_as_it_was(tmp_path):
     drawn, unet, tokenizer = data.frames(8, seed=5), new_unet().eval(), new_tokenizer()
     text, side = new_text_encoder(tokenizer).eval(), unet.config.sample_size
     before = {name: value.clone() for name, value in unet.state_dict().items()}
-    latents, plan = torch.randn(8, unet.config.in_channels, side, side), Plan(4, 4, 1e-2, warmup=1)
+    latents = torch.randn(8, unet.config.in_channels, side, side)
+    truth = (torch.from_numpy(part) for part in (drawn.boxes, drawn.labels))
+    encoded, plan = EncodedSet(latents, drawn.captions, *truth), Plan(4, 4, 1e-2, warmup=1)
     log = train_migc(
-        unet, text, tokenizer, latents, drawn, plan, tmp_path, parts=("mid_block", "up_blocks.1")
+        unet, text, tokenizer, encoded, plan, tmp_path, parts=("mid_block", "up_blocks.1")
     )
     assert all(torch.equal(unet.state_dict()[name], value) for name, value in before.items())
     layers = migc_weights.attached(unet)

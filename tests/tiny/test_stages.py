@@ -9,6 +9,7 @@ from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject, truth_layou
 from spa2v_lib.tiny import data
 from spa2v_lib.tiny.autoencoder import encode_set, to_pixels, train_autoencoder
 from spa2v_lib.tiny.base import new_base, thing_weights, train_base
+from spa2v_lib.tiny.encoded import EncodedSet
 from spa2v_lib.tiny.grounding import train_gligen
 from spa2v_lib.tiny.loop import Plan
 from spa2v_lib.tiny.motion import new_adapter, train_motion
@@ -17,6 +18,18 @@ from spa2v_lib.tiny.motion import new_adapter, train_motion
 @pytest.fixture(scope="module")
 def drawn() -> data.DrawnSet:
     return data.frames(64, seed=5)
+
+
+def _encoded(drawn: data.DrawnSet) -> EncodedSet:
+    """Give a set latents that are small, and mean nothing."""
+    latents = torch.randn(len(drawn.frames), 32, 8, 8, generator=torch.Generator().manual_seed(0))
+    boxes, labels = torch.from_numpy(drawn.boxes), torch.from_numpy(drawn.labels)
+    return EncodedSet(latents, drawn.captions, boxes, labels)
+
+
+@pytest.fixture
+def encoded(drawn) -> EncodedSet:
+    return _encoded(drawn)
 
 
 def test_drawn_boxes_belong_to_their_captions_and_frames(drawn):
@@ -29,11 +42,21 @@ def test_drawn_boxes_belong_to_their_captions_and_frames(drawn):
                 assert not box.any()
 
 
-def test_a_drawn_set_is_decided_by_its_seed_and_survives_saving(drawn, tmp_path):
-    drawn.save(tmp_path / "set.npz")
-    again = data.DrawnSet.load(tmp_path / "set.npz")
-    assert np.array_equal(again.frames, data.frames(64, seed=5).frames)
-    assert list(again.captions) == list(drawn.captions)
+def test_a_drawn_set_is_decided_by_its_seed_however_many_draw_it(monkeypatch):
+    monkeypatch.setattr(data, "_PART", 12)
+    alone, shared = (data.frames(32, seed=5, workers=workers) for workers in (1, 2))
+    assert len(alone.frames) == 32
+    for name, values in vars(alone).items():
+        assert np.array_equal(values, getattr(shared, name)), name
+    assert not np.array_equal(alone.frames[:12], alone.frames[12:24])
+
+
+def test_an_encoded_set_survives_saving(encoded, tmp_path):
+    encoded.save(tmp_path / "set.npz")
+    again = EncodedSet.load(tmp_path / "set.npz")
+    assert torch.allclose(again.latents, encoded.latents, atol=2e-3)
+    assert torch.equal(again.boxes, encoded.boxes) and torch.equal(again.labels, encoded.labels)
+    assert list(again.captions) == list(encoded.captions)
 
 
 def test_clips_have_one_caption_and_a_still_background():
@@ -49,22 +72,28 @@ def test_clips_have_one_caption_and_a_still_background():
 def test_principal_components_code_drawn_pictures_well_before_any_training(drawn, tmp_path):
     model, log = train_autoencoder(drawn, Plan(1, 4, 0.0), tmp_path)
     assert log["psnr_db"]["all"] > 25
-    latents = encode_set(model, drawn.frames) * model.config.scaling_factor
-    assert latents.shape == (64, 32, data.SIZE // 8, data.SIZE // 8)
-    assert 0.9 < latents.std() < 1.1
+    halves = (
+        data.DrawnSet(*(column[part] for column in vars(drawn).values()))
+        for part in (slice(0, 40), slice(40, 64))
+    )
+    encoded = EncodedSet.of(model, halves)
+    assert encoded.latents.shape == (64, 32, data.SIZE // 8, data.SIZE // 8)
+    assert 0.9 < encoded.latents.std() < 1.1
+    whole = encode_set(model, drawn.frames) * model.config.scaling_factor
+    assert torch.allclose(encoded.latents, whole, atol=1e-5)
+    assert list(encoded.captions) == list(drawn.captions)
     assert to_pixels(torch.from_numpy(drawn.frames)).abs().max() <= 1
 
 
-def test_later_stages_leave_the_base_as_it_was(drawn, tmp_path):
-    latents = torch.randn(64, 32, 8, 8)
+def test_later_stages_leave_the_base_as_it_was(encoded, tmp_path):
     base = new_base(seed=0)
-    train_base(base, latents, drawn, Plan(2, 4, 1e-3), tmp_path)
+    train_base(base, encoded, Plan(2, 4, 1e-3), tmp_path)
     unet, text, _ = base
     before = {name: value.clone() for name, value in unet.state_dict().items()}
     words = {name: value.clone() for name, value in text.state_dict().items()}
-    clips, moving = torch.randn(3, 32, data.CLIP_FRAMES, 8, 8), data.clips(3, seed=1)
-    adapter, _ = train_motion(*base, clips, moving, None, Plan(3, 1, 1e-2), tmp_path)
-    train_gligen(*base, latents, drawn, None, Plan(2, 4, 1e-2), tmp_path)
+    clips = _encoded(data.clips(3, seed=1))
+    adapter, _ = train_motion(*base, clips, None, Plan(3, 1, 1e-2), tmp_path)
+    train_gligen(*base, encoded, None, Plan(2, 4, 1e-2), tmp_path)
     after = unet.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert all(torch.equal(text.state_dict()[name], value) for name, value in words.items())

@@ -14,6 +14,7 @@ STAGES = ("autoencoder", "base", "motion", "gligen", "migc")
 @pytest.fixture
 def small_sets(monkeypatch):
     monkeypatch.setattr(train, "_FRAMES", 32)
+    monkeypatch.setattr(train, "_AUTOENCODER_FRAMES", 32)
     monkeypatch.setattr(train, "_CLIPS", 3)
 
 
@@ -28,13 +29,14 @@ def _files(folder) -> set[str]:
 def test_the_stages_write_exactly_the_files_of_the_shipped_suite(small_sets, monkeypatch, tmp_path):
     work, out = tmp_path / "work", tmp_path / "out"
     for stage in STAGES:
-        options = [stage, "--work", str(work), "--out", str(out), "--steps", "1", "--threads", "1"]
+        options = [stage, "--work", str(work), "--out", str(out), "--threads", "1"]
+        options += ["--steps", "1", "--batch", "3"]
         monkeypatch.setattr(sys, "argv", ["train", *options])
         train.main()
     shipped = resource("models", "tiny")
     assert _files(out) == _files(shipped) - {"training/detector.json"}
     log = json.loads((out / "training" / "gligen.json").read_text())
-    assert log["plan"]["steps"] == 1 and log["threads"] == 1
+    assert log["plan"]["steps"] == 1 and log["device"] == "1 processor threads"
     for name in ("unet/config.json", "vae/config.json", "motion_adapter/config.json"):
         ours, theirs = (json.loads((f / name).read_text()) for f in (out, shipped))
         for config in (ours, theirs):

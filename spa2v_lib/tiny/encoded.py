@@ -1,0 +1,75 @@
+"""Drawn sets as the diffusion trainings see them: latents instead of pixels, on one device."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
+from spa2v_lib.tiny.autoencoder import encode_set
+from spa2v_lib.tiny.data import DrawnSet
+
+__all__ = ["EncodedSet"]
+
+
+@dataclass
+class EncodedSet:
+    """Encoded frames with their truth.
+
+    Attributes
+    ----------
+    latents : Tensor [shape=(n, CHANNELS, side, side)]
+        Scaled to unit variance.
+    captions : np.ndarray [shape=(n,), dtype=str]
+    boxes : Tensor [shape=(n, MAX_OBJECTS, 4)]
+    labels : Tensor [shape=(n, MAX_OBJECTS), dtype=int64]
+        As `DrawnSet` has them.
+    """
+
+    latents: Tensor
+    captions: np.ndarray
+    boxes: Tensor
+    labels: Tensor
+
+    @classmethod
+    def of(cls, model: PatchAutoencoder, parts: Iterable[DrawnSet]) -> EncodedSet:
+        """Encode a set part by part, so that its pixels are never held all at once."""
+        latents, captions, boxes, labels = [], [], [], []
+        for part in parts:
+            latents.append(encode_set(model, part.frames) * model.config.scaling_factor)
+            captions.append(part.captions)
+            boxes.append(torch.from_numpy(part.boxes))
+            labels.append(torch.from_numpy(part.labels))
+        device = latents[0].device
+        return cls(
+            torch.cat(latents),
+            np.concatenate(captions),
+            torch.cat(boxes).to(device),
+            torch.cat(labels).to(device),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the set as one ``.npz`` file, latents in half precision."""
+        unfinished = path.with_name(path.name + ".partial.npz")
+        np.savez(
+            unfinished,
+            latents=self.latents.half().cpu().numpy(),
+            captions=self.captions,
+            boxes=self.boxes.cpu().numpy(),
+            labels=self.labels.cpu().numpy(),
+        )
+        unfinished.replace(path)
+
+    @classmethod
+    def load(cls, path: Path, device: str = "cpu") -> EncodedSet:
+        """Read a set that `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            latents, boxes, labels = (
+                torch.from_numpy(stored[name]).to(device) for name in ("latents", "boxes", "labels")
+            )
+            return cls(latents.float(), stored["captions"], boxes, labels)
