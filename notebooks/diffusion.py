@@ -50,7 +50,7 @@ SEED = 1
 # ## Noise, and how to get rid of it
 #
 # A latent diffusion model {cite}`rombach2022latent` works on a small code $z_0$ of a picture, here
-# 12 by 12 cells of 32 numbers, or on the codes of all frames of a video at once. In training, noise
+# 16 by 16 cells of 32 numbers, or on the codes of all frames of a video at once. In training, noise
 # $\epsilon$ is mixed in,
 #
 # $$
@@ -220,7 +220,9 @@ for name, values in scores.items():
 # $$
 #
 # with a bell $G$ over the box. It works with any base model and costs next to nothing. How strong
-# $s$ may be is a matter of taste and of the base: too much, and pictures break.
+# $s$ may be is a matter of taste and of the base: too much, and pictures break. With
+# `grounding="attention:noise=on"` sampling also starts from noise that moves with the boxes
+# {cite}`qiu2024freetraj`. Every method's knobs are set in this way, after the colon.
 #
 # ### LVD: descend an energy
 #

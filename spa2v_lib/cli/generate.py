@@ -47,7 +47,11 @@ def generate(
         float, typer.Option(help="A longer recording is cut to this length.")
     ] = MAX_SECONDS,
     grounding: Annotated[
-        str, typer.Option(help="How boxes guide the drawing; none leaves them unheard.")
+        str,
+        typer.Option(
+            help="How boxes guide the drawing; none leaves them unheard. Knobs follow a colon: "
+            "attention:noise=on,strength=0.5."
+        ),
     ] = "default",
     captions: Annotated[
         str, typer.Option(help="What frames are told: mixed, global or frame captions.")

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal, get_args
 
 from spa2v_lib.errors import SamplingError
+from spa2v_lib.sampling.methods import (
+    METHODS,
+    check_grounding,
+    chosen_grounding,
+    new_grounding,
+)
 from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset
 from spa2v_lib.sampling.weights import check_weights, weight_hashes
 
@@ -17,14 +22,6 @@ if TYPE_CHECKING:
     from spa2v_lib.video import Video
 
 __all__ = ["METHODS", "PRESETS", "Preset", "check", "generate", "new_grounding", "preset_info"]
-
-METHODS = {
-    "migc": "migc.MIGC",
-    "gligen": "gligen.GLIGEN",
-    "attention": "attention.AttentionGuidance",
-    "lvd": "lvd.LVDGuidance",
-}
-"""Grounding methods by the names that users write; each is a class in a file of its own."""
 
 _MOST_OBJECTS = 28  # as many as MIGC has places for
 Captions = Literal["mixed", "global", "frame"]
@@ -96,21 +93,6 @@ def check_captions(captions: str) -> None:
         raise SamplingError(f"no captions {captions!r}; one of: {', '.join(get_args(Captions))}")
 
 
-def check_grounding(name: str, preset: Preset) -> None:
-    """Refuse the name of a grounding method that `preset` cannot use.
-
-    Raises
-    ------
-    SamplingError
-        The message lists what it can use.
-    """
-    known = ("default", "none", *preset.groundings)
-    if name not in known:
-        raise SamplingError(
-            f"no grounding {name!r} with preset {preset.name!r}; one of: {', '.join(known)}"
-        )
-
-
 def check_labels(labels: list[str], preset: Preset) -> None:
     """Refuse labels that `preset` cannot draw, and more objects than a method can hold.
 
@@ -127,27 +109,6 @@ def check_labels(labels: list[str], preset: Preset) -> None:
             f"preset {preset.name!r} cannot draw {', '.join(unknown)}; "
             f"it can draw: {', '.join(preset.labels or ())}"
         )
-
-
-def new_grounding(name: str, **knobs: float) -> Grounding:
-    """Build a grounding method.
-
-    Parameters
-    ----------
-    name : str
-        A key of `METHODS`.
-    **knobs
-        Its parameters; see the class.
-
-    Raises
-    ------
-    SamplingError
-        If there is no such method, or a knob is out of range.
-    """
-    if name not in METHODS:
-        raise SamplingError(f"no grounding {name!r}; one of: {', '.join(METHODS)}")
-    module, cls = METHODS[name].split(".")
-    return getattr(import_module(f"spa2v_lib.sampling.{module}"), cls)(**knobs)
 
 
 def generate(
@@ -177,8 +138,9 @@ def generate(
     guidance : float, optional
         Strength of classifier-free guidance; the preset's own if not given. 1 is without.
     grounding : str or Grounding
-        A key of `METHODS` that the preset can use, or a method with knobs of your own. "default"
-        is the preset's first; "none" leaves the boxes unheard: only captions count.
+        A key of `METHODS` that the preset can use, with knobs if you want
+        (``"attention:noise=on"``, see `spa2v_lib.sampling.methods`), or a method of your own.
+        "default" is the preset's first; "none" leaves the boxes unheard: only captions count.
     captions : {"mixed", "global", "frame"}
         Which sentences every frame is told.
     device : {"auto", "cuda", "cpu"}
@@ -219,22 +181,13 @@ def generate(
     else:
         from spa2v_lib.sampling.pipeline import sample
 
-        method = _method(grounding, chosen)
+        method = chosen_grounding(grounding, chosen)
         if method is not None:
             method.prepare(pipeline)
         frames = sample(
             pipeline, chosen, layout, method, captions=captions, watch=watch, **settings
         )
     return Video(frames, layout.fps, layout)
-
-
-def _method(grounding: str | Grounding, preset: Preset) -> Grounding | None:
-    if not isinstance(grounding, str):
-        return grounding
-    if grounding == "none":
-        return None
-    name = next(iter(preset.groundings)) if grounding == "default" else grounding
-    return new_grounding(name, **preset.groundings[name])
 
 
 def preset_info(name: str) -> dict[str, object]:

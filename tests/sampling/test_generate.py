@@ -8,6 +8,8 @@ from spa2v_lib.classes import CLASSES
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import check, generate, preset_info
+from spa2v_lib.sampling.methods import chosen_grounding
+from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.tiny.detector import detect
 
 
@@ -76,11 +78,30 @@ def test_what_the_suite_cannot_draw_is_refused_with_what_it_can():
         ({"preset": "huge"}, "no preset 'huge'"),
         ({"steps": 0}, "0 sampling steps"),
         ({"grounding": "magic"}, "no grounding 'magic'"),
+        ({"grounding": "lvd:magic=1"}, "lvd has no knob 'magic'; it has: scale"),
+        ({"grounding": "attention:noise"}, "'noise' sets no knob"),
+        ({"grounding": "attention:trailing=0.5"}, "trailing is 0.5; it must be a whole number"),
+        ({"grounding": "gligen:strength=7"}, "strength is 7"),
+        ({"grounding": "migc:active=nan"}, "active is nan"),
+        ({"grounding": "none:strength=1"}, "has no knobs"),
     ],
 )
 def test_wrong_arguments_are_named(arguments, message):
     with pytest.raises(SamplingError, match=message):
         generate(_layout(), **arguments)
+
+
+def test_knobs_are_given_with_the_name_and_the_rest_stays_the_presets():
+    method = chosen_grounding("attention:noise=on,strength=0.5", get_preset("tiny"))
+    usual = chosen_grounding("attention", get_preset("tiny"))
+    assert (method.noise, method.strength) == (True, 0.5)
+    assert (usual.noise, method.active, method.behind) == (False, usual.active, usual.behind)
+    assert chosen_grounding("none", get_preset("tiny")) is None
+    moved, still = (
+        generate(_layout(), steps=2, grounding=f"attention:noise={noise}")
+        for noise in ("on", "off")
+    )
+    assert not np.array_equal(moved.frames, still.frames)
 
 
 def test_a_preset_says_which_weights_it_samples_with():
