@@ -59,7 +59,7 @@ from spa2v_lib.scenes.picture import draw_scene
 from spa2v_lib.video import Video
 from spa2v_lib.viz import film_strip
 
-film_strip(truth, Video(draw_scene(scene, width=96), truth.fps, truth))
+film_strip(truth, Video(draw_scene(scene, width=128), truth.fps, truth))
 
 # %% [markdown]
 # *The clip's drawn video with the true boxes: what a perfect pipeline would show.*
