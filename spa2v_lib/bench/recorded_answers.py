@@ -42,6 +42,7 @@ __all__ = [
     "SCENES",
     "SHOTS",
     "mean_scores",
+    "prompt_of_today",
     "record_answers",
     "recorded_scene",
     "replayed",
@@ -105,6 +106,13 @@ def replayed(record: RecordedAnswer) -> VideoSceneLayout:
         Replay(record),
         **_options(record.scene, record.placement, record.exemplars),
     )
+
+
+def prompt_of_today(record: RecordedAnswer) -> str:
+    """Return what the model would be given now, where it was given `record`'s prompt."""
+    _, recording, cues = recorded_scene(record.scene)
+    asked = _options(record.scene, record.placement, record.exemplars)
+    return show_prompt(recording, cues, Replay(record), **asked).text
 
 
 def mean_scores(layouts: Mapping[int, VideoSceneLayout]) -> tuple[float, float, float]:
