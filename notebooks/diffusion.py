@@ -167,7 +167,7 @@ for name, values in scores.items():
 
 # %% [markdown]
 # One scene proves nothing; [The training-free claim, tested](training_free) takes several, and the
-# benchmark 45.
+# benchmark 30.
 #
 # ## Four ways to be told
 #

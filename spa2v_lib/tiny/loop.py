@@ -95,7 +95,7 @@ def fit(
     optimiser = torch.optim.AdamW(
         kept, lr=plan.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=device.type == "cuda"
     )
-    log = {"plan": asdict(plan), "steps": 0, "losses": [], "seconds": 0.0}
+    log = {"plan": asdict(plan), "steps": 0, "every": every, "losses": [], "seconds": 0.0}
     step = _resume(folder / f"{name}.ckpt", kept, average, optimiser, log)
     recent, began, saved = [], time.perf_counter() - log["seconds"], time.perf_counter()
     over = plan.progress(step, log["seconds"]) >= 1

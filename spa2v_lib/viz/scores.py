@@ -72,8 +72,8 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
     Parameters
     ----------
     logs : dict of str to dict
-        As `spa2v_lib.tiny.loop.fit` returns them: "plan" with "steps", and "losses", means over
-        equally many steps.
+        As `spa2v_lib.tiny.loop.fit` returns them: "steps" done, and "losses", means over "every"
+        steps but the last, which may be over fewer.
     """
     across = 3
     down = -(-len(logs) // across)
@@ -82,7 +82,7 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
     )
     for index, (name, log) in enumerate(logs.items()):
         losses = log["losses"]
-        steps = np.arange(1, len(losses) + 1) * log["plan"]["steps"] / len(losses)
+        steps = np.minimum(np.arange(1, len(losses) + 1) * log["every"], log["steps"])
         figure.add_scatter(
             x=steps, y=losses, mode="lines+markers", name=name,
             line={"color": colour_of(index), "width": 2}, marker={"size": 4},

@@ -18,14 +18,14 @@ def test_bars_are_means_and_dots_are_scenes() -> None:
     assert consistency.x[1] is None
 
 
-def test_losses_are_spread_over_the_steps_of_their_plan() -> None:
+def test_losses_stand_at_the_steps_that_were_done() -> None:
     logs = {
-        "base": {"plan": {"steps": 400}, "losses": [0.5, 0.4]},
-        "motion": {"plan": {"steps": 300}, "losses": [0.3, 0.2, 0.1]},
+        "base": {"steps": 400, "every": 200, "losses": [0.5, 0.4]},
+        "motion": {"steps": 250, "every": 100, "losses": [0.3, 0.2, 0.1]},
     }
     base, motion = loss_figure(logs).data
     assert (list(base.x), list(base.y)) == ([200, 400], [0.5, 0.4])
-    assert list(motion.x) == [100, 200, 300]
+    assert list(motion.x) == [100, 200, 250]
 
 
 def test_a_table_has_every_value_once_and_escapes_names() -> None:
