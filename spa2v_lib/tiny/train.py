@@ -11,8 +11,9 @@ The stages are those of the published models, each on what the one before left, 
 are kept in the work folder, so that an interrupted stage goes on where it stopped; the finished
 weights are written in half precision to the output folder, in diffusers' formats.
 
-`PLANS` are for one large GPU and take ten minutes there; the stages after ``base`` do not need one
-another, so that they can be trained side by side. On a processor, give ``--steps`` and ``--batch``.
+`PLANS` are for one large GPU. The shipped suite was given less time than they take (``--seconds``;
+the model card has its steps). The stages after ``base`` do not need one another, so that they can
+be trained side by side. On a processor, give ``--steps`` and ``--batch``.
 """
 
 from __future__ import annotations

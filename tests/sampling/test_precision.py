@@ -5,7 +5,6 @@ import torch
 
 from spa2v_lib.doctor import device
 from spa2v_lib.sampling import loading, precision
-from spa2v_lib.sampling.loading import load
 from spa2v_lib.tiny.base import new_unet
 
 
@@ -38,7 +37,3 @@ def test_the_suite_uses_it_where_the_processor_has_it(monkeypatch, native):
 def test_a_torch_that_cannot_tell_stays_in_single_precision(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert precision.bfloat16_is_native() is False
-
-
-def test_the_pipeline_is_loaded_once():
-    assert load("tiny", "cpu") is load("tiny", "cpu")

@@ -50,6 +50,23 @@ def test_a_resumed_training_ends_with_the_same_weights(tmp_path):
     assert torch.equal(whole.weight, resumed.weight)
 
 
+def test_the_rate_falls_to_zero_with_steps_or_seconds_whichever_run_out_first():
+    plan = Plan(steps=1000, batch=1, lr=1.0, warmup=1, seconds=60.0)
+    assert plan.rate(0, 0.0) == 1.0
+    assert plan.rate(500, 0.0) == pytest.approx(0.5) == plan.rate(0, 30.0)
+    assert plan.rate(1000, 1.0) == 0.0 == plan.rate(10, 60.0)
+    assert plan.rate(500, 3600.0) == 0.0
+
+
+def test_a_training_ends_when_its_seconds_are_over(tmp_path):
+    model, loss = _setting()
+    plan = Plan(10**9, 16, 0.05, warmup=5, seconds=0.05)
+    log = fit("line", model.parameters(), loss, plan, tmp_path)
+    assert 0 < log["steps"] < plan.steps and len(log["losses"]) >= 1
+    again = fit("line", model.parameters(), loss, plan, tmp_path)
+    assert again["steps"] == log["steps"], "a finished training is not begun again"
+
+
 def test_frozen_parameters_stay(tmp_path):
     model, loss = _setting()
     model.bias.requires_grad_(False)
