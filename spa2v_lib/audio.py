@@ -23,6 +23,10 @@ __all__ = ["MIN_SECONDS", "Recording", "read_audio"]
 MIN_SECONDS = 0.25
 """Shortest recording that is accepted, in seconds."""
 
+# Below it no direction can be measured, and the cues' frequency bands are empty.
+_LOWEST_HZ = 1000
+# Full scale of 32-bit integers, which some keep as floats; of what is louder, powers overflow.
+_LOUDEST = 2.0**31
 _PLAYER_SECONDS = 60.0
 _SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
 
@@ -80,17 +84,16 @@ class Recording:
         Raises
         ------
         AudioError
-            If the array has another shape, holds no samples, or samples that are not finite.
+            If the array has another shape, holds no samples, or samples that are not finite or
+            beyond 2**31, or if the rate is below 1000 Hz.
         """
         array = np.atleast_2d(np.asarray(samples, dtype=np.float32))
         if array.ndim != 2 or array.size == 0:
             raise AudioError(
                 f"{name}: samples have shape {np.shape(samples)}; [channels, time] is needed"
             )
-        if rate <= 0:
-            raise AudioError(f"{name}: the sampling rate is {rate} Hz; it must be above 0")
-        if not np.isfinite(array).all():
-            raise _not_finite(name)
+        _check_rate(rate, name)
+        _check_samples(array, name)
         channels, frames = array.shape
         return cls(
             lambda frame: iter((array[:, frame:],)),
@@ -210,16 +213,17 @@ class Recording:
         Raises
         ------
         AudioError
-            If it is shorter than `MIN_SECONDS`, holds NaN or infinite samples, or breaks off.
+            If it is shorter than `MIN_SECONDS`, has fewer than 1000 samples a second, holds
+            samples that are NaN, infinite or beyond 2**31, or breaks off.
         """
+        _check_rate(self.rate, self.name)
         if self.duration_s < MIN_SECONDS:
             raise AudioError(
                 f"{self.name} lasts {self.duration_s:.3f} s; at least {MIN_SECONDS} s are needed"
             )
         inspection = Inspection(self.channels)
         for block in self.blocks():
-            if not np.isfinite(block).all():
-                raise _not_finite(self.name)
+            _check_samples(block, self.name)
             inspection.see(block)
         self.notes += tuple(note for note in inspection.notes() if note not in self.notes)
         return self
@@ -300,10 +304,13 @@ def read_audio(path: str | os.PathLike[str], *, max_seconds: float | None = None
     ------
     AudioError
         If the file is missing, a folder, not audio, truncated, empty, without a sound track,
-        shorter than `MIN_SECONDS`, or holds NaN or infinite samples.
+        shorter than `MIN_SECONDS`, has fewer than 1000 samples a second, or holds samples that
+        are NaN, infinite or beyond 2**31.
     """
-    if max_seconds is not None and max_seconds < MIN_SECONDS:
-        raise AudioError(f"max_seconds is {max_seconds:g}; at least {MIN_SECONDS} s are needed")
+    if max_seconds is not None and not MIN_SECONDS <= max_seconds < np.inf:
+        raise AudioError(
+            f"max_seconds is {max_seconds:g}; it must be at least {MIN_SECONDS} s and finite"
+        )
     file = open_audio(Path(path))
     limit = None if max_seconds is None else round(max_seconds * file.rate)
     if limit is not None and file.promised_frames is not None and file.promised_frames > limit:
@@ -343,7 +350,22 @@ def _resampled_pieces(recording: Recording, rate: int, frames: int) -> Iterator[
     yield np.pad(tail[:, :left], ((0, 0), (0, max(left - tail.shape[1], 0))))
 
 
-def _not_finite(name: str) -> AudioError:
-    return AudioError(
-        f"{name} holds samples that are NaN or infinite; every sample must be a finite number"
-    )
+def _check_rate(rate: int, name: str) -> None:
+    """Refuse a sampling rate that no cue can be measured at."""
+    if rate < _LOWEST_HZ:
+        raise AudioError(
+            f"{name}: the sampling rate is {rate} Hz; at least {_LOWEST_HZ} Hz are needed"
+        )
+
+
+def _check_samples(samples: np.ndarray, name: str) -> None:
+    """Refuse samples that cannot be measured."""
+    if not np.isfinite(samples).all():
+        raise AudioError(
+            f"{name} holds samples that are NaN or infinite; every sample must be a finite number"
+        )
+    if samples.size and (peak := float(np.abs(samples).max())) > _LOUDEST:
+        raise AudioError(
+            f"{name} holds samples of up to {peak:.3g}, where 1 is full scale; divide them by what "
+            "full scale is in the file"
+        )

@@ -142,6 +142,34 @@ def test_samples_that_are_not_finite_are_refused(tmp_path, bad):
         Recording.from_samples(samples, RATE)
 
 
+def test_samples_whose_powers_would_overflow_are_refused(tmp_path):
+    samples = tone(1.0)
+    samples[1, 30_000] = 2.0**31
+    assert read_audio(write(tmp_path / "a.wav", samples, subtype="FLOAT")).frames
+    samples[1, 30_000] = -1e10
+    with pytest.raises(AudioError, match=r"b\.wav holds samples of up to 1e\+10, where 1 is full"):
+        read_audio(write(tmp_path / "b.wav", samples, subtype="FLOAT"))
+    with pytest.raises(AudioError, match="where 1 is full scale"):
+        Recording.from_samples(samples, RATE)
+
+
+@pytest.mark.parametrize("rate", [1, 64, 999])
+def test_a_rate_that_no_cue_can_be_measured_at_is_refused(tmp_path, rate):
+    samples = np.resize(tone(1.0), (2, 5 * rate))
+    with pytest.raises(AudioError, match=f"sampling rate is {rate} Hz; at least 1000 Hz"):
+        Recording.from_samples(samples, rate)
+    soundfile.write(tmp_path / "a.wav", samples.T, rate)
+    with pytest.raises(AudioError, match=rf"a\.wav: the sampling rate is {rate} Hz"):
+        read_audio(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, 0.2, np.nan, np.inf])
+def test_a_length_that_nothing_can_be_cut_to_is_refused(tmp_path, seconds):
+    path = write(tmp_path / "a.wav", tone(1.0))
+    with pytest.raises(AudioError, match=r"max_seconds is .*at least 0\.25 s"):
+        read_audio(path, max_seconds=seconds)
+
+
 def test_a_quarter_of_a_second_is_the_shortest(tmp_path):
     assert read_audio(write(tmp_path / "a.wav", tone(0.25))).duration_s == 0.25
     with pytest.raises(AudioError, match=r"0\.249 s"):
