@@ -49,6 +49,9 @@ if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed alre
 # | `DEVICE` | where to draw: `auto`, `cuda` or `cpu` |
 # | `SEED` | of all chance |
 # | `STEPS` | of sampling; 0 takes the preset's own number |
+# | `FPS` | frames a second |
+# | `CLIP` | which scene of a long recording, from 1; 0 takes the recording from its start |
+# | `MAX_SECONDS` | what is longer is cut, and the notes say so |
 # | `OUT` | the run folder to make; empty makes one among the temporary files |
 
 # %% tags=["parameters"]
@@ -65,6 +68,9 @@ CAPTIONS = "mixed"
 DEVICE = "auto"
 SEED = 0
 STEPS = 0
+FPS = 8.0
+CLIP = 0
+MAX_SECONDS = 30.0
 OUT = ""
 
 # %% [markdown]
@@ -103,9 +109,10 @@ audio = RECORDING or save_upload(upload.value, work) or example_recording(work)
 from spa2v_lib.runs import generate_run
 
 hear = {"label": LABEL or None, "capture": CAPTURE}
+hear |= {"clip": CLIP or None, "max_seconds": MAX_SECONDS}
 plan = {"planner": PLANNER, "placement": PLACEMENT, "exemplars": EXEMPLARS, "shots": SHOTS}
 draw = {"preset": PRESET, "grounding": GROUNDING, "captions": CAPTIONS, "device": DEVICE}
-draw |= {"seed": SEED, "steps": STEPS or None}
+draw |= {"seed": SEED, "steps": STEPS or None, "fps": FPS or None}
 run = generate_run(audio, OUT or work / "run", overwrite=True, **hear, **plan, **draw)
 print("\n".join(sorted(path.name for path in run.iterdir())))
 

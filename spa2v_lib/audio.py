@@ -18,7 +18,7 @@ from spa2v_lib.errors import AudioError, OutputError
 from spa2v_lib.inspection import Inspection
 from spa2v_lib.writing import replacing
 
-__all__ = ["MIN_SECONDS", "Recording", "read_audio"]
+__all__ = ["MIN_SECONDS", "Recording", "check_max_seconds", "read_audio"]
 
 MIN_SECONDS = 0.25
 """Shortest recording that is accepted, in seconds."""
@@ -307,10 +307,8 @@ def read_audio(path: str | os.PathLike[str], *, max_seconds: float | None = None
         shorter than `MIN_SECONDS`, has fewer than 1000 samples a second, or holds samples that
         are NaN, infinite or beyond 2**31.
     """
-    if max_seconds is not None and not MIN_SECONDS <= max_seconds < np.inf:
-        raise AudioError(
-            f"max_seconds is {max_seconds:g}; it must be at least {MIN_SECONDS} s and finite"
-        )
+    if max_seconds is not None:
+        check_max_seconds(max_seconds)
     file = open_audio(Path(path))
     limit = None if max_seconds is None else round(max_seconds * file.rate)
     if limit is not None and file.promised_frames is not None and file.promised_frames > limit:
@@ -332,6 +330,19 @@ def read_audio(path: str | os.PathLike[str], *, max_seconds: float | None = None
         path=file.path,
         notes=notes,
     ).check()
+
+
+def check_max_seconds(max_seconds: float) -> None:
+    """Refuse a length that no recording can be cut to.
+
+    Raises
+    ------
+    AudioError
+    """
+    if not MIN_SECONDS <= max_seconds < np.inf:
+        raise AudioError(
+            f"max_seconds is {max_seconds:g}; it must be at least {MIN_SECONDS} s and finite"
+        )
 
 
 def _resampled_pieces(recording: Recording, rate: int, frames: int) -> Iterator[np.ndarray]:

@@ -58,6 +58,9 @@ PLANNING_AND_DRAWING = {
     "shots": 0,
     "captions": "frame",
     "device": "cpu",
+    "fps": 4.0,
+    "clip": 2,
+    "max-seconds": 9.0,
 }
 
 
@@ -79,8 +82,9 @@ def test_what_plans_and_draws_can_be_told_to_a_batch_and_a_rerun(spa2v, monkeypa
     ]
     assert spa2v("batch", "a.wav", "--out", tmp_path / "out", *options)[0] == 0
     assert spa2v("rerun", "run", "--out", tmp_path / "out", *options)[0] == 2
+    wanted = {name.replace("-", "_"): value for name, value in PLANNING_AND_DRAWING.items()}
     for given in asked:
-        assert PLANNING_AND_DRAWING.items() <= given.items()
+        assert wanted.items() <= given.items()
     assert len(asked) == 2
 
 
@@ -135,6 +139,7 @@ def test_a_batch_is_made_verified_and_made_again_from_the_shell(spa2v, tmp_path)
     Recording.from_samples(noise, 22_050).save(tmp_path / "sounds" / "a.wav")
     (tmp_path / "sounds" / "b.wav").write_text("no sound")
     told = ["--out", tmp_path / "out", "--label", "car", "--steps", 2]
+    told += ["--fps", 10, "--max-seconds", 0.4]
     code, out, err = spa2v("batch", tmp_path / "sounds", *told)
     assert code == 1 and "1 of 2 made" in out and "failed: b-" in err
     (run,) = (path.parent for path in (tmp_path / "out" / "items").glob("*/run.json"))
@@ -147,3 +152,5 @@ def test_a_batch_is_made_verified_and_made_again_from_the_shell(spa2v, tmp_path)
         for folder in (run, tmp_path / "again")
     )
     assert first != second
+    frames = json.loads((run / "run.json").read_text(encoding="utf-8"))["frames"]
+    assert (frames["fps"], frames["count"]) == (10.0, 4)

@@ -119,15 +119,14 @@ def test_every_parameter_of_the_end_to_end_notebook_reaches_the_run(monkeypatch)
     exec(told, parameters)
     del parameters["__builtins__"]
     for name, value in parameters.items():  # all of them other than the defaults
-        parameters[name] = value + 7 if isinstance(value, int) else f"{value}-other"
+        parameters[name] = f"{value}-other" if isinstance(value, str) else value + 7
     monkeypatch.setattr(
         "spa2v_lib.runs.generate_run", lambda *_, **given: asked.update(given) or ROOT
     )
     exec(call, {**parameters, "audio": "a.wav", "work": ROOT})
     named = {name.lower(): value for name, value in parameters.items()}
     assert {**named, "overwrite": True} == {**asked, **{k: named[k] for k in ("recording", "out")}}
-    left = {field.name for field in fields(Settings)} - set(named)
-    assert left == {"fps", "clip", "max_seconds"}
+    assert {field.name for field in fields(Settings)} <= set(named)
 
 
 @each_notebook

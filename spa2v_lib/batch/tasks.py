@@ -23,6 +23,7 @@ __all__ = ["Outcome", "Task", "make_tasks", "settings_of"]
 
 _LONGEST_SLUG = 40
 _MOST_SHOWN = 5
+_ZERO_COUNTS = ("shots", "max_seconds")
 
 
 @dataclass(frozen=True)
@@ -164,11 +165,12 @@ def settings_of(parameters: Mapping[str, Any]) -> Settings:
     """Return what a run is asked for by the parameters that it knows, by column.
 
     What else a notebook takes is its own affair. 0 and the empty text leave a run's default, but
-    for the number of examples, of which there may be none.
+    for the number of examples, of which there may be none, and the longest length, which cannot
+    be 0.
     """
     names = set(Settings.__dataclass_fields__) & set(parameters)
     given = {name: parameters[name] for name in names}
-    return Settings(**{n: v for n, v in given.items() if v not in ("", 0) or n == "shots"})
+    return Settings(**{n: v for n, v in given.items() if v not in ("", 0) or n in _ZERO_COUNTS})
 
 
 @cache

@@ -27,6 +27,13 @@ GivenShots = Annotated[int | None, typer.Option(min=0, help="How many examples."
 GivenCaptions = Annotated[
     str | None, typer.Option(help="What frames are told: mixed, global or frame captions.")
 ]
+GivenFps = Annotated[float | None, typer.Option(help="Frames per second.")]
+GivenClip = Annotated[
+    int | None, typer.Option(min=1, help="Which scene, as cues --clips counts them.")
+]
+GivenMaxSeconds = Annotated[
+    float | None, typer.Option(help="A longer recording or scene is cut to this length.")
+]
 GivenDevice = Annotated[str | None, typer.Option(help="Where to draw: auto, cuda or cpu.")]
 
 
@@ -48,6 +55,9 @@ def batch(
     device: GivenDevice = None,
     seed: Annotated[int | None, typer.Option(min=0, help="For rows that name none.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
+    fps: GivenFps = None,
+    clip: GivenClip = None,
+    max_seconds: GivenMaxSeconds = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Do what is missing, failed or out of date.")
     ] = False,
@@ -93,6 +103,9 @@ def batch(
         "device": device,
         "seed": seed,
         "steps": steps,
+        "fps": fps,
+        "clip": clip,
+        "max_seconds": max_seconds,
     }
     given = {name: value for name, value in told.items() if value is not None}
     with batch_terminal.batch_progress() as progress:
@@ -141,10 +154,10 @@ def rerun(
     shots: GivenShots = None,
     preset: Annotated[str | None, typer.Option(help="Which weights draw.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="The source of randomness.")] = None,
-    fps: Annotated[float | None, typer.Option(help="Frames per second.")] = None,
+    fps: GivenFps = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Sampling steps.")] = None,
-    clip: Annotated[int | None, typer.Option(min=1, help="Which scene.")] = None,
-    max_seconds: Annotated[float | None, typer.Option(help="Cut to this length.")] = None,
+    clip: GivenClip = None,
+    max_seconds: GivenMaxSeconds = None,
     grounding: Annotated[str | None, typer.Option(help="How boxes guide the drawing.")] = None,
     captions: GivenCaptions = None,
     device: GivenDevice = None,

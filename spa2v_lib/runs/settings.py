@@ -75,6 +75,7 @@ def check_settings(wanted: Settings) -> None:
     ------
     Spa2vError
     """
+    from spa2v_lib.audio import check_max_seconds
     from spa2v_lib.classes import get_class
     from spa2v_lib.cues import CAPTURES
     from spa2v_lib.errors import CueError
@@ -91,6 +92,9 @@ def check_settings(wanted: Settings) -> None:
     if wanted.capture not in ("auto", *CAPTURES):
         known = ", ".join(("auto", *CAPTURES))
         raise CueError(f"no capture format {wanted.capture!r}; one of: {known}")
+    check_max_seconds(wanted.max_seconds)
+    if wanted.clip is not None and wanted.clip < 1:
+        raise CueError(f"clip is {wanted.clip}; clips are counted from 1")
     check_planner(
         wanted.planner,
         placement=wanted.placement,

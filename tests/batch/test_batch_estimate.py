@@ -69,5 +69,10 @@ def test_a_manifest_is_estimated_row_by_row(sound, manifest, tmp_path, monkeypat
 
 
 def test_zeros_leave_the_default_but_no_examples_are_none():
-    wanted = settings_of({"steps": 0, "label": "", "shots": 0, "colour": "red"})
-    assert (wanted.steps, wanted.label, wanted.shots) == (None, None, 0)
+    wanted = settings_of({"steps": 0, "label": "", "fps": 0.0, "clip": 0, "shots": 0, "x": "red"})
+    assert (wanted.steps, wanted.label, wanted.fps, wanted.clip) == (None,) * 4
+    assert wanted.shots == 0
+
+
+def test_a_length_of_zero_is_not_taken_for_the_default():
+    assert settings_of({"max_seconds": 0.0}).max_seconds == 0.0
