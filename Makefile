@@ -10,6 +10,7 @@ TORCH_INDEX ?=
 VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
+OFFLINE := $(BIN)/python tests/offline $(RUN)
 COLAB := .venv-colab
 
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
@@ -81,13 +82,13 @@ notebooks: $(VENV)/.everything
 
 # Each notebook runs with other parameters than the committed ones; then its committed outputs are
 # compared with those of a fresh run. Two at once, `make -j2 check-notebooks`, share two cores well
-# when each keeps to one thread.
+# when each keeps to one thread. A run fails if anything in it tried to leave this machine.
 check-notebooks: $(NOTEBOOKS:notebooks/%.ipynb=check-%)
 
 check-%: notebooks/%.ipynb notebooks/parameters/%.yaml $(VENV)/.everything
 	@mkdir -p build/notebooks
-	$(RUN) papermill --no-progress-bar --cwd notebooks -f notebooks/parameters/$*.yaml $< build/$<
-	$(RUN) pytest -p no:cacheprovider --nbval --nbval-current-env $<
+	$(OFFLINE) papermill --no-progress-bar --cwd notebooks -f notebooks/parameters/$*.yaml $< build/$<
+	$(OFFLINE) pytest -p no:cacheprovider --nbval --nbval-current-env $<
 
 # The wheel is built anew each time: a notebook that is opened alone has nothing else.
 test-colab: $(COLAB)/.versions
