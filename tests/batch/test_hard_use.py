@@ -14,6 +14,7 @@ import pytest
 
 from spa2v_lib import cli
 from spa2v_lib.batch import run_batch
+from spa2v_lib.demo import example_recording
 from spa2v_lib.errors import OutputError
 
 NAMES = (
@@ -138,19 +139,17 @@ def test_ten_thousand_rows_are_read_checked_and_named_in_seconds(sound, notebook
 
 
 @pytest.mark.slow
-def test_nothing_opens_a_connection_unless_asked_to(sound, tmp_path):
-    """The whole way with the embedded suite, in a process without sockets."""
+def test_nothing_opens_a_connection_unless_asked_to(tmp_path):
+    """The whole way with the embedded suite: tagger, planner, sampling, report, and index."""
     code = (
-        "import socket, sys\n"
-        "def refuse(*_, **__): raise SystemExit('a connection was opened')\n"
-        "for way in ('connect', 'connect_ex', 'sendto', 'listen'):\n"
-        "    setattr(socket.socket, way, refuse)\n"
-        "socket.getaddrinfo = socket.create_connection = refuse\n"
+        "import sys\n"
         "from spa2v_lib.batch import run_batch\n"
-        "summary = run_batch([sys.argv[1]], sys.argv[2], label='car', steps=1)\n"
+        "summary = run_batch([sys.argv[1]], sys.argv[2], steps=1, max_seconds=1.0)\n"
         "assert (summary.worked, summary.failed) == (1, 0), summary\n"
     )
-    command = [sys.executable, "-c", code, str(sound("a.wav")), str(tmp_path / "out")]
+    offline = [sys.executable, str(Path(__file__).resolve().parents[1] / "offline")]
+    told = [str(example_recording(tmp_path)), str(tmp_path / "out")]
+    command = [*offline, sys.executable, "-c", code, *told]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     (item,) = (tmp_path / "out" / "items").iterdir()
