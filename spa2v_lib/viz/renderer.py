@@ -21,7 +21,7 @@ from plotly.io.base_renderers import MimetypeRenderer
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-__all__ = ["CONFIG", "BookRenderer", "activate", "figure_html", "renderer_name"]
+__all__ = ["CONFIG", "BookRenderer", "activate", "figure_html", "renderer_name", "script_json"]
 
 CONFIG = {"displayModeBar": False, "responsive": True, "showSendToCloud": False}
 """Plotly's settings for every figure; nothing is ever sent to plotly's servers."""
@@ -67,6 +67,16 @@ class BookRenderer(MimetypeRenderer):
         }
 
 
+def script_json(content: object) -> str:
+    """Return JSON that can stand within a script of a page.
+
+    A closing tag within a label would end the script early, and a comment's beginning with a
+    script's would let it run on to the end of the page.
+    """
+    text = json.dumps(content, separators=(",", ":"))
+    return text.replace("</", "<\\/").replace("<!--", "\\u003c!--")
+
+
 def figure_html(figure: dict | Figure, number: int = 1) -> str:
     """Return the HTML that draws a figure in a page that has loaded plotly.js.
 
@@ -83,8 +93,7 @@ def figure_html(figure: dict | Figure, number: int = 1) -> str:
         A ``<div>`` and the script that fills it. Equal input gives equal output.
     """
     parts = json.loads(pio.to_json(figure, validate=False))
-    # A closing tag within a label would end the script early.
-    text = json.dumps(parts, separators=(",", ":")).replace("</", "<\\/")
+    text = script_json(parts)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     name = f"figure-{number}-{digest}"
     layout = parts.get("layout", {})

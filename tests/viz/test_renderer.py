@@ -80,10 +80,11 @@ def test_the_library_is_neither_embedded_nor_fetched() -> None:
     assert "src=" not in html
 
 
-def test_a_label_cannot_end_the_script() -> None:
-    html = renderer.figure_html(go.Figure(data=[go.Scatter(y=[1], name="</script><b>")]))
-    assert html.count("</script>") == 1
-    assert drawn(html)["data"][0]["name"] == "</script><b>"
+def test_a_label_can_neither_end_the_script_nor_keep_it_from_ending() -> None:
+    name = "</script><b><!--<script>"
+    html = renderer.figure_html(go.Figure(data=[go.Scatter(y=[1], name=name)]))
+    assert html.count("</script>") == 1 and "<!--" not in html
+    assert drawn(html)["data"][0]["name"] == name
 
 
 def test_equal_figures_give_equal_html_and_their_number_tells_them_apart() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -23,6 +22,7 @@ import traitlets
 from spa2v_lib.captions import frame_caption
 from spa2v_lib.errors import LayoutError, PlanningError, Spa2vError
 from spa2v_lib.layout import Box, VideoSceneLayout
+from spa2v_lib.viz.renderer import script_json
 from spa2v_lib.viz.svg import SOURCE_COLOURS
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def editor_html(layout: VideoSceneLayout, video: Video | None = None) -> str:
         "busy": False,
         "live": False,
     }
-    text = json.dumps(state, separators=(",", ":")).replace("</", "<\\/")
+    text = script_json(state)
     name = f"editor-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     script = _SCRIPT.read_text(encoding="utf-8").replace(_EXPORT, "")
     words = escape(f"Editor of the layout: {layout.caption}")
