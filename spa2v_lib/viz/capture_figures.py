@@ -79,7 +79,7 @@ def differences_figure(azimuths_deg: Sequence[float]) -> go.Figure:
     _azimuth_axes(figure, (1, 2))
     figure.update_yaxes(range=[-31, 31], ticksuffix=" dB", col=1)
     figure.update_yaxes(range=[-1.6, 1.6], ticksuffix=" ms", col=2)
-    labels = [f"{azimuth:+g}°" for azimuth in azimuths_deg]
+    labels = [f"{azimuth:+g}°" if azimuth else "0°" for azimuth in azimuths_deg]
     control = {**slider(labels, "source at "), "active": first}
     words = "level and time differences of six capture formats by direction of the source"
     figure = _framed(figure, 470, words).update_layout(sliders=[control])

@@ -131,7 +131,10 @@ def film_strip(
         figure.add_traces(traces, rows=1, cols=column)
     _picture_axes(figure, layout.aspect)
     figure.update_traces(selector={"type": "scatter"}, showlegend=False)
-    return styled(figure, height=190, words=f"{layout.caption}: {len(chosen)} frames")
+    figure.update_yaxes(constraintoward="top")
+    height = 50 + round(110 / layout.aspect)
+    styled(figure, height=height, words=f"{layout.caption}: {len(chosen)} frames")
+    return figure.update_layout(margin={"l": 10, "r": 10, "t": 40, "b": 10})
 
 
 def _azimuth(source: SourceTrack, times: Sequence[float], colour: str) -> go.Scatter:

@@ -141,7 +141,8 @@ def overlap_figure(
         figure.add_trace(
             go.Scatter(x=factors, y=by_range, showlegend=False, **common), row=1, col=2
         )
-    figure.update_xaxes(ticksuffix="°", tickvals=[-30, -15, 0, 15, 30], col=1)
+    angles = [-30, -15, 0, 15, 30]
+    figure.update_xaxes(tickvals=angles, ticktext=[f"{angle}°" for angle in angles], col=1)
     figure.update_xaxes(type="log", tickvals=[0.5, 0.7, 1, 1.4, 2], col=2)
     figure.update_yaxes(range=[0, 1.02], title="IoU", col=1)
     words = f"IoU of right and wrong boxes of {kind.with_article}, by error of direction and range"
@@ -198,7 +199,7 @@ def _slider(azimuths_deg: Sequence[float], first: int) -> dict:
         "steps": [
             {
                 "method": "animate",
-                "label": f"{azimuth:+g}°",
+                "label": f"{azimuth:+g}°" if azimuth else "0°",
                 "args": [[str(index)], {**settings, "transition": {"duration": 0}}],
             }
             for index, azimuth in enumerate(azimuths_deg)

@@ -138,7 +138,9 @@ def spectrograms(
         colour = colour_of(index) if cues.sources else TEXT
         trace = spectrogram(levels - loudest, hz, (start, seconds), colour)
         figure.add_trace(trace, index + 1, 1)
-    figure.update_yaxes(title="Hz", type="log", tickvals=[100, 300, 1000, 3000, 10000])
+    marks = {100: "100", 300: "300", 1000: "1k", 3000: "3k", 10_000: "10k"}
+    ticks = {"tickvals": [*marks], "ticktext": [*marks.values()]}
+    figure.update_yaxes(title="Hz", type="log", **ticks)
     figure.update_xaxes(row=len(signals), title="time (s)")
     figure.update_annotations(font={"color": TEXT, "size": 13})
     words = spectra_in_words(names, start, seconds, apart=len(cues.sources) > 1)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
     from spa2v_lib.cues.types import SpatialCues
 
-__all__ = ["hearing_html"]
+__all__ = ["hearing_html", "map_svg"]
 
 _GREY = "#7b8187"
 _ROWS = 128  # of a spectrogram's picture
@@ -43,7 +43,7 @@ def hearing_html(recording: Recording, cues: SpatialCues) -> str:
     whole, *alone = source_players(recording, cues, own, with_recording=True)
     alone = alone or [whole] * len(own)
     words = f"{map_in_words(cues)} {course_in_words(cues)}" if cues.sources else map_in_words(cues)
-    return _figure(_map(recording, cues), words, whole) + "".join(
+    return _figure(map_svg(recording, cues), words, whole) + "".join(
         _source(cues, index, signal, player)
         for index, (signal, player) in enumerate(zip(own, alone, strict=True))
     )
@@ -53,7 +53,15 @@ def _figure(picture: str, words: str, player: Player) -> str:
     return f"<figure>{picture}<figcaption>{escape(words)}</figcaption>{player.html()}</figure>"
 
 
-def _map(recording: Recording, cues: SpatialCues) -> str:
+def map_svg(recording: Recording, cues: SpatialCues) -> str:
+    """Draw azimuth and level over time as one SVG, over the evidence of every moment.
+
+    Parameters
+    ----------
+    recording : Recording
+    cues : SpatialCues
+        Measured in `recording`.
+    """
     ground = ""
     if cues.capture.format != "mono":
         evidence, azimuth = direction_evidence(recording, cues)
