@@ -231,7 +231,7 @@ for name, values in scores.items():
 #
 # $$
 # E = \bigl(1 - \operatorname{top}_k(A\,m)\bigr) + \operatorname{top}_k\bigl(A\,(1-m)\bigr) + \dots,
-# \qquad z_t \leftarrow z_t - \eta\sqrt{1 - \bar\alpha_t}\;\nabla_{z_t} E .
+# \quad z_t \leftarrow z_t - \eta\sqrt{1 - \bar\alpha_t}\;\nabla_{z_t} E .
 # $$
 #
 # Nothing is trained here either, but every step down needs a backward pass through the UNet.
@@ -314,8 +314,9 @@ for one in tries:
     print(f"strength {one.strength:g}: IoU {one.iou:.1f}")
 
 # %% [markdown]
-# Live, for every method: choose, and press **Sample**. (In a page without a running notebook the
-# controls move, but nothing is sampled; the figure above is the same thing, computed before.)
+# Live, for every method: choose, and press **Sample**. (In this page the controls move, but nothing
+# is sampled, and the slider above shows the same, computed before. The rocket at the top opens the
+# chapter live, on Colab or Binder.)
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lib.viz.explorers.strength import StrengthExplorer
@@ -343,8 +344,8 @@ frames_beside(layout, told)
 #
 # ## Frame by frame
 #
-# With a running kernel, go through the frames here; in a page without one, the slider of the
-# second figure does the same.
+# Go through the frames: with the first control when the chapter runs live (the rocket at the top
+# opens it on Colab or Binder), with the second figure's slider on any page.
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lib.viz.explorers.frames import FrameExplorer

@@ -78,9 +78,9 @@ Audio(sound.resampled(16_000).samples[:2], rate=16_000)
 # ## Proportions, and what is kept apart
 #
 # The paper's page counts its clips; these have the same proportions, at any moment to within one.
-# Recordings that sound here are in no exemplar that a planner may be shown, as far as a class has
-# several, and rooms are others. The whole card, which `spa2v scenes --benchmark` writes beside the
-# clips, says it exactly:
+# No recording that is used here is in an exemplar that a planner may be shown, as far as a class
+# has several recordings; the rooms are others, too. The whole card, which `spa2v scenes
+# --benchmark` writes beside the clips, says it exactly:
 
 # %%
 from IPython.display import Markdown
@@ -138,6 +138,9 @@ from IPython.display import HTML
 columns = ["MaxIoU", "LTSim", "DocSim, of best", "motion direction", "mirror gap"]
 HTML(results_table(layouts, columns))
 
+# %% [markdown]
+# *The same in numbers, with two more measures; `n` counts clips, brackets hold the intervals.*
+
 # %%
 for row in layouts:
     print(f"{row.method:36s} MaxIoU {row.measures['MaxIoU'].mean:.2f}")
@@ -166,7 +169,7 @@ for row in results.rows:
 # compared with the *true* layout, whatever layout the video was made from.
 #
 # These videos were drawn by the suite before the present one, at 96×96 pixels. The present one's
-# scores on single layouts are in [the chapter before](training_free).
+# scores on single layouts are in [The training-free claim, tested](training_free).
 
 # %%
 videos = chosen_rows(results.rows, "videos")
@@ -186,6 +189,8 @@ measures = ["LTSim", "IoU", "AV-Align", "AV-Align by chance", "Spatial AV-Align"
 HTML(results_table(videos, measures))
 
 # %% [markdown]
+# *Numbers of the same videos, and how well they go with their sound.*
+#
 # AV-Align {cite}`yariv2024tempotokens` asks whether motion peaks when sounds begin. Beside each
 # value stands chance: the same videos with the sound of other clips. In this world, where things
 # move evenly and sounds go on, there is nothing to align, and the measure says so, if one looks at

@@ -134,7 +134,8 @@ print([other.id for other in caught])
 print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caught])
 
 # %% [markdown]
-# *Planned for an exemplar's own recording, the exemplar and its mirror are found, and never shown.*
+# *When the recording of an exemplar itself is planned, the exemplar and its mirror image are found
+# out, and never shown.*
 #
 # ## Two ways to place
 #
@@ -144,7 +145,7 @@ print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caugh
 # same door: what is certain is repaired (corners in the wrong order, a tiny overshoot), anything
 # else is sent back with the fault, twice at most, and then there is an error that shows the answer.
 #
-# ### What a very small model writes
+# ## What a very small model writes
 #
 # No hosted model can be reached where this book is built, and nothing in it is invented. But one
 # real language model is small enough for any processor: **SmolLM2**, 135 million parameters, text
@@ -213,13 +214,14 @@ from spa2v_lib.bench.recorded_answers import mean_scores
 print(f"{'':<38}{'IoU':>4}{'x error':>9}{'moves right':>13}")
 for name, layouts in rows.items():
     iou, x_error, right = mean_scores(layouts)
-    print(f"{name:<38}{iou:4.1f}{x_error:9.2f}{right:13.0%}")
+    apart = "–" if np.isnan(x_error) else f"{x_error:.2f}"
+    print(f"{name:<38}{iou:4.1f}{apart:>9}{right:13.0%}")
 for model in ("google:gemini-2.0-flash", "openai-chat:gpt-4o-audio-preview"):
     print(f"{model:<38} not run")
 
 # %% [markdown]
 # *Means over the three scenes: overlap with the true boxes, distance of the centres in picture
-# widths (nan where there is no box to measure), and the share that moves the right way. A row that
+# widths (– where there is no box to measure), and the share that moves the right way. A row that
 # says "not run" needs a model that could not be reached.*
 #
 # Where code places, the words may be wrong and the boxes are still right, unless the model adds
@@ -234,10 +236,10 @@ for model in ("google:gemini-2.0-flash", "openai-chat:gpt-4o-audio-preview"):
 # spa2v bench planning --planner google:gemini-2.0-flash --out bench
 # ```
 #
-# which asks with both placements and with exemplars by likeness, at random and none, estimates the
-# cost first, and keeps every answer. Without a model the same benchmark compares what measurement
-# gives with perfect hearing, and with a planner that is told the label and hears nothing. Its first
-# five scenes:
+# which tries both placements, and exemplars chosen by likeness, at random, or not at all; it
+# estimates the cost first and keeps every answer. Without a model the same benchmark compares what
+# measurement gives with perfect hearing, and with a planner that is told the label and hears
+# nothing. Its first five scenes:
 
 # %%
 from spa2v_lib import metrics
@@ -316,7 +318,7 @@ for record in records:
         boxes = [box for frame in frames for box in frame["boxes"]]
         places = {tuple(box[corner] for corner in ("x0", "y0", "x1", "y1")) for box in boxes}
         texts = {frame["caption"] for frame in frames}
-        print(f"{record.exemplars}: {len(places)} boxes, {len(texts)} sentences")
+        print(f"{record.exemplars}: boxes {len(places)}, sentences {len(texts)}")
 
 # %% [markdown]
 # ```{admonition} Exercise 3

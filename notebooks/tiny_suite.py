@@ -33,6 +33,10 @@ if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed alre
 
     get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
 
+# %% [markdown]
+# `DRAWN` frames are drawn and coded, `CLIPS` clips go through `STEPS` steps of a training, and
+# `JUDGED` frames of each style are shown to the judge.
+
 # %% tags=["parameters"]
 DRAWN = 48
 CLIPS = 2
@@ -43,11 +47,11 @@ SEED = 7
 # %% [markdown]
 # ## A drawn world
 #
-# Photographs of twenty kinds of things, each in a video with true boxes and true sound: nobody
-# has that. But one can be drawn. A scene is a description, a thing of some size on a straight path
+# Photographs of twenty kinds of things, each in a video with true boxes and true sound: nobody has
+# that. But one can be drawn. A scene is a description, a thing of some size on a straight path
 # before a background, and everything follows from it: the frames, the boxes, the captions, and in
-# [Two channels](two_channels) the sound. Sprites come from three open emoji sets; the suite draws
-# one of them.
+# [How two channels say where](two_channels) the sound. Sprites come from three open emoji sets; the
+# suite draws one of them.
 
 # %%
 from spa2v_lib.tiny import data

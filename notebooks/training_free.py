@@ -47,6 +47,9 @@ if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed alre
 # So there are four ways to put the parts together, with and without each, and two questions: is the
 # thing in its box, and does it stay the same? The claim holds if *both together* is about as good
 # at either as the part that is responsible for it.
+#
+# `SCENES` of `SECONDS` each are sampled below, in `STEPS` steps; `GROUNDING` is a method of the
+# suite.
 
 # %% tags=["parameters"]
 SCENES = 4
@@ -195,8 +198,8 @@ Markdown(card_section("How well it does"))
 #
 # What neither says: whether this holds for photographs, for long videos, for ten things at once, or
 # for the published weights, which are a hundred times larger and which we could not run. The claim
-# is about a way to put parts together, and that way works here; [the next chapter but
-# one](colab) is for those who can try the rest.
+# is about a way to put parts together, and that way works here; [Published weights
+# on a Colab GPU](colab) is for those who can try the rest.
 #
 # ## Exercises
 #

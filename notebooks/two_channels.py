@@ -185,8 +185,9 @@ from spa2v_lib.viz.explorers.sound import SoundExplorer
 SoundExplorer(RECORDING)
 
 # %% [markdown]
-# *Direction, format and room; each change makes a new sound. In the static page the controls stand
-# still: to run them, open this chapter with the rocket at the top, on Colab or Binder.*
+# *Direction, format and room; each change makes a new sound. In this page the controls stand still,
+# and the slider and the six players above take their place: to run them, open the chapter with the
+# rocket at the top, on Colab or Binder.*
 #
 # ## A head between the ears
 #
@@ -402,7 +403,9 @@ CaptureExplorer("xy", 30)
 
 # %% [markdown]
 # *Choose a format and a direction: rings mark the directions that sound the same through these
-# microphones, and the list names those in other formats. It runs when the chapter is opened live.*
+# microphones, and the list names those in other formats. In this page the controls stand still, and
+# the slider above through the formats takes their place; the rocket at the top opens the chapter
+# live, on Colab or Binder.*
 #
 # ## Exercises
 #
