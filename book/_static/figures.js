@@ -1,11 +1,50 @@
-// A figure in a folded solution has no width until it is opened: fit each when its place changes.
+// A figure in a folded solution has no width until it is opened, and a phone is narrower than the
+// page that figures are made for: fit each when its place changes.
 window.addEventListener("load", function () {
   if (!window.Plotly) return;
-  const fit = (entries) => {
-    for (const { target, contentRect } of entries) {
-      if (contentRect.width && target._fullLayout) window.Plotly.Plots.resize(target);
+  const NARROW = 500; // pixels
+  const SMALLER = 0.75;
+
+  // What a figure was made with, before anything was fitted.
+  function made(figure) {
+    const { font, height, margin, annotations = [] } = figure._fullLayout;
+    const notes = annotations.map((note) => note.font.size);
+    return { size: font.size, left: margin.l, height, notes };
+  }
+
+  // Smaller text keeps neighbouring panels clear of one another.
+  function scaled({ size, left, height, notes }, scale) {
+    const change = { "font.size": scale * size, "margin.l": scale * left, height };
+    notes.forEach((note, index) => (change[`annotations[${index}].font.size`] = scale * note));
+    return change;
+  }
+
+  // A sheet of pictures is as high as its width lets it be.
+  function sheetHeight({ _size, xaxis, yaxis }) {
+    const span = (axis) => Math.abs(axis.range[1] - axis.range[0]);
+    return _size.t + _size.b + (_size.w * span(yaxis)) / span(xaxis);
+  }
+
+  async function fit(figure) {
+    await window.Plotly.Plots.resize(figure);
+    const narrow = figure.clientWidth < NARROW;
+    if (narrow === (figure.narrow ?? false)) return;
+    figure.narrow = narrow;
+    figure.made ??= made(figure);
+    figure.style.height = `${figure.made.height}px`;
+    await window.Plotly.relayout(figure, scaled(figure.made, narrow ? SMALLER : 1));
+    const { yaxis, xaxis2 } = figure._fullLayout;
+    if (narrow && figure.data[0].type === "image" && !yaxis.visible && !xaxis2) {
+      const height = sheetHeight(figure._fullLayout);
+      figure.style.height = `${height}px`;
+      await window.Plotly.relayout(figure, { height });
     }
-  };
-  const watch = new ResizeObserver(fit);
+  }
+
+  const watch = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      if (contentRect.width && target._fullLayout) fit(target);
+    }
+  });
   document.querySelectorAll(".spa2v-figure").forEach((figure) => watch.observe(figure));
 });

@@ -26,7 +26,7 @@ def microphones_figure() -> go.Figure:
     frames = [_from_above(name) for name in PAIRS]
     titles = ("from above", "level, right over left", "time, right channel first")
     figure = make_subplots(
-        1, 3, subplot_titles=titles, horizontal_spacing=0.1, column_widths=[0.42, 0.29, 0.29]
+        1, 3, subplot_titles=titles, horizontal_spacing=0.13, column_widths=[0.4, 0.3, 0.3]
     )
     places = [(1, 1)] * (len(frames[0]) - 2) + [(1, 2), (1, 3)]
     shown = PAIRS.index("ortf")
@@ -58,7 +58,8 @@ def differences_figure(azimuths_deg: Sequence[float]) -> go.Figure:
     azimuths_deg : sequence of float
         One step of the slider each, within ±90°.
     """
-    figure = make_subplots(1, 2, subplot_titles=("level, right over left", "time, right first"))
+    titles = ("level, right over left", "time, right first")
+    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.14)
     for index, name in enumerate(PAIRS):
         line = {"color": colour_of(_COLOURS[index]), "width": 2, "dash": _DASHES[index]}
         for column, values in enumerate(_both(name, _FRONT), 1):

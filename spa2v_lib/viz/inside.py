@@ -146,6 +146,7 @@ def attention_share_figure(
     figure.add_hline(
         box_area(layout, thing), line={"color": TEXT, "dash": "dot", "width": 1},
         annotation={"text": "even attention", "font": {"color": TEXT}},
+        annotation_position="bottom right",
     )  # fmt: skip
     figure.update_xaxes(title="step")
     figure.update_yaxes(range=[0, 1], tickformat=".0%", title="attention in the box")
