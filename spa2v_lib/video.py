@@ -69,7 +69,7 @@ class Video:
 
     @property
     def duration_s(self) -> float:
-        """Length in seconds: every frame is shown for 1 / fps."""
+        """Length in seconds; every frame is shown for 1 / fps."""
         return len(self.frames) / self.fps
 
     def sha256(self) -> str:
