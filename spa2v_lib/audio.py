@@ -234,20 +234,22 @@ class Recording:
         Raises
         ------
         OutputError
-            If the suffix is another or the place cannot be written to.
+            If the suffix is another, or the place cannot be written to or is full.
         """
         target = Path(path)
         subtype = _SUBTYPES.get(target.suffix.lower())
         if subtype is None:
             raise OutputError(f"cannot write {target}: the name must end in .wav or .flac")
-        with (
-            replacing(target) as temporary,
-            soundfile.SoundFile(
-                str(temporary), "w", self.rate, self.channels, subtype=subtype
-            ) as stream,
-        ):
-            for block in self.blocks():
-                stream.write(block.T)
+        form = (self.rate, self.channels, subtype)
+        try:
+            with (
+                replacing(target) as temporary,
+                soundfile.SoundFile(str(temporary), "w", *form) as stream,
+            ):
+                for block in self.blocks():
+                    stream.write(block.T)
+        except soundfile.LibsndfileError as error:  # libsndfile does not say why
+            raise OutputError(f"cannot write {target}: is there space left?") from error
         return target
 
     def __repr__(self) -> str:

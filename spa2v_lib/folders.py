@@ -6,6 +6,7 @@ It is written last, so that a folder with its marker is complete.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -17,6 +18,8 @@ from secrets import token_hex
 from spa2v_lib.errors import OutputError
 
 __all__ = ["check_folder", "result_folder"]
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def check_folder(out: str | os.PathLike[str], marker: str, *, overwrite: bool = False) -> Path:
@@ -93,7 +96,7 @@ def result_folder(
     Raises
     ------
     OutputError
-        As for `check_folder`, or if the files cannot be put in place.
+        As for `check_folder`, or if the disk is full or the files cannot be put in place.
     """
     target = check_folder(out, marker, overwrite=overwrite)
     made = _missing(target.parent)
@@ -108,9 +111,11 @@ def result_folder(
     try:
         yield temporary
         _put_in_place(temporary, target, marker)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
         _remove_empty(made)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise OutputError(f"cannot write {target}: {error.strerror}") from error
         raise
 
 

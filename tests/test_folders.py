@@ -1,5 +1,6 @@
 """Result folders: whole or not at all, and never somebody else's files."""
 
+import errno
 import json
 import os
 
@@ -30,6 +31,16 @@ def test_nothing_is_left_when_the_work_breaks_off(tmp_path, error):
     with pytest.raises(error), result_folder(tmp_path / "deep" / "out", "run.json") as folder:
         (folder / "half.txt").write_text("half")
         raise error
+    assert everything(tmp_path) == []
+
+
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(OutputError, match=r"cannot write .*out: No space left"),
+        result_folder(tmp_path / "deep" / "out", "run.json") as folder,
+    ):
+        (folder / "half.txt").write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert everything(tmp_path) == []
 
 

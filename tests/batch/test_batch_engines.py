@@ -89,6 +89,7 @@ def test_a_batch_that_is_killed_leaves_nothing_that_looks_finished_and_can_go_on
             list(out.glob("items/a-*/run.json")) and list(out.glob("items/.b-*.part"))
         ):
             time.sleep(0.05)
+        assert list(out.glob("items/.b-*.part")), "the batch did not come so far"
         workers = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)

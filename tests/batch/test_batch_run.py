@@ -157,6 +157,19 @@ def test_a_clock_that_was_set_back_changes_nothing(done, tmp_path):
     assert done(resume=True).worked == 0
 
 
+def test_a_clock_that_jumps_while_a_batch_runs_changes_nothing(done, tmp_path, monkeypatch):
+    import itertools
+    import time
+
+    jumps = itertools.cycle([4e9, 1.0, 2e9])
+    monkeypatch.setattr(time, "time", lambda: next(jumps))
+    seen = []
+    assert done(resume=True, seed=6, progress=seen.append).worked == 2
+    assert all(0 <= one.left_s < 60 for one in seen)
+    assert all(0 < float(row["seconds"]) < 60 for row in results(tmp_path / "out"))
+    assert done(resume=True, seed=6).worked == 0
+
+
 def test_other_parameters_are_done_again_in_the_same_folders(done, tmp_path):
     names = list(stamps(tmp_path / "out"))
     assert done(resume=True, seed=3).worked == 2

@@ -10,12 +10,16 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from spa2v_lib import cli
+from spa2v_lib.audio import Recording
 from spa2v_lib.batch import run_batch
 from spa2v_lib.demo import example_recording
 from spa2v_lib.errors import OutputError
+from spa2v_lib.runs import generate_run
+from spa2v_lib.video import Video
 
 NAMES = (
     'it\'s "quoted".wav',
@@ -110,6 +114,36 @@ def test_a_full_disk_ends_the_batch_with_one_line_and_leaves_nothing_half_done(
         assert 0 < len(done) < 60
         assert all((item / "item.json").is_file() for item in done)
         assert [item for item in items if item.name[0] == "."] == []
+
+
+@pytest.mark.parametrize("size", ["4k", "8k", "200k", "400k"])
+def test_a_full_disk_ends_a_run_with_one_error_wherever_it_happens(
+    sound, tmp_path, monkeypatch, size
+):
+    """From the first file to the last: cues, layout, video, report."""
+
+    def generate(layout, *_, **__):
+        shape = (layout.frame_count, 64, 64, 3)
+        noise = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+        return Video(noise, layout.fps, layout)
+
+    monkeypatch.setattr("spa2v_lib.sampling.generate", generate)
+    with mounted(tmp_path / "disk", f"size={size}") as disk:
+        with pytest.raises(OutputError, match="cannot write .*No space left"):
+            generate_run(sound("a.wav"), disk / "out", label="car", fps=30)
+        assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac"])
+def test_a_full_disk_leaves_no_half_recording(tmp_path, ending):
+    noise = Recording.from_samples(
+        0.1 * np.random.default_rng(0).standard_normal((2, 50_000)), 8000
+    )
+    with mounted(tmp_path / "disk", "size=64k") as disk:
+        (disk / f"a.{ending}").write_bytes(b"earlier")
+        with pytest.raises(OutputError, match="cannot write .*space left"):
+            noise.save(disk / f"a.{ending}")
+        assert [path.read_bytes() for path in disk.iterdir()] == [b"earlier"]
 
 
 def test_a_folder_that_is_read_only_is_refused_before_any_work(sound, notebook, tmp_path):
