@@ -98,7 +98,8 @@ def _cell(order: Any, text: Any) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "<td></td>" if value is None else f'<td data-sort="{value}">{value:.1f}</td>'
+    # The page compares runs of digits: all need as many decimals.
+    return "<td></td>" if value is None else f'<td data-sort="{value:.3f}">{value:.1f}</td>'
 
 
 def _plain(value: Any) -> str:
