@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 SECTION = re.compile(r"\s*-{3,}\s*")
-SHARED = re.compile(r"(?P<indent>\s*)(?P<names>\w+(?:, \w+)+) : (?P<kind>.+)")
+SHARED = re.compile(r"(?P<indent>\s*)(?P<names>\w+(?:, \w+)+)(?P<kind> : .+)?")
 
 
 def split_shared(lines: list[str]) -> list[str]:
@@ -30,7 +30,7 @@ def split_shared(lines: list[str]) -> list[str]:
             words.append(lines[place])
             place += 1
         for name in match["names"].split(", "):
-            split += [f"{match['indent']}{name} : {match['kind']}", *words]
+            split += [f"{match['indent']}{name}{match['kind'] or ''}", *words]
     return split
 
 
