@@ -63,6 +63,7 @@ test: lint $(VENV)/.everything
 	$(RUN) pytest -m slow
 	OMP_NUM_THREADS=1 $(MAKE) -j2 check-notebooks
 	$(MAKE) browser
+	$(RUN) pytest tests/test_security.py -k holds_a_key  # once more, in what was just made
 
 unit: $(VENV)/.everything
 	$(RUN) pytest -n 2 -m "not slow"

@@ -35,8 +35,12 @@ SECRETS = re.compile(
     r"|\bpypi-[A-Za-z0-9_-]{60,}"
     r"|\beyJ[A-Za-z0-9_-]{20,}\.eyJ[A-Za-z0-9_-]{20,}\."
 )
-TEXT = {".py", ".md", ".ipynb", ".json", ".jsonl", ".yml", ".yaml", ".toml", ".txt", ".cff", ".csv"}
-SKIPPED = {".git", "tests", "_build", "build", "vendored", ".venv", ".venv-colab", "__pycache__"}
+TEXT = {
+    *(".py", ".md", ".ipynb", ".json", ".jsonl", ".yml", ".yaml", ".toml", ".txt", ".cff", ".csv"),
+    *(".html", ".js", ".css", ".svg", ".bib"),
+}
+CACHES = {".hypothesis", ".pytest_cache", ".ruff_cache", "__pycache__"}
+SKIPPED = {".git", "tests", "vendored", ".venv", ".venv-colab", *CACHES}
 
 
 def tree(path: Path) -> ast.Module:
@@ -74,18 +78,19 @@ def test_nothing_is_pickled_and_no_text_is_run_as_code(path: Path) -> None:
                 assert given.get("weights_only") == "True"
 
 
-def text_files() -> list[Path]:
+def text_files(root: Path = ROOT) -> list[Path]:
     return [
         path
-        for path in ROOT.rglob("*")
+        for path in root.rglob("*")
         if path.suffix in TEXT
-        and not SKIPPED & set(path.relative_to(ROOT).parts)
+        and not SKIPPED & set(path.relative_to(root).parts)
         and path.is_file()
         and path.stat().st_size < 20e6
     ]
 
 
 def test_no_file_of_the_project_holds_a_key() -> None:
+    """Nor do the executed notebooks and the book, where they have been made."""
     files = text_files()
     assert any(path.suffix == ".ipynb" for path in files)
     found = {
@@ -94,6 +99,22 @@ def test_no_file_of_the_project_holds_a_key() -> None:
         if SECRETS.search(text := path.read_text(encoding="utf-8", errors="replace"))
     }
     assert found == {}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "notebooks/a.ipynb",
+        "build/notebooks/a.ipynb",
+        "book/_build/html/notebooks/a.html",
+        ".github/workflows/a.yml",
+        "data/results/a.json",
+    ],
+)
+def test_the_scan_looks_into_notebooks_and_into_what_is_made_of_them(tmp_path, name) -> None:
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_text("")
+    assert text_files(tmp_path) == [tmp_path / name]
 
 
 @pytest.mark.parametrize(
