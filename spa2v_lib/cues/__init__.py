@@ -12,7 +12,8 @@ inverted polarity             put right before directions are read; noted
 DC offset                     left out of levels and directions; noted
 clipping                      heard as it is; noted, as levels are too low there
 8 kHz to 192 kHz              heard alike: every size is set in seconds and hertz
-0.3 s                         heard, in three frames; below 0.25 s an `AudioError`
+0.3 s                         heard, in three frames; below 1 s nothing is said to come nearer or
+                              to go away, below 0.25 s an `AudioError`
 ten minutes of silence        no source; noted
 six channels                  the first two are heard; noted
 one channel                   no direction, capture "mono"; level, activity and tags stay; noted

@@ -25,6 +25,7 @@ __all__ = ["Movement", "follow_motion"]
 _SWEEP_DEG = 10.0
 _IMAGE_SWEEP_DEG = 6.0  # an image between loudspeakers moves less than what was recorded
 _GAIN_ERROR, _IMAGE_GAIN_ERROR = 0.03, 0.5
+_LEAST_RADIAL_S = 1.0  # a sound's own swell is not told from approach in less
 _STILL_ERROR = 0.06  # of ln(distance), where nothing is heard to move
 _Z90 = 1.645
 
@@ -82,7 +83,8 @@ def follow_motion(
     -------
     Movement
         A crossing sweeps at least 10° one way (6° where the format is not sure); approach and
-        recession change the level while the azimuth stays.
+        recession change the level while the azimuth stays, and are claimed of sounds that last a
+        second at least.
     """
     if active.sum() < 2:
         return _resting(len(active), {name: float(name == "stationary") for name in MOTIONS}, 0.0)
@@ -94,6 +96,9 @@ def follow_motion(
         dryness=None if track is None else track.dryness if alone else 1.0,
         dies_away=dies_away,
     )
+    first, last = (heard.times_s[k] for k in np.flatnonzero(active)[[0, -1]])
+    if last - first < _LEAST_RADIAL_S:
+        radial = radial._replace(confidence=0.0)
     sweep = crossing = 0.0
     if track is not None:
         least = _SWEEP_DEG if sure else _IMAGE_SWEEP_DEG

@@ -97,6 +97,14 @@ def test_a_third_of_a_second_is_heard(sound) -> None:
     assert len(cues.times_s) == 3 and direction(cues) == pytest.approx(AZIMUTH, abs=2.5)
 
 
+@pytest.mark.parametrize("begin", [0.0, 0.4, 0.8])
+@pytest.mark.parametrize("file", ["cow_01.flac", "train_whistle_01.flac", "ship_horn_01.flac"])
+def test_a_swell_of_a_third_of_a_second_is_not_taken_for_approach(shipped, file, begin) -> None:
+    mono = shipped(file).cut(begin, 0.3)
+    cues = extract_cues(Recording.from_samples(np.stack([mono.mono()] * 2), mono.rate))
+    assert [source.motion for source in cues.sources] == ["stationary"]
+
+
 def test_less_than_a_quarter_of_a_second_is_refused(sound) -> None:
     with pytest.raises(AudioError, match=r"lasts 0\.200 s; at least 0\.25 s"):
         sound.cut(0.0, 0.2).check()
