@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.interaural import WINDOW_STEP_S, joined, measure
-from spa2v_lib.cues.sources import activity
+from spa2v_lib.cues.interaural import WINDOW_STEP_S, joined
 from spa2v_lib.cues.types import HOP_S
 
-if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
-
-__all__ = ["CELL_HZ", "CellMeter", "Cells", "measure_cells"]
+__all__ = ["CELL_HZ", "CellMeter", "Cells"]
 
 
 def _edges_hz() -> np.ndarray:
@@ -102,13 +97,6 @@ class CellMeter:
         trust = np.clip(above / _RISE_DB, 0.0, 1.0) * swelling * active[:, None]
         cross *= sign
         return Cells(left, right, cross, power, trust.astype(np.float32))
-
-
-def measure_cells(recording: Recording, sign: float = 1.0) -> Cells:
-    """Measure the cells of a recording, block by block; the arguments as above."""
-    meter = CellMeter()
-    heard = measure(recording, watch=meter)
-    return meter.cells(activity(heard), sign)
 
 
 @lru_cache(maxsize=4)

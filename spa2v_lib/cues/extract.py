@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from spa2v_lib.cues.interaural import LAGS_S, measure
 from spa2v_lib.cues.motion import follow_motion
 from spa2v_lib.cues.pitch import track_pitch
 from spa2v_lib.cues.reading import Reading, read_channels
-from spa2v_lib.cues.several import HeardSource, heard_sources
+from spa2v_lib.cues.several import Found, HeardSource, heard_sources
 from spa2v_lib.cues.sources import activity
 from spa2v_lib.cues.taggers import UNKNOWN, Tagger, get_tagger
 from spa2v_lib.cues.tagging import Tag, identify
@@ -24,7 +25,7 @@ from spa2v_lib.errors import CueError
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
 
-__all__ = ["extract_cues"]
+__all__ = ["Heard", "extract_cues", "hear"]
 
 
 def extract_cues(
@@ -74,6 +75,48 @@ def extract_cues(
         )
     tells = get_tagger(tagger, tagger_labels)
     notes = list(recording.notes)
+    heard = hear(recording, capture, notes)
+    sources: list[SourceTrack] = []
+    for number, source in enumerate(heard.found.sources, 1):
+        given = labels[number - 1] if number <= len(labels) else None
+        alone = len(heard.found.sources) == 1
+        tagged = _tagged(source, given, tells, notes, apart=not alone)
+        sources.append(_source(f"source-{number}", source, *tagged, heard.reading.sure, alone))
+    if sources and len(labels) > len(sources):
+        told = "1 source is" if len(sources) == 1 else f"{len(sources)} sources are"
+        notes.append(f"{len(labels)} labels were given and {told} heard")
+    return _cues(recording, heard, sources, notes)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A recording after everything but naming and motion.
+
+    Attributes
+    ----------
+    reading : Reading
+    active : ndarray of bool [frames]
+        Where anything sounds.
+    found : Found
+        No source where nothing does.
+    """
+
+    reading: Reading
+    active: np.ndarray
+    found: Found
+
+
+def hear(recording: Recording, capture: str, notes: list[str]) -> Heard:
+    """Find the sources of a recording.
+
+    Parameters
+    ----------
+    recording : Recording
+    capture : str
+        As in `extract_cues`.
+    notes : list of str
+        What is to be said of the recording is added.
+    """
     meter, flow, pair = CellMeter(), None, recording
     fits = capture in ("auto", "foa") and is_ambisonic(recording)
     if capture == "auto" and fits:
@@ -83,35 +126,19 @@ def extract_cues(
         if not fits:
             notes.append("the channels' powers do not fit AmbiX: directions are doubtful")
         flow, pair = measure_intensity(recording), middle_side(recording)
-    heard = measure(pair, watch=meter)
-    active = activity(heard)
-    reading = read_channels(heard, active, recording.channels, capture, notes)
-    sources: list[SourceTrack] = []
-    low = high = 0
-    if active.any():
-        found = heard_sources(pair, reading, active, meter, flow)
-        low, high = found.low, found.high
-        for number, source in enumerate(found.sources, 1):
-            given = labels[number - 1] if number <= len(labels) else None
-            tagged = _tagged(source, given, tells, notes)
-            alone = len(found.sources) == 1
-            sources.append(_source(f"source-{number}", source, *tagged, reading.sure, alone))
-        if len(labels) > len(sources):
-            told = "1 source is" if len(sources) == 1 else f"{len(sources)} sources are"
-            notes.append(f"{len(labels)} labels were given and {told} heard")
-    else:
+    measured = measure(pair, watch=meter)
+    active = activity(measured)
+    reading = read_channels(measured, active, recording.channels, capture, notes)
+    if not active.any():
         notes.append("silence: no source")
-    return _cues(recording, reading, active, sources, (low, high), notes)
+        return Heard(reading, active, Found([], 0, 0))
+    return Heard(reading, active, heard_sources(pair, reading, active, meter, flow))
 
 
 def _cues(
-    recording: Recording,
-    reading: Reading,
-    active: np.ndarray,
-    sources: list[SourceTrack],
-    count: tuple[int, int],
-    notes: list[str],
+    recording: Recording, whole: Heard, sources: list[SourceTrack], notes: list[str]
 ) -> SpatialCues:
+    reading, active = whole.reading, whole.active
     heard, two = reading.heard, recording.channels > 1
     return SpatialCues(
         recording=recording.name,
@@ -125,18 +152,18 @@ def _cues(
         coherence=_where(heard.coherence, active & two, 3),
         level_db=_rounded(heard.level_db, 2),
         sources=sources,
-        count_low=count[0],
-        count_high=count[1],
+        count_low=whole.found.low,
+        count_high=whole.found.high,
         notes=notes,
     )
 
 
 def _tagged(
-    source: HeardSource, label: str | None, tagger: Tagger, notes: list[str]
+    source: HeardSource, label: str | None, tagger: Tagger, notes: list[str], *, apart: bool
 ) -> tuple[Tag, list[TagSpan]]:
     if label is not None:
         return Tag(label, 1.0, [(label, 1.0)]), []
-    tagged, spans = identify(tagger, source.heard.mel, lambda: source.sound)
+    tagged, spans = identify(tagger, source.heard.mel, lambda: source.sound, apart=apart)
     if tagged.label is None:
         best = [f"{name} {p:.2f}" for name, p in tagged.alternatives if name != UNKNOWN]
         closest = ", ".join(best) or "none"

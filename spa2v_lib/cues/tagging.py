@@ -15,7 +15,7 @@ from spa2v_lib.cues.types import TagSpan
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
 
-__all__ = ["UNKNOWN", "Tag", "identify", "over_time", "summary", "tag", "tag_over_time"]
+__all__ = ["UNKNOWN", "Tag", "identify", "over_time", "summary", "tag"]
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,8 @@ def tag(mel: np.ndarray, tagger: EmbeddedTagger | None = None) -> Tag:
     return summary(model.answers_of_mel(mel), model.threshold)
 
 
-def tag_over_time(mel: np.ndarray, tagger: EmbeddedTagger | None = None) -> list[TagSpan]:
-    """Say what a sound is from moment to moment, by the embedded tagger; arguments as of `tag`."""
-    model = tagger or load_embedded()
-    return over_time(model.answers_of_mel(mel), model.threshold)
-
-
 def identify(
-    tagger: Tagger, mel: np.ndarray, sound: Callable[[], Recording]
+    tagger: Tagger, mel: np.ndarray, sound: Callable[[], Recording], *, apart: bool = False
 ) -> tuple[Tag, list[TagSpan]]:
     """Say what one source is, as a whole and over time.
 
@@ -70,9 +64,11 @@ def identify(
         Of the source: all that the embedded tagger needs.
     sound : callable
         Returns the source's own signal; called for any other tagger.
+    apart : bool
+        Whether the source was taken apart from others.
     """
     if isinstance(tagger, EmbeddedTagger):
-        answers = tagger.answers_of_mel(mel)
+        answers = tagger.answers_of_mel(mel, apart=apart)
     else:
         answers = tagger.answers(sound())
     return summary(answers, tagger.threshold), over_time(answers, tagger.threshold)

@@ -25,6 +25,8 @@ class Training:
         Invented sounds for training; the tests have half as many others.
     strange_excerpts : int
         Excerpts of each invented or twisted sound.
+    rounds, test_rounds : int
+        How often each recording is played together with others, to be taken apart from them.
     between : float
         Weight of the covariance between recordings of a class, over that within a recording.
     shrinkage : float
@@ -36,6 +38,8 @@ class Training:
     tests: int = 16
     invented: int = 32
     strange_excerpts: int = 4
+    rounds: int = 10
+    test_rounds: int = 5
     between: float = 2.0
     shrinkage: float = 0.3
     seed: int = 0
@@ -52,12 +56,15 @@ class Heard:
     label : str
         A class, or "unknown".
     train, test : ndarray [excerpts, features]
+    apart : ndarray [excerpts, features]
+        More of both, taken apart from other sounds: for tests. May be empty.
     """
 
     file: str
     label: str
     train: np.ndarray
     test: np.ndarray
+    apart: np.ndarray
 
 
 def fit(sounds: Sequence[Heard], how: Training) -> EmbeddedTagger:
@@ -75,7 +82,7 @@ def fit(sounds: Sequence[Heard], how: Training) -> EmbeddedTagger:
     Returns
     -------
     EmbeddedTagger
-        With an uncalibrated `sharpness`, `border` and `slope`.
+        With an uncalibrated `sharpness`, `slope` and borders.
     """
     known = [sound for sound in sounds if sound.label != UNKNOWN]
     labels = (*sorted({sound.label for sound in known}), UNKNOWN)
@@ -100,6 +107,7 @@ def fit(sounds: Sequence[Heard], how: Training) -> EmbeddedTagger:
         owners=np.zeros(0, np.int64),
         sharpness=0.1,
         border=0.0,
+        border_apart=0.0,
         slope=10.0,
     )
     taught = [labels.index(sound.label) for sound in sounds]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -14,6 +14,7 @@ from spa2v_lib.classes import CLASSES
 from spa2v_lib.cues.taggers.answers import UNKNOWN
 from spa2v_lib.cues.taggers.features import features
 from spa2v_lib.resources import resource
+from spa2v_lib.tiny.tagger_apart import heard_apart
 from spa2v_lib.tiny.tagger_data import RATE, excerpt
 from spa2v_lib.tiny.tagger_fit import Heard, Training
 from spa2v_lib.tiny.tagger_outliers import TWISTS, invented, twisted
@@ -21,7 +22,7 @@ from spa2v_lib.tiny.tagger_outliers import TWISTS, invented, twisted
 __all__ = ["Sounds", "listen"]
 
 _MIXED_IN = 8
-_KNOWN, _INVENTED, _TWISTED, _OTHERS = range(4)  # first words of the seeds
+_KNOWN, _INVENTED, _TWISTED, _OTHERS, _APART = range(5)  # first words of the seeds
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def listen(how: Training) -> Sounds:
         sound = invented(number, np.random.default_rng([*seed, 9]))
         parts = (few, 0) if number < how.invented else (0, few)
         made.append(_heard(f"invented-{number}", UNKNOWN, sound, others, seed, *parts))
+    real = _with_apart(real, how)
     return Sounds(
         known=tuple(sound for sound in real if sound.label != UNKNOWN),
         ambience=tuple(sound for sound in real if sound.label == UNKNOWN),
@@ -84,6 +86,23 @@ def listen(how: Training) -> Sounds:
         twisted=tuple(bent),
         strange=tuple(made[how.invented :]),
     )
+
+
+def _with_apart(real: list[Heard], how: Training) -> list[Heard]:
+    """Add what is left of the recordings where they are taken apart from others."""
+    files = [sound.file for sound in real]
+    taught, tested = (
+        heard_apart(files, rounds, [how.seed, _APART, part])
+        for part, rounds in enumerate((how.rounds, how.test_rounds))
+    )
+    return [
+        replace(
+            sound,
+            train=np.concatenate([sound.train, taught.get(sound.file, sound.train[:0])]),
+            apart=tested.get(sound.file, sound.apart),
+        )
+        for sound in real
+    ]
 
 
 def _rows() -> list[dict[str, str]]:
@@ -116,8 +135,6 @@ def _heard(
         for k in range(train)
     ]
     tested = [features(excerpt(sound, probe)) for k in range(test)]
-    return Heard(file, label, _stacked(taught), _stacked(tested))
-
-
-def _stacked(vectors: list[np.ndarray]) -> np.ndarray:
-    return np.stack(vectors) if vectors else np.zeros((0, 0), np.float32)
+    none = np.zeros((0, len(taught[0])) if taught else (0, 0), np.float32)
+    parts = (np.stack(part) if part else none for part in (taught, tested, []))
+    return Heard(file, label, *parts)

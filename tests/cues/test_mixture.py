@@ -7,9 +7,11 @@ import pytest
 
 from spa2v_lib.audio import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.cells import measure_cells
+from spa2v_lib.cues.cells import CellMeter, Cells
 from spa2v_lib.cues.count import count_sources
+from spa2v_lib.cues.interaural import measure
 from spa2v_lib.cues.mixture import ownership
+from spa2v_lib.cues.sources import activity
 from spa2v_lib.cues.steering import densities, steering
 
 RATE = 16_000
@@ -118,6 +120,11 @@ def test_scaling_changes_neither_number_nor_place(rendered) -> None:
     one, two = (extract_cues(r, capture="ab") for r in (recording, soft))
     for a, b in zip(one.sources, two.sources, strict=True):
         assert np.allclose(a.azimuth_deg, b.azimuth_deg, atol=0.1)
+
+
+def measure_cells(recording: Recording) -> Cells:
+    meter = CellMeter()
+    return meter.cells(activity(measure(recording, watch=meter)))
 
 
 def test_the_most_likely_direction_of_trusted_cells_is_the_source(rendered) -> None:

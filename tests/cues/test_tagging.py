@@ -7,7 +7,8 @@ from spa2v_lib.cues.interaural import mel_windows
 from spa2v_lib.cues.taggers import UNKNOWN, Answers
 from spa2v_lib.cues.taggers.embedded import load_embedded
 from spa2v_lib.cues.taggers.features import features
-from spa2v_lib.cues.tagging import over_time, summary, tag, tag_over_time
+from spa2v_lib.cues.tagging import over_time, summary, tag
+from spa2v_lib.cues.types import TagSpan
 from spa2v_lib.errors import DataError
 
 RATE = 22_050
@@ -15,6 +16,11 @@ RATE = 22_050
 
 def heard(recording) -> np.ndarray:
     return mel_windows(recording.mono(), recording.rate)
+
+
+def spans_of(mel: np.ndarray) -> list[TagSpan]:
+    model = load_embedded()
+    return over_time(model.answers_of_mel(mel), model.threshold)
 
 
 def answers(rows: list[list[float]], start: list[float], length: float = 3.0) -> Answers:
@@ -77,7 +83,7 @@ def test_a_lower_sampling_rate_keeps_the_answer(shipped) -> None:
 
 def test_silence_is_unknown_and_has_no_spans() -> None:
     assert tag(np.zeros((100, 40))).label is None
-    assert tag_over_time(np.zeros((100, 40))) == []
+    assert spans_of(np.zeros((100, 40))) == []
 
 
 def test_a_recording_and_its_mel_bands_are_answered_alike(shipped) -> None:
@@ -102,7 +108,7 @@ def test_what_is_far_from_every_example_is_unfamiliar() -> None:
 def test_two_sounds_one_after_the_other_are_two_spans(shipped) -> None:
     parts = [heard(shipped(file)) for file in ("ship_horn_02.flac", "helicopter_01.flac")]
     mel = np.concatenate([np.resize(part / part.max(), (360, 40)) for part in parts])
-    spans = tag_over_time(mel)
+    spans = spans_of(mel)
     assert [span.label for span in spans if span.label] == ["ship", "helicopter"]
     assert spans[0].start_s == 0.0 and spans[-1].end_s == pytest.approx(18.0)
     (first,) = (span for span in spans if span.label == "ship")

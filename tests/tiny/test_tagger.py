@@ -9,6 +9,7 @@ from spa2v_lib.cues.taggers.answers import UNKNOWN
 from spa2v_lib.cues.taggers.embedded import load_embedded
 from spa2v_lib.cues.taggers.features import features
 from spa2v_lib.tiny import tagger
+from spa2v_lib.tiny.tagger_apart import heard_apart
 from spa2v_lib.tiny.tagger_data import RATE, excerpt
 from spa2v_lib.tiny.tagger_fit import Heard, Training, fit
 from spa2v_lib.tiny.tagger_outliers import INVENTIONS, TWISTS, invented, twisted
@@ -20,8 +21,8 @@ FEW = Training(excerpts=20)
 
 def cloud(file: str, label: str, centre: np.ndarray, seed: int) -> Heard:
     rng = np.random.default_rng(seed)
-    train, test = (centre + 0.1 * rng.normal(size=(20, len(centre))) for _ in range(2))
-    return Heard(file, label, train, test)
+    parts = (centre + 0.1 * rng.normal(size=(20, len(centre))) for _ in range(3))
+    return Heard(file, label, *parts)
 
 
 def clouds() -> list[Heard]:
@@ -49,6 +50,13 @@ def test_what_is_near_outliers_is_unknown() -> None:
     strange = cloud("new", UNKNOWN, np.array([6.0, 3.0, 0.0, 0.0, 0.0, 0.0]), 8)
     assert (model.chances(strange.test).argmax(1) == 2).all()
     assert (model.chances(clouds()[0].test).argmax(1) == 0).all()
+
+
+def test_what_was_taken_apart_from_others_has_a_border_of_its_own() -> None:
+    model = replace(fit(clouds(), FEW), slope=20.0, border=2.0, border_apart=-2.0)
+    known = clouds()[0].test
+    assert (model.chances(known).argmax(1) == 2).all()
+    assert (model.chances(known, apart=True).argmax(1) == 0).all()
 
 
 def test_fitting_repeats_itself() -> None:
@@ -94,6 +102,27 @@ def test_excerpts_are_repeatable_and_of_the_size_that_the_tagger_knows() -> None
     assert one.shape == load_embedded().mean.shape
 
 
+def test_recordings_played_together_are_found_again_and_described() -> None:
+    files = ["sheep_01.flac", "ship_horn_01.flac", "drum_roll_01.flac", "bird_01.flac"]
+    found, again = (heard_apart(files, 1, [3]) for _ in range(2))
+    assert found and set(found) <= set(files)
+    for file, vectors in found.items():
+        assert vectors.shape[1:] == load_embedded().mean.shape
+        assert np.array_equal(vectors, again[file])
+
+
+def test_a_scene_in_which_no_source_is_told_from_another_teaches_nothing() -> None:
+    assert heard_apart(["sheep_01.flac"], 2, [0]) == {}
+
+
+def test_a_tagger_answers_as_before_once_it_was_written(tmp_path) -> None:
+    model = fit(clouds(), FEW)
+    tagger._write(tmp_path, model, "card")
+    read = load_embedded(tmp_path / "tagger.safetensors")
+    fresh = cloud("new", "b", np.array([1.0, 1.0, 0.5, 0.0, 0.0, 0.0]), 9).test
+    assert np.allclose(read.chances(fresh), model.chances(fresh), atol=1e-3)
+
+
 @pytest.mark.slow
 def test_what_is_left_out_is_measured_and_written_into_the_card(tmp_path) -> None:
     found = evaluate(quick=True)
@@ -101,6 +130,7 @@ def test_what_is_left_out_is_measured_and_written_into_the_card(tmp_path) -> Non
     assert found["single_recording"]["recordings"] == 8
     assert found["single_recording"]["top1"] > 0.8 > found["leave_one_recording_out"]["top1"] > 0.3
     assert found["leave_one_class_out"]["auroc"] > 0.8
+    assert found["unknown"]["heard_apart"] < found["unknown"]["foreign_apart"]
     tagger.main(["--out", str(tmp_path), "--quick"])
     assert "truck" in load_embedded(tmp_path / "tagger.safetensors").labels
     assert "left out one at a time" in (tmp_path / "README.md").read_text()

@@ -18,12 +18,13 @@ from spa2v_lib.resources import resource
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
 
-__all__ = ["EmbeddedTagger", "load_embedded"]
+__all__ = ["EmbeddedTagger", "load_embedded", "loud_chunks"]
 
 _CHUNK = 120  # windows, 3 s: what it was taught with
 _SHORTEST = 10  # windows
 _NEIGHBOURS = 5
 _BLOCK_S = 60.0
+_SCALARS = ("sharpness", "border", "border_apart", "slope")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class EmbeddedTagger:
         Turns differences of squared distance into odds between classes.
     border : float
         Familiarity at which known and unknown are equally likely.
+    border_apart : float
+        The same for a sound that was taken apart from others.
     slope : float
         Log odds of being known per unit of familiarity.
     """
@@ -67,6 +70,7 @@ class EmbeddedTagger:
     owners: np.ndarray
     sharpness: float
     border: float
+    border_apart: float
     slope: float
 
     def answers(self, sound: Recording) -> Answers:
@@ -75,22 +79,30 @@ class EmbeddedTagger:
         mel = np.concatenate([mel_windows(block.mean(0), sound.rate) for block in blocks])
         return self.answers_of_mel(mel)
 
-    def answers_of_mel(self, mel: np.ndarray) -> Answers:
-        """Listen to a sound through its mel bands [windows, 40]."""
-        starts, chunks = _loud_chunks(mel)
+    def answers_of_mel(self, mel: np.ndarray, *, apart: bool = False) -> Answers:
+        """Listen to a sound through its mel bands.
+
+        Parameters
+        ----------
+        mel : ndarray [windows, 40]
+        apart : bool
+            Whether it was taken apart from others.
+        """
+        starts, chunks = loud_chunks(mel)
         begin = WINDOW_STEP_S * np.array(starts, float)
         end = WINDOW_STEP_S * np.minimum(np.array(starts, float) + _CHUNK, len(mel))
         if not chunks:
             return Answers(self.labels, begin, end, np.zeros((0, len(self.labels))))
         vectors = np.stack([features(chunk) for chunk in chunks])
-        return Answers(self.labels, begin, end, self.chances(vectors))
+        return Answers(self.labels, begin, end, self.chances(vectors, apart=apart))
 
-    def chances(self, vectors: np.ndarray) -> np.ndarray:
+    def chances(self, vectors: np.ndarray, *, apart: bool = False) -> np.ndarray:
         """Return class probabilities [n, classes], "unknown" last, of features [n, features]."""
+        border = self.border_apart if apart else self.border
         place = self.placed(vectors)
         score = -self.sharpness * self.distances(place)
         odds = np.exp(score - score.max(1, keepdims=True))
-        known = 1.0 / (1.0 + np.exp(-self.slope * (self.familiarity(place) - self.border)))
+        known = 1.0 / (1.0 + np.exp(-self.slope * (self.familiarity(place) - border)))
         classes = odds / odds.sum(1, keepdims=True) * known[:, None]
         return np.concatenate([classes, 1.0 - known[:, None]], axis=1)
 
@@ -147,13 +159,13 @@ def load_embedded(path: Path | None = None) -> EmbeddedTagger:
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
             labels = tuple((stored.metadata() or {})["labels"].split(","))
         arrays["examples"] = arrays["examples"].astype(np.float32)
-        scalars = {name: arrays.pop(name).item() for name in ("sharpness", "border", "slope")}
+        scalars = {name: arrays.pop(name).item() for name in _SCALARS}
         return EmbeddedTagger(labels, **arrays, **scalars)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{source.name} does not hold a tagger's weights: {error}") from error
 
 
-def _loud_chunks(mel: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
+def loud_chunks(mel: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
     """Cut into excerpts of 3 s, half overlapping, and keep those that sound."""
     last = max(1, len(mel) - _CHUNK // 2)
     starts = list(range(0, last, _CHUNK // 2))
