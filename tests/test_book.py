@@ -213,3 +213,19 @@ def test_the_check_finds_each_fault(tmp_path: Path, fault: str, said: str) -> No
 def test_embedded_media_do_not_count_as_page_size(tmp_path: Path) -> None:
     film = f'<video src="data:video/mp4;base64,{"A" * 600_000}"></video>'
     assert checked(tmp_path, film)[0] == 0
+
+
+def test_attributes_that_share_a_line_of_a_docstring_get_a_line_each() -> None:
+    from docstrings import split_shared
+
+    shared = ["Attributes", "----------", "low, high : float", "    Ends.", "name : str"]
+    each = ["low : float", "    Ends.", "high : float", "    Ends.", "name : str"]
+    assert split_shared(shared) == [*shared[:2], *each]
+    assert split_shared(["Parameters", *shared[1:]]) == ["Parameters", *shared[1:]]
+
+
+def test_a_number_and_its_unit_stay_together() -> None:
+    from units import BROKEN, NO_BREAK
+
+    kept = BROKEN.sub(NO_BREAK, "90 % in 28 s at 44.1 kHz, 3 more, 5 sounds")
+    assert kept.replace(NO_BREAK, "_") == "90_% in 28_s at 44.1_kHz, 3 more, 5 sounds"

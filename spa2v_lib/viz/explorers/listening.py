@@ -11,7 +11,6 @@ import numpy as np
 import plotly.graph_objects as go
 from ipywidgets import HTML, Checkbox, Dropdown, HBox, VBox
 
-from spa2v_lib.bench.hearing_truth import truths
 from spa2v_lib.cues.extract import extract_cues
 from spa2v_lib.scenes.sound import render_sound
 from spa2v_lib.scenes.stage import Way, stage
@@ -102,8 +101,8 @@ def hear_way(
     )
     sound = render_sound(scene, _RATE)
     cues = extract_cues(sound, capture=capture if told else "auto", label=_LABEL)
-    (truth,) = truths(scene, np.array(cues.times_s))
-    return Heard(sound, cues, truth.azimuth_deg)
+    right, ahead = scene.objects[0].position(np.array(cues.times_s)).T
+    return Heard(sound, cues, np.degrees(np.arctan2(right, ahead)))
 
 
 def heard_figure(heard: Mapping[str, Heard]) -> go.Figure:
