@@ -18,7 +18,7 @@ from spa2v_lib.errors import DataError
 
 __all__ = ["OWLVIT", "Detection", "OwlVit"]
 
-OWLVIT = ("google/owlvit-base-patch32", "main")
+OWLVIT = ("google/owlvit-base-patch32", "cbc355fb364588351c5d51c7f74465e8e7ec6f72")
 """Repository on the Hugging Face hub, and revision."""
 
 _LEAST_SIDE = 1e-4

@@ -37,7 +37,10 @@ from spa2v_lib.video import Video
 
 __all__ = ["VIDEOMAE", "DrawnWorldFeatures", "Features", "VideoMAEFeatures", "frechet_distance"]
 
-VIDEOMAE = ("MCG-NJU/videomae-base-finetuned-kinetics", "main")
+VIDEOMAE = (
+    "MCG-NJU/videomae-base-finetuned-kinetics",
+    "488eb9a0565f257b32866000305c8178965eb9f6",
+)
 """Repository on the Hugging Face hub, and revision."""
 
 _BATCH = 100  # frames at a time

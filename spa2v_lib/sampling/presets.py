@@ -115,7 +115,7 @@ _MIGC = Source(
 )
 _WAN = Source(
     "Wan-AI/Wan2.1-VACE-1.3B-diffusers",
-    "main",
+    "ec4d2cb062b548996b179d493fdd05340de702a1",
     ("model_index.json", "*/*.json", "*/*.safetensors", "tokenizer/*"),
 )
 

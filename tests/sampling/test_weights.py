@@ -1,8 +1,13 @@
 """Where published weights are, and what is refused because they cannot come."""
 
+import re
+
 import pytest
 
 from spa2v_lib.errors import DataError
+from spa2v_lib.metrics.clip_score import CLIP
+from spa2v_lib.metrics.detection import OWLVIT
+from spa2v_lib.metrics.frechet import VIDEOMAE
 from spa2v_lib.runs import Settings, check_settings, generate_run
 from spa2v_lib.sampling import check, loading, presets
 from spa2v_lib.sampling.weights import FOLDER_VARIABLE, check_weights, whereabouts
@@ -29,15 +34,20 @@ def hub_cache(monkeypatch, tmp_path):
 
 def _keep(cache, source, *files):
     """Put empty files where the hub's client would keep them."""
-    commit = source.revision if len(source.revision) == 40 else "a" * 40
+    commit = source.revision
     folder = cache / f"models--{source.repository.replace('/', '--')}"
     for name in files:
         path = folder / "snapshots" / commit / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    if commit != source.revision:
-        (folder / "refs").mkdir(exist_ok=True)
-        (folder / "refs" / source.revision).write_text(commit)
+
+
+def test_every_published_file_is_pinned_to_a_commit():
+    sources = [s for preset in presets.PRESETS.values() for s in preset.sources.values()]
+    revisions = [source.revision for source in sources if source.revision]
+    revisions += [revision for _, revision in (CLIP, VIDEOMAE, OWLVIT)]
+    assert len(revisions) > 5
+    assert all(re.fullmatch(r"[0-9a-f]{40}", revision) for revision in revisions)
 
 
 def test_a_hub_that_does_not_answer_is_named(hub_cache, monkeypatch):
