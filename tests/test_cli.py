@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spa2v_lib import cli
 from spa2v_lib.audio import Recording
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import DataError
@@ -27,23 +26,6 @@ def tiny_is_there():
     except DataError:
         return False
     return True
-
-
-@pytest.fixture
-def spa2v(monkeypatch, capsys):
-    """Run the command line in this process; gives exit code, stdout and stderr."""
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["spa2v", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as done:
-            code = done.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import pytest
 
-from spa2v_lib import cli
 from spa2v_lib.batch import Progress, Summary
 from spa2v_lib.batch.tasks import Outcome
 from spa2v_lib.cli.batch_terminal import batch_progress, show_estimate
 from spa2v_lib.errors import RunError
 from spa2v_lib.planning.cost import Estimate
 from spa2v_lib.runs import Difference, Verification
-
-
-@pytest.fixture
-def spa2v(monkeypatch, capsys):
-    """Run the command line in this process; gives exit code, stdout and stderr."""
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["spa2v", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as done:
-            code = done.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.mark.parametrize(("failed", "code"), [(0, 0), (2, 1)])

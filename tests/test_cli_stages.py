@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
-from spa2v_lib import cli
 from spa2v_lib.audio import Recording
 
 RATE = 16_000
-
-
-@pytest.fixture
-def spa2v(monkeypatch, capsys):
-    """Run the command line in this process; gives exit code, stdout and stderr."""
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["spa2v", *map(str, arguments)])
-        try:
-            cli.main()
-            code = 0
-        except SystemExit as done:
-            code = done.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

@@ -1,0 +1,27 @@
+"""What tests of every part share."""
+
+from __future__ import annotations
+
+import signal
+import sys
+
+import pytest
+
+from spa2v_lib import cli
+
+
+@pytest.fixture
+def spa2v(monkeypatch, capsys):
+    """Run the command line in this process; gives exit code, stdout and stderr."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["spa2v", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as done:
+            code = done.code or 0
+        return code, *capsys.readouterr()
+
+    return call
