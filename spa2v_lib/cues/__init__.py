@@ -14,6 +14,8 @@ clipping                      heard as it is; noted, as levels are too low there
 8 kHz to 192 kHz              heard alike: every size is set in seconds and hertz
 0.3 s                         heard, in three frames; below 1 s nothing is said to come nearer or
                               to go away, below 0.25 s an `AudioError`
+rates below 1 kHz             an `AudioError`
+samples beyond 2^31           an `AudioError`: full scale is 1
 ten minutes of silence        no source; noted
 six channels                  the first two are heard; noted
 one channel                   no direction, capture "mono"; level, activity and tags stay; noted

@@ -121,20 +121,18 @@ class SpatialCues(Frozen):
         return self
 
     def save(self, path: str | Path) -> Path:
-        """Write the cues as JSON and return the path.
+        """Write the cues as JSON, under a temporary name first, and return the path.
 
         Raises
         ------
-        CueError
+        OutputError
             If the file cannot be written.
         """
-        target = Path(path)
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise CueError(f"cannot write cues to {target}: {error.strerror}") from error
-        return target
+        from spa2v_lib.writing import replacing
+
+        with replacing(path) as partial:
+            partial.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        return Path(path)
 
     @classmethod
     def load(cls, path: str | Path) -> SpatialCues:

@@ -171,6 +171,8 @@ def test_every_outcome_is_stated_where_users_look() -> None:
         "clipping",
         "8 kHz to 192 kHz",
         "0.3 s",
+        "rates below 1 kHz",
+        "samples beyond 2^31",
         "ten minutes of silence",
         "six channels",
         "one channel",

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from spa2v_lib.cues import CaptureGuess, SourceTrack, SpatialCues
-from spa2v_lib.errors import CueError
+from spa2v_lib.errors import CueError, OutputError
 
 
 def track(**changes: object) -> dict[str, object]:
@@ -93,3 +93,17 @@ def test_a_missing_file_is_named(tmp_path) -> None:
 def test_the_notebook_view_escapes_names_and_notes() -> None:
     page = cues()._repr_html_()
     assert "a &lt;b&gt;.wav" in page and "5 &lt; 6" in page and "<svg" in page
+
+
+def test_cues_that_cannot_be_written_leave_what_was_there(tmp_path, monkeypatch) -> None:
+    path = cues().save(tmp_path / "cues.json")
+    before = path.read_text()
+
+    def full(*_given, **_named):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_text", full)
+    with pytest.raises(OutputError, match="No space left"):
+        cues().save(path)
+    monkeypatch.undo()
+    assert path.read_text() == before and list(tmp_path.iterdir()) == [path]
