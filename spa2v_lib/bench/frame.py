@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -114,6 +114,12 @@ class Goal:
             return False
         return self.value <= self.bound if self.relation == "<=" else self.value >= self.bound
 
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Goal:
+        """Return what `as_dict` wrote."""
+        relation, bound = written["goal"].split()
+        return cls(written["name"], relation, float(bound), written["value"])
+
     def as_dict(self) -> dict[str, Any]:
         """Return name, goal, value and met, as in the file."""
         return {
@@ -132,6 +138,23 @@ class Results:
     rows: list[Row]
     goals: list[Goal]
     notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> Results:
+        """Read the file that a benchmark wrote.
+
+        Parameters
+        ----------
+        path : Path
+            A ``results.json``.
+        """
+        written = json.loads(path.read_text(encoding="utf-8"))
+        rows = [
+            Row(**{**row, "measures": {k: Interval(**v) for k, v in row["measures"].items()}})
+            for row in written["rows"]
+        ]
+        goals = [Goal.from_dict(goal) for goal in written["goals"]]
+        return cls(written["benchmark"], rows, goals, written["notes"])
 
     def tables(self) -> list[Table]:
         """Return the rows for the terminal, a few measures a table.

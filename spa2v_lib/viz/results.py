@@ -8,10 +8,10 @@ from html import escape
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from spa2v_lib.bench.frame import Interval, Row
+from spa2v_lib.bench.frame import Goal, Interval, Row
 from spa2v_lib.viz.style import TEXT, colour_of, styled
 
-__all__ = ["chosen_rows", "results_figure", "results_page", "results_table"]
+__all__ = ["chosen_rows", "goals_table", "results_figure", "results_page", "results_table"]
 
 
 def chosen_rows(rows: Sequence[Row], stage: str, condition: str = "all") -> list[Row]:
@@ -81,6 +81,26 @@ def results_table(rows: Sequence[Row], measures: Sequence[str]) -> str:
         + "</tr>"
         for row in rows
     )
+    return f"<table class='dataframe'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def goals_table(goals: Sequence[Goal]) -> str:
+    """Return goals as an HTML table: what was measured, what was asked for, and whether it is met.
+
+    Parameters
+    ----------
+    goals : sequence of Goal
+        Those that were not computed are left out.
+    """
+    relations = {"<=": "at most", ">=": "at least"}
+    body = "".join(
+        f"<tr><th style='text-align:left'>{escape(goal.name)}</th><td>{goal.value:.3g}</td>"
+        f"<td style='white-space:nowrap'>{relations[goal.relation]} {goal.bound:g}</td>"
+        f"<td>{'yes' if goal.met else '<strong>no</strong>'}</td></tr>"
+        for goal in goals
+        if goal.value is not None
+    )
+    head = "".join(f"<th>{name}</th>" for name in ("", "measured", "goal", "met"))
     return f"<table class='dataframe'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

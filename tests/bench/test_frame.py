@@ -73,6 +73,11 @@ def test_results_are_written_with_environment_rows_and_goals(tmp_path, a_benchma
     assert written["parameters"] == {"quick": True, "seed": 5}
 
 
+def test_written_results_are_read_again_as_they_were(tmp_path, a_benchmark):
+    results = run_benchmark("speed", tmp_path / "out")
+    assert Results.read(tmp_path / "out" / "results.json") == results
+
+
 def test_earlier_results_are_replaced_only_when_asked(tmp_path, a_benchmark):
     run_benchmark("speed", tmp_path / "out")
     with pytest.raises(OutputError, match="--overwrite"):
