@@ -13,6 +13,8 @@ _UNKNOWN_OF = {
     "heard": "recordings that it learnt, other conditions",
     "unheard": "recordings left out",
     "foreign": "classes left out",
+    "heard_apart": "recordings that it learnt, taken apart from others",
+    "foreign_apart": "classes left out, taken apart from others",
     "strange": "invented sounds",
 }
 
@@ -24,7 +26,8 @@ def tagger_rows(*, quick: bool, seed: int) -> tuple[list[Row], list[str]]:
     -------
     rows : list of Row
         Classes with several recordings (each left out in turn) and classes with one (after room,
-        noise, filter and pitch) apart; then the share that is called unknown, by kind of sound.
+        noise, filter and pitch) apart, and what is left of those that are heard among others;
+        then the share that is called unknown, by kind of sound.
     notes : list of str
         The confusion table of the recordings left out, a line a class.
     """
@@ -35,7 +38,7 @@ def tagger_rows(*, quick: bool, seed: int) -> tuple[list[Row], list[str]]:
 
 
 def _rows(found: dict[str, Any], seed: int) -> list[Row]:
-    left_out, single = found["leave_one_recording_out"], found["single_recording"]
+    left_out = found["leave_one_recording_out"]
     each = left_out["each"]
     tops = {
         f"{name} %": interval([100.0 * recording[key] for recording in each], seed)
@@ -43,21 +46,22 @@ def _rows(found: dict[str, Any], seed: int) -> list[Row]:
     }
     rows = [
         Row(_METHOD, "each recording left out", left_out["recordings"], tops),
-        Row(
-            _METHOD,
-            "single recordings, changed",
-            single["recordings"],
-            {
-                f"{name} %": _alone(100.0 * single[key], single["recordings"])
-                for name, key in (("top-1", "top1"), ("top-3", "top3"))
-            },
-        ),
+        _ranked("single recordings, changed", found["single_recording"]),
+        _ranked("recordings that it learnt, taken apart from others", found["apart"]),
     ]
     rows += [
         Row(_METHOD, kind, 1, {"called unknown %": _alone(100.0 * found["unknown"][key], 1)})
         for key, kind in _UNKNOWN_OF.items()
     ]
     return rows
+
+
+def _ranked(condition: str, ranks: dict[str, Any]) -> Row:
+    count = ranks["recordings"]
+    tops = (("top-1 %", "top1"), ("top-3 %", "top3"))
+    return Row(
+        _METHOD, condition, count, {name: _alone(100.0 * ranks[key], count) for name, key in tops}
+    )
 
 
 def _notes(found: dict[str, Any]) -> list[str]:

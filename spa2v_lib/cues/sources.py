@@ -18,7 +18,7 @@ _FLOOR_DB = -85.0
 _COINCIDENT = ("panned", "xy", "ms")
 _OUTWARDS = 0.3  # how much further to the side the direct sound is, were all sound diffuse
 _PAN_SIGMA_DEG, _ILD_SIGMA_DB = 18.0, 4.0  # how well levels tell direction beside delays
-_HEADS_DIFFER = 0.1  # of the azimuth, for nine heads in ten: sizes spread by 6 %
+_HEADS_DIFFER = 0.12  # of the azimuth, for nine heads in ten: from one another and from a sphere
 _LEVEL_POWER = 0.2  # of a band's power in its trust: all bands that sound have a say
 
 

@@ -73,7 +73,8 @@ def evaluate(*, quick: bool = False, seed: int = 0) -> dict[str, object]:
     dict
         ``leave_one_recording_out`` (classes with several: ``recordings``, ``excerpts``, ``top1``,
         ``top3``; ``each`` lists them), ``single_recording`` (the same after room, noise, filter and
-        pitch), ``leave_one_class_out`` (``auroc`` and ``false_acceptance`` at 90 % acceptance of
+        pitch), ``apart`` (of recordings that were taught, what is left beside others),
+        ``leave_one_class_out`` (``auroc`` and ``false_acceptance`` at 90 % acceptance of
         known sounds, against heard and against unheard recordings), ``unknown`` (share called
         unknown with the shipped border, by kind of sound), ``confusion`` (true class → answer →
         excerpts, left-out recordings, unknown among the answers).

@@ -11,7 +11,7 @@ from spa2v_lib.bench.hearing_cost import scene_of, write_long_sound
 from spa2v_lib.bench.hearing_goals import goals
 from spa2v_lib.bench.hearing_pool import STATISTICS
 from spa2v_lib.bench.hearing_scenes import test_scenes
-from spa2v_lib.bench.hearing_tagger import _notes, _rows
+from spa2v_lib.bench.hearing_tagger import _UNKNOWN_OF, _notes, _rows
 
 
 def test_every_goal_names_a_row_and_a_measure_that_the_benchmark_makes():
@@ -73,14 +73,17 @@ def test_the_taggers_numbers_become_rows_and_a_confusion_table():
         "leave_one_recording_out": ranks
         | {"each": [{"top1": 0.25, "top3": 1.0}, {"top1": 0.75, "top3": 1.0}]},
         "single_recording": ranks,
+        "apart": ranks | {"top1": 0.25},
         "leave_one_class_out": {"auroc": 0.91, "false_acceptance": 0.2},
-        "unknown": {"heard": 0.1, "unheard": 0.5, "foreign": 0.9, "strange": 1.0},
+        "unknown": dict(zip(_UNKNOWN_OF, (0.1, 0.5, 0.9, 0.3, 0.8, 1.0), strict=True)),
         "confusion": {"bell": {"bell": 3, "unknown": 1}},
     }
     rows = _rows(found, seed=0)
     assert rows[0].measures["top-1 %"].mean == 50.0 and rows[0].count == 2
     assert rows[1].measures["top-3 %"].mean == 100.0
-    assert [row.measures["called unknown %"].mean for row in rows[2:]] == [10, 50, 90, 100]
+    assert rows[2].measures["top-1 %"].mean == 25.0
+    said = [row.measures["called unknown %"].mean for row in rows[3:]]
+    assert said == pytest.approx([10, 50, 90, 30, 80, 100])
     assert _notes(found)[1] == "tagger, bell on recordings left out: bell 3, unknown 1"
 
 
