@@ -167,9 +167,6 @@ for row in results.rows:
 #
 # A detector that shares nothing with the diffusion suite looks at every frame, and what it finds is
 # compared with the *true* layout, whatever layout the video was made from.
-#
-# These videos were drawn by the suite before the present one, at 96×96 pixels. The present one's
-# scores on single layouts are in [The training-free claim, tested](training_free).
 
 # %%
 videos = chosen_rows(results.rows, "videos")
