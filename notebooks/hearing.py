@@ -359,15 +359,15 @@ rows = [row for row in measured.rows if row.condition == ROOM]
 results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 
 # %% [markdown]
-# *Errors of direction, with 95 % intervals, over all capture formats; each of the usual methods only
-# on formats that it can read: delays need spaced microphones.*
+# *Errors of direction, with 95 % intervals, over all capture formats; each of the usual methods
+# only on formats that it can read: delays need spaced microphones.*
 #
 # Read it also from its weak side:
 #
 # - **How many** there are is miscounted for one pair in four and more than one trio in three; with
 #   one source or two, only in rooms.
-# - **A real head** is not a sphere. There plain GCC-PHAT is *better* than this library (1.4° against
-#   3.1° on what crosses), and the intervals are still too narrow: there they hold 77 %.
+# - **A real head** is not a sphere. There plain GCC-PHAT is *better* than this library (1.4°
+#   against 3.1° on what crosses), and the intervals are still too narrow: there they hold 77 %.
 # - **Coming closer** is missed in rooms when a sound neither repeats nor lasts: its own rise and
 #   fall looks like distance.
 # - **At the sides of a level pair** the room's pull is undone in part only, as
