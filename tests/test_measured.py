@@ -13,13 +13,13 @@ from spa2v_lib.bench.run_tables import results_of
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "data/results"
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"(?<![\w.\[])\d+(?:\.\d+)?(?![\w\]])")
 
 
 def claims() -> list[tuple[str, str]]:
     """Return the cells of the README's table of measurements, each with its benchmark's name."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = text[text.index("## Measured") : text.index("## Use")]
+    section = README[README.index("## Measured") : README.index("## Use")]
     found, name = [], ""
     for line in section.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
@@ -45,6 +45,77 @@ def measured(name: str) -> list[float]:
 def numbers(text: str) -> Iterator[tuple[str, float]]:
     for match in NUMBER.finditer(text.replace("**", "")):
         yield match.group(), float(match.group())
+
+
+Where = tuple[str, str, str]  # method, condition, measure
+KNOWN = "spa2v, format known"
+HEADLINES: dict[str, tuple[str, tuple[Where, ...]]] = {
+    "a sampled object in its box": ("sampling", (
+        ("gligen", "one object", "IoU"), ("migc", "one object", "IoU"),
+        ("lvd", "one object", "IoU"), ("attention", "one object", "IoU"),
+        ("none", "one object", "IoU"), ("drawn", "one object", "IoU"),
+    )),
+    "the same against the mirrored layout": ("sampling", (
+        ("mirrored layout", "one object", "IoU"),
+    )),
+    "two objects, mean IoU": ("sampling", (
+        ("gligen", "two objects", "IoU"), ("migc", "two objects", "IoU"),
+        ("none", "two objects", "IoU"), ("drawn", "two objects", "IoU"),
+    )),
+    "one source's direction": ("hearing", (
+        (KNOWN, "1 source, 20 dB, anechoic", "azimuth median °"),
+        (KNOWN, "1 source, 20 dB, RT60 0.3 s", "azimuth median °"),
+        (KNOWN, "1 source, 20 dB, RT60 0.6 s", "azimuth median °"),
+        ("raw ILD", "1 source, 20 dB, anechoic", "azimuth median °"),
+    )),
+    "number of sources right": ("hearing", tuple(
+        (KNOWN, f"{count}, 20 dB", "count right %")
+        for count in ("1 source", "2 sources", "3 sources")
+    )),
+    "90 % intervals hold the truth": ("hearing", tuple(
+        (KNOWN, "any number, 20 dB", f"{what} held %") for what in ("azimuth", "range", "count")
+    )),
+    "crossing in the right direction": ("hearing", (
+        (KNOWN, "1 source, 20 dB", "crossing right %"),
+        (KNOWN, "1 source, 20 dB", "false motion %"),
+    )),
+    "coming or going told right": ("hearing", ((KNOWN, "1 source, 20 dB", "radial right %"),)),
+    "the whole pipeline, told nothing": ("run", tuple(
+        (f"layouts: {method}", "all", measure)
+        for method in (
+            "full", "without spatial reasoning", "copy nearest exemplar", "another clip",
+            "full, told what sounds",
+        )
+        for measure in ("MaxIoU", "LTSim")
+    )),
+    "the same by kind, MaxIoU": ("run", tuple(
+        ("layouts: full", kind, "MaxIoU")
+        for kind in ("translational, single", "stationary, single", "stationary, multiple")
+    )),
+    "videos of true layouts": ("run", tuple(
+        (f"videos: {method}", "all", "LTSim")
+        for method in (
+            "true layout", "true layout, MIGC kind", "true layout, no grounding",
+            "drawn from the true layout",
+        )
+    )),
+}  # fmt: skip
+"""First numbers of the README's main rows: benchmark, and whose mean each is, in order."""
+
+
+@pytest.mark.parametrize("begin", HEADLINES)
+def test_the_main_rows_hold_the_means_of_the_rows_that_they_speak_of(begin: str):
+    name, places = HEADLINES[begin]
+    content = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    rows = results_of(content, 0).as_dict()["rows"] if name == "run" else content["rows"]
+    means = {(r["method"], r["condition"]): r["measures"] for r in rows}
+    (line,) = (one for one in README.splitlines() if one.startswith(f"| {begin}"))
+    written = [text for text, _ in numbers(line.split("|")[2])]
+    for text, (method, condition, measure) in zip(written, places, strict=False):
+        value = means[method, condition][measure]["mean"]
+        half = 0.5 * 10.0 ** -len(text.partition(".")[2])
+        assert value == pytest.approx(float(text), abs=half + 1e-9), (method, condition, measure)
+    assert len(written) >= len(places)
 
 
 def test_there_are_claims_to_check():
