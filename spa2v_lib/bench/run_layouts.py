@@ -184,9 +184,8 @@ def told(cues: SpatialCues, scene: Scene) -> SpatialCues:
 
 def _gap(source: SourceTrack, thing: WorldObject, cues: SpatialCues) -> float:
     """Return the median distance of a source's direction from a thing's, in degrees."""
-    x, z = thing.position(np.array(cues.times_s)).T
     heard = np.array([0.0 if a is None else a for a in source.azimuth_deg])
-    return float(np.median(np.abs(heard - np.degrees(np.arctan2(x, z)))))
+    return float(np.median(np.abs(heard - thing.azimuth_deg(np.array(cues.times_s)))))
 
 
 def _copied(heard: HeardClip) -> VideoSceneLayout:

@@ -289,6 +289,6 @@ def _is(source: SourceTrack, thing: WorldObject, times_s: list[float]) -> bool:
     if source.motion != thing.motion or None in source.azimuth_deg:
         return False
     sounding = np.array(source.active)
-    x, z = thing.position(np.array(times_s)[sounding]).T
-    error = np.abs(np.array(source.azimuth_deg)[sounding] - np.degrees(np.arctan2(x, z)))
+    true = thing.azimuth_deg(np.array(times_s)[sounding])
+    error = np.abs(np.array(source.azimuth_deg)[sounding] - true)
     return bool(np.median(error) <= _HEARD_WITHIN_DEG)

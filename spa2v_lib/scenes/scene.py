@@ -78,6 +78,11 @@ class WorldObject:
         """Return ``(x, z)`` in metres at times `t` [n], as [n, 2]."""
         return self.path(t)
 
+    def azimuth_deg(self, t: np.ndarray) -> np.ndarray:
+        """Return its direction at times `t` [n] in degrees, positive to the right [n]."""
+        x, z = self.position(t).T
+        return np.degrees(np.arctan2(x, z))
+
     def raw_box(self, camera: Camera, t: float) -> tuple[float, float, float, float] | None:
         """Return its unclipped box in the picture at time `t`, or None behind the camera."""
         x, z = self.position(np.array([t]))[0]

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save
 
-from spa2v_lib.cues.taggers.embedded import EmbeddedTagger
+from spa2v_lib.cues.taggers.embedded import SCALARS, EmbeddedTagger
 from spa2v_lib.resources import data_dir
 from spa2v_lib.tiny.tagger_fit import Training
 from spa2v_lib.tiny.tagger_outliers import INVENTIONS, TWISTS
@@ -162,7 +162,7 @@ def _write(folder: Path, model: EmbeddedTagger, card: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {name: np.asarray(v) for name, v in vars(model).items() if name != "labels"}
     arrays["examples"] = arrays["examples"].astype(np.float16)
-    for name in ("sharpness", "border", "border_apart", "slope"):
+    for name in SCALARS:
         arrays[name] = arrays[name].astype(np.float32)
     arrays["owners"] = arrays["owners"].astype(np.uint8)
     arrays["centre_owners"] = arrays["centre_owners"].astype(np.uint8)

@@ -127,5 +127,4 @@ def _recognised(scene: Scene) -> list[tuple[str, HeardSource]]:
 
 
 def _gap_deg(source: HeardSource, thing: WorldObject, times_s: np.ndarray) -> float:
-    x, z = thing.position(times_s).T
-    return float(np.median(np.abs(source.track.azimuth - np.degrees(np.arctan2(x, z)))))
+    return float(np.median(np.abs(source.track.azimuth - thing.azimuth_deg(times_s))))

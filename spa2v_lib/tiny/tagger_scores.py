@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spa2v_lib.cues.taggers.answers import UNKNOWN
-from spa2v_lib.cues.taggers.embedded import EmbeddedTagger
+from spa2v_lib.cues.taggers.embedded import SCALARS, EmbeddedTagger
 from spa2v_lib.tiny.tagger_fit import Heard, Training, fit
 from spa2v_lib.tiny.tagger_sounds import Sounds, listen
 
@@ -105,7 +105,6 @@ def examine(how: Training) -> tuple[EmbeddedTagger, dict[str, object]]:
         "unknown": {
             name: float(np.mean([label is None for f in folds for label in _answers(f, model)]))
             for name, folds in vars(trial).items()
-            if folds
         },
         "confusion": _confusion(trial.unheard, model),
     }
@@ -211,8 +210,7 @@ def _false_acceptance(known: np.ndarray, unknown: np.ndarray) -> float:
 
 def _answers(fold: _Fold, shipped: EmbeddedTagger) -> list[str | None]:
     """Return what would be answered, by the fold's model with the shipped calibration."""
-    learnt = ("sharpness", "border", "border_apart", "slope")
-    model = replace(fold.model, **{name: getattr(shipped, name) for name in learnt})
+    model = replace(fold.model, **{name: getattr(shipped, name) for name in SCALARS})
     excerpts = fold.sound.apart if fold.apart else fold.sound.test
     chance = model.chances(excerpts, apart=fold.apart)
     best = chance.argmax(1)

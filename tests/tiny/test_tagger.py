@@ -111,7 +111,7 @@ def test_recordings_played_together_are_found_again_and_described() -> None:
         assert np.array_equal(vectors, again[file])
 
 
-def test_a_scene_in_which_no_source_is_told_from_another_teaches_nothing() -> None:
+def test_a_recording_with_none_to_be_played_together_with_teaches_nothing() -> None:
     assert heard_apart(["sheep_01.flac"], 2, [0]) == {}
 
 

@@ -18,13 +18,15 @@ from spa2v_lib.resources import resource
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording
 
-__all__ = ["EmbeddedTagger", "load_embedded", "loud_chunks"]
+__all__ = ["SCALARS", "EmbeddedTagger", "load_embedded", "loud_chunks"]
 
 _CHUNK = 120  # windows, 3 s: what it was taught with
 _SHORTEST = 10  # windows
 _NEIGHBOURS = 5
 _BLOCK_S = 60.0
-_SCALARS = ("sharpness", "border", "border_apart", "slope")
+
+SCALARS = ("sharpness", "border", "border_apart", "slope")
+"""What turns distances into probabilities: the attributes that are single numbers."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def load_embedded(path: Path | None = None) -> EmbeddedTagger:
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
             labels = tuple((stored.metadata() or {})["labels"].split(","))
         arrays["examples"] = arrays["examples"].astype(np.float32)
-        scalars = {name: arrays.pop(name).item() for name in _SCALARS}
+        scalars = {name: arrays.pop(name).item() for name in SCALARS}
         return EmbeddedTagger(labels, **arrays, **scalars)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{source.name} does not hold a tagger's weights: {error}") from error

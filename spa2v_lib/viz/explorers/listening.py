@@ -101,8 +101,7 @@ def hear_way(
     )
     sound = render_sound(scene, _RATE)
     cues = extract_cues(sound, capture=capture if told else "auto", label=_LABEL)
-    right, ahead = scene.objects[0].position(np.array(cues.times_s)).T
-    return Heard(sound, cues, np.degrees(np.arctan2(right, ahead)))
+    return Heard(sound, cues, scene.objects[0].azimuth_deg(np.array(cues.times_s)))
 
 
 def heard_figure(heard: Mapping[str, Heard]) -> go.Figure:
