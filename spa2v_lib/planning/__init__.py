@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.acoustic import plan_acoustic
 from spa2v_lib.planning.exemplars import check_choice, ranked_exemplars
-from spa2v_lib.planning.spec import FORMS, check_available, make_backend, parse_planner
+from spa2v_lib.planning.models import check_available, make_backend
+from spa2v_lib.planning.spec import FORMS, parse_planner
 
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording

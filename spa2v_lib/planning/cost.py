@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.planning.answers import Answers, content_key
 from spa2v_lib.planning.backend import AudioPart, Prompt
-from spa2v_lib.planning.spec import PlannerSpec, make_backend, parse_planner
+from spa2v_lib.planning.models import make_backend
+from spa2v_lib.planning.spec import PlannerSpec, parse_planner
 
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from spa2v_lib.errors import PlanningError
-from spa2v_lib.planning.backend import Backend
 
-__all__ = ["FORMS", "PlannerSpec", "check_available", "make_backend", "parse_planner"]
+__all__ = ["FORMS", "PlannerSpec", "parse_planner"]
 
 FORMS = (
     "acoustic",
@@ -94,49 +93,3 @@ def _check_url(url: str) -> None:
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise PlanningError(f"{url!r} is not a server's URL such as http://127.0.0.1:8000/v1")
-
-
-def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: int = 0) -> Backend:
-    """Return the model of a planner; nothing is loaded or sent yet.
-
-    Parameters
-    ----------
-    spec : PlannerSpec
-        Of any kind but "acoustic".
-    temperature : float, optional
-        The kind's own if not given: 0.5 for hosted models, as in SpA2V, and 0 for the others.
-    seed : int
-
-    Raises
-    ------
-    PlanningError
-        If the planner needs no model, or a package that it needs is missing.
-    """
-    drawn = {"seed": seed} if temperature is None else {"seed": seed, "temperature": temperature}
-    if spec.hosted:
-        from spa2v_lib.planning.hosted import HostedModel
-
-        return HostedModel(spec, **drawn)
-    if spec.kind == "transformers":
-        from spa2v_lib.planning.local import local_model
-
-        return local_model(spec.model, **drawn)
-    if spec.kind == "smollm":
-        from spa2v_lib.planning.smollm import smollm
-
-        return smollm(**drawn)
-    raise PlanningError(f"the planner {str(spec)!r} asks no model")
-
-
-def check_available(spec: PlannerSpec) -> None:
-    """Refuse a planner that cannot work here, before anything is heard, loaded or sent.
-
-    Raises
-    ------
-    PlanningError
-        If a package is missing, or no key is set where one is needed.
-    """
-    if spec.hosted:
-        make_backend(spec).check()
-    elif spec.kind != "acoustic":
-        make_backend(spec)

@@ -37,7 +37,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from spa2v_lib.errors import DataError, SamplingError
-from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks
+from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks, check_shares
 from spa2v_lib.sampling.instance_mask import MaskedBoxTokens, MaskedFuser
 from spa2v_lib.sampling.texts import pooled
 
@@ -226,9 +226,7 @@ class GLIGEN(Grounding):
     name: ClassVar[str] = "gligen"
 
     def __init__(self, active: float = 1.0, strength: float = 1.0) -> None:
-        for knob, value in (("active", active), ("strength", strength)):
-            if not 0.0 <= value <= 1.0:
-                raise SamplingError(f"GLIGEN's {knob} is {value}; it lies between 0 and 1")
+        check_shares("GLIGEN", active=active, strength=strength)
         self.active, self.strength = active, strength
 
     def prepare(self, pipeline: AnimateDiffPipeline) -> None:

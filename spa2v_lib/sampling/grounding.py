@@ -14,11 +14,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from spa2v_lib.errors import SamplingError
+
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
     from torch import Tensor
 
-__all__ = ["Grounding", "GroundingInputs", "Hooks"]
+__all__ = ["Grounding", "GroundingInputs", "Hooks", "check_shares"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class GroundingInputs:
     present : Tensor [shape=(frames, objects)]
         1 where the object is in the frame, else 0.
     phrases : tuple of str
-        The objects' captions.
+        The objects' captions, with which way they go where the layers were taught to hear it.
     spans : Tensor of bool [shape=(frames, objects, tokens)]
         Which tokens of a frame's text speak of an object; none where the text does not name it.
     text : Tensor [shape=(frames, tokens, width)]
@@ -102,3 +104,16 @@ class Grounding(ABC):
         self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs
     ) -> AbstractContextManager[Hooks]:
         """Take part in sampling one video; on leaving, the pipeline is as it was found."""
+
+
+def check_shares(method: str, **knobs: float) -> None:
+    """Refuse knobs of a method that do not lie in [0, 1].
+
+    Raises
+    ------
+    SamplingError
+        Naming the first of them.
+    """
+    for knob, value in knobs.items():
+        if not 0.0 <= value <= 1.0:
+            raise SamplingError(f"{method}'s {knob} is {value}; it lies between 0 and 1")

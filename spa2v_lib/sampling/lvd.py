@@ -58,7 +58,7 @@ from spa2v_lib.sampling.cross_attention import (
     observed,
     speaking_tokens,
 )
-from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks
+from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks, check_shares
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
@@ -98,11 +98,7 @@ class LVDGuidance(Grounding):
                 raise SamplingError(
                     f"LVD guidance's {knob} is {getattr(self, knob):g}; it must be at least 0"
                 )
-        for knob in ("active", "share"):
-            if not 0 <= getattr(self, knob) <= 1:
-                raise SamplingError(
-                    f"LVD guidance's {knob} is {getattr(self, knob):g}; it must lie in [0, 1]"
-                )
+        check_shares("LVD guidance", active=self.active, share=self.share)
 
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:

@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.cross_attention import MapSize, box_cover, sizes_known
-from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks
+from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks, check_shares
 from spa2v_lib.sampling.migc_layers import MOST_OBJECTS, Region, attend
 from spa2v_lib.sampling.migc_weights import attached
 
@@ -85,9 +85,7 @@ class MIGC(Grounding):
     name: ClassVar[str] = "migc"
 
     def __init__(self, active: float = 0.5, strength: float = 1.0) -> None:
-        for knob, value in (("active", active), ("strength", strength)):
-            if not 0.0 <= value <= 1.0:
-                raise SamplingError(f"MIGC's {knob} is {value}; it lies between 0 and 1")
+        check_shares("MIGC", active=active, strength=strength)
         self.active, self.strength = active, strength
 
     def prepare(self, pipeline: AnimateDiffPipeline) -> None:

@@ -10,7 +10,8 @@ from spa2v_lib.errors import PlanningError, SamplingError
 from spa2v_lib.planning import check_planner
 from spa2v_lib.planning.hosted import HostedModel
 from spa2v_lib.planning.local import LocalModel
-from spa2v_lib.planning.spec import PlannerSpec, make_backend, parse_planner
+from spa2v_lib.planning.models import make_backend
+from spa2v_lib.planning.spec import PlannerSpec, parse_planner
 from spa2v_lib.runs import Settings, generate_run
 from spa2v_lib.runs.make import _plan
 from spa2v_lib.sampling import get_preset
