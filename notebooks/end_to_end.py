@@ -197,13 +197,13 @@ print("hearing takes less than a third:", seconds["hear"] < sum(seconds.values()
 # %% [markdown] tags=["lesson"]
 # ```{admonition} Exercise 2
 # :class: tip
-# Does the plan move as the sound did? `metrics.layout.motion_of` names the motion of a row of
+# Does the plan move as the sound did? `box.motion_of` names the motion of a row of
 # boxes.
 # ```
 
 # %% tags=["lesson", "hide-cell"]
 # Solution
-from spa2v_lib.metrics.layout import motion_of
+from spa2v_lib.box import motion_of
 
 for source, row in zip(cues.sources, zip(*layout.frame_boxes(), strict=True), strict=False):
     print(f"heard {source.motion}, planned {motion_of(list(row))}")

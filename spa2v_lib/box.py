@@ -1,18 +1,26 @@
-"""Boxes in the picture, and the strict models that a layout is made of."""
+"""Boxes in the picture, how they move, and the strict models that a layout is made of."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from spa2v_lib.captions import Motion
 from spa2v_lib.errors import LayoutError
 
-__all__ = ["Box", "StrictModel", "located"]
+__all__ = ["LEAST_GROWTH", "LEAST_SHIFT", "Box", "StrictModel", "located", "motion_of"]
 
 # Told to readers of the schema; the check itself is the box's own, which names the corner.
 _SHARE = Field(json_schema_extra={"minimum": 0, "maximum": 1})
+
+LEAST_SHIFT = 0.1
+"""A centre that moves less than this share of the picture's width does not cross."""
+
+LEAST_GROWTH = 1.25
+"""A box that grows by a smaller factor does not approach, and the inverse for receding."""
 
 
 class StrictModel(BaseModel):
@@ -124,3 +132,31 @@ def located(items: Any, kind: type[StrictModel], name: Callable[[int], str]) -> 
         except (LayoutError, TypeError) as error:
             raise LayoutError(f"{name(index)}: {error}") from None
     return made
+
+
+def motion_of(track: list[Box | None]) -> Motion | None:
+    """Name the motion of one object from its boxes over time.
+
+    From its first to its last box: a shift along x against a change of height, each in units of
+    the least that counts (`LEAST_SHIFT`, `LEAST_GROWTH`); the larger decides.
+
+    Parameters
+    ----------
+    track : list of (Box or None)
+        One entry a frame.
+
+    Returns
+    -------
+    Motion or None
+        None if it is never in the picture.
+    """
+    seen = [box for box in track if box is not None]
+    if not seen:
+        return None
+    shift = (seen[-1].center[0] - seen[0].center[0]) / LEAST_SHIFT
+    growth = math.log(seen[-1].height / seen[0].height) / math.log(LEAST_GROWTH)
+    if max(abs(shift), abs(growth)) < 1.0:
+        return "stationary"
+    if abs(shift) >= abs(growth):
+        return "right_crossing" if shift > 0 else "left_crossing"
+    return "approaching" if growth > 0 else "receding"

@@ -11,19 +11,24 @@ from typing import Literal
 
 from spa2v_lib.classes import BACKGROUNDS, SoundClass, get_class
 
-__all__ = ["Motion", "frame_caption", "object_caption", "position_phrase", "video_caption"]
+__all__ = [
+    "Motion", "Way", "frame_caption", "object_caption", "phrase", "position_phrase",
+    "video_caption",
+]  # fmt: skip
 
 Motion = Literal["left_crossing", "right_crossing", "approaching", "receding", "stationary"]
+Way = Literal["left", "right"]
 
+_GOING: dict[Way, str] = {"left": "from right to left", "right": "from left to right"}
 _SIDE = 1.0 / 6.0  # the centre is the middle third of the picture
 
 
 def _movement(kind: SoundClass, motion: Motion) -> str:
     match motion:
         case "left_crossing":
-            return f"{kind.verb} from right to left"
+            return f"{kind.verb} {_GOING['left']}"
         case "right_crossing":
-            return f"{kind.verb} from left to right"
+            return f"{kind.verb} {_GOING['right']}"
         case "approaching":
             return f"{kind.verb} towards the camera"
         case "receding":
@@ -39,8 +44,29 @@ def _where(kind: SoundClass, background: str) -> str:
 
 
 def object_caption(label: str) -> str:
-    """Name one object ("a bus"), as grounding layers are given it."""
+    """Name one object ("a bus")."""
     return get_class(label).with_article
+
+
+def phrase(caption: str, way: Way | None) -> str:
+    """Say of one object what it is and which way it goes, as grounding layers are given it.
+
+    A box does not say which way its thing looks; without this, layers lay pictures that face left
+    and right over one another.
+
+    Parameters
+    ----------
+    caption : str
+        Of the object, for example "a bus".
+    way : {"left", "right"} or None
+        Where it goes in the picture; None for what stands, comes closer or goes away.
+
+    Returns
+    -------
+    str
+        For example "a bus from left to right".
+    """
+    return caption if way is None else f"{caption} {_GOING[way]}"
 
 
 def video_caption(objects: list[tuple[str, Motion]], background: str) -> str:

@@ -1,5 +1,6 @@
 """How right a result is, compared with a truth that is known."""
 
+from spa2v_lib.box import motion_of
 from spa2v_lib.metrics.audiovisual import (
     aligned,
     audio_onsets,
@@ -19,7 +20,6 @@ from spa2v_lib.metrics.layout import (
     evaluate,
     iou,
     motion_direction,
-    motion_of,
     x_center_error,
 )
 from spa2v_lib.metrics.pairing import validate

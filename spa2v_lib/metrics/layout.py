@@ -30,8 +30,7 @@ import math
 
 import numpy as np
 
-from spa2v_lib.box import Box
-from spa2v_lib.captions import Motion
+from spa2v_lib.box import Box, motion_of
 from spa2v_lib.layout import VideoSceneLayout
 from spa2v_lib.metrics.pairing import (
     frame_score,
@@ -49,15 +48,8 @@ __all__ = [
     "evaluate",
     "iou",
     "motion_direction",
-    "motion_of",
     "x_center_error",
 ]
-
-LEAST_SHIFT = 0.1
-"""A centre that moves less than this share of the picture's width does not cross."""
-
-LEAST_GROWTH = 1.25
-"""A box that grows by a smaller factor does not approach, and the inverse for receding."""
 
 
 def iou(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
@@ -93,42 +85,14 @@ def motion_direction(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> flo
     """Return the share of objects that move the way they should, in [0, 1].
 
     Each object of the truth is paired for the whole clip with the estimated object of its class
-    that stays nearest along x; `motion_of` names the motion of both. Objects that are never in
-    the picture do not count; an object without a partner, on either side, is wrong.
+    that stays nearest along x; `spa2v_lib.box.motion_of` names the motion of both. Objects that are
+    never in the picture do not count; an object without a partner, on either side, is wrong.
     """
     validate(truth, estimate)
     times = frame_times(truth, estimate)
     tracks = [tracks_of(layout, times) for layout in (truth, estimate)]
     score = score_of(*tracks, track_likeness, lambda a, b: float(motion_of(a) == motion_of(b)))
     return 1.0 if score is None else score
-
-
-def motion_of(track: list[Box | None]) -> Motion | None:
-    """Name the motion of one object from its boxes over time.
-
-    From its first to its last box: a shift along x against a change of height, each in units of
-    the least that counts (`LEAST_SHIFT`, `LEAST_GROWTH`); the larger decides.
-
-    Parameters
-    ----------
-    track : list of (Box or None)
-        One entry a frame.
-
-    Returns
-    -------
-    Motion or None
-        None if it is never in the picture.
-    """
-    seen = [box for box in track if box is not None]
-    if not seen:
-        return None
-    shift = (seen[-1].center[0] - seen[0].center[0]) / LEAST_SHIFT
-    growth = math.log(seen[-1].height / seen[0].height) / math.log(LEAST_GROWTH)
-    if max(abs(shift), abs(growth)) < 1.0:
-        return "stationary"
-    if abs(shift) >= abs(growth):
-        return "right_crossing" if shift > 0 else "left_crossing"
-    return "approaching" if growth > 0 else "receding"
 
 
 def evaluate(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> dict[str, float]:

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks
-from spa2v_lib.sampling.texts import FrameTexts, encode_texts
+from spa2v_lib.sampling.texts import FrameTexts, encode_texts, object_phrases
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
@@ -77,7 +77,8 @@ def sample(
     texts = encode_texts(pipeline, layout, captions)
     inputs = None
     if layout.objects:
-        inputs = grounding_inputs(pipeline, layout, texts, steps=steps, guided=guided, seed=seed)
+        how = {"steps": steps, "guided": guided, "seed": seed}
+        inputs = grounding_inputs(preset, layout, texts, **how)
     with ExitStack() as added:
         if captions != "global":
             added.enter_context(_told(pipeline, texts, guided))
@@ -113,7 +114,7 @@ def sample(
 
 
 def grounding_inputs(
-    pipeline: AnimateDiffPipeline,
+    preset: Preset,
     layout: VideoSceneLayout,
     texts: FrameTexts,
     *,
@@ -134,7 +135,7 @@ def grounding_inputs(
     return GroundingInputs(
         boxes=boxes.to(like),
         present=present.to(like),
-        phrases=tuple(thing.caption for thing in layout.objects),
+        phrases=object_phrases(layout, ways=preset.ways),
         spans=texts.spans.to(like.device),
         text=texts.conditional,
         steps=steps,

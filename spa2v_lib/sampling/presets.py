@@ -59,6 +59,8 @@ class Preset:
         Default strength of classifier-free guidance; 1 is without. Typical 2 to 9.
     groundings : dict
         Grounding methods that it can use, the default first, each with the knobs that suit it.
+    ways : bool
+        Whether the grounding layers were taught words for which way a thing goes.
     labels : tuple of str or None
         What the weights can draw; None where that is open.
     folder : tuple of str or None
@@ -80,6 +82,7 @@ class Preset:
     steps: int
     guidance: float
     groundings: dict[str, dict[str, float]]
+    ways: bool = False
     labels: tuple[str, ...] | None = None
     folder: tuple[str, ...] | None = None
     sources: dict[str, Source] = field(default_factory=dict)
@@ -153,6 +156,7 @@ PRESETS: dict[str, Preset] = {
                 "attention": {"strength": 1.0, "active": 0.6, "trailing": 0, "behind": 6},
                 "lvd": {"scale": 600.0, "iterations": 2, "active": 0.4, "behind": 6},
             },
+            ways=True,
             labels=TINY_LABELS,
             folder=("models", "tiny"),
         ),

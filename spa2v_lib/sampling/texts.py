@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from spa2v_lib.box import motion_of
+from spa2v_lib.captions import Way, phrase
+
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
     from transformers import CLIPTokenizer
@@ -19,7 +22,9 @@ if TYPE_CHECKING:
     from spa2v_lib.layout import VideoSceneLayout
     from spa2v_lib.sampling import Captions
 
-__all__ = ["FrameTexts", "encode_texts", "pooled"]
+__all__ = ["FrameTexts", "encode_texts", "object_phrases", "pooled"]
+
+_WAYS: dict[str | None, Way] = {"left_crossing": "left", "right_crossing": "right"}
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,24 @@ def encode_texts(
         spans=torch.stack([s for row in spans for s in row]).reshape(len(sentences), -1, tokens)
         if nouns
         else torch.zeros(len(sentences), 0, tokens, dtype=torch.bool),
+    )
+
+
+def object_phrases(layout: VideoSceneLayout, *, ways: bool) -> tuple[str, ...]:
+    """Return what grounding layers are told of each object of `layout`.
+
+    Parameters
+    ----------
+    layout : VideoSceneLayout
+    ways : bool
+        Whether to say, after an object's caption, which way it crosses the picture, as its boxes
+        have it: the caption may come from a person or a language model, who need not say.
+    """
+    frames = layout.frame_boxes()
+    tracks = ([row[index] for row in frames] for index in range(len(layout.objects)))
+    return tuple(
+        phrase(thing.caption, _WAYS.get(motion_of(track)) if ways else None)
+        for thing, track in zip(layout.objects, tracks, strict=True)
     )
 
 

@@ -76,6 +76,7 @@ def velocity_loss(
     latents: Tensor,
     weights: Tensor,
     generator: torch.Generator,
+    early: float = 0.0,
 ) -> Tensor:
     """Noise `latents` at random times and return the weighted squared error of the velocity.
 
@@ -88,9 +89,14 @@ def velocity_loss(
     weights : Tensor
         Of the error; broadcast against `latents`.
     generator : torch.Generator
+    early : float
+        Share of the times that are drawn from the noisiest third alone, in [0, 1].
     """
     random = {"generator": generator, "device": latents.device}
     times = torch.randint(1000, (len(latents),), **random)
+    if early:
+        noisy = torch.rand(len(latents), **random) < early
+        times = torch.where(noisy, 999 - times // 3, times)
     noise = torch.randn(latents.shape, **random)
     with torch.autocast(latents.device.type, torch.bfloat16):
         velocity = predict(_SCHEDULE.add_noise(latents, noise, times), times)

@@ -15,14 +15,20 @@ STAGES = ("autoencoder", "base", "motion", "gligen", "migc", "detector")
 
 
 def training_logs() -> dict[str, dict[str, Any]]:
-    """Read the plan and the losses of every training that has a log, in their order."""
+    """Read the plan and the losses of every training that has a log, in their order.
+
+    A stage that was trained further has two entries; the second is called "*stage*, further".
+    """
     folder = resource("models", "tiny", "training")
-    files = {name: folder / f"{name}.json" for name in STAGES}
-    return {
-        name: json.loads(path.read_text(encoding="utf-8"))
-        for name, path in files.items()
-        if path.is_file()
-    }
+    logs: dict[str, dict[str, Any]] = {}
+    for name in STAGES:
+        path = folder / f"{name}.json"
+        if not path.is_file():
+            continue
+        log = json.loads(path.read_text(encoding="utf-8"))
+        before = log.pop("before", None)
+        logs |= {name: before, f"{name}, further": log} if before else {name: log}
+    return logs
 
 
 def card_section(heading: str) -> str:

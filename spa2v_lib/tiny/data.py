@@ -13,15 +13,15 @@ from functools import partial
 
 import numpy as np
 
-from spa2v_lib.captions import frame_caption, video_caption
+from spa2v_lib.captions import Way, frame_caption, object_caption, phrase, video_caption
 from spa2v_lib.sampling.presets import TINY_LABELS
 from spa2v_lib.scenes.picture import background_canvas, draw_frame
 from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.scene import Scene
+from spa2v_lib.scenes.scene import Scene, WorldObject
 
 __all__ = [
-    "CLIP_FRAMES", "LABELS", "MAX_OBJECTS", "SIZE", "STYLE", "DrawnSet", "clip_parts", "clips",
-    "frame_parts", "frames",
+    "CLIP_FRAMES", "LABELS", "MAX_OBJECTS", "PHRASES", "SIZE", "STYLE", "DrawnSet", "clip_parts",
+    "clips", "frame_parts", "frames",
 ]  # fmt: skip
 
 SIZE = 128  # pixels a side
@@ -29,6 +29,8 @@ CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
 MAX_OBJECTS = 4  # grounding tokens a frame
 STYLE = "fluent3d"  # the one style that the suite draws
 LABELS = TINY_LABELS
+WAYS: tuple[Way | None, ...] = (None, "left", "right")
+PHRASES = tuple(phrase(object_caption(label), way) for label in LABELS for way in WAYS)
 
 _COUNTS = ((1, 2, 3, 0), (0.62, 0.28, 0.06, 0.04))  # objects in a scene, and how often
 _FRAMES_A_SCENE = 4
@@ -49,16 +51,19 @@ class DrawnSet:
         ``(x0, y0, x1, y1)`` in [0, 1]; zeros where there is no object.
     labels : np.ndarray [shape=(n, MAX_OBJECTS), dtype=int64]
         Index into `LABELS`; -1 where there is no object.
+    phrases : np.ndarray [shape=(n, MAX_OBJECTS), dtype=int64]
+        Index into `PHRASES`; -1 where there is no object.
     """
 
     frames: np.ndarray
     captions: np.ndarray
     boxes: np.ndarray
     labels: np.ndarray
+    phrases: np.ndarray
 
     @classmethod
     def of_rows(cls, rows: Sequence[tuple]) -> DrawnSet:
-        """Stack rows of one frame, caption, boxes and labels each."""
+        """Stack rows of one frame, caption, boxes, labels and phrases each."""
         return cls(*(np.array(column) for column in zip(*rows, strict=True)))
 
     @classmethod
@@ -78,23 +83,36 @@ def _scene(rng: np.random.Generator, styles: tuple[str, ...], duration_s: float)
     )
 
 
-def _truth(scene: Scene, t: float) -> tuple[np.ndarray, np.ndarray, str]:
-    """Return boxes [MAX_OBJECTS, 4], labels [MAX_OBJECTS] and the frame's caption at `t`."""
+def _told(thing: WorldObject) -> int:
+    """Return the index in `PHRASES` of what a thing's grounding is told.
+
+    Sprites face left, but for things that go to the right. A phrase without a way belongs to
+    pictures that face left, so that it says how a thing looks that stands still or comes closer.
+    """
+    if thing.path.velocity[0] > 0:
+        way = "right"
+    else:
+        way = "left" if thing.motion == "left_crossing" else None
+    return LABELS.index(thing.label) * len(WAYS) + WAYS.index(way)
+
+
+def _truth(scene: Scene, t: float) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the frame's caption at `t`, and boxes, labels and phrases [MAX_OBJECTS, ...]."""
     boxes = np.zeros((MAX_OBJECTS, 4), np.float32)
-    labels = np.full(MAX_OBJECTS, -1, np.int64)
-    seen = [(o.label, o.box(scene.camera, t)) for o in scene.objects]
-    seen = [(label, box) for label, box in seen if box is not None]
-    for i, (label, box) in enumerate(seen):
-        boxes[i], labels[i] = box.as_tuple(), LABELS.index(label)
-    return boxes, labels, frame_caption([(n, b.center[0]) for n, b in seen], scene.background)
+    labels, phrases = np.full((2, MAX_OBJECTS), -1, np.int64)
+    seen = [(thing, thing.box(scene.camera, t)) for thing in scene.objects]
+    seen = [(thing, box) for thing, box in seen if box is not None]
+    for i, (thing, box) in enumerate(seen):
+        boxes[i], labels[i], phrases[i] = box.as_tuple(), LABELS.index(thing.label), _told(thing)
+    named = [(thing.label, box.center[0]) for thing, box in seen]
+    return frame_caption(named, scene.background), boxes, labels, phrases
 
 
 def _draw(scene: Scene, times: np.ndarray, size: int) -> Iterator[tuple]:
     canvas = background_canvas(scene, size, size)
     whole = video_caption([(o.label, o.motion) for o in scene.objects], scene.background)
     for t in times:
-        boxes, labels, caption = _truth(scene, float(t))
-        yield draw_frame(scene, float(t), canvas), whole, caption, boxes, labels
+        yield draw_frame(scene, float(t), canvas), whole, *_truth(scene, float(t))
 
 
 def _frames_part(job: tuple[Sequence[int], int], styles: tuple[str, ...], size: int) -> DrawnSet:
@@ -103,11 +121,9 @@ def _frames_part(job: tuple[Sequence[int], int], styles: tuple[str, ...], size: 
     rows = []
     while len(rows) < count:
         scene = _scene(rng, styles, duration_s=4.0)
-        for frame, whole, single, boxes, labels in _draw(
-            scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size
-        ):
+        for frame, whole, single, *truth in _draw(scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size):
             caption = whole if rng.uniform() < _GLOBAL_SHARE else single
-            rows.append((frame, caption, boxes, labels))
+            rows.append((frame, caption, *truth))
     return DrawnSet.of_rows(rows[:count])
 
 
@@ -118,10 +134,7 @@ def _clips_part(job: tuple[Sequence[int], int], fps: float, size: int) -> DrawnS
     while len(rows) < count:
         scene = _scene(rng, (STYLE,), duration_s=4.0)
         times = rng.uniform(0, 4 - CLIP_FRAMES / fps) + np.arange(CLIP_FRAMES) / fps
-        rows += [
-            (frame, whole, boxes, labels)
-            for frame, whole, _, boxes, labels in _draw(scene, times, size)
-        ]
+        rows += [(frame, whole, *truth) for frame, whole, _, *truth in _draw(scene, times, size)]
     return DrawnSet.of_rows(rows)
 
 

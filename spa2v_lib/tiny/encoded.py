@@ -27,7 +27,7 @@ class EncodedSet:
         Scaled to unit variance.
     captions : np.ndarray [shape=(n,), dtype=str]
     boxes : Tensor [shape=(n, MAX_OBJECTS, 4)]
-    labels : Tensor [shape=(n, MAX_OBJECTS), dtype=int64]
+    labels, phrases : Tensor [shape=(n, MAX_OBJECTS), dtype=int64]
         As `DrawnSet` has them.
     """
 
@@ -35,22 +35,20 @@ class EncodedSet:
     captions: np.ndarray
     boxes: Tensor
     labels: Tensor
+    phrases: Tensor
 
     @classmethod
     def of(cls, model: PatchAutoencoder, parts: Iterable[DrawnSet]) -> EncodedSet:
         """Encode a set part by part, so that its pixels are never held all at once."""
-        latents, captions, boxes, labels = [], [], [], []
+        latents, captions, truth = [], [], []
         for part in parts:
             latents.append(encode_set(model, part.frames) * model.config.scaling_factor)
             captions.append(part.captions)
-            boxes.append(torch.from_numpy(part.boxes))
-            labels.append(torch.from_numpy(part.labels))
+            truth.append((part.boxes, part.labels, part.phrases))
         device = latents[0].device
+        columns = (torch.from_numpy(np.concatenate(parts)) for parts in zip(*truth, strict=True))
         return cls(
-            torch.cat(latents),
-            np.concatenate(captions),
-            torch.cat(boxes).to(device),
-            torch.cat(labels).to(device),
+            torch.cat(latents), np.concatenate(captions), *(one.to(device) for one in columns)
         )
 
     def save(self, path: Path) -> None:
@@ -62,6 +60,7 @@ class EncodedSet:
             captions=self.captions,
             boxes=self.boxes.cpu().numpy(),
             labels=self.labels.cpu().numpy(),
+            phrases=self.phrases.cpu().numpy(),
         )
         unfinished.replace(path)
 
@@ -69,7 +68,8 @@ class EncodedSet:
     def load(cls, path: Path, device: str = "cpu") -> EncodedSet:
         """Read a set that `save` wrote."""
         with np.load(path, allow_pickle=False) as stored:
-            latents, boxes, labels = (
-                torch.from_numpy(stored[name]).to(device) for name in ("latents", "boxes", "labels")
+            latents, *truth = (
+                torch.from_numpy(stored[name]).to(device)
+                for name in ("latents", "boxes", "labels", "phrases")
             )
-            return cls(latents.float(), stored["captions"], boxes, labels)
+            return cls(latents.float(), stored["captions"], *truth)

@@ -9,18 +9,21 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spa2v_lib.captions import object_caption
 from spa2v_lib.sampling import gligen, migc_weights
 from spa2v_lib.sampling.cross_attention import layers
 from spa2v_lib.sampling.migc import Objects, grounded
 from spa2v_lib.sampling.migc_layers import MOST_OBJECTS
 from spa2v_lib.tiny.base import drop_captions, thing_weights, velocity_loss
-from spa2v_lib.tiny.data import LABELS
+from spa2v_lib.tiny.data import PHRASES
 from spa2v_lib.tiny.encoded import EncodedSet
 from spa2v_lib.tiny.loop import Plan, fit
 from spa2v_lib.tiny.text import tokenize
 
 __all__ = ["train_gligen", "train_migc"]
+
+_EARLY = 0.7
+"""Share of examples from the noisiest third of the times: there a thing's outline is decided, and
+which way it looks."""
 
 
 @torch.no_grad()
@@ -41,10 +44,10 @@ def _open_gates(unet: UNet2DConditionModel) -> None:
 
 
 def _tokens(tokenizer: CLIPTokenizer, drawn: EncodedSet) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the ids of the set's captions, of no caption, and of what each label is called."""
-    sentences = list(drawn.captions), [""], [object_caption(name) for name in LABELS]
-    ids, empty, names = (tokenize(tokenizer, part).to(drawn.latents.device) for part in sentences)
-    return ids, empty, names
+    """Return the ids of the set's captions, of no caption, and of `PHRASES`."""
+    sentences = list(drawn.captions), [""], list(PHRASES)
+    ids, empty, told = (tokenize(tokenizer, part).to(drawn.latents.device) for part in sentences)
+    return ids, empty, told
 
 
 def train_gligen(
@@ -64,7 +67,7 @@ def train_gligen(
         The base; it is frozen.
     drawn : EncodedSet
     start : Path or None
-        Layers that were trained on smaller pictures; new ones if None.
+        Layers that were trained before, for example on smaller pictures; new ones if None.
     plan : Plan
     folder : Path
         Of checkpoints.
@@ -77,17 +80,17 @@ def train_gligen(
     else:
         gligen.attach(unet, masked=True)
         _open_gates(unet)
-    latents, boxes, labels, device = drawn.latents, drawn.boxes, drawn.labels, drawn.latents.device
-    ids, empty, names = _tokens(tokenizer, drawn)
-    pooled = text(names).pooler_output
+    latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
+    ids, empty, told = _tokens(tokenizer, drawn)
+    pooled = text(told).pooler_output
 
     def loss(generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(latents), (plan.batch,), generator=generator, device=device)
         words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
         objects = {
             "boxes": boxes[rows],
-            "masks": (labels[rows] >= 0).float(),
-            "positive_embeddings": pooled[labels[rows].clamp(min=0)],
+            "masks": (which[rows] >= 0).float(),
+            "positive_embeddings": pooled[which[rows].clamp(min=0)],
         }
 
         def predict(noisy: Tensor, times: Tensor) -> Tensor:
@@ -95,7 +98,7 @@ def train_gligen(
             return unet(noisy, times, words, cross_attention_kwargs=kwargs).sample
 
         weights = thing_weights(boxes[rows], latents.shape[-1])
-        return velocity_loss(predict, latents[rows], weights, generator)
+        return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 
     return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)
 
@@ -105,6 +108,7 @@ def train_migc(
     text: CLIPTextModel,
     tokenizer: CLIPTokenizer,
     drawn: EncodedSet,
+    start: Path | None,
     plan: Plan,
     folder: Path,
     parts: tuple[str, ...] = ("mid_block", "up_blocks"),
@@ -116,29 +120,32 @@ def train_migc(
 
     Parameters
     ----------
-    unet, text, tokenizer, drawn, plan, folder
+    unet, text, tokenizer, drawn, start, plan, folder
         As for `train_gligen`.
     parts : tuple of str
-        Where the UNet's cross-attentions get layers.
+        Where the UNet's cross-attentions get new layers.
     """
     torch.manual_seed(plan.seed)
     unet.requires_grad_(False)
     text.requires_grad_(False)
-    migc_weights.attach(unet, [name for name in layers(unet) if name.startswith(parts)])
-    latents, boxes, labels, device = drawn.latents, drawn.boxes, drawn.labels, drawn.latents.device
-    ids, empty, names = _tokens(tokenizer, drawn)
-    phrases = text(names)
+    if start:
+        migc_weights.load(unet, start)
+    else:
+        migc_weights.attach(unet, [name for name in layers(unet) if name.startswith(parts)])
+    latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
+    ids, empty, told = _tokens(tokenizer, drawn)
+    phrases = text(told)
 
     def loss(generator: torch.Generator) -> Tensor:
         random = {"generator": generator, "device": device}
         rows = torch.randint(len(latents), (plan.batch,), **random)
         words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
-        present = labels[rows] >= 0
+        present = which[rows] >= 0
         used = present.any(0).nonzero()[:, 0]  # columns without an object would only cost time
         objects = Objects(
             boxes=boxes[rows][:, used],
             present=present[:, used].float(),
-            which=labels[rows][:, used].clamp(min=0),
+            which=which[rows][:, used].clamp(min=0),
             words=phrases.last_hidden_state,
             pooled=phrases.pooler_output,
             places=torch.randperm(MOST_OBJECTS, **random)[: len(used)],
@@ -149,6 +156,6 @@ def train_migc(
 
         weights = thing_weights(boxes[rows], latents.shape[-1])
         with grounded(unet, objects):
-            return velocity_loss(predict, latents[rows], weights, generator)
+            return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 
     return fit("migc", migc_weights.parameters(unet), loss, plan, folder)

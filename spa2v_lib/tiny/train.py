@@ -61,7 +61,7 @@ class Job:
     work, out : Path
         Of checkpoints and drawn data; of finished weights.
     start : Path or None
-        A suite trained on smaller pictures, to begin from.
+        A suite to begin from: one of smaller pictures, or one that shall be trained further.
     size : int
         Pixels a side.
     device : str
@@ -157,7 +157,8 @@ def gligen_layers(job: Job, plan: Plan) -> dict:
 def migc_layers(job: Job, plan: Plan) -> dict:
     """Stage 3 once more, with the other kind of layers; each is used without the other."""
     unet, text, tokenizer = job.base()
-    log = train_migc(unet, text, tokenizer, job.frames(), plan, job.work)
+    start = job.start and job.start / "grounding" / "migc.safetensors"
+    log = train_migc(unet, text, tokenizer, job.frames(), start, plan, job.work)
     (job.out / "grounding").mkdir(exist_ok=True)
     migc_weights.save(unet, job.out / "grounding" / "migc.safetensors")
     return log
@@ -188,7 +189,7 @@ def main() -> None:
     parser.add_argument("stage", choices=STAGES)
     parser.add_argument("--work", type=Path, required=True, help="checkpoints and drawn data")
     parser.add_argument("--out", type=Path, required=True, help="finished weights")
-    parser.add_argument("--start", type=Path, help="a suite of smaller pictures to begin from")
+    parser.add_argument("--start", type=Path, help="a suite to begin from")
     parser.add_argument("--size", type=int, default=data.SIZE, help="pixels a side")
     parser.add_argument("--steps", type=int, help="instead of the stage's own number")
     parser.add_argument("--batch", type=int, help="instead of the stage's own number")
@@ -207,13 +208,16 @@ def main() -> None:
 
 
 def run(stage: str, job: Job, plan: Plan) -> None:
-    """Run one stage and write its log beside the weights."""
+    """Run one stage and write its log beside the weights, with that of what it began from."""
     torch.set_float32_matmul_precision("high")
     log = STAGES[stage](job, plan)
     (job.out / "training").mkdir(exist_ok=True)
     where = {"device": _device_name(job.device), "torch": torch.__version__.split("+")[0]}
-    note = json.dumps({**log, **where}, indent=1)
-    (job.out / "training" / f"{stage}.json").write_text(note + "\n", encoding="utf-8")
+    note, name = {**log, **where}, f"{stage}.json"
+    if job.start and (before := job.start / "training" / name).is_file():
+        note["before"] = json.loads(before.read_text(encoding="utf-8"))
+    text = json.dumps(note, indent=1) + "\n"
+    (job.out / "training" / name).write_text(text, encoding="utf-8")
 
 
 def _device_name(device: str) -> str:

@@ -9,7 +9,7 @@ from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import generate, loading, new_grounding, presets
 from spa2v_lib.sampling.attention_maps import Recorder
 from spa2v_lib.sampling.gligen import GLIGEN
-from spa2v_lib.sampling.texts import encode_texts
+from spa2v_lib.sampling.texts import encode_texts, object_phrases
 
 
 def _layout(seconds: float = 0.5) -> VideoSceneLayout:
@@ -106,6 +106,25 @@ def test_mixed_captions_hold_the_words_of_both_sentences_and_know_where_the_thin
     bus = pipeline.tokenizer("bus", add_special_tokens=False).input_ids
     named = mixed.spans.sum(-1)[:, 0].tolist()
     assert named == [2 * len(bus)] * 2 + [len(bus)] * 2
+
+
+@pytest.mark.parametrize(
+    ("last", "told"),
+    [
+        ((0.6, 0.35, 0.95, 0.65), "a red bus from left to right"),
+        ((0.0, 0.35, 0.2, 0.65), "a red bus from right to left"),
+        ((0.1, 0.35, 0.5, 0.65), "a red bus"),
+        ((0.1, 0.1, 0.7, 0.9), "a red bus"),  # comes closer
+    ],
+)
+def test_the_boxes_say_which_way_a_thing_goes(last, told):
+    corners = [(0.1, 0.35, 0.45, 0.65), last]
+    boxes = [Box(**dict(zip(("x0", "y0", "x1", "y1"), at, strict=True))) for at in corners]
+    thing = SceneObject(id="one", label="bus", caption="a red bus", boxes=[*boxes, None])
+    change = {"objects": [thing], "key_times_s": [0.0, 0.2, 0.3], "frame_captions": [""] * 3}
+    layout = _layout().model_copy(update=change)
+    assert object_phrases(layout, ways=True) == (told,)
+    assert object_phrases(layout, ways=False) == ("a red bus",)
 
 
 @pytest.mark.parametrize("knob", [{"active": 1.5}, {"strength": -0.1}])

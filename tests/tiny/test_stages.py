@@ -8,7 +8,7 @@ from spa2v_lib.camera import Camera
 from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject, truth_layout
 from spa2v_lib.tiny import data
 from spa2v_lib.tiny.autoencoder import encode_set, to_pixels, train_autoencoder
-from spa2v_lib.tiny.base import new_base, thing_weights, train_base
+from spa2v_lib.tiny.base import new_base, thing_weights, train_base, velocity_loss
 from spa2v_lib.tiny.encoded import EncodedSet
 from spa2v_lib.tiny.grounding import train_gligen
 from spa2v_lib.tiny.loop import Plan
@@ -23,8 +23,8 @@ def drawn() -> data.DrawnSet:
 def _encoded(drawn: data.DrawnSet) -> EncodedSet:
     """Give a set latents that are small, and mean nothing."""
     latents = torch.randn(len(drawn.frames), 32, 8, 8, generator=torch.Generator().manual_seed(0))
-    boxes, labels = torch.from_numpy(drawn.boxes), torch.from_numpy(drawn.labels)
-    return EncodedSet(latents, drawn.captions, boxes, labels)
+    truth = (torch.from_numpy(part) for part in (drawn.boxes, drawn.labels, drawn.phrases))
+    return EncodedSet(latents, drawn.captions, *truth)
 
 
 @pytest.fixture
@@ -42,6 +42,25 @@ def test_drawn_boxes_belong_to_their_captions_and_frames(drawn):
                 assert not box.any()
 
 
+@pytest.mark.parametrize(
+    ("motion", "velocity", "told"),
+    [
+        ("right_crossing", (2.0, 0.0), "a bus from left to right"),
+        ("left_crossing", (-2.0, 0.0), "a bus from right to left"),
+        ("stationary", (0.0, 0.0), "a bus"),
+        ("approaching", (-0.1, -2.0), "a bus"),
+        ("approaching", (0.1, -2.0), "a bus from left to right"),
+    ],
+)
+def test_a_phrase_says_which_way_a_thing_is_drawn(motion, velocity, told):
+    path = StraightPath((0.0, 9.0), velocity)
+    thing = WorldObject("bus", data.STYLE, path, motion, 4.0, 3.0, 0.0)
+    scene = Scene((thing,), "street", Camera(), 1.0, seed=0)
+    *_, phrases = next(data._draw(scene, np.zeros(1), 64))
+    assert data.PHRASES[phrases[0]] == told
+    assert (phrases[1:] == -1).all()
+
+
 def test_a_drawn_set_is_decided_by_its_seed_however_many_draw_it(monkeypatch):
     monkeypatch.setattr(data, "_PART", 12)
     alone, shared = (data.frames(32, seed=5, workers=workers) for workers in (1, 2))
@@ -55,7 +74,8 @@ def test_an_encoded_set_survives_saving(encoded, tmp_path):
     encoded.save(tmp_path / "set.npz")
     again = EncodedSet.load(tmp_path / "set.npz")
     assert torch.allclose(again.latents, encoded.latents, atol=2e-3)
-    assert torch.equal(again.boxes, encoded.boxes) and torch.equal(again.labels, encoded.labels)
+    for name in ("boxes", "labels", "phrases"):
+        assert torch.equal(getattr(again, name), getattr(encoded, name)), name
     assert list(again.captions) == list(encoded.captions)
 
 
@@ -113,3 +133,19 @@ def test_the_first_label_of_a_scene_is_the_first_of_its_drawn_truth():
     thing = WorldObject("bus", data.STYLE, StraightPath((0, 9.0)), "stationary", 4.0, 3.0, 0.0)
     layout = truth_layout(Scene((thing,), "street", Camera(), 1.0, seed=0))
     assert layout.caption == "a bus stands on a city street"
+
+
+@pytest.mark.parametrize(("early", "low", "high"), [(0.0, 400, 600), (1.0, 800, 860)])
+def test_early_examples_come_from_the_noisiest_third(early, low, high):
+    seen = []
+
+    def predict(noisy, times):
+        seen.append(times)
+        return noisy
+
+    chance = torch.Generator().manual_seed(0)
+    latents, weights = torch.zeros(2000, 1, 1, 1), torch.ones(1, 1, 1, 1)
+    velocity_loss(predict, latents, weights, chance, early)
+    (times,) = seen
+    assert low < times.float().mean() < high
+    assert times.max() <= 999 and times.min() >= (666 if early else 0)

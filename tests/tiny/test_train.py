@@ -1,12 +1,16 @@
 """The training command leaves, stage by stage, the files that sampling reads."""
 
 import json
+import shutil
 import sys
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from spa2v_lib.resources import resource
 from spa2v_lib.tiny import train
+from spa2v_lib.tiny.loop import Plan
 
 STAGES = ("autoencoder", "base", "motion", "gligen", "migc")
 
@@ -43,3 +47,18 @@ def test_the_stages_write_exactly_the_files_of_the_shipped_suite(small_sets, mon
             for changing in ("_diffusers_version", "_name_or_path", "scaling_factor"):
                 config.pop(changing, None)
         assert ours == theirs
+
+
+def test_layers_are_trained_further_and_both_logs_are_kept(small_sets, tmp_path):
+    shipped, out = resource("models", "tiny"), tmp_path / "out"
+    for part in ("unet", "text_encoder", "tokenizer", "vae"):
+        shutil.copytree(shipped / part, out / part)
+    job = train.Job(tmp_path, out, start=shipped)
+    for stage in ("gligen", "migc"):
+        train.run(stage, job, Plan(1, 3, 0.0))
+        name = f"grounding/{stage}.safetensors"
+        ours, theirs = load_file(out / name), load_file(shipped / name)
+        assert all(torch.equal(ours[key], theirs[key]) for key in theirs), "a rate of 0"
+        log = json.loads((out / "training" / f"{stage}.json").read_text())
+        first = json.loads((shipped / "training" / f"{stage}.json").read_text())
+        assert log["steps"] == 1 and log["before"] == first
