@@ -191,6 +191,10 @@ for name, values in scores.items():
 # layers have an instance mask {cite}`wang2024instancediffusion` besides: a cell hears of an object
 # in proportion to how far the object's box covers it.
 #
+# A box does not say which way its thing looks. The suite's sprites look left, but for those that go
+# to the right; so the phrase ends in which way the boxes go, "a truck from left to right", where
+# they cross the picture. Layers that were told "a truck" alone drew two fronts.
+#
 # ### MIGC: shade each object alone
 #
 # MIGC {cite}`zhou2024migc`, the paper's choice, replaces the output of some cross-attention layers.

@@ -99,7 +99,8 @@ loss_figure(logs)
 
 # %% [markdown]
 # *Every loss of every training, as it was logged: means over a few hundred steps each. Diffusion
-# losses say little by themselves; most of a denoiser's error is noise that nobody can know.*
+# losses say little by themselves; most of a denoiser's error is noise that nobody can know, and
+# those of layers that were trained further are of other, noisier times.*
 
 # %%
 for name, log in logs.items():
@@ -245,6 +246,11 @@ print(f"the base learns nothing: {all(p.grad is None for p in untouched)}")
 #   itself which cells a box means. After 800 steps no attention gate was open by more than 0.015,
 #   and the loss had not moved. Two changes helped: gates that are open from the start, before
 #   output projections of zero (the same start, but it learns at full speed), and the instance mask.
+# - **Boxes that say nothing of the way.** Sprites look left, but for things that go to the right. A
+#   box and "a train" say neither, so the layers learnt the mean of both, and sampled trains had two
+#   fronts. Now the phrase ends in "from left to right" or "from right to left", as the boxes go,
+#   and both kinds of layers were trained further on it, mostly at the noisiest times: that is where
+#   an outline is decided.
 # - **The usual noise schedule.** It never reaches pure noise. With so few cells, what remains of
 #   the picture at the last step is enough to fix where things are before anybody has read the
 #   caption; so the schedule ends in noise alone {cite}`lin2024schedules`.

@@ -67,7 +67,7 @@ class BoxTokens:
     masks : Tensor [shape=(frames, objects)]
         1 where the object is in the frame, else 0.
     phrases : Tensor [shape=(frames, objects, text width)]
-        Pooled text embeddings of the objects' captions.
+        Pooled text embeddings of the objects' phrases.
     """
 
     boxes: Tensor
