@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["contact_sheet"]
 
 _FRAMES = 8
-_GAP = 4  # pixels
+_GAP, _LINE = 4, 2  # pixels
 _BOX_COLOUR = (235, 60, 40)
 
 
@@ -37,6 +37,7 @@ def contact_sheet(frames: np.ndarray, layout: VideoSceneLayout, side: int = 128)
         for box in layout.boxes_at(index / layout.fps):
             if box is not None:
                 corners = np.reshape(box.as_tuple(), (2, 2)) * (side - 1, height - 1)
-                draw.rectangle(corners.ravel().tolist(), outline=_BOX_COLOUR, width=2)
+                corners += [[-_LINE], [_LINE]]  # around the thing, not over it
+                draw.rectangle(corners.ravel().tolist(), outline=_BOX_COLOUR, width=_LINE)
         sheet.paste(picture, (column * (side + _GAP), 0))
     return sheet
