@@ -23,8 +23,8 @@ def test_eight_frames_from_first_to_last_with_their_box():
     assert sheet.shape == (64, 8 * 64 + 7 * 4, 3)
     assert sheet[32, 32].tolist() == [0, 0, 0]
     assert sheet[32, -32].tolist() == [31, 31, 31]
-    assert sheet[15, 32, 0] > 200 and sheet[32, 15, 0] > 200
-    assert sheet[17, 32, 0] == sheet[32, 17, 0] == 0, "the line is around what the box holds"
+    assert sheet[14, 32, 0] > 200 and sheet[32, 14, 0] > 200
+    assert sheet[16, 32, 0] == sheet[32, 16, 0] == 0, "the line is around what the box holds"
 
 
 def test_a_short_video_has_fewer_frames():
