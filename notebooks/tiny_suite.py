@@ -22,7 +22,7 @@
 # **You need** [Diffusion that follows boxes](diffusion).
 #
 # **It takes** fifteen minutes to read and half a minute to run. The trainings themselves took ten
-# minutes of a large GPU, and are not run here.
+# minutes of a large GPU and half an hour of two processor cores, and are not run here.
 # ```
 
 # %% tags=["remove-cell"]

@@ -78,7 +78,11 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
     across = 3
     down = -(-len(logs) // across)
     figure = make_subplots(
-        down, across, subplot_titles=list(logs), vertical_spacing=0.24, horizontal_spacing=0.09
+        down,
+        across,
+        subplot_titles=list(logs),
+        vertical_spacing=0.4 / down,
+        horizontal_spacing=0.09,
     )
     for index, (name, log) in enumerate(logs.items()):
         losses = log["losses"]
