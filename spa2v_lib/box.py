@@ -143,7 +143,7 @@ def motion_of(track: list[Box | None]) -> Motion | None:
     Parameters
     ----------
     track : list of (Box or None)
-        One entry a frame.
+        One entry a frame, or a key frame.
 
     Returns
     -------

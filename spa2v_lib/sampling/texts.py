@@ -86,11 +86,9 @@ def object_phrases(layout: VideoSceneLayout, *, ways: bool) -> tuple[str, ...]:
         Whether to say, after an object's caption, which way it crosses the picture, as its boxes
         have it: the caption may come from a person or a language model, who need not say.
     """
-    frames = layout.frame_boxes()
-    tracks = ([row[index] for row in frames] for index in range(len(layout.objects)))
     return tuple(
-        phrase(thing.caption, _WAYS.get(motion_of(track)) if ways else None)
-        for thing, track in zip(layout.objects, tracks, strict=True)
+        phrase(thing.caption, _WAYS.get(motion_of(thing.boxes)) if ways else None)
+        for thing in layout.objects
     )
 
 

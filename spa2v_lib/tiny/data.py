@@ -29,8 +29,8 @@ CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
 MAX_OBJECTS = 4  # grounding tokens a frame
 STYLE = "fluent3d"  # the one style that the suite draws
 LABELS = TINY_LABELS
-WAYS: tuple[Way | None, ...] = (None, "left", "right")
-PHRASES = tuple(phrase(object_caption(label), way) for label in LABELS for way in WAYS)
+_WAYS: tuple[Way | None, ...] = (None, "left", "right")
+PHRASES = tuple(phrase(object_caption(label), way) for label in LABELS for way in _WAYS)
 
 _COUNTS = ((1, 2, 3, 0), (0.62, 0.28, 0.06, 0.04))  # objects in a scene, and how often
 _FRAMES_A_SCENE = 4
@@ -93,7 +93,7 @@ def _told(thing: WorldObject) -> int:
         way = "right"
     else:
         way = "left" if thing.motion == "left_crossing" else None
-    return LABELS.index(thing.label) * len(WAYS) + WAYS.index(way)
+    return LABELS.index(thing.label) * len(_WAYS) + _WAYS.index(way)
 
 
 def _truth(scene: Scene, t: float) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:

@@ -27,14 +27,13 @@ class EncodedSet:
         Scaled to unit variance.
     captions : np.ndarray [shape=(n,), dtype=str]
     boxes : Tensor [shape=(n, MAX_OBJECTS, 4)]
-    labels, phrases : Tensor [shape=(n, MAX_OBJECTS), dtype=int64]
+    phrases : Tensor [shape=(n, MAX_OBJECTS), dtype=int64]
         As `DrawnSet` has them.
     """
 
     latents: Tensor
     captions: np.ndarray
     boxes: Tensor
-    labels: Tensor
     phrases: Tensor
 
     @classmethod
@@ -44,7 +43,7 @@ class EncodedSet:
         for part in parts:
             latents.append(encode_set(model, part.frames) * model.config.scaling_factor)
             captions.append(part.captions)
-            truth.append((part.boxes, part.labels, part.phrases))
+            truth.append((part.boxes, part.phrases))
         device = latents[0].device
         columns = (torch.from_numpy(np.concatenate(parts)) for parts in zip(*truth, strict=True))
         return cls(
@@ -59,7 +58,6 @@ class EncodedSet:
             latents=self.latents.half().cpu().numpy(),
             captions=self.captions,
             boxes=self.boxes.cpu().numpy(),
-            labels=self.labels.cpu().numpy(),
             phrases=self.phrases.cpu().numpy(),
         )
         unfinished.replace(path)
@@ -70,6 +68,6 @@ class EncodedSet:
         with np.load(path, allow_pickle=False) as stored:
             latents, *truth = (
                 torch.from_numpy(stored[name]).to(device)
-                for name in ("latents", "boxes", "labels", "phrases")
+                for name in ("latents", "boxes", "phrases")
             )
             return cls(latents.float(), stored["captions"], *truth)

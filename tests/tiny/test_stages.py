@@ -23,7 +23,7 @@ def drawn() -> data.DrawnSet:
 def _encoded(drawn: data.DrawnSet) -> EncodedSet:
     """Give a set latents that are small, and mean nothing."""
     latents = torch.randn(len(drawn.frames), 32, 8, 8, generator=torch.Generator().manual_seed(0))
-    truth = (torch.from_numpy(part) for part in (drawn.boxes, drawn.labels, drawn.phrases))
+    truth = (torch.from_numpy(part) for part in (drawn.boxes, drawn.phrases))
     return EncodedSet(latents, drawn.captions, *truth)
 
 
@@ -74,7 +74,7 @@ def test_an_encoded_set_survives_saving(encoded, tmp_path):
     encoded.save(tmp_path / "set.npz")
     again = EncodedSet.load(tmp_path / "set.npz")
     assert torch.allclose(again.latents, encoded.latents, atol=2e-3)
-    for name in ("boxes", "labels", "phrases"):
+    for name in ("boxes", "phrases"):
         assert torch.equal(getattr(again, name), getattr(encoded, name)), name
     assert list(again.captions) == list(encoded.captions)
 
