@@ -192,8 +192,8 @@ for name, values in scores.items():
 # in proportion to how far the object's box covers it.
 #
 # A box does not say which way its thing looks. The suite's sprites look left, but for those that go
-# to the right; so the phrase ends in which way the boxes go, "a truck from left to right", where
-# they cross the picture. Layers that were told "a truck" alone drew two fronts.
+# to the right; where the boxes do, the phrase says so: "a truck from left to right". Layers that
+# were told "a truck" either way drew two fronts.
 #
 # ### MIGC: shade each object alone
 #

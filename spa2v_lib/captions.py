@@ -12,23 +12,21 @@ from typing import Literal
 from spa2v_lib.classes import BACKGROUNDS, SoundClass, get_class
 
 __all__ = [
-    "Motion", "Way", "frame_caption", "object_caption", "phrase", "position_phrase",
-    "video_caption",
+    "Motion", "frame_caption", "object_caption", "phrase", "position_phrase", "video_caption",
 ]  # fmt: skip
 
 Motion = Literal["left_crossing", "right_crossing", "approaching", "receding", "stationary"]
-Way = Literal["left", "right"]
 
-_GOING: dict[Way, str] = {"left": "from right to left", "right": "from left to right"}
+_LEFT, _RIGHT = "from right to left", "from left to right"
 _SIDE = 1.0 / 6.0  # the centre is the middle third of the picture
 
 
 def _movement(kind: SoundClass, motion: Motion) -> str:
     match motion:
         case "left_crossing":
-            return f"{kind.verb} {_GOING['left']}"
+            return f"{kind.verb} {_LEFT}"
         case "right_crossing":
-            return f"{kind.verb} {_GOING['right']}"
+            return f"{kind.verb} {_RIGHT}"
         case "approaching":
             return f"{kind.verb} towards the camera"
         case "receding":
@@ -48,25 +46,27 @@ def object_caption(label: str) -> str:
     return get_class(label).with_article
 
 
-def phrase(caption: str, way: Way | None) -> str:
-    """Say of one object what it is and which way it goes, as grounding layers are given it.
+def phrase(caption: str, rightward: bool) -> str:
+    """Say of one object what it is, and if it goes to the right, as grounding layers are told it.
 
     A box does not say which way its thing looks; without this, layers lay pictures that face left
-    and right over one another.
+    and right over one another. Drawn things face left unless they go to the right. Only the
+    exception is said: "from left to right" and "from right to left" hold the same words, and small
+    text encoders hardly tell them apart.
 
     Parameters
     ----------
     caption : str
         Of the object, for example "a bus".
-    way : {"left", "right"} or None
-        Where it goes in the picture; None for what stands, comes closer or goes away.
+    rightward : bool
+        Whether it goes to the right in the picture.
 
     Returns
     -------
     str
         For example "a bus from left to right".
     """
-    return caption if way is None else f"{caption} {_GOING[way]}"
+    return f"{caption} {_RIGHT}" if rightward else caption
 
 
 def video_caption(objects: list[tuple[str, Motion]], background: str) -> str:

@@ -60,7 +60,7 @@ class Preset:
     groundings : dict
         Grounding methods that it can use, the default first, each with the knobs that suit it.
     ways : bool
-        Whether the grounding layers were taught words for which way a thing goes.
+        Whether the grounding layers were taught words for things that go to the right.
     labels : tuple of str or None
         What the weights can draw; None where that is open.
     folder : tuple of str or None

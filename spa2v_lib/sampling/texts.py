@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from spa2v_lib.box import motion_of
-from spa2v_lib.captions import Way, phrase
+from spa2v_lib.captions import phrase
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from spa2v_lib.sampling import Captions
 
 __all__ = ["FrameTexts", "encode_texts", "object_phrases", "pooled"]
-
-_WAYS: dict[str | None, Way] = {"left_crossing": "left", "right_crossing": "right"}
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,11 @@ def object_phrases(layout: VideoSceneLayout, *, ways: bool) -> tuple[str, ...]:
     ----------
     layout : VideoSceneLayout
     ways : bool
-        Whether to say, after an object's caption, which way it crosses the picture, as its boxes
-        have it: the caption may come from a person or a language model, who need not say.
+        Whether to say, after an object's caption, that it crosses the picture to the right, where
+        its boxes do: the caption may come from a person or a language model, who need not say.
     """
     return tuple(
-        phrase(thing.caption, _WAYS.get(motion_of(thing.boxes)) if ways else None)
+        phrase(thing.caption, ways and motion_of(thing.boxes) == "right_crossing")
         for thing in layout.objects
     )
 

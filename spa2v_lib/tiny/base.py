@@ -62,13 +62,13 @@ def new_unet() -> UNet2DConditionModel:
     )
 
 
-def thing_weights(boxes: Tensor, side: int) -> Tensor:
-    """Return loss weights [n, 1, side, side]: more for cells that boxes [n, k, 4] cover.
+def thing_weights(boxes: Tensor, side: int, more: float = _THING_WEIGHT) -> Tensor:
+    """Return loss weights [n, 1, side, side]: `more` is added where boxes [n, k, 4] cover.
 
     Things fill a tenth of the picture and hold nearly all that is hard to draw.
     """
     covered = coverage(cell_boxes(side, boxes), boxes).amax(2)
-    return (1 + _THING_WEIGHT * covered).reshape(-1, 1, side, side)
+    return (1 + more * covered).reshape(-1, 1, side, side)
 
 
 def velocity_loss(

@@ -17,7 +17,8 @@ STAGES = ("autoencoder", "base", "motion", "gligen", "migc", "detector")
 def training_logs() -> dict[str, dict[str, Any]]:
     """Read the plan and the losses of every training that has a log, in their order.
 
-    A stage that was trained further has two entries; the second is called "*stage*, further".
+    A stage that was trained further has several entries, called "*stage*", "*stage*, part 2" and so
+    on, the first training first.
     """
     folder = resource("models", "tiny", "training")
     logs: dict[str, dict[str, Any]] = {}
@@ -26,8 +27,10 @@ def training_logs() -> dict[str, dict[str, Any]]:
         if not path.is_file():
             continue
         log = json.loads(path.read_text(encoding="utf-8"))
-        before = log.pop("before", None)
-        logs |= {name: before, f"{name}, further": log} if before else {name: log}
+        parts = [log]
+        while before := parts[0].pop("before", None):
+            parts.insert(0, before)
+        logs |= {f"{name}, part {i}" if i > 1 else name: part for i, part in enumerate(parts, 1)}
     return logs
 
 

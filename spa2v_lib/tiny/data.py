@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from spa2v_lib.captions import Way, frame_caption, object_caption, phrase, video_caption
+from spa2v_lib.captions import frame_caption, object_caption, phrase, video_caption
 from spa2v_lib.sampling.presets import TINY_LABELS
 from spa2v_lib.scenes.picture import background_canvas, draw_frame
 from spa2v_lib.scenes.sampler import sample_scene
@@ -29,10 +29,9 @@ CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
 MAX_OBJECTS = 4  # grounding tokens a frame
 STYLE = "fluent3d"  # the one style that the suite draws
 LABELS = TINY_LABELS
-_WAYS: tuple[Way | None, ...] = (None, "left", "right")
-PHRASES = tuple(phrase(object_caption(label), way) for label in LABELS for way in _WAYS)
+PHRASES = tuple(phrase(object_caption(label), on) for label in LABELS for on in (False, True))
 
-_COUNTS = ((1, 2, 3, 0), (0.62, 0.28, 0.06, 0.04))  # objects in a scene, and how often
+_COUNTS = {1: 0.62, 2: 0.28, 3: 0.06, 0: 0.04}  # objects in a scene, and how often
 _FRAMES_A_SCENE = 4
 _GLOBAL_SHARE = 0.7  # captions of the whole video; the rest describe the single frame
 _PART = 512  # frames that are drawn with one seed
@@ -73,27 +72,27 @@ class DrawnSet:
         return cls(*(np.concatenate(column) for column in columns))
 
 
-def _scene(rng: np.random.Generator, styles: tuple[str, ...], duration_s: float) -> Scene:
+def _scene(
+    rng: np.random.Generator,
+    styles: tuple[str, ...] = (STYLE,),
+    labels: tuple[str, ...] = LABELS,
+    counts: dict[int, float] = _COUNTS,
+) -> Scene:
     return sample_scene(
         int(rng.integers(2**31)),
-        labels=LABELS,
+        labels=labels,
         styles=styles,
-        object_count=int(rng.choice(_COUNTS[0], p=_COUNTS[1])),
-        duration_s=duration_s,
+        object_count=int(rng.choice(list(counts), p=list(counts.values()))),
+        duration_s=4.0,
     )
 
 
 def _told(thing: WorldObject) -> int:
     """Return the index in `PHRASES` of what a thing's grounding is told.
 
-    Sprites face left, but for things that go to the right. A phrase without a way belongs to
-    pictures that face left, so that it says how a thing looks that stands still or comes closer.
+    Sprites face left, but for things that go to the right, and only that is said.
     """
-    if thing.path.velocity[0] > 0:
-        way = "right"
-    else:
-        way = "left" if thing.motion == "left_crossing" else None
-    return LABELS.index(thing.label) * len(_WAYS) + _WAYS.index(way)
+    return 2 * LABELS.index(thing.label) + (thing.path.velocity[0] > 0)
 
 
 def _truth(scene: Scene, t: float) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
@@ -115,12 +114,12 @@ def _draw(scene: Scene, times: np.ndarray, size: int) -> Iterator[tuple]:
         yield draw_frame(scene, float(t), canvas), whole, *_truth(scene, float(t))
 
 
-def _frames_part(job: tuple[Sequence[int], int], styles: tuple[str, ...], size: int) -> DrawnSet:
+def _frames_part(job: tuple[Sequence[int], int], size: int, **what) -> DrawnSet:
     """Draw one part of a set of frames: a seed, and how many."""
     rng, count = np.random.default_rng(job[0]), job[1]
     rows = []
     while len(rows) < count:
-        scene = _scene(rng, styles, duration_s=4.0)
+        scene = _scene(rng, **what)
         for frame, whole, single, *truth in _draw(scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size):
             caption = whole if rng.uniform() < _GLOBAL_SHARE else single
             rows.append((frame, caption, *truth))
@@ -132,7 +131,7 @@ def _clips_part(job: tuple[Sequence[int], int], fps: float, size: int) -> DrawnS
     rng, count = np.random.default_rng(job[0]), job[1]
     rows = []
     while len(rows) < count:
-        scene = _scene(rng, (STYLE,), duration_s=4.0)
+        scene = _scene(rng)
         times = rng.uniform(0, 4 - CLIP_FRAMES / fps) + np.arange(CLIP_FRAMES) / fps
         rows += [(frame, whole, *truth) for frame, whole, _, *truth in _draw(scene, times, size)]
     return DrawnSet.of_rows(rows)
@@ -156,6 +155,8 @@ def frame_parts(
     styles: tuple[str, ...] = (STYLE,),
     size: int = SIZE,
     workers: int = 1,
+    labels: tuple[str, ...] = LABELS,
+    counts: dict[int, float] = _COUNTS,
 ) -> Iterator[DrawnSet]:
     """Draw single frames at random times of random scenes, part by part.
 
@@ -169,8 +170,13 @@ def frame_parts(
         Pixels a side.
     workers : int
         Processes that draw.
+    labels : tuple of str
+        What is drawn.
+    counts : dict of int to float
+        How often scenes hold so many things; up to `MAX_OBJECTS`.
     """
-    yield from _parts(partial(_frames_part, styles=styles, size=size), count, seed, workers)
+    what = {"styles": styles, "labels": labels, "counts": counts}
+    yield from _parts(partial(_frames_part, size=size, **what), count, seed, workers)
 
 
 def clip_parts(

@@ -25,6 +25,9 @@ _EARLY = 0.7
 """Share of examples from the noisiest third of the times: there a thing's outline is decided, and
 which way it looks."""
 
+_THING_WEIGHT = 8.0
+"""Added to the loss's weight where things are: what is around them, the frozen base draws."""
+
 
 @torch.no_grad()
 def _open_gates(unet: UNet2DConditionModel) -> None:
@@ -97,7 +100,7 @@ def train_gligen(
             kwargs = {"gligen": objects}  # the image UNet makes the tokens itself
             return unet(noisy, times, words, cross_attention_kwargs=kwargs).sample
 
-        weights = thing_weights(boxes[rows], latents.shape[-1])
+        weights = thing_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
         return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 
     return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)
@@ -154,7 +157,7 @@ def train_migc(
         def predict(noisy: Tensor, times: Tensor) -> Tensor:
             return unet(noisy, times, words).sample
 
-        weights = thing_weights(boxes[rows], latents.shape[-1])
+        weights = thing_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
         with grounded(unet, objects):
             return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 

@@ -13,7 +13,7 @@ weights are written in half precision to the output folder, in diffusers' format
 
 `PLANS` are for one large GPU. The shipped suite was given less time than they take (``--seconds``;
 the model card has its steps). The stages after ``base`` do not need one another, so that they can
-be trained side by side. On a processor, give ``--steps`` and ``--batch``.
+be trained side by side. On a processor, give ``--steps``, ``--batch`` and ``--lr``.
 """
 
 from __future__ import annotations
@@ -193,6 +193,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=data.SIZE, help="pixels a side")
     parser.add_argument("--steps", type=int, help="instead of the stage's own number")
     parser.add_argument("--batch", type=int, help="instead of the stage's own number")
+    parser.add_argument("--lr", type=float, help="instead of the stage's own learning rate")
     parser.add_argument("--seconds", type=float, help="end then, be the steps done or not")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
@@ -201,7 +202,7 @@ def main() -> None:
     for folder in (given.work, given.out):
         folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(given.threads)
-    asked = {name: vars(given)[name] for name in ("steps", "batch", "seconds")}
+    asked = {name: vars(given)[name] for name in ("steps", "batch", "lr", "seconds")}
     plan = replace(PLANS[given.stage], **{name: value for name, value in asked.items() if value})
     job = Job(given.work, given.out, given.start, given.size, given.device, given.workers)
     run(given.stage, job, plan)
