@@ -22,7 +22,7 @@
 # **You need** [Diffusion that follows boxes](diffusion).
 #
 # **It takes** fifteen minutes to read and half a minute to run. The trainings themselves took ten
-# minutes of a large GPU and half an hour of two processor cores, and are not run here.
+# minutes of a large GPU and an hour and a half of two processor cores, and are not run here.
 # ```
 
 # %% tags=["remove-cell"]
@@ -100,7 +100,7 @@ loss_figure(logs)
 # %% [markdown]
 # *Every loss of every training, as it was logged: means over a few hundred steps each. Diffusion
 # losses say little by themselves; most of a denoiser's error is noise that nobody can know, and
-# those of layers that were trained further are of other, noisier times.*
+# those of later parts are of other, noisier times.*
 
 # %%
 for name, log in logs.items():
@@ -278,6 +278,36 @@ for a, b in zip(told[:-1], told[1:], strict=True):
 # *Order hardly counts: a thing going left and the same thing going right lie seven times closer
 # together than one with such words and one without. A trained layer can only be as clear as what it
 # hears.*
+#
+# What the layers make of it shows in a single step of sampling. It starts from noise alone, so that
+# only captions, phrase and box can tell what to draw; whatever they leave open comes out as a blur.
+
+# %%
+from spa2v_lib.sampling import generate
+from spa2v_lib.scenes.picture import draw_scene
+from spa2v_lib.scenes.sampler import sample_scene
+from spa2v_lib.scenes.scene import truth_layout
+
+way = {"motion": "right_crossing", "labels": ("cow",), "styles": (data.STYLE,)}
+scene = sample_scene(SEED, duration_s=2.0, **way)
+layout = truth_layout(scene)
+foreseen = generate(layout, seed=SEED, steps=1, guidance=1.0).frames
+sampled = generate(layout, seed=SEED).frames
+
+# %%
+shown = slice(1, None, 3)
+rows = {
+    "one step": foreseen[shown],
+    "25 steps": sampled[shown],
+    "drawn": draw_scene(scene, 128)[shown],
+}
+boxes = [[[box for box in frame if box] for frame in layout.frame_boxes()][shown]] * 3
+times = [f"{t / layout.fps:.1f} s" for t in range(layout.frame_count)][shown]
+grid_figure(rows, boxes, times, "a cow from left to right, foreseen, sampled and drawn")
+
+# %% [markdown]
+# *After one step the cow already looks to the right, where its box goes, with a dark head and a
+# light belly. The steps that follow sharpen it.*
 #
 # ## The judge
 #
