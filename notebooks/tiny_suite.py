@@ -21,7 +21,7 @@
 #
 # **You need** [Diffusion that follows boxes](diffusion).
 #
-# **It takes** fifteen minutes to read and half a minute to run. The trainings themselves took ten
+# **It takes** fifteen minutes to read and a minute to run. The trainings themselves took ten
 # minutes of a large GPU and an hour and a half of two processor cores, and are not run here.
 # ```
 
@@ -100,7 +100,7 @@ loss_figure(logs)
 # %% [markdown]
 # *Every loss of every training, as it was logged: means over a few hundred steps each. Diffusion
 # losses say little by themselves; most of a denoiser's error is noise that nobody can know, and
-# those of later parts are of other, noisier times.*
+# those of later parts are of other, noisier times. The third parts jump where harder frames came.*
 
 # %%
 for name, log in logs.items():

@@ -169,7 +169,7 @@ print("\n".join(f"{way:16s}{value:4.0f}" for way, value in changes.items()))
 
 # %% [markdown]
 # Frames that are drawn one by one differ far more than those of motion modules. Where boxes move,
-# more has to change from frame to frame than where a thing stays as it likes; but most of the
+# more has to change from frame to frame than where a thing stays as it likes; but much of the
 # flicker that grounding has by itself is gone.
 
 # %%
