@@ -249,7 +249,7 @@ print(f"the base learns nothing: {all(p.grad is None for p in untouched)}")
 # - **Boxes that say nothing of the way.** Sprites look left, but for things that go to the right. A
 #   box and "a train" say neither, so the layers learnt the mean of both, and sampled trains had two
 #   fronts. First the phrase ended in "from left to right" or "from right to left", as the boxes go.
-#   That mended trains, but not animals: both endings hold the same words, and the small text encoder
+#   That mended trains, not animals: both endings hold the same words, and the small text encoder
 #   gives them nearly the same embedding, as measured below. Now only "from left to right" is said,
 #   and both kinds of layers were trained further on it, mostly at the noisiest times, where an
 #   outline is decided.
