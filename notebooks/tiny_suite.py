@@ -283,7 +283,6 @@ for a, b in zip(told[:-1], told[1:], strict=True):
 # only captions, phrase and box can tell what to draw; whatever they leave open comes out as a blur.
 
 # %%
-from spa2v_lib.sampling import generate
 from spa2v_lib.scenes.picture import draw_scene
 from spa2v_lib.scenes.sampler import sample_scene
 from spa2v_lib.scenes.scene import truth_layout
@@ -291,19 +290,21 @@ from spa2v_lib.scenes.scene import truth_layout
 way = {"motion": "right_crossing", "labels": ("cow",), "styles": (data.STYLE,)}
 scene = sample_scene(SEED, duration_s=2.0, **way)
 layout = truth_layout(scene)
-foreseen = generate(layout, seed=SEED, steps=1, guidance=1.0).frames
-sampled = generate(layout, seed=SEED).frames
 
 # %%
-shown = slice(1, None, 3)
+from spa2v_lib.sampling import generate
+
 rows = {
-    "one step": foreseen[shown],
-    "25 steps": sampled[shown],
-    "drawn": draw_scene(scene, 128)[shown],
+    "one step": generate(layout, seed=SEED, steps=1, guidance=1.0).frames[1::3],
+    "25 steps": generate(layout, seed=SEED).frames[1::3],
+    "drawn": draw_scene(scene, 128)[1::3],
 }
-boxes = [[[box for box in frame if box] for frame in layout.frame_boxes()][shown]] * 3
-times = [f"{t / layout.fps:.1f} s" for t in range(layout.frame_count)][shown]
-grid_figure(rows, boxes, times, "a cow from left to right, foreseen, sampled and drawn")
+
+# %%
+boxes = [[box for box in frame if box] for frame in layout.frame_boxes()[1::3]]
+times = [f"{frame / layout.fps:.1f} s" for frame in range(1, layout.frame_count, 3)]
+title = "a cow from left to right, foreseen, sampled and drawn"
+grid_figure(rows, [boxes] * 3, times, title)
 
 # %% [markdown]
 # *After one step the cow already looks to the right, where its box goes, with a dark head and a
