@@ -118,7 +118,7 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 import spa2v_lib as spa2v
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.sampling import check
-from spa2v_lib.selfcheck import known_layout
+from spa2v_lib.sampling.selfcheck import known_layout
 
 layout = known_layout(chosen.size[0] / chosen.size[1])
 
@@ -171,8 +171,8 @@ viz.layout_figure(layout, video)
 # has a judge of its own.
 
 # %%
-from spa2v_lib.metrics.detection import OwlVit
-from spa2v_lib.tiny.detector import detect
+from spa2v_lib.sampling.detection import OwlVit
+from spa2v_lib.sampling.tiny_detector import detect
 
 found = detect(video.frames) if chosen.labels else OwlVit().detect(video.frames, ["car"])
 cars = [[d.box for d in row if d.label == "car"][:1] for row in found]
@@ -208,7 +208,7 @@ for name, boxes in (("asked", asked), ("mirrored", [box.mirrored() for box in as
 # %%
 import tempfile
 
-from spa2v_lib.demo import example_recording
+from spa2v_lab.demo import example_recording
 
 whole = spa2v.read_audio(example_recording(tempfile.mkdtemp()))
 recording = whole.cut(0.0, SECONDS)
@@ -275,7 +275,7 @@ for name, part in load(PRESET, DEVICE).components.items():
 
 # %% tags=["hide-cell"]
 # Solution: no. The car is hardly more often on the side that was asked for than on the other.
-from spa2v_lib.selfcheck import Verdict
+from spa2v_lib.sampling.selfcheck import Verdict
 
 verdict = Verdict(iou=0.45, mirrored_iou=0.31, found=1.0, video=video)
 print(f"good: {verdict.good}")

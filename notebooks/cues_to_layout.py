@@ -45,8 +45,8 @@ STEPS = 20
 
 # %%
 import spa2v_lib as spa2v
-from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.sound import render_sound
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.sound import render_sound
 
 files = {LABEL: (RECORDING,)}
 drawn = {"labels": (LABEL,), "recordings": files, "receiver": "ortf", "duration_s": 3.0}
@@ -96,8 +96,8 @@ for azimuth in (-45, -30, -15, 0, 15, 30, 45):
 # on the ground sinks below it as it comes closer; what flies rises above it.
 
 # %%
-from spa2v_lib.classes import get_class
-from spa2v_lib.viz.geometry import projection_figure
+from spa2v_lab.viz.geometry import projection_figure
+from spa2v_lib.layout.classes import get_class
 
 kind = get_class(LABEL)
 projection_figure(kind, camera, range(-60, 61, 10))
@@ -128,8 +128,8 @@ for away in (0.5, 1.0, 2.0):
 # that benchmarks which draw other sizes and distances are fair.
 
 # %%
-from spa2v_lib.classes import CLASSES
-from spa2v_lib.viz.geometry import class_figure
+from spa2v_lab.viz.geometry import class_figure
+from spa2v_lib.layout.classes import CLASSES
 
 class_figure(camera)
 
@@ -185,8 +185,8 @@ print(f"centre at 1 s: {layout.boxes_at(1.0)[0].center[0]:.1f} of the picture's 
 # The scene was simulated, so the true layout is known. How good is the plan?
 
 # %%
-from spa2v_lib import metrics
-from spa2v_lib.scenes.scene import truth_layout
+from spa2v_lab import metrics
+from spa2v_lab.scenes.scene import truth_layout
 
 truth = truth_layout(scene)
 print(f"overlap (IoU) {metrics.iou(truth, layout):.1f}")
@@ -203,7 +203,7 @@ print(f"centres apart: {metrics.x_center_error(truth, layout):.2f} picture width
 # Which errors hurt? Shift the direction, or scale the distance, and compare the boxes:
 
 # %%
-from spa2v_lib.viz.geometry import overlap_figure
+from spa2v_lab.viz.geometry import overlap_figure
 
 overlap_figure(kind, camera)
 
@@ -213,7 +213,7 @@ overlap_figure(kind, camera)
 # a factor.*
 
 # %%
-from spa2v_lib.viz.geometry import overlap_when_wrong
+from spa2v_lab.viz.geometry import overlap_when_wrong
 
 for off in (2, 5, 10):
     print(f"{off:2d}° off: IoU {overlap_when_wrong(kind, camera, 0.0, off_deg=off):.2f}")
@@ -236,7 +236,7 @@ for factor in (1.2, 1.5, 2.0):
 video = spa2v.generate(layout, preset="tiny", seed=SEED, steps=STEPS)
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lib.viz.explorers.layout_editor import LayoutEditor
+from spa2v_lab.explorers.layout_editor import LayoutEditor
 
 editor = LayoutEditor(layout, video, seed=SEED, steps=STEPS)
 editor
@@ -269,7 +269,7 @@ viz.film_strip(layout.mirrored(), again)
 
 # %%
 from spa2v_lib.errors import LayoutError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 
 start, end = Box(x0=0.1, y0=0.5, x1=0.3, y1=0.7), Box(x0=0.6, y0=0.45, x1=0.9, y1=0.75)
 dog = SceneObject(id="dog-1", label="dog", caption="a dog", boxes=[start, end])
@@ -306,7 +306,7 @@ with tempfile.TemporaryDirectory() as folder:
 # Layouts go there and back, rounded to pixels:
 
 # %%
-from spa2v_lib.layout_lvd import lvd_text
+from spa2v_lib.layout.lvd import lvd_text
 
 text = lvd_text(by_hand.to_lvd())
 print(text)

@@ -72,9 +72,9 @@ SEED = 1
 # A simulated scene whose true layout is known, from a seed that no training drew:
 
 # %%
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.scene import truth_layout
 from spa2v_lib.sampling import generate, get_preset
-from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.scene import truth_layout
 
 drawn = {"labels": (LABEL,), "styles": ("fluent3d",), "duration_s": SECONDS}
 layout = truth_layout(sample_scene(SCENE, motion=MOTION, **drawn))
@@ -104,7 +104,7 @@ print(f"in all: {sum(p.numel() for p in pipeline.unet.parameters()) / 1e6:.1f} m
 # each frame shows, and where, as far as words go ("on the left").
 
 # %%
-from spa2v_lib.sampling.ablation import without_motion
+from spa2v_lab.bench.ablation import without_motion
 
 settings = {"seed": SEED, "steps": STEPS}
 with without_motion(pipeline):
@@ -134,7 +134,7 @@ grounding_seen = Recorder(behind=6)
 grounded = generate(layout, grounding=method, watch=grounding_seen, **settings)
 
 # %%
-from spa2v_lib.viz.tiles import beside, frames_beside
+from spa2v_lab.viz.sheets import beside, frames_beside
 
 three = {"base alone": alone, "with motion modules": moving, "and with grounding": grounded}
 frames_beside(layout, three)
@@ -154,9 +154,9 @@ HTML(beside(list(three.values())).html())
 # overlap of found and asked boxes (IoU), and how alike the thing is in neighbouring frames.
 
 # %%
-from spa2v_lib.bench.sampling import score
-from spa2v_lib.tiny.detector import detect
-from spa2v_lib.viz.scores import score_table
+from spa2v_lab.bench.sampling import score
+from spa2v_lab.viz.results import score_table
+from spa2v_lib.sampling.tiny_detector import detect
 
 scores = {name: score(layout, v.frames, detect(v.frames)) for name, v in three.items()}
 HTML(score_table(scores))
@@ -273,7 +273,7 @@ for name, values in found.items():
 # ```
 
 # %%
-from spa2v_lib.viz.inside import attention_share_figure, inside_figure
+from spa2v_lab.viz.inside import attention_share_figure, inside_figure
 
 inside_figure(layout, grounding_seen.steps)
 
@@ -291,7 +291,7 @@ attention_share_figure(layout, runs)
 # would lie there. The maps are the model's own, before any method edits them.*
 
 # %%
-from spa2v_lib.viz.inside import attention_in_boxes, box_area
+from spa2v_lab.viz.inside import attention_in_boxes, box_area
 
 print(f"the box covers {box_area(layout):.1f} of the picture")
 for name, steps in runs.items():
@@ -304,7 +304,7 @@ for name, steps in runs.items():
 # bit for bit.
 
 # %%
-from spa2v_lib.viz.explorers.strength import strength_figure, try_strength
+from spa2v_lab.explorers.strength import strength_figure, try_strength
 
 tries = [try_strength(layout, method, s, **settings) for s in (0.0, 0.3, 0.6, 1.0)]
 strength_figure(layout, tries)
@@ -323,7 +323,7 @@ for one in tries:
 # chapter live, on Colab or Binder.)
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lib.viz.explorers.strength import StrengthExplorer
+from spa2v_lab.explorers.strength import StrengthExplorer
 
 StrengthExplorer(layout, **settings)
 
@@ -352,7 +352,7 @@ frames_beside(layout, told)
 # opens it on Colab or Binder), with the second figure's slider on any page.
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lib.viz.explorers.frames import FrameExplorer
+from spa2v_lab.explorers.frames import FrameExplorer
 
 FrameExplorer(layout, grounded)
 

@@ -93,8 +93,8 @@ upload
 import tempfile
 from pathlib import Path
 
-from spa2v_lib.demo import example_recording
-from spa2v_lib.viz.explorers.upload import save_upload
+from spa2v_lab.demo import example_recording
+from spa2v_lab.explorers.upload import save_upload
 
 work = Path(tempfile.mkdtemp(prefix="spa2v-"))
 audio = RECORDING or save_upload(upload.value, work) or example_recording(work)
@@ -203,7 +203,7 @@ print("hearing takes less than a third:", seconds["hear"] < sum(seconds.values()
 
 # %% tags=["lesson", "hide-cell"]
 # Solution
-from spa2v_lib.box import motion_of
+from spa2v_lib.layout.box import motion_of
 
 for source, row in zip(cues.sources, zip(*layout.frame_boxes(), strict=True), strict=False):
     print(f"heard {source.motion}, planned {motion_of(list(row))}")

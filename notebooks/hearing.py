@@ -52,8 +52,8 @@ SCENES = 20
 # metres away. An ORTF pair records it, with wind-like noise from all sides 25 dB below.
 
 # %%
-from spa2v_lib.scenes.sound import render_sound
-from spa2v_lib.scenes.stage import Way, stage
+from spa2v_lab.scenes.sound import render_sound
+from spa2v_lab.scenes.stage import Way, stage
 
 way = Way(PASSING, from_deg=-70, to_deg=60, from_m=35, to_m=24)
 scene = stage(way, capture="ortf", seconds=4.0, noise_db=-25)
@@ -77,7 +77,7 @@ viz.azimuth_map(recording, cues)
 # %%
 import numpy as np
 
-from spa2v_lib.bench.hearing_truth import truths
+from spa2v_lab.bench.hearing_scores import truths
 
 (truth,) = truths(scene, cues.times_s)
 source = cues.sources[0]
@@ -222,8 +222,8 @@ print([source.label for source in given.sources])
 # record it in each format, and let the library find out the rest.
 
 # %%
-from spa2v_lib.viz.captures import NAMES
-from spa2v_lib.viz.explorers.listening import hear_way, heard_figure
+from spa2v_lab.explorers.listening import hear_way, heard_figure
+from spa2v_lab.viz.captures import NAMES
 
 DRUM, way = "drum_roll_01.flac", "crosses to the right"
 formats = {name: hear_way(DRUM, way, capture) for capture, name in NAMES.items()}
@@ -242,7 +242,7 @@ for name, one in formats.items():
 # Now choose way, format and room yourself, and tell the library the format, or do not:
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lib.viz.explorers.listening import HearingExplorer
+from spa2v_lab.explorers.listening import HearingExplorer
 
 HearingExplorer(DRUM)
 
@@ -258,7 +258,7 @@ HearingExplorer(DRUM)
 # of which was used to set anything.
 
 # %%
-from spa2v_lib.bench.hearing_scenes import test_scenes
+from spa2v_lab.bench.hearing_scenes import test_scenes
 
 drawn = (item for item in test_scenes(10 * SCENES) if len(item.kind) == 1)
 items = [item for item, _ in zip(drawn, range(SCENES), strict=False)]
@@ -275,7 +275,7 @@ def listen(item):
 
 
 # %%
-from spa2v_lib.viz.doubt import interval_figure
+from spa2v_lab.viz.uncertainty import interval_figure
 
 pairs = [listen(item) for item in items]
 middle = [(true[len(true) // 2], rows[:, len(true) // 2]) for true, rows in pairs]
@@ -316,8 +316,8 @@ parts = [render_sound(place).samples for place in (garden, practice, railway)]
 evening = spa2v.Recording.from_samples(np.concatenate(parts, axis=1), 44_100, name="evening")
 
 # %%
+from spa2v_lab.viz.uncertainty import clips_figure
 from spa2v_lib.cues.segments import split_scenes
-from spa2v_lib.viz.doubt import clips_figure
 
 segments = split_scenes(evening)
 clips_figure(evening, segments)
@@ -341,9 +341,9 @@ for segment in segments:
 # %%
 from IPython.display import HTML
 
-from spa2v_lib.bench.frame import Results
+from spa2v_lab.bench.frame import Results
+from spa2v_lab.viz.results import goals_table, results_figure
 from spa2v_lib.resources import resource
-from spa2v_lib.viz.results import goals_table, results_figure
 
 measured = Results.read(resource("results", "hearing.json"))
 HTML(goals_table(measured.goals))

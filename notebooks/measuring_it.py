@@ -47,7 +47,7 @@ CONDITION = "all"  # or one of the kinds of clips
 # that nobody is told.
 
 # %%
-from spa2v_lib.scenes.benchmark import draw
+from spa2v_lab.scenes.benchmark import draw
 
 clip = draw(SEED, CLIP)
 scene, truth = clip.scene, clip.truth
@@ -55,7 +55,7 @@ print(f"{clip.kind}: {truth.caption}")
 print(f"captured as {scene.receiver}, noise {scene.noise_db:.0f} dB")
 
 # %%
-from spa2v_lib.scenes.picture import draw_scene
+from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lib.video import Video
 from spa2v_lib.viz import film_strip
 
@@ -67,7 +67,7 @@ film_strip(truth, Video(draw_scene(scene, width=128), truth.fps, truth))
 # %%
 from IPython.display import Audio
 
-from spa2v_lib.scenes.sound import render_sound
+from spa2v_lab.scenes.sound import render_sound
 
 sound = render_sound(scene)
 Audio(sound.resampled(16_000).samples[:2], rate=16_000)
@@ -85,7 +85,7 @@ Audio(sound.resampled(16_000).samples[:2], rate=16_000)
 # %%
 from IPython.display import Markdown
 
-from spa2v_lib.scenes.benchmark_card import card
+from spa2v_lab.scenes.benchmark_card import card
 
 text = card([draw(SEED, number) for number in range(200)], SEED)
 Markdown(text[text.index("| kind") : text.index("Things:")])
@@ -103,7 +103,7 @@ Markdown(text[text.index("## What it cannot") :].replace("## ", "#### "))
 # %%
 import json
 
-from spa2v_lib.bench.run_tables import results_of
+from spa2v_lab.bench.run_tables import results_of
 from spa2v_lib.resources import resource
 
 raw = json.loads(resource("results", "run.json").read_text(encoding="utf-8"))
@@ -114,7 +114,7 @@ print(f"{len(raw['stage1'])} clips planned, {len(raw['stage2'])} of them sampled
 # ## Stage 1: from sound to layout
 
 # %%
-from spa2v_lib.viz.results import chosen_rows, results_figure, results_table
+from spa2v_lab.viz.results import chosen_rows, results_figure, results_table
 
 layouts = chosen_rows(results.rows, "layouts", CONDITION)
 results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
@@ -151,7 +151,7 @@ for row in layouts:
 # The mean hides two worlds: clips with one thing, and clips with several.
 
 # %%
-from spa2v_lib.scenes.benchmark import KINDS
+from spa2v_lab.scenes.benchmark import KINDS
 
 for row in results.rows:
     if row.method == "layouts: full" and row.condition in KINDS:
@@ -269,8 +269,8 @@ for name, errors in sorted(by_format.items(), key=lambda item: np.mean(item[1]))
 
 # %% tags=["hide-cell"]
 # Solution: one large box in the middle, of the right class.
-from spa2v_lib import metrics
-from spa2v_lib.box import Box
+from spa2v_lab import metrics
+from spa2v_lib.layout.box import Box
 
 large = Box(x0=0.2, y0=0.2, x1=0.8, y1=0.8)
 things = [t.model_copy(update={"boxes": [large] * len(t.boxes)}) for t in truth.objects]

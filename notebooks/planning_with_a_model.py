@@ -45,8 +45,8 @@ SHOTS = 3
 PLANNER = "google:gemini-2.0-flash"
 
 # %%
+from spa2v_lab.bench.recorded_answers import recorded_scene
 from spa2v_lib import viz
-from spa2v_lib.bench.recorded_answers import recorded_scene
 
 scene, recording, cues = recorded_scene(SCENE)
 viz.cue_figure(cues)
@@ -153,7 +153,7 @@ print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caugh
 # recorded letter by letter in `data/answers`. Here they are read again; the model is not asked.
 
 # %%
-from spa2v_lib.planning.replay import recorded_answers
+from spa2v_lib.planning.answer_cache import recorded_answers
 
 records = [record for record in recorded_answers() if record.scene == SCENE]
 by_code, by_model = (
@@ -178,7 +178,7 @@ print("it names:", [thing["label"] for thing in written["sources"]])
 # Now the same model's boxes, when it is left to place them itself:
 
 # %%
-from spa2v_lib.bench.recorded_answers import replayed
+from spa2v_lab.bench.recorded_answers import replayed
 
 replayed(by_model)
 
@@ -209,7 +209,7 @@ for record in recorded_answers():
     rows.setdefault(f"SmolLM2, {placer}, {shown}", {})[record.scene] = replayed(record)
 
 # %%
-from spa2v_lib.bench.recorded_answers import mean_scores
+from spa2v_lab.bench.recorded_answers import mean_scores
 
 print(f"{'':<38}{'IoU':>4}{'x error':>9}{'moves right':>13}")
 for name, layouts in rows.items():
@@ -242,8 +242,8 @@ for model in ("google:gemini-2.0-flash", "openai-chat:gpt-4o-audio-preview"):
 # nothing. Its first five scenes:
 
 # %%
-from spa2v_lib import metrics
-from spa2v_lib.bench.planning_scenes import deaf_cues, heard_scene, true_cues
+from spa2v_lab import metrics
+from spa2v_lab.bench.planning_scenes import deaf_cues, heard_scene, true_cues
 
 heard = [heard_scene(seed=0, number=number) for number in range(5)]
 ways = {"measured cues": lambda one: one.cues, "true cues": true_cues, "deaf": deaf_cues}

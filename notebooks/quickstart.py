@@ -49,8 +49,8 @@ SEED = 4
 
 # %%
 import spa2v_lib as spa2v
-from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.sound import render_sound
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.sound import render_sound
 
 files = {LABEL: (RECORDING,)}
 scene = sample_scene(SEED, motion=MOTION, labels=(LABEL,), recordings=files, receiver="ortf")
@@ -116,8 +116,8 @@ HTML(video.html(recording))
 # same geometry gives.
 
 # %%
-from spa2v_lib import metrics
-from spa2v_lib.scenes.scene import truth_layout
+from spa2v_lab import metrics
+from spa2v_lab.scenes.scene import truth_layout
 
 truth = truth_layout(scene)
 print(f"overlap (IoU): {metrics.iou(truth, layout):.1f}")

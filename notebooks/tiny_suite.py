@@ -54,15 +54,15 @@ SEED = 7
 # suite draws one of them.
 
 # %%
-from spa2v_lib.tiny import data
+from spa2v_lab.training import data
 
 drawn = data.frames(DRAWN, seed=SEED)
 for caption in drawn.captions[:3]:
     print(caption)
 
 # %%
-from spa2v_lib.layout import Box
-from spa2v_lib.viz.tiles import grid_figure
+from spa2v_lab.viz.sheets import grid_figure
+from spa2v_lib.layout.scene_layout import Box
 
 
 def boxes_of(rows):
@@ -91,8 +91,8 @@ grid_figure(rows, boxes, [""] * 6, "twelve drawn frames with their true boxes")
 # | `detector` | to judge | frames with boxes, more styles | it shares nothing |
 
 # %%
-from spa2v_lib.tiny.card import training_logs
-from spa2v_lib.viz.scores import loss_figure
+from spa2v_lab.training.loop import training_logs
+from spa2v_lab.viz.results import loss_figure
 
 logs = training_logs()
 loss_figure(logs)
@@ -113,7 +113,7 @@ for name, log in logs.items():
 # %%
 from IPython.display import Markdown
 
-from spa2v_lib.tiny.card import card_section
+from spa2v_lab.training.loop import card_section
 
 Markdown(card_section("How they were made"))
 
@@ -133,8 +133,8 @@ Markdown(card_section("How they were made"))
 import numpy as np
 import torch
 
+from spa2v_lab.training.autoencoder import encode_set
 from spa2v_lib.sampling.loading import load
-from spa2v_lib.tiny.autoencoder import encode_set
 
 vae = load("tiny", "auto").vae
 codes = encode_set(vae, drawn.frames)
@@ -163,8 +163,8 @@ print(f"{numbers[0]} numbers become {numbers[1]}; error {-10 * np.log10(error):.
 # %% tags=["remove-stderr"]
 from diffusers import UNet2DConditionModel, UNetMotionModel
 
+from spa2v_lab.training.motion import new_adapter
 from spa2v_lib.resources import resource
-from spa2v_lib.tiny.motion import new_adapter
 
 torch.manual_seed(SEED)
 base = UNet2DConditionModel.from_pretrained(resource("models", "tiny", "unet"))
@@ -195,7 +195,7 @@ codes = encode_set(vae, clips.frames) * vae.config.scaling_factor
 codes = codes.unflatten(0, (-1, data.CLIP_FRAMES)).transpose(1, 2)  # clips, channels, frames
 
 # %%
-from spa2v_lib.tiny.text import tokenize
+from spa2v_lab.training.text import tokenize
 
 pipeline = load("tiny", "auto")
 captions = list(clips.captions[:: data.CLIP_FRAMES])
@@ -237,8 +237,8 @@ print(f"the base learns nothing: {all(p.grad is None for p in untouched)}")
 # The real training does this with another batch and other noise each time, leaves out one caption
 # in ten (so that sampling can compare with and without), weighs the cells that things cover more
 # than background, lets the learning rate fall as a cosine, and keeps a running average of the
-# weights: `spa2v_lib.tiny.loop`, 150 lines, is all there is. Grounding layers are trained in the
-# same way on single frames, with the boxes as a further input.
+# weights: `spa2v_lab.training.loop`, 150 lines, is all there is. Grounding layers are trained in
+# the same way on single frames, with the boxes as a further input.
 #
 # ## What did not work
 #
@@ -283,9 +283,9 @@ for a, b in zip(told[:-1], told[1:], strict=True):
 # only captions, phrase and box can tell what to draw; whatever they leave open comes out as a blur.
 
 # %%
-from spa2v_lib.scenes.picture import draw_scene
-from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.scene import truth_layout
+from spa2v_lab.scenes.picture import draw_scene
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.scene import truth_layout
 
 way = {"motion": "right_crossing", "labels": ("cow",), "styles": (data.STYLE,)}
 scene = sample_scene(SEED, duration_s=2.0, **way)
@@ -317,7 +317,8 @@ grid_figure(rows, [boxes] * 3, times, title)
 # more styles than the suite draws, with noise, blur and tints. A third style it has never seen:
 
 # %%
-from spa2v_lib.tiny.detector import HELD_OUT_STYLE, detect
+from spa2v_lab.training.detector import HELD_OUT_STYLE
+from spa2v_lib.sampling.tiny_detector import detect
 
 styles = {f"{data.STYLE}, which the suite draws": data.STYLE}
 styles[f"{HELD_OUT_STYLE}, never trained on"] = HELD_OUT_STYLE

@@ -65,9 +65,9 @@ GROUNDING = "default"
 # motions in turn.
 
 # %%
+from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
+from spa2v_lab.scenes.scene import truth_layout
 from spa2v_lib.sampling import get_preset
-from spa2v_lib.scenes.sampler import MOTIONS, sample_scene
-from spa2v_lib.scenes.scene import truth_layout
 
 FIRST = 9_000_000_100
 drawn = {"labels": get_preset("tiny").labels, "styles": ("fluent3d",), "duration_s": SECONDS}
@@ -86,12 +86,12 @@ print("\n".join(layout.caption for layout in layouts))
 # means that nobody mentions the boxes.
 
 # %% tags=["remove-stderr"]
-from spa2v_lib.bench.ablation import ablated
+from spa2v_lab.bench.ablation import ablated
 
 tried = [ablated(one, grounding=GROUNDING, seed=SEED, steps=STEPS) for one in layouts]
 
 # %%
-from spa2v_lib.viz.tiles import beside, frames_beside
+from spa2v_lab.viz.sheets import beside, frames_beside
 
 frames_beside(layouts[0], tried[0])
 
@@ -126,13 +126,13 @@ frames_beside(layouts[-1], tried[-1])
 # draws: what the detector gives to a perfect video.
 
 # %%
-from spa2v_lib.bench.ablation import mean_scores, scores_of_ways
+from spa2v_lab.bench.ablation import mean_scores, scores_of_ways
 
 scores = [scores_of_ways(scene, videos) for scene, videos in zip(scenes, tried, strict=True)]
 means = mean_scores(scores)
 
 # %%
-from spa2v_lib.viz.scores import score_figure
+from spa2v_lab.viz.results import score_figure
 
 score_figure(scores)
 
@@ -140,7 +140,7 @@ score_figure(scores)
 # *A dot is a scene, a bar their mean.*
 
 # %%
-from spa2v_lib.viz.scores import score_table
+from spa2v_lab.viz.results import score_table
 
 HTML(score_table(means))
 
@@ -189,7 +189,7 @@ print(f"motion modules calm it: {changes['with both'] < 0.6 * changes['with grou
 # %%
 from IPython.display import Markdown
 
-from spa2v_lib.tiny.card import card_section
+from spa2v_lab.training.loop import card_section
 
 Markdown(card_section("How well it does"))
 
@@ -223,7 +223,7 @@ for layout, one in zip(layouts, scores, strict=True):
 
 # %% tags=["hide-cell"]
 # Solution: a thing near the middle overlaps with its mirror image, however well it was drawn.
-from spa2v_lib import metrics
+from spa2v_lab import metrics
 
 for layout in layouts:
     print(f"{metrics.iou(layout, layout.mirrored()):.1f}  {layout.caption}")
@@ -237,8 +237,8 @@ for layout in layouts:
 
 # %% tags=["hide-cell"]
 # Solution: much consistency, for a frozen background is like itself; only IoU finds it out.
-from spa2v_lib.bench.sampling import score
-from spa2v_lib.tiny.detector import detect
+from spa2v_lab.bench.sampling import score
+from spa2v_lib.sampling.tiny_detector import detect
 
 video = tried[0]["with both"]
 frozen = np.repeat(video.frames[:1], len(video.frames), axis=0)

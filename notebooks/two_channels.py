@@ -49,8 +49,8 @@ CAPTURE = "ortf"
 # distance, and arrives at each microphone at its own time and with its own strength.
 
 # %%
-from spa2v_lib.scenes.sound import render_sound
-from spa2v_lib.scenes.stage import Way, stage
+from spa2v_lab.scenes.sound import render_sound
+from spa2v_lab.scenes.stage import Way, stage
 
 scene = stage(Way(RECORDING, AZIMUTH, from_m=2.0), capture=CAPTURE, seconds=2.0)
 recording = render_sound(scene)
@@ -127,7 +127,7 @@ print(f"the right channel is earlier by {itd_us:+.0f} µs")
 # $$
 
 # %%
-from spa2v_lib.viz.capture_figures import differences_figure, microphones_figure
+from spa2v_lab.viz.captures import differences_figure, microphones_figure
 
 microphones_figure()
 
@@ -146,7 +146,7 @@ differences_figure(range(-90, 91, 15))
 # head's is that at 2 kHz). Move the slider: each dot is what one format makes of this source.*
 
 # %%
-from spa2v_lib.viz.captures import NAMES, differences
+from spa2v_lab.viz.captures import NAMES, differences
 
 for capture, name in NAMES.items():
     made = differences(capture, (30, 60))
@@ -180,7 +180,7 @@ HTML("".join(sound_player(swept[c], name).html() for c, name in NAMES.items()))
 # Move the source yourself:
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lib.viz.explorers.sound import SoundExplorer
+from spa2v_lab.explorers.sound import SoundExplorer
 
 SoundExplorer(RECORDING)
 
@@ -205,7 +205,7 @@ SoundExplorer(RECORDING)
 # than itself {cite}`brown1998`:
 
 # %%
-from spa2v_lib.viz.capture_figures import head_figure
+from spa2v_lab.viz.captures import head_figure
 
 head_figure()
 
@@ -270,7 +270,7 @@ pairs = {
 
 # %%
 from spa2v_lib.cues.capture import FORMATS, direct_sound
-from spa2v_lib.cues.interaural import measure
+from spa2v_lib.cues.features import measure
 
 
 def fitted(pair):
@@ -294,7 +294,7 @@ angles = {
 }
 
 # %%
-from spa2v_lib.viz.doubt import bias_figure, cloud_figure
+from spa2v_lab.viz.uncertainty import bias_figure, cloud_figure
 
 cloud_figure(pairs, angles)
 
@@ -317,7 +317,7 @@ for name in rooms:
 
 # %%
 import spa2v_lib as spa2v
-from spa2v_lib.bench.hearing_baselines import estimate
+from spa2v_lab.bench.hearing_baselines import estimate
 
 
 # %%
@@ -363,7 +363,7 @@ for title, by_method in found.items():
 # of both differences:
 
 # %%
-from spa2v_lib.viz.capture_figures import plane_figure
+from spa2v_lab.viz.captures import plane_figure
 
 plane_figure()
 
@@ -384,7 +384,7 @@ plane_figure()
 # disagree about a source behind, by a few decibels: too little to build on in a room.
 
 # %%
-from spa2v_lib.viz.explorers.capture import readings_in_words
+from spa2v_lab.explorers.capture import readings_in_words
 
 for capture in ("xy", "ortf", "binaural"):
     print(f"{NAMES[capture]} at 30°:")
@@ -397,7 +397,7 @@ for capture in ("xy", "ortf", "binaural"):
 # front from back, and the library reads them too.)
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lib.viz.explorers.capture import CaptureExplorer
+from spa2v_lab.explorers.capture import CaptureExplorer
 
 CaptureExplorer("xy", 30)
 

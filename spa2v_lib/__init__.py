@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from spa2v_lib.audio import Recording, read_audio
-    from spa2v_lib.camera import Camera
     from spa2v_lib.cues import SpatialCues, extract_cues
     from spa2v_lib.errors import Spa2vError
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout import Camera, VideoSceneLayout
     from spa2v_lib.planning import plan
     from spa2v_lib.sampling import generate
     from spa2v_lib.video import Video
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Camera": "camera",
+    "Camera": "layout",
     "Recording": "audio",
     "Spa2vError": "errors",
     "SpatialCues": "cues",

@@ -97,7 +97,7 @@ def device() -> str:
         return "none: torch is not installed"
     if torch.cuda.is_available():
         return f"cuda: {torch.cuda.get_device_name()}"
-    from spa2v_lib.sampling.precision import bfloat16_is_native
+    from spa2v_lib.sampling.loading import bfloat16_is_native
 
     return f"cpu: {torch.get_num_threads()} threads" + ", bfloat16" * bfloat16_is_native()
 

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spa2v_lib.errors import VideoError
-from spa2v_lib.writing import replacing
+from spa2v_lib.files import replacing
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.audio.recording import Recording
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
 __all__ = ["Video", "read_video"]
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spa2v_lib.camera import Camera
 from spa2v_lib.errors import LayoutError
+from spa2v_lib.layout.camera import Camera
 
 azimuths = st.floats(-80, 80)
 fields_of_view = st.floats(30, 140)

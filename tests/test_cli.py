@@ -11,10 +11,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import DataError
-from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.sampling import PRESETS, preset_info
 
 RATE = 22_050
@@ -73,7 +73,7 @@ def test_the_taggers_words_reach_it(spa2v, audio, monkeypatch):
         asked.append((tagger, labels))
         raise DataError("no weights")
 
-    monkeypatch.setattr("spa2v_lib.cues.taggers.get_tagger", get_tagger)
+    monkeypatch.setattr("spa2v_lib.cues.tagging.get_tagger", get_tagger)
     spa2v("cues", audio, "--tagger", "clap:folder", "--labels", "steam train, bell")
     assert asked == [("clap:folder", ["steam train", "bell"])]
 

@@ -112,7 +112,7 @@ def test_what_is_no_run_folder_is_refused(spa2v, tmp_path):
 def test_a_batch_is_made_verified_and_made_again_from_the_shell(spa2v, tmp_path):
     import numpy as np
 
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
 
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 11_025))
     noise[0] *= 0.3

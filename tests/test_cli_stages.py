@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 
 RATE = 16_000
 
@@ -30,7 +30,7 @@ def refused(result, *words):
 @pytest.mark.parametrize("command", [("cues",), ("cues", "--clips"), ("plan",)])
 def test_a_recording_is_not_overwritten_by_what_is_heard_in_it(spa2v, audio, monkeypatch, command):
     before = audio.read_bytes()
-    monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
+    monkeypatch.setattr("spa2v_lib.audio.recording.read_audio", pytest.fail)
     assert refused(spa2v(*command, audio, "--out", audio), "does not end in .json")
     assert audio.read_bytes() == before
 
@@ -56,7 +56,7 @@ def test_hearing_planning_and_estimating_show_how_far_they_are(spa2v, audio, mon
         seen.append(after_s)
         yield lambda *now: seen.append(now)
 
-    monkeypatch.setattr("spa2v_lib.terminal.progress", progress)
+    monkeypatch.setattr("spa2v_lib.cli.terminal.progress", progress)
     spa2v("cues", audio, "--clips", "--label", "car")
     assert seen == [2.0, ("hear", 0, 1), ("hear", 0, 2), ("hear", 1, 2)]
     seen.clear()
@@ -68,7 +68,7 @@ def test_hearing_planning_and_estimating_show_how_far_they_are(spa2v, audio, mon
 
 
 def test_every_receiver_is_named_in_the_help(spa2v):
-    from spa2v_lib.scenes.receivers import RECEIVERS
+    from spa2v_lab.scenes.receivers import RECEIVERS
 
     _, out, _ = spa2v("scenes", "--help")
     assert [name for name in RECEIVERS if name not in out] == []

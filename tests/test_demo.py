@@ -2,14 +2,14 @@
 
 import pytest
 
-from spa2v_lib.camera import Camera
+from spa2v_lab.demo import SCENES
+from spa2v_lab.metrics import motion_of
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.demo import SCENES
-from spa2v_lib.layout import VideoSceneLayout
-from spa2v_lib.metrics import motion_of
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning import plan
-from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject
-from spa2v_lib.scenes.sound import render_sound
 
 KINDS = {  # (start, velocity), what the boxes must do, and on which side they are
     "left to right": (((-9.0, 8.0), (4.5, 0.0)), "right_crossing", None),

@@ -29,13 +29,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spa2v_lib import cli
-from spa2v_lib.audio import read_audio
+from spa2v_lib.audio.recording import read_audio
 from spa2v_lib.batch.manifest import read_rows
 from spa2v_lib.batch.tasks import make_tasks
 from spa2v_lib.batch.template import Template
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.errors import Spa2vError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.planning import plan
 from spa2v_lib.runs import read_record
 

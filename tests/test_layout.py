@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spa2v_lib.errors import LayoutError, OutputError
-from spa2v_lib.layout import VERSION, Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import VERSION, Box, SceneObject, VideoSceneLayout
 
 SMALL = Box(x0=0.1, y0=0.4, x1=0.3, y1=0.8)
 LARGE = Box(x0=0.5, y0=0.2, x1=0.9, y1=0.8)

@@ -3,8 +3,8 @@
 import pytest
 
 from spa2v_lib.errors import LayoutError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.layout_lvd import from_lvd, lvd_text, parse_lvd, to_lvd
+from spa2v_lib.layout.lvd import from_lvd, lvd_text, parse_lvd, to_lvd
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 
 
 def lvd(frame_of, lead="Reasoning: The kite rises.\n"):

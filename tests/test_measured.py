@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from spa2v_lib.bench.run_tables import results_of
+from spa2v_lab.bench.run_tables import results_of
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "data/results"

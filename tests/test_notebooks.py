@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ABSOLUTE = re.compile(r"(?<![\w.:/<+=])/(?:home|root|work|tmp|opt|usr|Users|mnt|content)/\w")
 SECRET = re.compile(r"\b(?:sk-|hf_|ghp_|AKIA)[A-Za-z0-9]{12,}")
-LONGEST_CELL = 8
 FIGURE = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -83,13 +82,6 @@ def test_no_output_shows_an_absolute_path_or_a_key(path: Path) -> None:
     found = [hit for text in text_outputs(path) for hit in ABSOLUTE.findall(text)]
     assert found == []
     assert [hit for text in text_outputs(path) for hit in SECRET.findall(text)] == []
-
-
-@each_notebook
-def test_cells_are_short(path: Path) -> None:
-    lessons = [c for c in code_cells(path) if "parameters" not in tags(c)]
-    lines = {c.source: [line for line in c.source.splitlines() if line] for c in lessons}
-    assert [source for source, full in lines.items() if len(full) > LONGEST_CELL] == []
 
 
 @each_notebook

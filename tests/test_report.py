@@ -6,10 +6,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.report import render_report
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.runs.report import render_report
 from spa2v_lib.video import Video
 
 EVIL = '"><script>alert(1)</script>&'

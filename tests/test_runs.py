@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spa2v_lib import runs, sampling
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import (
     AudioError,
@@ -19,7 +19,7 @@ from spa2v_lib.errors import (
     SamplingError,
     Spa2vError,
 )
-from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.video import Video, read_video
 
 RATE = 16_000
@@ -158,7 +158,7 @@ def test_stages_are_reported_in_order(audio, out, drawn):
 def test_a_request_that_cannot_work_is_refused_before_the_recording_is_opened(
     tmp_path, monkeypatch, weights_present, settings, error, words
 ):
-    monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
+    monkeypatch.setattr("spa2v_lib.audio.recording.read_audio", pytest.fail)
     if settings.get("preset") == "huge":
         monkeypatch.setattr(sampling, "preset_info", sampling.get_preset)
     with pytest.raises(error, match=words):

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from spa2v_lib import runs, sampling
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import LayoutError, RunError, SamplingError
-from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.video import Video
 
 RATE = 16_000

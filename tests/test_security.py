@@ -140,7 +140,7 @@ def test_a_key_in_the_environment_does_not_reach_what_a_run_writes(
     import numpy as np
 
     from spa2v_lib import runs, sampling
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.video import Video
 
     key = "sk-" + "Zq7x" * 10

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from spa2v_lib import selfcheck
 from spa2v_lib.cli import app
 from spa2v_lib.errors import DataError
-from spa2v_lib.metrics.detection import Detection, OwlVit, _detection
+from spa2v_lib.sampling import selfcheck
+from spa2v_lib.sampling.detection import Detection, OwlVit, _detection
 from spa2v_lib.video import Video
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from spa2v_lib import terminal
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cli import terminal
 from spa2v_lib.cues import PassBy, Range, SourceTrack, SpatialCues, TagSpan, extract_cues
 
 

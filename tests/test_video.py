@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording, read_audio
+from spa2v_lib.audio.recording import Recording, read_audio
 from spa2v_lib.errors import OutputError, VideoError
 from spa2v_lib.video import Video, enlargement, read_video
 

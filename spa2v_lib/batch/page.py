@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from spa2v_lib.batch.store import NOTEBOOK, THUMBNAIL, Store
-from spa2v_lib.writing import replacing
+from spa2v_lib.files import replacing
 
 __all__ = ["render_index", "write_index"]
 

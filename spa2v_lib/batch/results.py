@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spa2v_lib.batch.store import Store
-from spa2v_lib.writing import replacing
+from spa2v_lib.files import replacing
 
 __all__ = ["COLUMNS", "as_row", "write_tables"]
 

@@ -168,7 +168,7 @@ def _show_figures_as_in_a_kernel() -> None:
     if "PLOTLY_RENDERER" not in os.environ:
         import plotly.io as pio
 
-        from spa2v_lib.viz.renderer import BookRenderer
+        from spa2v_lib.viz.style import BookRenderer
 
         pio.renderers["spa2v"] = BookRenderer()
         pio.renderers.default = "spa2v"

@@ -26,8 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import BatchError, OutputError
-from spa2v_lib.folders import check_folder
-from spa2v_lib.writing import replacing
+from spa2v_lib.files import check_folder, replacing
 
 if TYPE_CHECKING:
     from spa2v_lib.batch.template import Template

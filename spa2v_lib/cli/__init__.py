@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
-from spa2v_lib import terminal
-
 # isort: off  (`spa2v --help` lists the commands in this order)
-from spa2v_lib.cli import (
-    batch,  # noqa: F401
-    checks,  # noqa: F401
-    generate,  # noqa: F401
-    stages,  # noqa: F401
-)
+from spa2v_lib.cli import batch, doctor, generate, stages, terminal  # noqa: F401
 from spa2v_lib.cli.app import app
 from spa2v_lib.errors import Spa2vError
 
@@ -24,6 +18,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
 __all__ = ["app", "main"]
+
+for _entry in entry_points(group="spa2v.commands"):
+    _entry.load()(app)  # such as spa2v_lab's `scenes` and `bench`
 
 
 def main() -> None:

@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spa2v_lib import terminal
-from spa2v_lib.cli import batch_terminal
+from spa2v_lib.cli import batch_terminal, terminal
 from spa2v_lib.cli.app import app
 from spa2v_lib.cli.options import OutFolder, Overwrite
 

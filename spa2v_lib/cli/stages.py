@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spa2v_lib import terminal
+from spa2v_lib.cli import terminal
 from spa2v_lib.cli.app import app
 from spa2v_lib.cli.options import (
     AsJson,
@@ -21,14 +21,15 @@ from spa2v_lib.cli.options import (
     Planner,
     Seed,
     Shots,
+    check_out,
+    clip_out,
 )
-from spa2v_lib.cli.outfile import check_out, clip_out
 from spa2v_lib.errors import PlanningError
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues import SpatialCues
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
 
 @app.command()
@@ -50,10 +51,10 @@ def cues(
     as_json: AsJson = False,
 ) -> None:
     """Measure what sounds where, and when."""
-    from spa2v_lib.audio import read_audio
+    from spa2v_lib.audio.recording import read_audio
     from spa2v_lib.cues import extract_cues
     from spa2v_lib.cues.segments import clips as split
-    from spa2v_lib.cues.taggers import get_tagger
+    from spa2v_lib.cues.tagging import get_tagger
 
     check_out(out, audio, clips=clips)
     words = None if labels is None else [word.strip() for word in labels.split(",")]
@@ -186,7 +187,7 @@ def _show_prompt(
 
 
 def _heard(source: Path, label: str | None, capture: str) -> tuple[Recording, SpatialCues]:
-    from spa2v_lib.audio import read_audio
+    from spa2v_lib.audio.recording import read_audio
     from spa2v_lib.cues import extract_cues
 
     recording = read_audio(source)

@@ -14,13 +14,17 @@ from functools import lru_cache
 
 import numpy as np
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.cues.calibration import interval_scale
-from spa2v_lib.cues.interaural import BAND_EDGES_HZ, BAND_WIDTHS_HZ, Interaural, stretches
-from spa2v_lib.cues.smoothing import local_lines
-from spa2v_lib.cues.sources import Track, frame_loudness, mean_near
+from spa2v_lib.audio.decoding import skipping
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues.features import BAND_EDGES_HZ, BAND_WIDTHS_HZ, Interaural, stretches
+from spa2v_lib.cues.localization import (
+    Track,
+    frame_loudness,
+    interval_scale,
+    local_lines,
+    mean_near,
+)
 from spa2v_lib.cues.types import HOP_S
-from spa2v_lib.decoding import skipping
 
 __all__ = [
     "CHANNELS",

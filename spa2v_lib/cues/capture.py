@@ -6,24 +6,33 @@ decoded to left and right, which are cardioids at ±90° (M/S); cardioids at ±5
 over loudspeakers at ±45° (panned). Sources: Woodworth, *Experimental Psychology* (1938), for the
 delay around the sphere; Brown and Duda, "A structural model for binaural sound synthesis", IEEE
 Trans. Speech Audio Process. 6(5), 1998, eq. 8, for its shadow.
+
+Which capture format a recording has: the one whose delays and levels fit it best.
+
+How to read directions from a recording, and what is wrong with its channels.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
 
-from spa2v_lib.cues.interaural import BAND_CENTRES_HZ, LAGS_S
+from spa2v_lib.cues.features import BAND_CENTRES_HZ, LAGS_S, Interaural
+from spa2v_lib.cues.types import CaptureGuess
 
 __all__ = [
     "FORMATS",
     "GRID_DEG",
+    "INVERTED",
     "Direct",
     "Format",
+    "Reading",
     "direct_sound",
+    "guess_capture",
     "level_distance",
+    "read_channels",
 ]
 
 SOUND_M_S = 343.0
@@ -250,3 +259,166 @@ def level_distance(item: Format, ild_db: np.ndarray, trust: np.ndarray) -> np.nd
     # written out, so that there is no third axis
     mean = (trust * ild_db**2).sum(1)[:, None]
     return mean - 2.0 * (trust * ild_db) @ item.ild_db.T + trust @ (item.ild_db**2).T
+
+
+_ITD_SIGMA_S, _ILD_SIGMA_DB, _WORST = 6e-5, 3.0, 4.0
+_PER_HEIGHT = 20.0  # misfit for peaks that are lower by all of their height
+
+
+def guess_capture(heard: Interaural, weight: np.ndarray) -> CaptureGuess:
+    """Name the format whose delays and levels fit the recording best.
+
+    Every frame is compared with every direction of every format; the misfit counts the delay and
+    the level difference of each band. Panned, XY and M/S recordings cannot be told apart.
+
+    Parameters
+    ----------
+    heard : Interaural
+    weight : ndarray [frames]
+        How much each frame counts; 0 for silence, not 0 everywhere.
+
+    Returns
+    -------
+    CaptureGuess
+    """
+    chosen = np.flatnonzero(weight > 0.0)
+    chosen = chosen[:: max(1, len(chosen) // 300)]
+    share = weight[chosen] / weight[chosen].sum()
+    delay = LAGS_S[heard.gcc[chosen].argmax(1)]
+    direct = direct_sound(heard.left[chosen], heard.right[chosen], heard.aligned[chosen], 0.0)
+    power = heard.left[chosen] + heard.right[chosen]
+    trust = np.sqrt(power) * direct.share**2
+    trust = trust / (trust.sum(1, keepdims=True) + 1e-20)
+    misfit = {"panned": float(share @ _coincident_misfit(delay, direct.ild_db, trust))}
+    for name in ("ortf", "ab", "binaural"):
+        misfit[name] = float(share @ _misfit(FORMATS[name], delay, direct.ild_db, trust))
+    for name, height in _heights(heard.gcc[chosen], tuple(misfit)).items():
+        misfit[name] += _PER_HEIGHT * float(share @ height)
+    evidence = min(10.0, 0.2 * len(chosen))
+    likelihood = {name: np.exp(-0.5 * evidence * value) for name, value in misfit.items()}
+    best = min(misfit, key=lambda name: (misfit[name], name != "panned"))
+    confidence = likelihood[best] / (sum(likelihood.values()) + 1e-30)
+    mean_delay = 1e6 * float(share @ np.abs(delay))
+    mean_ild = float(share @ np.abs((trust * direct.ild_db).sum(1)))
+    note = f"mean |ITD| {mean_delay:.0f} µs, mean |ILD| {mean_ild:.1f} dB"
+    if best == "panned":
+        note += "; panned, XY and M/S cannot be told apart: the azimuth is the image position"
+    return CaptureGuess(format=best, confidence=float(np.clip(confidence, 0, 1)), note=note)
+
+
+def _heights(gcc: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Return by how much each format's steered peaks are lower than the best format's [frames]."""
+    peaks = {name: FORMATS[name].steered(gcc).max(1) for name in names}
+    best = np.max(list(peaks.values()), axis=0)
+    return {name: best - peak for name, peak in peaks.items()}
+
+
+def _coincident_misfit(delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    mean = (trust * ild_db).sum(1, keepdims=True)
+    spread = (trust * (ild_db - mean) ** 2).sum(1)
+    return np.minimum((delay / _ITD_SIGMA_S) ** 2 + spread / _ILD_SIGMA_DB**2, _WORST)
+
+
+def _misfit(item: Format, delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
+    """Return each frame's misfit with its best direction [frames]."""
+    late = (delay[:, None] - item.delay_s[None, :]) / _ITD_SIGMA_S
+    distance = level_distance(item, ild_db, trust)
+    return np.minimum((late**2 + distance / _ILD_SIGMA_DB**2).min(1), _WORST)
+
+
+INVERTED = "one channel's polarity is inverted: put right before directions were read"
+"""The note of a recording whose channels have opposite polarity."""
+
+_FRONT = (
+    "front assumed: two channels cannot tell front from back, so every azimuth may as well be its "
+    "mirror image behind the microphone"
+)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a recording is read.
+
+    Attributes
+    ----------
+    heard : Interaural
+        With an inverted channel put right.
+    guess : CaptureGuess
+    sure : bool
+        Whether the format was named by the caller.
+    directed : bool
+        Whether directions can be claimed.
+    spread : bool
+        Whether the channels differ, so that sources may be told apart.
+    sign : float
+        -1 where the right channel had to be put right.
+    """
+
+    heard: Interaural
+    guess: CaptureGuess
+    sure: bool
+    directed: bool
+    spread: bool
+    sign: float = 1.0
+
+
+def read_channels(
+    heard: Interaural, active: np.ndarray, channels: int, capture: str, notes: list[str]
+) -> Reading:
+    """Decide how to read directions, and add to the notes what is wrong with the channels.
+
+    Parameters
+    ----------
+    heard : Interaural
+    active : ndarray of bool [frames]
+    channels : int
+    capture : str
+        One of `spa2v_lib.cues.types.CAPTURES`, or "auto".
+    notes : list of str
+
+    Returns
+    -------
+    Reading
+    """
+    if channels == 1 or capture == "mono":
+        notes.append("no direction is claimed: mono")
+        return _mono(heard, "one channel is heard")
+    if capture == "foa":
+        guess = CaptureGuess(format="foa", confidence=1.0, note="four channels")
+        return Reading(heard, guess, sure=True, directed=bool(active.any()), spread=True)
+    if not active.any():
+        name = "panned" if capture == "auto" else capture
+        guess = CaptureGuess(format=name, confidence=0.0, note="silence: nothing to tell from")
+        return Reading(heard, guess, sure=False, directed=False, spread=False)
+    left, right = heard.left.sum(), heard.right.sum()
+    if min(left, right) < 1e-6 * max(left, right):
+        name = "left" if left < right else "right"
+        notes.append(f"no direction is claimed: the {name} channel is dead")
+        return _mono(heard, f"the {name} channel is dead")
+    sign = 1.0
+    if _inverted(heard, active):
+        notes.append(INVERTED)
+        heard = replace(heard, gcc=-heard.gcc, cross=-heard.cross, aligned=-heard.aligned)
+        sign = -1.0
+    side = (heard.left + heard.right - 2.0 * heard.cross).sum()
+    spread = bool(side >= 1e-5 * (left + right))
+    if not spread:
+        notes.append("both channels are the same: the source is placed in the centre")
+    notes.append(_FRONT)
+    sure = capture != "auto"
+    guess = (
+        CaptureGuess(format=capture, confidence=1.0, note="as named")
+        if sure
+        else guess_capture(heard, np.where(active, heard.coherence**2, 0.0))
+    )
+    return Reading(heard, guess, sure=sure, directed=True, spread=spread, sign=sign)
+
+
+def _mono(heard: Interaural, note: str) -> Reading:
+    guess = CaptureGuess(format="mono", confidence=1.0, note=note)
+    return Reading(heard, guess, sure=True, directed=False, spread=False)
+
+
+def _inverted(heard: Interaural, active: np.ndarray) -> bool:
+    gcc = heard.gcc[active]
+    return bool(-gcc.min(1).mean() > max(0.35, 1.4 * gcc.max(1).mean()))

@@ -8,22 +8,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.classes import CLASSES
 from spa2v_lib.cues.ambisonics import is_ambisonic, measure_intensity, middle_side
-from spa2v_lib.cues.cells import CellMeter
-from spa2v_lib.cues.interaural import LAGS_S, measure
+from spa2v_lib.cues.capture import Reading, read_channels
+from spa2v_lib.cues.features import LAGS_S, CellMeter, measure
+from spa2v_lib.cues.localization import activity
 from spa2v_lib.cues.motion import follow_motion
 from spa2v_lib.cues.pitch import track_pitch
-from spa2v_lib.cues.reading import Reading, read_channels
-from spa2v_lib.cues.several import Found, HeardSource, heard_sources
-from spa2v_lib.cues.sources import activity
-from spa2v_lib.cues.taggers import UNKNOWN, Tagger, get_tagger
-from spa2v_lib.cues.tagging import Tag, identify
+from spa2v_lib.cues.source_features import Found, HeardSource, heard_sources
+from spa2v_lib.cues.tagging import UNKNOWN, Tagger, get_tagger
+from spa2v_lib.cues.tagging.identify import Tag, identify
 from spa2v_lib.cues.types import CAPTURES, SourceTrack, SpatialCues, TagSpan
 from spa2v_lib.errors import CueError
+from spa2v_lib.layout.classes import CLASSES
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
 
 __all__ = ["Heard", "extract_cues", "hear"]
 
@@ -48,7 +47,7 @@ def extract_cues(
     capture : str
         How it was recorded: one of `CAPTURES`, or "auto" to let the recording decide.
     tagger : str or Tagger
-        Who says what the sources are, as in `spa2v_lib.cues.taggers.get_tagger`.
+        Who says what the sources are, as in `spa2v_lib.cues.tagging.get_tagger`.
     tagger_labels : sequence of str, optional
         What may sound, for a tagger that takes labels.
 

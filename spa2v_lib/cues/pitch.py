@@ -14,7 +14,7 @@ import numpy as np
 from spa2v_lib.cues.types import HOP_S
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
 
 __all__ = ["LOG_STEP", "LineSpectra", "line_spectra", "shift_between", "track_pitch"]
 

@@ -18,8 +18,8 @@ from spa2v_lib.cues.types import HOP_S
 from spa2v_lib.errors import CueError
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
-    from spa2v_lib.cues.interaural import Interaural
+    from spa2v_lib.audio.recording import Recording
+    from spa2v_lib.cues.features import Interaural
 
 __all__ = ["Segment", "clips", "one_clip", "split_scenes"]
 
@@ -138,7 +138,7 @@ def one_clip(recording: Recording, number: int, max_seconds: float) -> Recording
 
 
 def _measured(source: Recording | Interaural) -> Interaural:
-    from spa2v_lib.cues.interaural import Interaural, measure
+    from spa2v_lib.cues.features import Interaural, measure
 
     return source if isinstance(source, Interaural) else measure(source)
 

@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.decoding import skipping
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.ambisonics import middle_side
-from spa2v_lib.cues.capture import FORMATS, GRID_DEG
-from spa2v_lib.cues.reading import INVERTED
+from spa2v_lib.cues.capture import FORMATS, GRID_DEG, INVERTED
 from spa2v_lib.cues.steering import diffuse_coherence, plane_waves
 from spa2v_lib.cues.types import HOP_S
-from spa2v_lib.decoding import skipping
 
 if TYPE_CHECKING:
     from spa2v_lib.cues.types import SpatialCues

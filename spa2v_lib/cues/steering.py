@@ -8,8 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from spa2v_lib.cues.capture import FORMATS, GRID_DEG, Format
-from spa2v_lib.cues.cells import CELL_HZ, Cells
-from spa2v_lib.cues.interaural import BAND_CENTRES_HZ, LAGS_S
+from spa2v_lib.cues.features import BAND_CENTRES_HZ, CELL_HZ, LAGS_S, Cells
 
 __all__ = ["Steering", "densities", "diffuse_coherence", "plane_waves", "steering"]
 

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.acoustic import plan_acoustic
+from spa2v_lib.planning.backends import check_available, make_backend
+from spa2v_lib.planning.backends.spec import FORMS, parse_planner
 from spa2v_lib.planning.exemplars import check_choice, ranked_exemplars
-from spa2v_lib.planning.models import check_available, make_backend
-from spa2v_lib.planning.spec import FORMS, parse_planner
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
-    from spa2v_lib.camera import Camera
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.types import SpatialCues
-    from spa2v_lib.layout import VideoSceneLayout
-    from spa2v_lib.planning.answers import Answers
-    from spa2v_lib.planning.backend import Prompt
+    from spa2v_lib.layout.camera import Camera
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
+    from spa2v_lib.planning.answer_cache import Answers
+    from spa2v_lib.planning.backends.base import Prompt
 
 __all__ = [
     "PLANNERS",
@@ -93,14 +93,14 @@ def plan(
         Who places the boxes when a language model plans: code, from the cues, or the model.
     exemplars : {"knn", "fixed", "random", "none"}
         Which examples are taken: a language model is shown them, and code takes from them how high
-        things are seen (`spa2v_lib.planning.framing`).
+        things are seen (`spa2v_lib.planning.placement`).
     shots : int
         How many.
     seed : int
         Of the random choice of examples, and of the model's answer where it can be told.
     answers : Answers, optional
         Where answers of language models are kept and looked up;
-        `spa2v_lib.planning.answers.default_folder` if not given.
+        `spa2v_lib.planning.answer_cache.default_folder` if not given.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def plan(
     if spec.kind == "acoustic":
         ranked = ranked_exemplars(cues, exemplars, seed=seed)
         return plan_acoustic(cues, exemplars=ranked, shots=shots, **view)
-    from spa2v_lib.planning.answers import Answers
+    from spa2v_lib.planning.answer_cache import Answers
     from spa2v_lib.planning.mllm import plan_with_model
 
     return plan_with_model(

@@ -19,14 +19,14 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from spa2v_lib.camera import Camera
-from spa2v_lib.classes import BACKGROUNDS, CLASSES, SoundClass, get_class
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
 from spa2v_lib.errors import AnswerError, PlanningError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES, SoundClass, get_class
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.planning.acoustic import place_boxes, was_named
 from spa2v_lib.planning.exemplars import Exemplar
-from spa2v_lib.planning.framing import as_seen
+from spa2v_lib.planning.placement import as_seen
 
 __all__ = ["BoxAnswer", "Canvas", "CueAnswer", "from_boxes", "from_cues", "parse"]
 

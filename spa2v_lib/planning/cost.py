@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spa2v_lib.planning.answers import Answers, content_key
-from spa2v_lib.planning.backend import AudioPart, Prompt
-from spa2v_lib.planning.models import make_backend
-from spa2v_lib.planning.spec import PlannerSpec, parse_planner
+from spa2v_lib.planning.answer_cache import Answers, content_key
+from spa2v_lib.planning.backends import make_backend
+from spa2v_lib.planning.backends.base import AudioPart, Prompt
+from spa2v_lib.planning.backends.spec import PlannerSpec, parse_planner
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.types import SpatialCues
 
 __all__ = ["Estimate", "estimate", "estimate_batch", "total"]

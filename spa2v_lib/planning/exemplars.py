@@ -6,7 +6,7 @@ directions, level, motion and tags of every source. An example that was made fro
 that is being planned, or from its mirror or reversal, would give the answer away; none is shown.
 
 The scenes, with what is heard in them, are in ``data/exemplars``;
-``python -m spa2v_lib.scenes.exemplars`` makes them.
+``python -m spa2v_lab.scenes.exemplars`` makes them.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from typing import Literal
 import numpy as np
 from pydantic import ValidationError
 
-from spa2v_lib.box import StrictModel
-from spa2v_lib.cues.track import MOTIONS, SourceTrack
-from spa2v_lib.cues.types import SpatialCues
+from spa2v_lib.cues.types import MOTIONS, SourceTrack, SpatialCues
 from spa2v_lib.errors import DataError, LayoutError, PlanningError
-from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.layout.box import StrictModel
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.resources import resource
 
 __all__ = [

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.camera import Camera
 from spa2v_lib.errors import AnswerError, LayoutError, PlanningError
-from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning.acoustic import key_times
 from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, from_boxes, from_cues, parse
-from spa2v_lib.planning.answers import Answers, content_key
-from spa2v_lib.planning.backend import Backend, Prompt
+from spa2v_lib.planning.answer_cache import Answers, content_key
+from spa2v_lib.planning.backends.base import Backend, Prompt
+from spa2v_lib.planning.backends.local import LocalModel
 from spa2v_lib.planning.exemplars import Exemplar, check_choice, ranked_exemplars
-from spa2v_lib.planning.local import LocalModel
 from spa2v_lib.planning.prompt import SCHEMAS, again, build_prompt
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.types import SpatialCues
 
 __all__ = ["PLACEMENTS", "TRIES", "check_placement", "plan_with_model", "show_prompt"]

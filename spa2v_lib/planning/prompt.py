@@ -18,18 +18,17 @@ import numpy as np
 import soundfile
 from pydantic import BaseModel
 
-from spa2v_lib.camera import Camera
-from spa2v_lib.classes import BACKGROUNDS, CLASSES
-from spa2v_lib.cues.track import SourceTrack
-from spa2v_lib.cues.types import SpatialCues
-from spa2v_lib.layout import VideoSceneLayout
+from spa2v_lib.cues.types import SourceTrack, SpatialCues
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning.acoustic import was_named
 from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, Frame, NamedBox, NamedSource
-from spa2v_lib.planning.backend import AudioPart, Prompt, TextPart
+from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
 from spa2v_lib.planning.exemplars import exemplar_sound
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.planning.exemplars import Exemplar
 
 __all__ = ["SCHEMAS", "again", "build_prompt", "clips", "cue_table", "exemplar_answer"]
@@ -37,7 +36,7 @@ __all__ = ["SCHEMAS", "again", "build_prompt", "clips", "cue_table", "exemplar_a
 SCHEMAS: dict[str, type[BaseModel]] = {"cues": CueAnswer, "model": BoxAnswer}
 """What a model writes, by who places the boxes: code, from the cues, or the model."""
 
-_TEXTS = Path(__file__).resolve().parent.parent / "prompts"
+_TEXTS = Path(__file__).resolve().parent / "prompts"
 _REASON_FIRST = "reason first about what the numbers say; then "
 _CLIP_S = 30.0
 _CLIP_RATE = 16_000

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import LayoutError, OutputError
-from spa2v_lib.folders import check_folder, result_folder
+from spa2v_lib.files import check_folder, result_folder
 from spa2v_lib.runs.record import MARKER, describe, file_hash, write_record
 from spa2v_lib.runs.settings import Settings, check_settings
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues import SpatialCues
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.video import Video
 
 __all__ = ["generate_run", "hear_recording", "read_recording"]
@@ -122,7 +122,7 @@ def _writing(target: Path) -> Iterator[None]:
 
 
 def _given_layout(path: str | os.PathLike[str], wanted: Settings) -> VideoSceneLayout:
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
     layout = VideoSceneLayout.load(path)
     if wanted.fps is not None and wanted.fps != layout.fps:
@@ -156,7 +156,7 @@ def read_recording(audio: str | os.PathLike[str], wanted: Settings) -> Recording
     Spa2vError
         If it cannot be used, or has no such scene.
     """
-    from spa2v_lib.audio import read_audio
+    from spa2v_lib.audio.recording import read_audio
     from spa2v_lib.cues.segments import one_clip
 
     if wanted.clip is None:
@@ -186,7 +186,7 @@ def hear_recording(recording: Recording, wanted: Settings) -> SpatialCues:
 
 
 def _plan(recording: Recording, cues: SpatialCues, wanted: Settings) -> VideoSceneLayout:
-    from spa2v_lib.classes import CLASSES
+    from spa2v_lib.layout.classes import CLASSES
     from spa2v_lib.planning import plan
     from spa2v_lib.sampling import check_labels, get_preset
 
@@ -232,7 +232,7 @@ def _write_report(
     cues: SpatialCues,
     layout: VideoSceneLayout,
 ) -> None:
-    from spa2v_lib.report import render_report
+    from spa2v_lib.runs.report import render_report
 
     mp4 = (folder / "video.mp4").read_bytes()
     page = render_report(record, video, mp4, recording, cues, layout)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from spa2v_lib.errors import RunError
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues import SpatialCues
     from spa2v_lib.runs.settings import Settings
     from spa2v_lib.video import Video

@@ -75,10 +75,10 @@ def check_settings(wanted: Settings) -> None:
     ------
     Spa2vError
     """
-    from spa2v_lib.audio import check_max_seconds
-    from spa2v_lib.classes import get_class
+    from spa2v_lib.audio.recording import check_max_seconds
     from spa2v_lib.cues import CAPTURES
     from spa2v_lib.errors import CueError
+    from spa2v_lib.layout.classes import get_class
     from spa2v_lib.planning import check_planner
     from spa2v_lib.sampling import (
         check_captions,

@@ -6,19 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal, get_args
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.sampling.methods import (
-    METHODS,
-    check_grounding,
-    chosen_grounding,
-    new_grounding,
-)
+from spa2v_lib.sampling.grounding import METHODS, check_grounding, chosen_grounding, new_grounding
 from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset
 from spa2v_lib.sampling.weights import check_weights, weight_hashes
 
 if TYPE_CHECKING:
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling.attention_maps import Recorder
-    from spa2v_lib.sampling.grounding import Grounding
+    from spa2v_lib.sampling.grounding.base import Grounding
     from spa2v_lib.video import Video
 
 __all__ = ["METHODS", "PRESETS", "Preset", "check", "generate", "new_grounding", "preset_info"]
@@ -139,7 +134,7 @@ def generate(
         Strength of classifier-free guidance; the preset's own if not given. 1 is without.
     grounding : str or Grounding
         A key of `METHODS` that the preset can use, with knobs if you want
-        (``"attention:noise=on"``, see `spa2v_lib.sampling.methods`), or a method of your own.
+        (``"attention:noise=on"``, see `spa2v_lib.sampling.grounding`), or a method of your own.
         "default" is the preset's first; "none" leaves the boxes unheard: only captions count.
     captions : {"mixed", "global", "frame"}
         Which sentences every frame is told.

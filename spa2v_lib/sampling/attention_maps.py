@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.sampling.cross_attention import MapSize, observed, speaking_tokens
-from spa2v_lib.sampling.grounding import GroundingInputs
+from spa2v_lib.sampling.grounding.base import GroundingInputs
+from spa2v_lib.sampling.grounding.cross_attention import MapSize, observed, speaking_tokens
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
@@ -64,7 +64,8 @@ class Recorder:
         Longer side of the preview in latent cells, of 8 pixels each as a rule; larger latents are
         averaged before they are decoded.
     behind : int
-        Which tokens are looked at; see `spa2v_lib.sampling.cross_attention.speaking_tokens`.
+        Which tokens are looked at; see
+        `spa2v_lib.sampling.grounding.cross_attention.speaking_tokens`.
     on_step : callable, optional
         Called with each `StepRecord` as it is made, to show it while sampling goes on.
 

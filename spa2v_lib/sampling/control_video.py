@@ -21,7 +21,7 @@ from PIL import Image, ImageDraw
 if TYPE_CHECKING:
     from diffusers import WanVACEPipeline
 
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling.presets import Preset
 
 __all__ = ["draw_control", "frame_times", "sample_controlled"]

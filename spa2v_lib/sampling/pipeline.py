@@ -1,10 +1,11 @@
 """Sample a video that follows a layout, with diffusers' own AnimateDiff pipeline.
 
 The pipeline is used as it is. What is added travels beside it: a grounding method takes part
-through `spa2v_lib.sampling.grounding.Hooks`, per-frame captions replace the text that the denoiser
-is handed, and videos longer than the motion modules' window are sampled with FreeNoise (Qiu et al.,
-ICLR 2024): windows that overlap, over noise that later windows share with the first. Without
-grounding and with the video's caption alone, nothing is added and the frames are diffusers' own.
+through `spa2v_lib.sampling.grounding.base.Hooks`, per-frame captions replace the text that the
+denoiser is handed, and videos longer than the motion modules' window are sampled with FreeNoise
+(Qiu et al., ICLR 2024): windows that overlap, over noise that later windows share with the first.
+Without grounding and with the video's caption alone, nothing is added and the frames are diffusers'
+own.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from spa2v_lib.sampling.grounding import Grounding, GroundingInputs, Hooks
+from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks
 from spa2v_lib.sampling.texts import FrameTexts, encode_texts, object_phrases
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
 
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling import Captions
     from spa2v_lib.sampling.attention_maps import Recorder
     from spa2v_lib.sampling.presets import Preset

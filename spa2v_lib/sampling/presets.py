@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spa2v_lib.classes import CLASSES
 from spa2v_lib.errors import SamplingError
+from spa2v_lib.layout.classes import CLASSES
 
 __all__ = ["PRESETS", "TINY_LABELS", "Preset", "Source", "get_preset"]
 

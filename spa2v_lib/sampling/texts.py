@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from spa2v_lib.box import motion_of
-from spa2v_lib.captions import phrase
+from spa2v_lib.layout.box import motion_of
+from spa2v_lib.layout.captions import phrase
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
     from transformers import CLIPTokenizer
 
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling import Captions
 
 __all__ = ["FrameTexts", "encode_texts", "object_phrases", "pooled"]

@@ -107,7 +107,8 @@ def weight_files(preset: Preset) -> list[Path]:
     if missing := sorted(_SHIPPED - found):
         raise DataError(
             f"preset {preset.name!r} lacks weights in {'/'.join(('data', *preset.folder))}: "
-            f"{', '.join(missing)}; reinstall spa2v or train them (python -m spa2v_lib.tiny.train)"
+            f"{', '.join(missing)}; reinstall spa2v or train them "
+            "(python -m spa2v_lab.training.train)"
         )
     return [path for path in files if path.parent.name in _SHIPPED]
 

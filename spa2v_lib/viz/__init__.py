@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING
 from spa2v_lib.viz.svg import cue_svg
 
 if TYPE_CHECKING:
-    from spa2v_lib.viz.figures import cue_figure, film_strip, layout_figure
-    from spa2v_lib.viz.hearing import (
+    from spa2v_lib.viz.cue_figures import (
         azimuth_map,
         hearing_exhibits,
         level_and_pitch,
         spectrograms,
     )
+    from spa2v_lib.viz.figures import cue_figure, film_strip, layout_figure
 
 _HOMES = {
-    "azimuth_map": "hearing",
+    "azimuth_map": "cue_figures",
     "cue_figure": "figures",
     "film_strip": "figures",
-    "hearing_exhibits": "hearing",
+    "hearing_exhibits": "cue_figures",
     "layout_figure": "figures",
-    "level_and_pitch": "hearing",
-    "spectrograms": "hearing",
+    "level_and_pitch": "cue_figures",
+    "spectrograms": "cue_figures",
 }
 
 __all__ = [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-from spa2v_lib.viz.renderer import figure_html
+from spa2v_lib.viz.style import figure_html
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure

@@ -24,7 +24,7 @@ from spa2v_lib.viz.svg import cues_in_words
 
 if TYPE_CHECKING:
     from spa2v_lib.cues.types import SourceTrack, SpatialCues
-    from spa2v_lib.layout import VideoSceneLayout
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.video import Video
 
 __all__ = ["cue_figure", "film_strip", "layout_figure"]

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spa2v_lib.cues.separation import separate
-from spa2v_lib.viz.evidence import SPECTRUM_DB, direction_evidence, mel_spectrum, pass_by_curves
+from spa2v_lib.viz.cue_summary import (
+    SPECTRUM_DB,
+    course_in_words,
+    direction_evidence,
+    map_in_words,
+    mel_spectrum,
+    pass_by_curves,
+    spectra_in_words,
+)
 from spa2v_lib.viz.player import Player, loudest_excerpt, source_players
 from spa2v_lib.viz.svg import SOURCE_COLOURS, cue_svg, source_name, spectrum_svg
-from spa2v_lib.viz.words import course_in_words, map_in_words, spectra_in_words
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio import Recording
+    from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.types import SpatialCues
 
 __all__ = ["hearing_html", "map_svg"]

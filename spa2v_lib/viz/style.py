@@ -1,4 +1,11 @@
-"""The common look of the plotly figures.
+"""Which form a plotly figure takes as a cell's output, by where the notebook runs.
+
+Plotly's own notebook output carries the whole library in every page, or asks a server for it. In
+a kernel the figures are shown in two forms at once instead: as plain HTML, for a page that has
+loaded ``plotly.min.js`` once (the book), and as plotly's JSON, which JupyterLab and VS Code draw
+by themselves. Colab needs plotly's renderer of that name.
+
+The common look of the plotly figures.
 
 Backgrounds are transparent and text is mid-grey, so that a figure can be read on a light and on a
 dark page.
@@ -6,28 +13,129 @@ dark page.
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import sys
 from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
+import plotly.io as pio
+from plotly.io.base_renderers import MimetypeRenderer
 
-from spa2v_lib.viz.renderer import activate
 from spa2v_lib.viz.svg import SOURCE_COLOURS, source_name
 
 if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
     from spa2v_lib.cues.types import SourceTrack
 
 __all__ = [
+    "CONFIG",
     "GRID",
     "TEXT",
+    "BookRenderer",
+    "activate",
     "azimuth_ticks",
     "colour_of",
     "faded",
+    "figure_html",
     "interval_band",
+    "renderer_name",
+    "script_json",
     "shown_name",
     "styled",
 ]
+
+CONFIG = {"displayModeBar": False, "responsive": True, "showSendToCloud": False}
+"""Plotly's settings for every figure; nothing is ever sent to plotly's servers."""
+
+_NAME = "spa2v"
+
+
+def renderer_name() -> str | None:
+    """Return the renderer that suits this process, or None to leave plotly's own choice.
+
+    A renderer that the user asked for through ``PLOTLY_RENDERER`` is left alone, and so is a
+    process that is not a notebook's kernel.
+    """
+    if "PLOTLY_RENDERER" in os.environ:
+        return None
+    if "COLAB_NOTEBOOK_ID" in os.environ:
+        return "colab"
+    return _NAME if "ipykernel" in sys.modules else None
+
+
+def activate() -> None:
+    """Make the suitable renderer plotly's default, once; later changes by the user hold."""
+    name = renderer_name()
+    if name is None or _NAME in pio.renderers:
+        return
+    pio.renderers[_NAME] = BookRenderer()
+    pio.renderers.default = name
+
+
+class BookRenderer(MimetypeRenderer):
+    """Shows a figure as HTML without the library, and as plotly's JSON."""
+
+    def __init__(self) -> None:
+        self._shown = 0
+
+    def to_mimebundle(self, fig_dict: dict) -> dict[str, object]:
+        """Return both forms of the figure `fig_dict`, as plotly hands it over."""
+        self._shown += 1
+        figure = json.loads(pio.to_json(fig_dict, validate=False))
+        return {
+            "text/html": figure_html(figure, self._shown),
+            "application/vnd.plotly.v1+json": {**figure, "config": CONFIG},
+        }
+
+
+def script_json(content: object) -> str:
+    """Return JSON that can stand within a script of a page.
+
+    A closing tag within a label would end the script early, and a comment's beginning with a
+    script's would let it run on to the end of the page.
+    """
+    text = json.dumps(content, separators=(",", ":"))
+    return text.replace("</", "<\\/").replace("<!--", "\\u003c!--")
+
+
+def figure_html(figure: dict | Figure, number: int = 1) -> str:
+    """Return the HTML that draws a figure in a page that has loaded plotly.js.
+
+    Parameters
+    ----------
+    figure : dict or Figure
+        The figure, with its frames; ``layout.meta["alt"]`` is read to those who cannot see it.
+    number : int
+        Tells apart two equal figures in one page.
+
+    Returns
+    -------
+    str
+        A ``<div>`` and the script that fills it. Equal input gives equal output.
+    """
+    parts = json.loads(pio.to_json(figure, validate=False))
+    text = script_json(parts)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    name = f"figure-{number}-{digest}"
+    layout = parts.get("layout", {})
+    height, words = layout.get("height", 450), (layout.get("meta") or {}).get("alt", "figure")
+    draw = (
+        f'const place=document.getElementById("{name}");'
+        f"figure.config={json.dumps(CONFIG)};"
+        'place.textContent="";window.Plotly.newPlot(place,figure)'
+    )
+    return (
+        f'<div id="{name}" class="spa2v-figure" role="img" aria-label="{escape(words)}" '
+        f'style="height:{height}px">'
+        "Run this cell to draw its figure.</div>\n"
+        f"<script>(function(figure){{if(window.Plotly){{{draw}}}}})({text})</script>"
+    )
+
 
 TEXT = "#7b8187"
 """Colour of text and of what belongs to no source."""

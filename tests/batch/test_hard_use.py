@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spa2v_lab.demo import example_recording
 from spa2v_lib import cli
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.batch import run_batch
-from spa2v_lib.demo import example_recording
 from spa2v_lib.errors import OutputError
 from spa2v_lib.runs import generate_run
 from spa2v_lib.video import Video

@@ -11,7 +11,7 @@ from statistics import median
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 
 CLIPS = int(os.environ.get("SPA2V_CLIPS", "200"))
 SETTLED = 20

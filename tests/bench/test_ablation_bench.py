@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from spa2v_lib.bench.ablation import WAYS, ablated, mean_scores, scores_of_ways
+from spa2v_lab.bench.ablation import WAYS, ablated, mean_scores, scores_of_ways
+from spa2v_lab.scenes.picture import draw_scene
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.scene import truth_layout
 from spa2v_lib.sampling import generate
 from spa2v_lib.sampling.presets import get_preset
-from spa2v_lib.scenes.picture import draw_scene
-from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.scene import truth_layout
 from spa2v_lib.video import Video
 
 SCENE = sample_scene(3, motion="stationary", labels=("bus",), styles=("fluent3d",), duration_s=0.25)

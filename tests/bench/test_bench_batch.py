@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from spa2v_lib.bench import batch
+from spa2v_lab.bench import batch
 
 
 @pytest.mark.slow

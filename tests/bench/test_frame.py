@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spa2v_lib.bench import frame
-from spa2v_lib.bench.frame import Goal, Interval, Results, Row, interval, run_benchmark
+from spa2v_lab.bench import frame
+from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval, run_benchmark
 from spa2v_lib.errors import OutputError, Spa2vError
 
 
@@ -57,7 +57,7 @@ def a_benchmark(monkeypatch):
         rows = [Row("ours", "all", 2, {"score": interval([0.0, 1.0])})]
         return Results("speed", rows, [Goal("score", ">=", 0.9, 0.5)], ["a note"])
 
-    monkeypatch.setitem(sys.modules, "spa2v_lib.bench.speed", SimpleNamespace(run=run))
+    monkeypatch.setitem(sys.modules, "spa2v_lab.bench.speed", SimpleNamespace(run=run))
     monkeypatch.setattr(frame, "import_module", lambda name: sys.modules[name])
     return calls
 

@@ -5,13 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from spa2v_lib.bench import hearing
-from spa2v_lib.bench.frame import Row, interval, run_benchmark
-from spa2v_lib.bench.hearing_cost import scene_of, write_long_sound
-from spa2v_lib.bench.hearing_goals import goals
-from spa2v_lib.bench.hearing_pool import STATISTICS
-from spa2v_lib.bench.hearing_scenes import test_scenes
-from spa2v_lib.bench.hearing_tagger import _UNKNOWN_OF, _notes, _rows
+from spa2v_lab.bench import hearing
+from spa2v_lab.bench.frame import Row, interval, run_benchmark
+from spa2v_lab.bench.hearing_cost import _UNKNOWN_OF, _notes, _rows, scene_of, write_long_sound
+from spa2v_lab.bench.hearing_goals import STATISTICS, goals
+from spa2v_lab.bench.hearing_scenes import test_scenes
 
 
 def test_every_goal_names_a_row_and_a_measure_that_the_benchmark_makes():
@@ -54,7 +52,7 @@ def test_every_scene_counts_once_in_each_way_of_cutting_the_set():
 
 
 def test_long_sound_has_its_length_and_no_two_blocks_alike(tmp_path):
-    from spa2v_lib.audio import read_audio
+    from spa2v_lib.audio.recording import read_audio
 
     sound = read_audio(write_long_sound(tmp_path / "long.flac", 20.0, seed=0))
     assert (sound.duration_s, sound.rate, sound.channels) == (20.0, 48_000, 2)

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.bench import hearing_baselines as baselines
-from spa2v_lib.bench.hearing_external import has_kemar, kemar_scenes, room_scenes
-from spa2v_lib.bench.hearing_scores import score_azimuths
+from spa2v_lab.bench import hearing_baselines as baselines
+from spa2v_lab.bench.hearing_renderers import has_kemar, kemar_scenes, room_scenes
+from spa2v_lab.bench.hearing_scores import score_azimuths
+from spa2v_lib.audio.recording import Recording
 
 RATE = 44_100
 TIMES = np.arange(5) * 0.1 + 0.15

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from spa2v_lib.bench.hearing_scenes import (
+from spa2v_lab.bench.hearing_scenes import (
     CAPTURE_ORDER,
     KINDS,
     ROOMS,
@@ -14,10 +14,10 @@ from spa2v_lib.bench.hearing_scenes import (
     test_scenes,
     tuning_scenes,
 )
-from spa2v_lib.bench.hearing_truth import STEADY_PITCH, image_position_deg, truths
-from spa2v_lib.camera import Camera
-from spa2v_lib.scenes.recordings import recordings_table
-from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject
+from spa2v_lab.bench.hearing_scores import STEADY_PITCH, image_position_deg, truths
+from spa2v_lab.scenes.recordings import recordings_table
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+from spa2v_lib.layout.camera import Camera
 
 TIMES = np.arange(30) * 0.1 + 0.05
 ROUND = len(CAPTURE_ORDER) * len(KINDS) * len(ROOMS)

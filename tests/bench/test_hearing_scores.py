@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from spa2v_lib.bench.hearing_pool import pooled
-from spa2v_lib.bench.hearing_scores import (
+from spa2v_lab.bench.hearing_goals import pooled
+from spa2v_lab.bench.hearing_scores import (
     MISSED_DEG,
     NO_CLOSEST_MS,
+    Truth,
     circular_error_deg,
     matched,
     score_azimuths,
     score_cues,
     score_reading,
 )
-from spa2v_lib.bench.hearing_truth import Truth
 from spa2v_lib.cues import CaptureGuess, PassBy, Range, SourceTrack, SpatialCues
 
 FRAMES = 4

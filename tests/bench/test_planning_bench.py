@@ -7,16 +7,16 @@ from functools import cache
 
 import pytest
 
-from spa2v_lib.bench import planning as bench
-from spa2v_lib.bench import planning_models as models
-from spa2v_lib.bench.frame import run_benchmark
-from spa2v_lib.bench.planning_models import TRIALS, ModelTrials
-from spa2v_lib.bench.planning_scenes import heard_scene, true_cues
+from spa2v_lab.bench import planning as bench
+from spa2v_lab.bench import planning_scores as models
+from spa2v_lab.bench.frame import run_benchmark
+from spa2v_lab.bench.planning_scenes import heard_scene, true_cues
+from spa2v_lab.bench.planning_scores import TRIALS, ModelTrials
+from spa2v_lab.metrics import max_iou
 from spa2v_lib.errors import PlanningError, Spa2vError
-from spa2v_lib.metrics import max_iou
 from spa2v_lib.planning import plan_acoustic
-from spa2v_lib.planning.answers import FOLDER_VARIABLE
-from spa2v_lib.planning.backend import Prompt
+from spa2v_lib.planning.answer_cache import FOLDER_VARIABLE
+from spa2v_lib.planning.backends.base import Prompt
 from spa2v_lib.planning.exemplars import choose_exemplars
 
 heard_once = cache(heard_scene)
@@ -182,7 +182,7 @@ def test_the_price_is_told_before_a_hosted_model_is_asked(monkeypatch, capsys):
     def ask(*_):
         raise PlanningError("the server is away")
 
-    from spa2v_lib.planning.hosted import HostedModel
+    from spa2v_lib.planning.backends.hosted import HostedModel
 
     monkeypatch.setattr(HostedModel, "ask", ask)
     with pytest.raises(PlanningError, match="away"):

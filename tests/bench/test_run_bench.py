@@ -7,18 +7,17 @@ import math
 
 import pytest
 
-from spa2v_lib.bench import run as bench
-from spa2v_lib.bench import run_models
-from spa2v_lib.bench.frame import Results, run_benchmark
-from spa2v_lib.bench.kept import Kept, read
-from spa2v_lib.bench.run_layouts import heard_clip, layouts_of, told
-from spa2v_lib.bench.run_tables import results_of
-from spa2v_lib.bench.run_videos import DRAWN, MIRRORED, WAYS, found_layout
-from spa2v_lib.box import Box
+from spa2v_lab.bench import run as bench
+from spa2v_lab.bench import run_layouts as run_models
+from spa2v_lab.bench.frame import Kept, Results, read, run_benchmark
+from spa2v_lab.bench.run_layouts import heard_clip, layouts_of, told
+from spa2v_lab.bench.run_tables import results_of
+from spa2v_lab.bench.run_videos import DRAWN, MIRRORED, WAYS, found_layout
+from spa2v_lab.metrics import max_iou
+from spa2v_lab.scenes.benchmark import draw
 from spa2v_lib.errors import OutputError, Spa2vError
-from spa2v_lib.metrics import max_iou
-from spa2v_lib.metrics.detection import Detection
-from spa2v_lib.scenes.benchmark import draw
+from spa2v_lib.layout.box import Box
+from spa2v_lib.sampling.detection import Detection
 
 CLIPS, SEED = 4, 0
 
@@ -205,7 +204,7 @@ def test_exemplars_decide_heights_but_not_directions():
 @pytest.mark.slow
 def test_one_clip_is_sampled_in_every_way(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "QUICK", 1)
-    monkeypatch.setattr("spa2v_lib.bench.run_videos.WAYS", WAYS[:1] + WAYS[4:5])
+    monkeypatch.setattr("spa2v_lab.bench.run_videos.WAYS", WAYS[:1] + WAYS[4:5])
     results = run_benchmark("run", tmp_path / "out", quick=True, seed=SEED)
     ways = {row.method for row in results.rows if row.method.startswith("videos")}
     assert ways == {f"videos: {w}" for w in ("full", "true layout", MIRRORED, DRAWN)}

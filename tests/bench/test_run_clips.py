@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.bench import run_clips
-from spa2v_lib.bench.frame import run_benchmark
+from spa2v_lab.bench import run_clips
+from spa2v_lab.bench.frame import run_benchmark
+from spa2v_lab.scenes.benchmark_card import write_benchmark
 from spa2v_lib.errors import BatchError, DataError, OutputError
-from spa2v_lib.metrics.detection import Detection
-from spa2v_lib.scenes.benchmark_card import write_benchmark
+from spa2v_lib.sampling.detection import Detection
 
 
 @pytest.fixture(scope="module")

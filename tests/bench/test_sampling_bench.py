@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from spa2v_lib.bench.frame import Row, interval
-from spa2v_lib.bench.sampling import _conditions, _goals, score
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.tiny.detector import Detection
+from spa2v_lab.bench.frame import Row, interval
+from spa2v_lab.bench.sampling import _conditions, _goals, score
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.sampling.tiny_detector import Detection
 
 ASKED = Box(x0=0.0, y0=0.0, x1=0.4, y1=0.5)
 FLAT = np.zeros((4, 32, 32, 3), np.uint8)

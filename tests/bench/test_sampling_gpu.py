@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from spa2v_lib.bench import sampling_gpu
-from spa2v_lib.sampling import gligen, migc_weights
+from spa2v_lab.bench import sampling_gpu
+from spa2v_lib.sampling.grounding import gligen
+from spa2v_lib.sampling.grounding import migc_layers as migc_weights
 from spa2v_lib.sampling.presets import get_preset
-from spa2v_lib.selfcheck import known_layout
+from spa2v_lib.sampling.selfcheck import known_layout
 
 
 @pytest.fixture(scope="module")

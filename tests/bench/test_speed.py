@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from spa2v_lib.bench import speed
+from spa2v_lab.bench import speed
 from spa2v_lib.errors import Spa2vError
 
 

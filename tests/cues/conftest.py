@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.resources import resource
 
 SOUND_M_S = 343.0
@@ -87,6 +87,6 @@ def bursts() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def shipped() -> Callable[[str], Recording]:
-    from spa2v_lib.audio import read_audio
+    from spa2v_lib.audio.recording import read_audio
 
     return lambda file: read_audio(resource("recordings", file))

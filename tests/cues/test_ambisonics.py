@@ -3,16 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.ambisonics import (
-    is_ambisonic,
-    measure_intensity,
-    middle_side,
-    track_direction,
-)
-from spa2v_lib.cues.interaural import measure
-from spa2v_lib.cues.sources import Track, activity
+from spa2v_lib.cues.ambisonics import is_ambisonic, measure_intensity, middle_side, track_direction
+from spa2v_lib.cues.features import measure
+from spa2v_lib.cues.localization import Track, activity
 
 RATE = 32_000
 

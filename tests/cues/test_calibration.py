@@ -3,12 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.bench.hearing_calibration import fitted_scales
-from spa2v_lib.bench.hearing_scenes import tuning_scenes
-from spa2v_lib.cues.calibration import DIRECTNESS_NODES, INTERVAL_SCALES, interval_scale
+from spa2v_lab.bench.hearing_calibration import fitted_scales
+from spa2v_lab.bench.hearing_scenes import tuning_scenes
 from spa2v_lib.cues.capture import FORMATS
-from spa2v_lib.cues.interaural import measure
-from spa2v_lib.cues.sources import activity, track_azimuth
+from spa2v_lib.cues.features import measure
+from spa2v_lib.cues.localization import (
+    DIRECTNESS_NODES,
+    INTERVAL_SCALES,
+    activity,
+    interval_scale,
+    track_azimuth,
+)
 
 
 def test_every_format_that_tells_directions_has_its_factors() -> None:
@@ -36,7 +41,7 @@ def test_intervals_hold_the_direction_outdoors_and_are_narrow(rendered, capture,
 
 
 def test_the_fit_makes_the_factor_of_errors_that_are_too_small_larger(monkeypatch) -> None:
-    from spa2v_lib.bench import hearing_calibration
+    from spa2v_lab.bench import hearing_calibration
 
     rng = np.random.default_rng(0)
 

@@ -5,7 +5,7 @@ import pytest
 
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.capture import FORMATS, GRID_DEG, direct_sound
-from spa2v_lib.cues.interaural import LAGS_S
+from spa2v_lib.cues.features import LAGS_S
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.cues.doppler import Passage, emitted_way, focus, log_doppler, measured_shift
+from spa2v_lib.cues.passby import Passage, emitted_way, focus, log_doppler, measured_shift
 from spa2v_lib.cues.pitch import LOG_STEP, LineSpectra
 
 

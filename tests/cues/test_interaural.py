@@ -3,9 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.cues.interaural import LAGS_S, measure
-from spa2v_lib.cues.mel import MEL_BANDS, mel_triangles
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues.features import LAGS_S, MEL_BANDS, measure, mel_triangles
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 192000])

@@ -5,13 +5,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.cells import CellMeter, Cells
-from spa2v_lib.cues.count import count_sources
-from spa2v_lib.cues.interaural import measure
-from spa2v_lib.cues.mixture import ownership
-from spa2v_lib.cues.sources import activity
+from spa2v_lib.cues.features import CellMeter, Cells, measure
+from spa2v_lib.cues.localization import activity
+from spa2v_lib.cues.multisource import count_sources, ownership
 from spa2v_lib.cues.steering import densities, steering
 
 RATE = 16_000

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.passby import Evidence, fit_pass_by
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.pitch import LOG_STEP, line_spectra, shift_between, track_pitch
 
 RATE = 44_100

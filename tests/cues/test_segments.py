@@ -7,12 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.cues.interaural import measure
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.sound import render_sound
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues.features import measure
 from spa2v_lib.cues.segments import clips, one_clip, split_scenes
 from spa2v_lib.errors import CueError
-from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.sound import render_sound
 
 RATE = 16_000
 

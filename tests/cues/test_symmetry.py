@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spa2v_lib.audio import Recording
+from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
+from spa2v_lab.scenes.sound import render_sound
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SourceTrack, extract_cues
-from spa2v_lib.scenes.sampler import MOTIONS, sample_scene
-from spa2v_lib.scenes.sound import render_sound
 
 FEW = settings(max_examples=10, deadline=None, derandomize=True)
 RATE = 16_000

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.classes import CLASSES
-from spa2v_lib.cues.taggers import UNKNOWN, Answers, Tagger, get_tagger
-from spa2v_lib.cues.taggers.audioset import CLASS_OF, KINDS
-from spa2v_lib.cues.taggers.published import Published, excerpts
-from spa2v_lib.cues.tagging import identify, over_time, summary
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues.tagging import UNKNOWN, Answers, Tagger, get_tagger
+from spa2v_lib.cues.tagging.audioset import CLASS_OF, KINDS
+from spa2v_lib.cues.tagging.identify import identify, over_time, summary
+from spa2v_lib.cues.tagging.published import Published, excerpts
 from spa2v_lib.errors import CueError
+from spa2v_lib.layout.classes import CLASSES
 
 HEADS = ("Speech", "Vehicle", "Train", "Train horn", "Dog", "Bark", "Violin, fiddle", "Silence")
 
@@ -129,7 +129,7 @@ def test_every_mapped_label_is_a_class_of_ours_and_no_kind() -> None:
 
 
 def test_clap_answers_with_labels_of_the_users_choosing(clap_folder) -> None:
-    from spa2v_lib.cues.taggers.clap import CLAP
+    from spa2v_lib.cues.tagging.clap import CLAP
 
     model = CLAP(["dog", "tram", "church bell"], clap_folder, margin=0.0)
     assert model.labels == ("dog", "tram", "church bell", UNKNOWN)
@@ -141,7 +141,7 @@ def test_clap_answers_with_labels_of_the_users_choosing(clap_folder) -> None:
 
 
 def test_a_wide_margin_makes_clap_say_unknown(clap_folder) -> None:
-    from spa2v_lib.cues.taggers.clap import CLAP
+    from spa2v_lib.cues.tagging.clap import CLAP
 
     strict = CLAP(["dog", "tram"], clap_folder, margin=2.0).answers(noise(2.0))
     lax = CLAP(["dog", "tram"], clap_folder, margin=-2.0).answers(noise(2.0))
@@ -150,7 +150,7 @@ def test_a_wide_margin_makes_clap_say_unknown(clap_folder) -> None:
 
 
 def test_claps_margin_accepts_nine_of_ten_known_sounds(clap_folder, shipped) -> None:
-    from spa2v_lib.cues.taggers.clap import CLAP
+    from spa2v_lib.cues.tagging.clap import CLAP
 
     files = ("bus_01", "cow_01", "bell_02", "bird_01", "guitar_03")
     known = [(file.split("_")[0], shipped(f"{file}.flac").cut(0.0, 2.0)) for file in files]
@@ -161,7 +161,7 @@ def test_claps_margin_accepts_nine_of_ten_known_sounds(clap_folder, shipped) -> 
 
 
 def test_silence_is_unknown_to_every_tagger(ast_folder, clap_folder) -> None:
-    from spa2v_lib.cues.taggers.clap import CLAP
+    from spa2v_lib.cues.tagging.clap import CLAP
 
     silence = Recording.from_samples(np.zeros((2, 32_000), np.float32), 16_000)
     taggers = (

@@ -3,11 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.cues.interaural import mel_windows
-from spa2v_lib.cues.taggers import UNKNOWN, Answers
-from spa2v_lib.cues.taggers.embedded import load_embedded
-from spa2v_lib.cues.taggers.features import features
-from spa2v_lib.cues.tagging import over_time, summary, tag
+from spa2v_lib.cues.features import mel_windows
+from spa2v_lib.cues.tagging import UNKNOWN, Answers
+from spa2v_lib.cues.tagging.embedded import features, load_embedded
+from spa2v_lib.cues.tagging.identify import over_time, summary, tag
 from spa2v_lib.cues.types import TagSpan
 from spa2v_lib.errors import DataError
 

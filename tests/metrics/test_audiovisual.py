@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spa2v_lib.audio import Recording
+from spa2v_lab.metrics import aligned, audio_onsets, av_align, av_align_chance, motion_peaks
+from spa2v_lab.metrics import audiovisual as module
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import MetricError, VideoError
-from spa2v_lib.metrics import aligned, audio_onsets, av_align, av_align_chance, motion_peaks
-from spa2v_lib.metrics import audiovisual as module
 
 RATE, FPS, SIDE = 44_100, 8.0, 96
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from spa2v_lab.metrics import ClipSimilarity
 from spa2v_lib.errors import DataError, VideoError
-from spa2v_lib.metrics import ClipSimilarity
 
 LENGTH = 16
 

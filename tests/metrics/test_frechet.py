@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from spa2v_lab.metrics import DrawnWorldFeatures, VideoMAEFeatures, frechet_distance
 from spa2v_lib.errors import DataError, MetricError, VideoError
-from spa2v_lib.metrics import DrawnWorldFeatures, VideoMAEFeatures, frechet_distance
 
 
 def exactly(mean, deviations):

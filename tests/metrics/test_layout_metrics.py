@@ -6,9 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spa2v_lib.errors import LayoutError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.metrics import (
+from spa2v_lab.metrics import (
     coverage,
     evaluate,
     iou,
@@ -17,6 +15,8 @@ from spa2v_lib.metrics import (
     validate,
     x_center_error,
 )
+from spa2v_lib.errors import LayoutError
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 
 
 def box(x, width=0.2, y=0.4, height=0.4):

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.metrics.similarity import (
+from spa2v_lab.metrics.similarity import (
     _transport,
     docsim,
     docsim_of_itself,
@@ -20,6 +19,7 @@ from spa2v_lib.metrics.similarity import (
     size_trend,
     tube_iou,
 )
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 
 
 def box(x, width=0.2, y=0.4, height=0.4):

@@ -5,13 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from spa2v_lib.box import Box
-from spa2v_lib.camera import Camera
+from spa2v_lab.metrics import spatial_av_align, spatial_hits
+from spa2v_lab.metrics.spatial import MARGIN
 from spa2v_lib.cues.types import CaptureGuess, SourceTrack, SpatialCues
 from spa2v_lib.errors import MetricError
-from spa2v_lib.metrics import spatial_av_align, spatial_hits
-from spa2v_lib.metrics.detection import Detection
-from spa2v_lib.metrics.spatial import MARGIN
+from spa2v_lib.layout.box import Box
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.sampling.detection import Detection
 
 
 def source(azimuths, active=None):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from spa2v_lib.box import Box
-from spa2v_lib.metrics.video import object_consistency
+from spa2v_lab.metrics.video import object_consistency
+from spa2v_lib.layout.box import Box
 
 
 def _box(x: int, side: int = 16) -> Box:

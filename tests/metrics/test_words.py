@@ -2,8 +2,8 @@
 
 import pytest
 
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.metrics import caption_overlap, class_recall, rouge_l
+from spa2v_lab.metrics import caption_overlap, class_recall, rouge_l
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 
 
 def layout(caption: str, *labels: str) -> VideoSceneLayout:

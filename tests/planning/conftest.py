@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.camera import Camera
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import CaptureGuess, SourceTrack, SpatialCues
+from spa2v_lib.layout.camera import Camera
 from spa2v_lib.planning.acoustic import key_times
 from spa2v_lib.planning.answer import Canvas
 

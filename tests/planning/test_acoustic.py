@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.camera import Camera
-from spa2v_lib.captions import video_caption
-from spa2v_lib.classes import CLASSES
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import CaptureGuess, SourceTrack, SpatialCues
-from spa2v_lib.cues.doppler import emitted_way
+from spa2v_lib.cues.passby import emitted_way
 from spa2v_lib.cues.types import PassBy, Range
 from spa2v_lib.errors import PlanningError
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.captions import video_caption
+from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.planning import plan
 
 FRAMES = 40

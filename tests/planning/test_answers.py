@@ -10,8 +10,8 @@ import pytest
 
 from spa2v_lib.errors import OutputError, PlanningError
 from spa2v_lib.planning.answer import BoxAnswer, CueAnswer
-from spa2v_lib.planning.answers import Answers, content_key, default_folder
-from spa2v_lib.planning.backend import AudioPart, Prompt, TextPart
+from spa2v_lib.planning.answer_cache import Answers, content_key, default_folder
+from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
 
 PROMPT = Prompt("be good", (TextPart("a table"), AudioPart("left", b"RIFF", 1.0)))
 

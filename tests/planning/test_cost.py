@@ -6,13 +6,13 @@ import sys
 
 import pytest
 
-from spa2v_lib.planning.answers import Answers, content_key
-from spa2v_lib.planning.backend import AudioPart, Prompt, TextPart
+from spa2v_lib.planning.answer_cache import Answers, content_key
+from spa2v_lib.planning.backends import make_backend
+from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
+from spa2v_lib.planning.backends.spec import parse_planner
 from spa2v_lib.planning.cost import Estimate, estimate, estimate_batch, total
 from spa2v_lib.planning.mllm import show_prompt
-from spa2v_lib.planning.models import make_backend
 from spa2v_lib.planning.prompt import SCHEMAS
-from spa2v_lib.planning.spec import parse_planner
 
 TEXT = Prompt("x" * 400, (TextPart("y" * 400),))
 HEARD = Prompt(TEXT.system, (*TEXT.parts, AudioPart("left", b"", 10.0)))

@@ -7,7 +7,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from spa2v_lib.cli import app
-from spa2v_lib.planning.answers import FOLDER_VARIABLE
+from spa2v_lib.planning.answer_cache import FOLDER_VARIABLE
 
 
 @pytest.fixture

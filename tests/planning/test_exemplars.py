@@ -6,7 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lab.scenes.exemplar_scenes import PLANS, make_exemplar, mirrored_scene
+from spa2v_lab.scenes.exemplars import _rounded
+from spa2v_lab.scenes.recordings import recordings_table
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.sound import render_sound
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.errors import DataError, PlanningError
 from spa2v_lib.planning.acoustic import was_named
@@ -20,12 +26,6 @@ from spa2v_lib.planning.exemplars import (
 )
 from spa2v_lib.planning.prompt import cue_table
 from spa2v_lib.resources import resource
-from spa2v_lib.scenes.exemplar_scenes import PLANS, make_exemplar, mirrored_scene
-from spa2v_lib.scenes.exemplars import _rounded
-from spa2v_lib.scenes.recordings import recordings_table
-from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.scene import truth_layout
-from spa2v_lib.scenes.sound import render_sound
 
 ALL = load_exemplars()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from spa2v_lib.box import Box
-from spa2v_lib.camera import Camera
-from spa2v_lib.classes import CLASSES
-from spa2v_lib.layout import SceneObject
+from spa2v_lib.layout.box import Box
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.classes import CLASSES
+from spa2v_lib.layout.scene_layout import SceneObject
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.exemplars import Exemplar, load_exemplars, ranked_exemplars
-from spa2v_lib.planning.framing import as_seen, rise
+from spa2v_lib.planning.placement import as_seen, rise
 
 ALL = load_exemplars()
 

@@ -14,12 +14,12 @@ import soundfile
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import plan
-from spa2v_lib.planning.answers import Answers
-from spa2v_lib.planning.backend import Prompt, TextPart
-from spa2v_lib.planning.hosted import HostedModel, _clients
+from spa2v_lib.planning.answer_cache import Answers
+from spa2v_lib.planning.backends.base import Prompt, TextPart
+from spa2v_lib.planning.backends.hosted import HostedModel, _clients
+from spa2v_lib.planning.backends.spec import PlannerSpec
 from spa2v_lib.planning.mllm import TRIES, plan_with_model
 from spa2v_lib.planning.prompt import SCHEMAS
-from spa2v_lib.planning.spec import PlannerSpec
 
 SECRET = "sk-very-secret-0123456789"
 pytest.importorskip("pydantic_ai.models.openai")
@@ -354,7 +354,9 @@ def test_the_whole_way_by_the_name_of_the_planner(
 
 
 def test_the_acoustic_planner_sends_nothing(server, recording, two_sources, monkeypatch):
-    monkeypatch.setattr("spa2v_lib.planning.hosted.HostedModel.ask", lambda *_: pytest.fail())
+    monkeypatch.setattr(
+        "spa2v_lib.planning.backends.hosted.HostedModel.ask", lambda *_: pytest.fail()
+    )
     assert plan(recording, two_sources).objects
     assert server.requests == []
 

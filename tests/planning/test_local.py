@@ -11,12 +11,12 @@ import pytest
 import soundfile
 from pydantic import BaseModel, ValidationError
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import PlanningError
-from spa2v_lib.planning.backend import AudioPart, Backend, Prompt, TextPart
-from spa2v_lib.planning.constrained import Bounds, bounded_schema, longest_answer
+from spa2v_lib.planning.backends.base import AudioPart, Backend, Prompt, TextPart
+from spa2v_lib.planning.backends.constrained import Bounds, bounded_schema, longest_answer
+from spa2v_lib.planning.backends.local import local_model
 from spa2v_lib.planning.exemplars import load_exemplars
-from spa2v_lib.planning.local import local_model
 from spa2v_lib.planning.mllm import plan_with_model
 
 pytest.importorskip("llguidance", reason="needs the extra 'local'")

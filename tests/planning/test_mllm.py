@@ -8,7 +8,7 @@ import pytest
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import plan, prompt_for
-from spa2v_lib.planning.answers import Answers
+from spa2v_lib.planning.answer_cache import Answers
 from spa2v_lib.planning.mllm import TRIES, plan_with_model
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.planning.constrained import Bounds
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.planning.backends.constrained import Bounds
+from spa2v_lib.planning.backends.local import LocalModel, local_model
 from spa2v_lib.planning.exemplars import load_exemplars
-from spa2v_lib.planning.local import LocalModel, local_model
 from spa2v_lib.planning.mllm import plan_with_model, show_prompt
 
 pytest.importorskip("llguidance", reason="needs the extra 'local'")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.planning.answer import Canvas, from_boxes, from_cues, parse
-from spa2v_lib.planning.backend import AudioPart
+from spa2v_lib.planning.backends.base import AudioPart
 from spa2v_lib.planning.exemplars import load_exemplars
 from spa2v_lib.planning.mllm import show_prompt
 from spa2v_lib.planning.prompt import (
@@ -107,7 +107,7 @@ def test_every_example_is_an_answer_that_passes(placement):
 
 
 def _camera(layout):
-    from spa2v_lib.camera import Camera
+    from spa2v_lib.layout.camera import Camera
 
     return Camera(aspect=layout.aspect)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spa2v_lib.bench.recorded_answers import (
+from spa2v_lab.bench.recorded_answers import (
     ASKED,
     SCENES,
     SHOTS,
@@ -22,10 +22,10 @@ from spa2v_lib.bench.recorded_answers import (
 )
 from spa2v_lib.errors import DataError, PlanningError
 from spa2v_lib.planning import plan_acoustic
-from spa2v_lib.planning.backend import Backend, Prompt
+from spa2v_lib.planning.answer_cache import RecordedAnswer, Replay, recorded_answers
+from spa2v_lib.planning.backends.base import Backend, Prompt
+from spa2v_lib.planning.backends.local import SMOLLM_INSTALL
 from spa2v_lib.planning.exemplars import ranked_exemplars
-from spa2v_lib.planning.replay import RecordedAnswer, Replay, recorded_answers
-from spa2v_lib.planning.smollm import SMOLLM_INSTALL
 
 RECORDS = recorded_answers()
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -127,6 +127,6 @@ def test_the_model_asked_again_writes_what_was_recorded(tmp_path: Path) -> None:
     record_answers(path, 1, ASKED[3:])
     (again,) = recorded_answers(path)
     if again.prompt != shortest.prompt:
-        pytest.skip("the prompt has changed: python -m spa2v_lib.bench.recorded_answers asks again")
+        pytest.skip("the prompt has changed: python -m spa2v_lab.bench.recorded_answers asks again")
     # The whole of it on this machine; near ties may fall otherwise on another processor.
     assert again.answers[0][:60] == shortest.answers[0][:60]

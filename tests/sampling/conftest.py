@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
-from spa2v_lib.sampling.grounding import GroundingInputs
+from spa2v_lib.sampling.grounding.base import GroundingInputs
 
 FRAMES, TOKENS, WIDTH = 3, 6, 16
 

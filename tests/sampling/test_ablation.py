@@ -3,7 +3,7 @@
 import torch
 from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 
-from spa2v_lib.sampling.ablation import without_motion
+from spa2v_lab.bench.ablation import without_motion
 
 
 def _latents() -> torch.Tensor:

@@ -8,10 +8,10 @@ import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import generate
-from spa2v_lib.sampling.attention import AttentionGuidance, _Editor, _Places
-from spa2v_lib.sampling.cross_attention import layers
+from spa2v_lib.sampling.grounding.attention import AttentionGuidance, _Editor, _Places
+from spa2v_lib.sampling.grounding.cross_attention import layers
 
 
 def test_strength_0_changes_no_bit_and_installs_nothing(bare, asked, denoise):

@@ -6,11 +6,11 @@ import torch
 from diffusers import DDIMScheduler
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.sampling.attention import AttentionGuidance
 from spa2v_lib.sampling.attention_maps import Recorder
-from spa2v_lib.sampling.cross_attention import layers, probabilities
+from spa2v_lib.sampling.grounding.attention import AttentionGuidance
+from spa2v_lib.sampling.grounding.cross_attention import layers, probabilities
+from spa2v_lib.sampling.grounding.lvd import LVDGuidance
 from spa2v_lib.sampling.loading import load
-from spa2v_lib.sampling.lvd import LVDGuidance
 
 
 def test_maps_are_those_of_the_objects_words_frame_by_frame(bare, asked, denoise):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spa2v_lib.sampling.cross_attention import (
+from spa2v_lib.sampling.grounding.cross_attention import (
     box_cover,
     layers,
     observed,

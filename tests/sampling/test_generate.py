@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from spa2v_lib.captions import video_caption
-from spa2v_lib.classes import CLASSES
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.captions import video_caption
+from spa2v_lib.layout.classes import CLASSES
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import check, generate, preset_info
-from spa2v_lib.sampling.methods import chosen_grounding
+from spa2v_lib.sampling.grounding import chosen_grounding
 from spa2v_lib.sampling.presets import get_preset
-from spa2v_lib.tiny.detector import detect
+from spa2v_lib.sampling.tiny_detector import detect
 
 
 def _layout(seconds: float = 1.0, label: str = "bus", **box: float) -> VideoSceneLayout:

@@ -5,7 +5,7 @@ import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
 from spa2v_lib.errors import DataError
-from spa2v_lib.sampling import gligen
+from spa2v_lib.sampling.grounding import gligen
 
 WIDTH, FRAMES = 16, 3
 

@@ -2,12 +2,7 @@
 
 import torch
 
-from spa2v_lib.sampling.instance_mask import (
-    MaskedBoxTokens,
-    MaskedFuser,
-    cell_boxes,
-    coverage,
-)
+from spa2v_lib.sampling.grounding.gligen import MaskedBoxTokens, MaskedFuser, cell_boxes, coverage
 
 
 def test_coverage_is_the_share_of_each_cell():

@@ -8,9 +8,9 @@ import torch
 from diffusers import DDIMScheduler, EulerDiscreteScheduler
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import generate
-from spa2v_lib.sampling.lvd import LVDGuidance, _centre_energy
+from spa2v_lib.sampling.grounding.lvd import LVDGuidance, _centre_energy
 
 FINE = {"coarsest": 8, "finest": 16, "threshold": 0.0}
 

@@ -7,11 +7,12 @@ import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
 from spa2v_lib.errors import DataError, SamplingError
-from spa2v_lib.sampling import migc_weights, new_grounding
-from spa2v_lib.sampling.cross_attention import layers
-from spa2v_lib.sampling.grounding import GroundingInputs
-from spa2v_lib.sampling.migc import MIGC, Objects, _cells, grounded
-from spa2v_lib.sampling.migc_layers import GradedMIGCLayer
+from spa2v_lib.sampling import new_grounding
+from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding.base import GroundingInputs
+from spa2v_lib.sampling.grounding.cross_attention import layers
+from spa2v_lib.sampling.grounding.migc import MIGC, Objects, _cells, grounded
+from spa2v_lib.sampling.grounding.migc_layers import GradedMIGCLayer
 
 WIDTH, FRAMES = 16, 3
 LEFT, RIGHT = [0.1, 0.2, 0.5, 0.6], [0.6, 0.3, 0.9, 0.8]

@@ -22,9 +22,9 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from diffusers.models.attention_processor import Attention
 
 from spa2v_lib.errors import DataError
-from spa2v_lib.sampling import migc_weights
-from spa2v_lib.sampling.migc import Objects, _Grounded, _Regions
-from spa2v_lib.sampling.migc_layers import MIGCLayer, Region
+from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding.migc import Objects, _Grounded, _Regions
+from spa2v_lib.sampling.grounding.migc_layers import MIGCLayer, Region
 
 
 def _weights(module: torch.nn.Module, seed: int) -> torch.nn.Module:

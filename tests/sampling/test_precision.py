@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from spa2v_lab.training.base import new_unet
 from spa2v_lib.doctor import device
-from spa2v_lib.sampling import loading, precision
-from spa2v_lib.tiny.base import new_unet
+from spa2v_lib.sampling import loading
+from spa2v_lib.sampling import loading as precision
 
 
 def test_the_answer_is_nearly_the_same_and_in_single_precision():

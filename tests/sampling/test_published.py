@@ -27,13 +27,14 @@ from transformers import (
     UMT5EncoderModel,
 )
 
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.runs import generate_run
-from spa2v_lib.sampling import check, generate, gligen, loading, presets
+from spa2v_lib.sampling import check, generate, loading, presets
 from spa2v_lib.sampling.control_video import draw_control, frame_times
-from spa2v_lib.sampling.migc_layers import MIGCLayer
+from spa2v_lib.sampling.grounding import gligen
+from spa2v_lib.sampling.grounding.migc_layers import MIGCLayer
 from spa2v_lib.sampling.weights import FOLDER_VARIABLE
 
 SD15 = {

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from spa2v_lib.sampling.trajectory_noise import trajectory_noise
+from spa2v_lib.sampling.grounding.attention import trajectory_noise
 
 FRAMES = 8
 

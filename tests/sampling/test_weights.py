@@ -4,14 +4,14 @@ import re
 
 import pytest
 
+from spa2v_lab.metrics.clip_score import CLIP
+from spa2v_lab.metrics.frechet import VIDEOMAE
 from spa2v_lib.errors import DataError
-from spa2v_lib.metrics.clip_score import CLIP
-from spa2v_lib.metrics.detection import OWLVIT
-from spa2v_lib.metrics.frechet import VIDEOMAE
 from spa2v_lib.runs import Settings, check_settings, generate_run
 from spa2v_lib.sampling import check, loading, presets
+from spa2v_lib.sampling.detection import OWLVIT
+from spa2v_lib.sampling.selfcheck import known_layout
 from spa2v_lib.sampling.weights import FOLDER_VARIABLE, check_weights, whereabouts
-from spa2v_lib.selfcheck import known_layout
 
 
 def test_weights_that_only_a_person_can_get_are_asked_for_before_anything_is_loaded(
@@ -57,7 +57,7 @@ def test_a_hub_that_does_not_answer_is_named(hub_cache, monkeypatch):
 
 
 def test_a_run_whose_weights_cannot_come_is_refused_before_it_hears(hub_cache, monkeypatch):
-    monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
+    monkeypatch.setattr("spa2v_lib.audio.recording.read_audio", pytest.fail)
     asked = {"audio": "any.wav", "out": hub_cache / "out", "device": "cpu"}
     with pytest.raises(DataError, match="base.* neither in .* HF_HUB_OFFLINE forbids"):
         generate_run(preset="sd15-gligen", **asked)

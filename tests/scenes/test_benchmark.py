@@ -9,13 +9,8 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import read_audio
-from spa2v_lib.captions import position_phrase
-from spa2v_lib.classes import CLASSES
-from spa2v_lib.layout import VideoSceneLayout
-from spa2v_lib.planning.exemplars import load_exemplars
-from spa2v_lib.scenes import benchmark
-from spa2v_lib.scenes.benchmark import (
+from spa2v_lab.scenes import benchmark
+from spa2v_lab.scenes.benchmark import (
     KINDS,
     MOVES,
     SIDES,
@@ -25,8 +20,13 @@ from spa2v_lib.scenes.benchmark import (
     test_recordings,
     turns,
 )
-from spa2v_lib.scenes.benchmark_card import card, write_benchmark
-from spa2v_lib.scenes.recordings import recording_info
+from spa2v_lab.scenes.benchmark_card import card, write_benchmark
+from spa2v_lab.scenes.recordings import recording_info
+from spa2v_lib.audio.recording import read_audio
+from spa2v_lib.layout.captions import position_phrase
+from spa2v_lib.layout.classes import CLASSES
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.planning.exemplars import load_exemplars
 from spa2v_lib.video import read_video
 
 test_recordings.__test__ = False  # a function of the library, whatever its name

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import ImageOps
 
-from spa2v_lib.camera import Camera
+from spa2v_lab.scenes.picture import background_canvas, draw_frame, draw_scene
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+from spa2v_lab.scenes.world import STYLES, paint_background, sprite
 from spa2v_lib.errors import SceneError
-from spa2v_lib.scenes.picture import background_canvas, draw_frame, draw_scene
-from spa2v_lib.scenes.sampler import sample_scene
-from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject
-from spa2v_lib.scenes.world import STYLES, paint_background, sprite
+from spa2v_lib.layout.camera import Camera
 
 
 def _car(speed: float, depth: float = 4.0, x: float = 0.0) -> WorldObject:

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from spa2v_lib.errors import SceneError
-from spa2v_lib.scenes.propagation import (
+from spa2v_lab.scenes.propagation import (
     OVERSAMPLING,
     Emission,
     absorbed_by_air,
@@ -13,7 +12,8 @@ from spa2v_lib.scenes.propagation import (
     first_emission_s,
     heard,
 )
-from spa2v_lib.scenes.receivers import SPEED_OF_SOUND, get_receiver
+from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, get_receiver
+from spa2v_lib.errors import SceneError
 
 RATE = 44_100
 FINE = OVERSAMPLING * RATE

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from spa2v_lab.scenes.receivers import RECEIVERS, CardioidPair, SphericalHead, get_receiver
 from spa2v_lib.errors import SceneError
-from spa2v_lib.scenes.receivers import RECEIVERS, CardioidPair, SphericalHead, get_receiver
 
 ANGLES = np.array([30.0, 60.0, 90.0])
 LEVEL = np.zeros(3)

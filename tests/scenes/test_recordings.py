@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from spa2v_lab.scenes.recordings import emitted, recording_info, recordings_table
 from spa2v_lib.errors import SceneError
 from spa2v_lib.resources import resource
-from spa2v_lib.scenes.recordings import emitted, recording_info, recordings_table
 
 RATE = 44_100
 LOOPS = [info.file for info in recordings_table() if info.loop == "loop"]

@@ -4,9 +4,9 @@ import numpy as np
 import pyroomacoustics
 import pytest
 
+from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, get_receiver
+from spa2v_lab.scenes.rooms import IMAGE_ORDER, Room, diffuse_noise, reverberant_tail
 from spa2v_lib.errors import SceneError
-from spa2v_lib.scenes.receivers import SPEED_OF_SOUND, get_receiver
-from spa2v_lib.scenes.rooms import IMAGE_ORDER, Room, diffuse_noise, reverberant_tail
 
 RATE = 16_000
 PLACES = np.array([[-2.0, 3.0, -0.3], [2.0, 4.0, 0.2]])

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from spa2v_lib.classes import CLASSES
+from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
+from spa2v_lab.scenes.scene import truth_layout
 from spa2v_lib.errors import SceneError
-from spa2v_lib.scenes.sampler import MOTIONS, sample_scene
-from spa2v_lib.scenes.scene import truth_layout
+from spa2v_lib.layout.classes import CLASSES
 
 SEEDS = range(60)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.scenes.scene import StraightPath, WorldObject
+from spa2v_lab.scenes.scene import StraightPath, WorldObject
 
 
 def test_a_direction_is_that_of_the_place_positive_to_the_right() -> None:

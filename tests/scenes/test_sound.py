@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from spa2v_lab.scenes import sound as sound_module
+from spa2v_lab.scenes.receivers import RECEIVERS, SPEED_OF_SOUND
+from spa2v_lab.scenes.sound import PEAK, render_sound
 from spa2v_lib.errors import SceneError
-from spa2v_lib.scenes import sound as sound_module
-from spa2v_lib.scenes.receivers import RECEIVERS, SPEED_OF_SOUND
-from spa2v_lib.scenes.sound import PEAK, render_sound
 
 RATE = 44_100
 HORN = "train_diesel_01.flac"
@@ -236,8 +236,8 @@ def test_impossible_scenes_are_refused(things, options, words):
 
 
 def test_the_projects_own_scene_can_be_rendered():
-    from spa2v_lib.camera import Camera
-    from spa2v_lib.scenes.scene import Scene, StraightPath, WorldObject
+    from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+    from spa2v_lib.layout.camera import Camera
 
     train = WorldObject(
         label="train",

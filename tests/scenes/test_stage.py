@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spa2v_lab.scenes.stage import Way, stage
 from spa2v_lib.errors import SceneError
-from spa2v_lib.scenes.stage import Way, stage
 
 
 def azimuths(way: Way, seconds: float = 2.0) -> np.ndarray:

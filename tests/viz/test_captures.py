@@ -5,18 +5,23 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.cues.interaural import measure
-from spa2v_lib.scenes.receivers import SPEED_OF_SOUND
-from spa2v_lib.viz.capture_figures import (
+from spa2v_lab.explorers.above import from_above
+from spa2v_lab.explorers.capture import CaptureExplorer, readings_in_words
+from spa2v_lab.explorers.sound import SoundExplorer, sound_from, words_from
+from spa2v_lab.scenes.receivers import SPEED_OF_SOUND
+from spa2v_lab.viz.captures import (
+    MOST_DB,
+    NAMES,
+    PAIRS,
+    differences,
     differences_figure,
     head_figure,
+    lobes,
     microphones_figure,
     plane_figure,
+    readings,
 )
-from spa2v_lib.viz.captures import MOST_DB, NAMES, PAIRS, differences, lobes, readings
-from spa2v_lib.viz.explorers.above import from_above
-from spa2v_lib.viz.explorers.capture import CaptureExplorer, readings_in_words
-from spa2v_lib.viz.explorers.sound import SoundExplorer, sound_from, words_from
+from spa2v_lib.cues.features import measure
 
 SHEEP = "sheep_01.flac"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.audio import Recording
+from spa2v_lab.viz.uncertainty import bias_figure, clips_figure, cloud_figure, interval_figure
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.segments import Segment
-from spa2v_lib.viz.doubt import bias_figure, clips_figure, cloud_figure, interval_figure
 
 
 def noise(seconds: float = 1.0, right: float = 0.5) -> Recording:

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spa2v_lab.explorers.layout_editor import editor_html
+from spa2v_lab.explorers.pictures import image_html
 from spa2v_lib import viz
-from spa2v_lib.audio import Recording
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues, extract_cues
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video
 from spa2v_lib.viz.exhibit import Exhibit
-from spa2v_lib.viz.explorers.layout_editor import editor_html
-from spa2v_lib.viz.explorers.pictures import image_html
 from spa2v_lib.viz.page import hearing_html
 from spa2v_lib.viz.player import Player, sound_player
-from spa2v_lib.viz.renderer import figure_html
+from spa2v_lib.viz.style import figure_html
 
 EVIL = "'\"></script></svg><script>alert(1)</script><img src=x onerror=alert(1)>&amp;<!--<script>"
 

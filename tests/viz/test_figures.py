@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from spa2v_lib.cues.types import CaptureGuess, SourceTrack, SpatialCues
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video
 from spa2v_lib.viz import cue_figure, film_strip, layout_figure
 

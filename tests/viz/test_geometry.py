@@ -5,14 +5,14 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import pytest
 
-from spa2v_lib.camera import Camera
-from spa2v_lib.classes import CLASSES, get_class
-from spa2v_lib.viz.geometry import (
+from spa2v_lab.viz.geometry import (
     class_figure,
     overlap_figure,
     overlap_when_wrong,
     projection_figure,
 )
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.classes import CLASSES, get_class
 
 BUS = get_class("bus")
 

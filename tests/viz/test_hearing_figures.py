@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from spa2v_lib.audio import Recording
-from spa2v_lib.cues.reading import INVERTED
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues.capture import INVERTED
 from spa2v_lib.cues.types import CaptureGuess, PassBy, Range, SourceTrack, SpatialCues
 from spa2v_lib.viz import azimuth_map, hearing_exhibits, level_and_pitch, spectrograms
-from spa2v_lib.viz.evidence import direction_evidence
+from spa2v_lib.viz.cue_summary import direction_evidence, map_in_words
 from spa2v_lib.viz.player import sound_player
-from spa2v_lib.viz.words import map_in_words
 
 RATE = 16_000
 SECONDS = 3.0

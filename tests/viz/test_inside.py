@@ -5,14 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lab.viz.inside import attention_in_boxes, attention_share_figure, box_area, inside_figure
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling.attention_maps import StepRecord
-from spa2v_lib.viz.inside import (
-    attention_in_boxes,
-    attention_share_figure,
-    box_area,
-    inside_figure,
-)
 
 LEFT = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
 

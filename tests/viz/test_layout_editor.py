@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spa2v_lib.captions import frame_caption
+from spa2v_lab.explorers.layout_editor import LayoutEditor, edited, editor_html, editor_state
 from spa2v_lib.errors import LayoutError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.captions import frame_caption
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video
-from spa2v_lib.viz.explorers.layout_editor import LayoutEditor, edited, editor_html, editor_state
 
 LEFT = Box(x0=0.1, y0=0.4, x1=0.3, y1=0.6)
-SCRIPT = Path(__file__).parents[2] / "spa2v_lib/viz/explorers/layout_editor.js"
+SCRIPT = Path(__file__).parents[2] / "notebooks/spa2v_lab/explorers/layout_editor.js"
 
 
 def layout(**changes: object) -> VideoSceneLayout:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.viz.captures import NAMES
-from spa2v_lib.viz.explorers.listening import WAYS, HearingExplorer, hear_way, heard_figure
+from spa2v_lab.explorers.listening import WAYS, HearingExplorer, hear_way, heard_figure
+from spa2v_lab.viz.captures import NAMES
 
 RECORDING = "bus_02.flac"
 

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 import pytest
 
-from spa2v_lib.viz import renderer
+from spa2v_lib.viz import style as renderer
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from spa2v_lib.bench.frame import Goal, Interval, Row
-from spa2v_lib.viz.results import (
+from spa2v_lab.bench.frame import Goal, Interval, Row
+from spa2v_lab.viz.results import (
     chosen_rows,
     goals_table,
     results_figure,

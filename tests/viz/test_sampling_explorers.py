@@ -10,13 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spa2v_lib.errors import SamplingError
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.sampling import generate, get_preset
-from spa2v_lib.sampling.attention import AttentionGuidance
-from spa2v_lib.video import Video
-from spa2v_lib.viz.explorers.frames import FrameExplorer, frame_picture, frame_words
-from spa2v_lib.viz.explorers.strength import (
+from spa2v_lab.explorers.frames import FrameExplorer, frame_picture, frame_words
+from spa2v_lab.explorers.strength import (
     KNOBS,
     StrengthExplorer,
     Try,
@@ -24,6 +19,11 @@ from spa2v_lib.viz.explorers.strength import (
     strength_figure,
     try_strength,
 )
+from spa2v_lib.errors import SamplingError
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.sampling import generate, get_preset
+from spa2v_lib.sampling.grounding.attention import AttentionGuidance
+from spa2v_lib.video import Video
 
 BOX = Box(x0=0.25, y0=0.25, x1=0.75, y1=0.75)
 

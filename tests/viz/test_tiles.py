@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spa2v_lib.layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lab.viz.sheets import Sheet, beside, frames_beside, grid_figure, shown_frames, slider
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video
-from spa2v_lib.viz.tiles import Sheet, beside, frames_beside, grid_figure, shown_frames, slider
 
 HALF = Box(x0=0.0, y0=0.5, x1=0.5, y1=1.0)
 RED, BLUE = (220, 30, 30), (30, 30, 220)

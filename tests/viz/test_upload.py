@@ -7,8 +7,8 @@ from pathlib import Path
 import ipywidgets
 import pytest
 
+from spa2v_lab.explorers.upload import save_upload
 from spa2v_lib.errors import AudioError
-from spa2v_lib.viz.explorers.upload import save_upload
 
 SEVEN = {"train.flac": {"metadata": {"name": "train.flac"}, "content": b"fLaC"}}
 EIGHT = ({"name": "train.flac", "type": "audio/flac", "size": 4, "content": memoryview(b"fLaC")},)

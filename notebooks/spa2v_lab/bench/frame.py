@@ -1,0 +1,386 @@
+"""Raw results that outlive an interruption: one JSON file, written anew after every item.
+
+The one form of every benchmark: environment, rows with intervals, goals.
+
+``results.json`` holds
+
+- ``environment``: versions, commit, system and device (`spa2v_lib.doctor.environment`);
+- ``rows``: one per method and condition, each with the count of what was measured and, per
+  measure, its mean and 95 % interval (percentile bootstrap over scenes; Efron, 1979);
+- ``goals``: name, goal, value and whether it was met. A goal whose value was not computed is
+  missed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from spa2v_lib.errors import OutputError, Spa2vError
+from spa2v_lib.files import check_folder, replacing, result_folder
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = [
+    "BENCHMARKS",
+    "MARKER",
+    "RAW",
+    "Goal",
+    "Interval",
+    "Kept",
+    "Results",
+    "Row",
+    "interval",
+    "read",
+    "run_benchmark",
+]
+
+RAW = "raw.json"
+"""The file that everything measured is kept in."""
+
+_DIGITS = 5
+
+
+class Kept:
+    """What a benchmark has measured so far.
+
+    Parameters
+    ----------
+    path : Path
+        The file; if it is there, work goes on from it.
+    asked : dict
+        What decides the results: parameters and hashes. JSON values only.
+    overwrite : bool
+        Begin anew where the file answers another question.
+
+    Raises
+    ------
+    OutputError
+        If the folder holds something else or cannot be written to, or the file was measured with
+        other parameters, code or weights and `overwrite` is not set; the message says what differs.
+    """
+
+    def __init__(self, path: Path, asked: dict[str, Any], *, overwrite: bool = False) -> None:
+        check_folder(path.parent, path.name, overwrite=True)
+        self.path = path
+        self.raw: dict[str, Any] = {"asked": asked}
+        if not path.is_file():
+            return
+        found = read(path)
+        other = [name for name in asked if found.get("asked", {}).get(name) != asked[name]]
+        if not other:
+            self.raw = found
+        elif not overwrite:
+            raise OutputError(
+                f"{path} was measured with another {', '.join(other)}; choose another folder, or "
+                "begin anew (--overwrite)"
+            )
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Return the part of that name."""
+        return self.raw.setdefault(name, {})
+
+    def put(self, part: dict[str, Any], key: str, value: Any) -> None:
+        """Keep one item, rounded as in the file: tables made now and later are the same."""
+        part[key] = rounded(value)
+        self.save()
+
+    def save(self) -> None:
+        """Write all that is known."""
+        with replacing(self.path) as partial:
+            text = json.dumps(self.raw, allow_nan=False, separators=(",", ":"))
+            partial.write_text(text + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read raw results.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read or is none of this library's.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"{path} cannot be read as raw results: {error}") from error
+    if not isinstance(found, dict) or "asked" not in found:
+        raise OutputError(f"{path} holds no raw results of a benchmark")
+    return found
+
+
+def rounded(value: Any) -> Any:
+    """Return a value with five decimals, and None in the place of every NaN, unknown to JSON."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(item) for item in value]
+    if isinstance(value, float):
+        return None if math.isnan(value) else round(value, _DIGITS)
+    return value
+
+
+BENCHMARKS = ("hearing", "planning", "sampling", "run", "speed", "batch")
+"""Every benchmark."""
+
+MARKER = "results.json"
+"""The file that a benchmark writes."""
+
+VERSION = "spa2v.bench/1"
+
+_ASKING = ("planning", "run")  # those that can ask language models
+_RESAMPLES = 2000
+_ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
+_MOST_ROWS = 60  # beyond them a terminal shows no intervals
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean with its 95 % interval; all None where nothing could be measured.
+
+    Where the measure's name says so, `mean` is a median or another percentile.
+    """
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    count: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method under one condition.
+
+    Attributes
+    ----------
+    method, condition : str
+    count : int
+        Scenes, or repetitions.
+    measures : dict of str to Interval
+        The unit is part of the name where there is one.
+    """
+
+    method: str
+    condition: str
+    count: int
+    measures: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A number that was asked for.
+
+    Attributes
+    ----------
+    name : str
+        What is measured, with its unit.
+    relation : {"<=", ">="}
+    bound : float
+    value : float or None
+        None if it was not computed.
+    """
+
+    name: str
+    relation: str
+    bound: float
+    value: float | None
+
+    @property
+    def met(self) -> bool:
+        """Whether the value is there and on the right side of the bound."""
+        if self.value is None or math.isnan(self.value):
+            return False
+        return self.value <= self.bound if self.relation == "<=" else self.value >= self.bound
+
+    @classmethod
+    def from_dict(cls, written: Mapping[str, Any]) -> Goal:
+        """Return what `as_dict` wrote."""
+        relation, bound = written["goal"].split()
+        return cls(written["name"], relation, float(bound), written["value"])
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return name, goal, value and met, as in the file."""
+        return {
+            "name": self.name,
+            "goal": f"{self.relation} {self.bound:g}",
+            "value": self.value,
+            "met": self.met,
+        }
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a benchmark found; `notes` say what could not be measured, and why."""
+
+    name: str
+    rows: list[Row]
+    goals: list[Goal]
+    notes: list[str] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path) -> Results:
+        """Read the file that a benchmark wrote.
+
+        Parameters
+        ----------
+        path : Path
+            A ``results.json``.
+        """
+        written = json.loads(path.read_text(encoding="utf-8"))
+        rows = [
+            Row(**{**row, "measures": {k: Interval(**v) for k, v in row["measures"].items()}})
+            for row in written["rows"]
+        ]
+        goals = [Goal.from_dict(goal) for goal in written["goals"]]
+        return cls(written["benchmark"], rows, goals, written["notes"])
+
+    def tables(self) -> list[Table]:
+        """Return the rows for the terminal, a few measures a table.
+
+        Rows without any of its measures are left out of a table; where there are very many rows,
+        the intervals are left to the file.
+        """
+        measures = list(dict.fromkeys(name for row in self.rows for name in row.measures))
+        bare = len(self.rows) > _MOST_ROWS
+        size = _ABREAST_BARE if bare else _ABREAST
+        groups = [measures[k : k + size] for k in range(0, len(measures), size)]
+        return [self._table(group, bare) for group in groups]
+
+    def _table(self, measures: list[str], bare: bool) -> Table:
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False)
+        for name in ("method", "condition", "n"):
+            table.add_column(name, no_wrap=True)
+        for name in measures:
+            table.add_column(name)
+        method = None
+        for row in self.rows:
+            if not any(name in row.measures for name in measures):
+                continue
+            cells = [_cell(row.measures.get(name), bare) for name in measures]
+            name = "" if row.method == method else row.method
+            table.add_row(name, row.condition, str(row.count), *cells)
+            method = row.method
+        return table
+
+    def as_dict(self, **given: Any) -> dict[str, Any]:
+        """Return the content of the file."""
+        from spa2v_lib.doctor import environment
+
+        return {
+            "version": VERSION,
+            "benchmark": self.name,
+            "parameters": given,
+            "environment": environment(),
+            "rows": [asdict(row) for row in self.rows],
+            "goals": [goal.as_dict() for goal in self.goals],
+            "notes": self.notes,
+        }
+
+
+def run_benchmark(
+    name: str,
+    out: str | os.PathLike[str],
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+    planners: Sequence[str] = (),
+    clips: str | os.PathLike[str] | None = None,
+) -> Results:
+    """Run a benchmark and write its results.
+
+    Parameters
+    ----------
+    name : str
+        One of `BENCHMARKS`.
+    out : path
+        Folder for ``results.json``.
+    quick : bool
+        The same on fewer scenes.
+    seed : int
+        Decides the scenes and the resampling.
+    overwrite : bool
+        Replace earlier results.
+    progress : callable, optional
+        Called with what is measured, the steps done and the steps in all.
+    planners : sequence of str
+        Language models that "planning" and "run" ask as well; see `spa2v_lib.planning.PLANNERS`.
+    clips : path, optional
+        With "run": a manifest of one's own clips, see `spa2v_lab.bench.run_clips`.
+
+    Returns
+    -------
+    Results
+
+    Raises
+    ------
+    Spa2vError
+        If there is no such benchmark, or `out` cannot be used.
+    """
+    if name not in BENCHMARKS:
+        raise Spa2vError(f"no benchmark {name!r}; one of: {', '.join(BENCHMARKS)}")
+    if planners and name not in _ASKING:
+        raise Spa2vError(f"benchmark {name!r} asks no planners; {' and '.join(_ASKING)} do")
+    if clips is not None and name != "run":
+        raise Spa2vError(f"benchmark {name!r} takes no clips of one's own; 'run' does")
+    named: dict[str, Any] = {"planners": list(planners)} if planners else {}
+    asked = {"quick": quick, "seed": seed, "progress": progress or (lambda *_: None), **named}
+    given = {"quick": quick, "seed": seed, **named}
+    module = import_module(f"spa2v_lab.bench.{name}")
+    if name == "run":  # keeps what it measures in the folder from the first clip on
+        target, given["clips"] = Path(out).resolve(), clips and Path(clips).name
+        results = module.run(**asked, out=target, overwrite=overwrite, clips=clips)
+        _write(target, results, given)
+        return results
+    check_folder(out, MARKER, overwrite=overwrite)
+    results = module.run(**asked)
+    with result_folder(out, MARKER, overwrite=overwrite) as folder:
+        _write(folder, results, given)
+    return results
+
+
+def _write(folder: Path, results: Results, given: dict[str, Any]) -> None:
+    text = json.dumps(results.as_dict(**given), indent=1, allow_nan=False)
+    with replacing(folder / MARKER) as partial:
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def interval(values: Sequence[float], seed: int = 0) -> Interval:
+    """Return the mean of the values that are not NaN, with its bootstrap interval.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One per scene.
+    seed : int
+        Of the resampling.
+    """
+    known = np.array([value for value in values if not math.isnan(value)], float)
+    if not len(known):
+        return Interval(None, None, None, 0)
+    rng = np.random.default_rng(seed)
+    means = known[rng.integers(len(known), size=(_RESAMPLES, len(known)))].mean(axis=1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return Interval(float(known.mean()), float(low), float(high), len(known))
+
+
+def _cell(found: Interval | None, bare: bool) -> str:
+    if found is None or found.mean is None:
+        return ""
+    if bare or found.low is None or found.high is None:
+        return f"{found.mean:.3g}"
+    return f"{found.mean:.3g} [{found.low:.3g}, {found.high:.3g}]"

@@ -1,0 +1,245 @@
+"""How right hearing is: simulated and externally rendered scenes, against usual methods.
+
+Every scene of `hearing_scenes.test_scenes` is rendered and heard with its capture format named
+and, where one source sounds, with the format left to be told from the recording. Scenes rendered
+by other code (`hearing_external`) have rows of their own. `hearing_scores` says how answers are
+matched and counted, `hearing_pool.STATISTICS` what each column is, `hearing_baselines` what it is
+compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from spa2v_lab.bench import hearing_baselines as baselines
+from spa2v_lab.bench.frame import Progress, Results, Row
+from spa2v_lab.bench.hearing_cost import cost_rows, tagger_rows
+from spa2v_lab.bench.hearing_goals import STATISTICS, Scores, goals, pooled
+from spa2v_lab.bench.hearing_renderers import has_kemar, kemar_scenes, room_scenes
+from spa2v_lab.bench.hearing_scenes import (
+    CAPTURE_ORDER,
+    ROOMS,
+    SNR_ORDER_DB,
+    single_recording_classes,
+    test_scenes,
+)
+from spa2v_lab.bench.hearing_scores import (
+    MISSED_DEG,
+    NO_CLOSEST_MS,
+    Truth,
+    score_azimuths,
+    score_cues,
+    score_reading,
+)
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues import extract_cues
+
+__all__ = ["KNOWN", "UNKNOWN", "Outcome", "heard", "rows_of", "run"]
+
+QUICK, FULL = 66, 660
+_EXTERNAL_QUICK, _EXTERNAL_FULL = 9, 63
+
+KNOWN = "spa2v, format known"
+UNKNOWN = "spa2v, format unknown"
+
+_BASELINE_SNR_DB = 20
+_MOST_BASELINE_SOURCES = 2
+
+
+class Item(Protocol):
+    """What is asked of a scene, simulated here or elsewhere."""
+
+    capture: str
+    room: str
+    snr_db: int
+    kind: tuple[str, ...]
+
+    def rendered(self) -> Recording:
+        """Return its sound."""
+
+    def truths(self, times_s: np.ndarray) -> list[Truth]:
+        """Return the truth of every source."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One scene and the scores of every method that heard it."""
+
+    item: Item
+    scores: dict[str, Scores]
+
+
+Condition = tuple[str, Callable[[Item], bool]]
+
+
+def run(*, quick: bool, seed: int, progress: Progress) -> Results:
+    """Hear every test scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`."""
+    count = QUICK if quick else FULL
+    outside = _EXTERNAL_QUICK if quick else _EXTERNAL_FULL
+    notes = _notes()
+    rows = []
+    simulated = heard(test_scenes(count, seed), "scenes", progress)
+    rows += rows_of(simulated, simulated_conditions(), seed)
+    external = room_scenes(outside, seed)
+    if has_kemar():
+        external = kemar_scenes(outside, seed) + external
+    else:
+        notes.append('KEMAR: not run, as slab is not installed; install "spa2v[bench]"')
+    rows += rows_of(heard(external, "external scenes", progress), external_conditions(), seed)
+    costs, said = cost_rows(quick=quick, seed=seed, progress=progress)
+    tags, confusion = tagger_rows(quick=quick, seed=seed)
+    rows += costs + tags
+    return Results("hearing", rows, goals(rows), notes + said + confusion)
+
+
+def heard(
+    items: Sequence[Item],
+    name: str,
+    progress: Progress,
+    render: Callable[[Item], Recording] = lambda item: item.rendered(),
+) -> list[Outcome]:
+    """Render and hear scenes with every method.
+
+    Parameters
+    ----------
+    items : sequence of HearingScene or ExternalScene
+    name : str
+        For `progress`.
+    progress : callable
+        Called with `name`, the scenes done and the scenes in all.
+    render : callable
+        Gives the sound of a scene.
+    """
+    outcomes = []
+    for done, item in enumerate(items, start=1):
+        outcomes.append(Outcome(item, _scores(item, render(item))))
+        progress(name, done, len(items))
+    return outcomes
+
+
+def _scores(item: Item, recording: Recording) -> dict[str, Scores]:
+    cues = extract_cues(recording, capture=item.capture)
+    times = np.array(cues.times_s)
+    truths = item.truths(times)
+    scores = {KNOWN: score_cues(truths, cues)}
+    if len(truths) == 1:
+        scores[UNKNOWN] = score_reading(truths[0], extract_cues(recording), item.capture)
+    if len(truths) <= _MOST_BASELINE_SOURCES and item.snr_db == _BASELINE_SNR_DB:
+        for method in baselines.METHODS:
+            found = baselines.estimate(method, recording, item.capture, times, len(truths))
+            if found is not None:
+                scores[method] = score_azimuths(truths, found)
+    return scores
+
+
+def rows_of(outcomes: list[Outcome], conditions: list[Condition], seed: int) -> list[Row]:
+    """Return a row for every method and condition with at least one scene."""
+    rows = []
+    for method in (KNOWN, UNKNOWN, *baselines.METHODS):
+        for name, holds in conditions:
+            chosen = [o.scores[method] for o in outcomes if method in o.scores and holds(o.item)]
+            if not chosen or (method in baselines.METHODS and not _compared(name)):
+                continue
+            measures = {
+                title: pooled(chosen, values, statistic, seed)
+                for title, (values, statistic) in STATISTICS.items()
+                if any(len(scores.get(values, ())) for scores in chosen)
+            }
+            rows.append(Row(method, name, len(chosen), measures))
+    return rows
+
+
+def _compared(condition: str) -> bool:
+    """Whether the baselines, which are given 20 dB alone, have a row there: no single cells."""
+    cell = condition.startswith("1 source") and condition.count(",") == 3
+    return "20 dB" in condition and not cell and not condition.startswith("any")
+
+
+def simulated_conditions() -> list[Condition]:
+    """Return the marginals for each number of sources, and the cells that the goals name."""
+    found: list[Condition] = []
+    for count in (1, 2, 3):
+        name = f"{count} source{'s'[: count > 1]}"
+        found += [
+            (name, lambda item, n=count: len(item.kind) == n),
+            (f"{name}, 20 dB", lambda item, n=count: len(item.kind) == n and item.snr_db == 20),
+        ]
+        for values, attribute in (
+            (CAPTURE_ORDER, "capture"),
+            (ROOMS, "room"),
+        ):
+            found += [
+                (
+                    f"{name}, 20 dB, {value}",
+                    lambda item, n=count, a=attribute, v=value: (
+                        len(item.kind) == n and item.snr_db == 20 and getattr(item, a) == v
+                    ),
+                )
+                for value in values
+            ]
+        found += [
+            (
+                f"{name}, {snr} dB",
+                lambda item, n=count, v=snr: len(item.kind) == n and item.snr_db == v,
+            )
+            for snr in sorted(set(SNR_ORDER_DB) - {20})
+        ]
+    found += [
+        (
+            f"1 source, 20 dB, {capture}, {room}",
+            lambda item, c=capture, r=room: (
+                len(item.kind) == 1 and item.snr_db == 20 and (item.capture, item.room) == (c, r)
+            ),
+        )
+        for capture in CAPTURE_ORDER
+        for room in ROOMS
+    ]
+    motions = ("stationary", "crossing", "approaching", "receding", "pass_by")
+    found += [
+        (
+            f"1 source, 20 dB, {motion.replace('_', '-')}",
+            lambda item, m=motion: (
+                len(item.kind) == 1 and item.snr_db == 20 and item.kind[0].endswith(m)
+            ),
+        )
+        for motion in motions
+    ]
+    return [*found, ("any number, 20 dB", lambda item: item.snr_db == 20)]
+
+
+def external_conditions() -> list[Condition]:
+    """Return rows by renderer and motion or microphones."""
+    kinds = ("stationary", "crossing")
+    found: list[Condition] = [
+        (
+            f"KEMAR, 20 dB, {kind}",
+            lambda item, k=kind: item.renderer == "KEMAR" and item.kind[0].endswith(k),
+        )
+        for kind in kinds
+    ]
+    found += [
+        (
+            f"pyroomacoustics, 20 dB, {capture}, {room}",
+            lambda item, c=capture, r=room: (
+                item.renderer == "pyroomacoustics" and (item.capture, item.room) == (c, r)
+            ),
+        )
+        for capture in ("xy", "ortf", "ab")
+        for room in ROOMS
+    ]
+    return found
+
+
+def _notes() -> list[str]:
+    single = ", ".join(single_recording_classes())
+    return [
+        f"classes whose one recording serves tuning and test alike: {single}",
+        f"a source that was not found counts {MISSED_DEG:g}° in all its frames; a v/d or speed "
+        f"that was not claimed counts 100 %, a closest approach {NO_CLOSEST_MS:g} ms",
+        "the baselines are told the number of sources, and may name them anew in every frame",
+        "front assumed, except with foa: true directions are ahead of the microphones there",
+    ]

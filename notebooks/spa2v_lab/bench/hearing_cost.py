@@ -1,0 +1,250 @@
+"""The embedded tagger's part of the hearing benchmark: what it says of sounds it did not learn.
+
+How fast hearing is on one core, and how much memory an hour of sound takes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spa2v_lab.bench.frame import Interval, Progress, Row, interval
+from spa2v_lab.bench.speed import measured_process
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+from spa2v_lib.errors import Spa2vError
+from spa2v_lib.layout.camera import Camera
+
+__all__ = [
+    "FACTOR",
+    "PEAK",
+    "cost_rows",
+    "real_time_factors",
+    "scene_of",
+    "tagger_rows",
+    "write_long_sound",
+]
+
+_METHOD = "embedded tagger"
+_UNKNOWN_OF = {
+    "heard": "recordings that it learnt, other conditions",
+    "unheard": "recordings left out",
+    "foreign": "classes left out",
+    "heard_apart": "recordings that it learnt, taken apart from others",
+    "foreign_apart": "classes left out, taken apart from others",
+    "strange": "invented sounds",
+}
+
+
+def tagger_rows(*, quick: bool, seed: int) -> tuple[list[Row], list[str]]:
+    """Train with recordings and classes left out, and test on those.
+
+    Returns
+    -------
+    rows : list of Row
+        Classes with several recordings (each left out in turn) and classes with one (after room,
+        noise, filter and pitch) apart, and what is left of those that are heard among others;
+        then the share that is called unknown, by kind of sound.
+    notes : list of str
+        The confusion table of the recordings left out, a line a class.
+    """
+    from spa2v_lab.training.tagger_scores import evaluate
+
+    found = evaluate(quick=quick, seed=seed)
+    return _rows(found, seed), _notes(found)
+
+
+def _rows(found: dict[str, Any], seed: int) -> list[Row]:
+    left_out = found["leave_one_recording_out"]
+    each = left_out["each"]
+    tops = {
+        f"{name} %": interval([100.0 * recording[key] for recording in each], seed)
+        for name, key in (("top-1", "top1"), ("top-3", "top3"))
+    }
+    rows = [
+        Row(_METHOD, "each recording left out", left_out["recordings"], tops),
+        _ranked("single recordings, changed", found["single_recording"]),
+        _ranked("recordings that it learnt, taken apart from others", found["apart"]),
+    ]
+    rows += [
+        Row(_METHOD, kind, 1, {"called unknown %": _alone(100.0 * found["unknown"][key], 1)})
+        for key, kind in _UNKNOWN_OF.items()
+    ]
+    return rows
+
+
+def _ranked(condition: str, ranks: dict[str, Any]) -> Row:
+    count = ranks["recordings"]
+    tops = (("top-1 %", "top1"), ("top-3 %", "top3"))
+    return Row(
+        _METHOD, condition, count, {name: _alone(100.0 * ranks[key], count) for name, key in tops}
+    )
+
+
+def _notes(found: dict[str, Any]) -> list[str]:
+    left = found["leave_one_class_out"]
+    lines = [
+        f"tagger, a class left out against sounds it learnt: AUROC {left['auroc']:.2f}, "
+        f"{100 * left['false_acceptance']:.0f} % accepted where 90 % of known sounds are"
+    ]
+    for label, answers in found["confusion"].items():
+        said = ", ".join(f"{answer} {count}" for answer, count in answers.items())
+        lines.append(f"tagger, {label} on recordings left out: {said}")
+    return lines
+
+
+def _alone(value: float, count: int) -> Interval:
+    """A number whose spread is not known."""
+    return Interval(value, None, None, count)
+
+
+FACTOR = "times real time"
+PEAK = "peak MB"
+_RATE = 48_000
+_SECONDS = 10.0
+_SOURCES = (  # recording and azimuth
+    ("helicopter_01.flac", -45.0),
+    ("train_diesel_01.flac", 0.0),
+    ("ambience_applause_01.flac", 45.0),
+)
+_ONE_THREAD = {
+    f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+}
+_HEAR_FILE = (
+    "import sys; from spa2v_lib.audio import read_audio; from spa2v_lib.cues import extract_cues; "
+    "extract_cues(read_audio(sys.argv[1]), capture='xy')"
+)
+
+
+def cost_rows(*, quick: bool, seed: int, progress: Progress) -> tuple[list[Row], list[str]]:
+    """Return a row for the speed with one and with three sources, and one for the memory.
+
+    Parameters
+    ----------
+    quick : bool
+        Ten minutes of sound in place of an hour, and fewer repetitions.
+    seed : int
+        Of the scenes' noise.
+    progress : callable
+        Called with "cost", the steps done and the steps in all.
+
+    Returns
+    -------
+    rows : list of Row
+    notes : list of str
+        Why something could not be measured.
+    """
+    rows, notes = [], []
+    minutes = 10 if quick else 60
+    for step, count in enumerate((1, 3)):
+        progress("cost", step, 3)
+        name = f"{count} source{'s'[: count > 1]}, 48 kHz, one core"
+        try:
+            factors, found = real_time_factors(count, 3 if quick else 7, seed)
+        except Spa2vError as error:
+            factors, found, notes = [], 0, [*notes, f"{name}: {error}"]
+        if factors and found != count:
+            notes.append(f"{name}: {found} found, so that the time is that of {found}")
+        rows.append(Row("spa2v", name, len(factors), {FACTOR: interval(factors, seed)}))
+    progress("cost", 2, 3)
+    peaks: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = write_long_sound(Path(folder) / "long.flac", 60.0 * minutes, seed)
+        try:
+            _, gigabytes = measured_process([sys.executable, "-c", _HEAR_FILE, str(path)])
+            peaks = [1e3 * gigabytes]
+        except Spa2vError as error:
+            notes.append(f"{minutes} minutes: {error}")
+    rows.append(Row("spa2v", f"{minutes} minutes", len(peaks), {PEAK: interval(peaks, seed)}))
+    progress("cost", 3, 3)
+    return rows, notes
+
+
+def real_time_factors(sources: int, repetitions: int, seed: int) -> tuple[list[float], int]:
+    """Measure in a fresh process that is held to one thread.
+
+    Returns
+    -------
+    factors : list of float
+        Seconds of sound per second of the processor's time, once a repetition, after a first call
+        that loads libraries.
+    found : int
+        Sources that were found.
+
+    Raises
+    ------
+    Spa2vError
+        If the process fails; the message ends with what it said.
+    """
+    code = (
+        "from spa2v_lab.bench.hearing_cost import _print_factors; "
+        f"_print_factors({sources}, {repetitions}, {seed})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **_ONE_THREAD},
+    )
+    if done.returncode:
+        raise Spa2vError(f"hearing cannot be timed: {done.stderr.strip()[-300:]}")
+    factors, found = json.loads(done.stdout)
+    return factors, found
+
+
+def _print_factors(sources: int, repetitions: int, seed: int) -> None:
+    from spa2v_lab.scenes.sound import render_sound
+    from spa2v_lib.cues import extract_cues
+
+    recording = render_sound(scene_of(sources, seed), _RATE)
+    factors = []
+    for _ in range(repetitions + 1):
+        begin = time.process_time()
+        cues = extract_cues(recording, capture="xy")
+        factors.append(recording.duration_s / (time.process_time() - begin))
+    print(json.dumps([factors[1:], len(cues.sources)]))
+
+
+def scene_of(sources: int, seed: int) -> Scene:
+    """Return ten seconds outdoors with one, two or three sources on an XY pair."""
+    objects = tuple(
+        WorldObject(
+            label=file.split("_")[0],
+            style="noto",
+            path=StraightPath((4.0 * float(np.tan(np.radians(azimuth))), 4.0)),
+            motion="stationary",
+            width_m=1.0,
+            height_m=1.0,
+            base_m=1.0,
+            recording=file,
+        )
+        for file, azimuth in _SOURCES[:sources]
+    )
+    camera = Camera(fov_deg=90.0, aspect=1.0, height_m=1.5, pitch_deg=0.0)
+    return Scene(objects, "meadow", camera, _SECONDS, seed, noise_db=-20.0)
+
+
+def write_long_sound(path: Path, seconds: float, seed: int) -> Path:
+    """Write one-source sound of that length, block by block, and return the path.
+
+    Scenes take turns with their mirror images and with fresh noise, so that no two blocks are
+    alike.
+    """
+    import soundfile
+
+    from spa2v_lab.scenes.sound import render_sound
+
+    block = 0.5 * render_sound(scene_of(1, seed), _RATE).samples.T
+    rng = np.random.default_rng(seed)
+    with soundfile.SoundFile(path, "w", _RATE, 2, subtype="PCM_16") as file:
+        for number in range(round(seconds / _SECONDS)):
+            turned = block[:, ::-1] if number % 2 else block
+            file.write(turned + 0.003 * rng.standard_normal(block.shape, dtype=np.float32))
+    return path

@@ -1,0 +1,258 @@
+"""Test sounds rendered by code that is not ours.
+
+KEMAR
+    The test recordings through measured head-related impulse responses (Gardner and Martin, MIT,
+    1994, as the package slab brings them), standing and crossing. Between the measured directions,
+    5° apart, levels and phases are interpolated; a moving source is filtered block by block.
+pyroomacoustics
+    The test recordings in its image-source rooms, heard by its directional microphones: XY and
+    ORTF from cardioids, AB from omnidirectional ones. Its sources stand still.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lab.bench.hearing_scenes import ROOMS, recordings_of
+from spa2v_lab.bench.hearing_scores import Truth, emission_sounding
+from spa2v_lab.scenes.receivers import SPEED_OF_SOUND
+from spa2v_lab.scenes.recordings import emitted
+from spa2v_lib.audio.recording import Recording
+
+if TYPE_CHECKING:
+    from pyroomacoustics import MicrophoneArray
+
+__all__ = ["ExternalScene", "has_kemar", "kemar_scenes", "room_scenes"]
+
+_RATE = 44_100
+_SECONDS = 3.0
+_SNR_DB = 20
+_PEAK = 0.7
+_BLOCK = 882  # 20 ms from one filter to the next
+_TAPS = 512
+_RT60_S = dict(zip(ROOMS, (0.0, 0.3, 0.6), strict=True))
+_MOST_REFLECTIONS = 17
+_PAIRS = {"xy": (45.0, 0.0), "ortf": (55.0, 0.17), "ab": (None, 0.5)}
+
+
+@dataclass(frozen=True)
+class ExternalScene:
+    """One source; attributes as in `hearing_scenes.HearingScene`.
+
+    Attributes
+    ----------
+    renderer : str
+        "KEMAR" or "pyroomacoustics".
+    azimuths_deg : tuple of float
+        At the beginning and at the end; a straight way between them, closest ahead.
+    recording : str
+    distance_m : float
+        Closest.
+    """
+
+    renderer: str
+    number: int
+    capture: str
+    room: str
+    kind: tuple[str, ...]
+    azimuths_deg: tuple[float, float]
+    recording: str
+    distance_m: float
+    snr_db: int = _SNR_DB
+
+    def rendered(self) -> Recording:
+        """Render the sound; the same samples at every call."""
+        make = _kemar_sound if self.renderer == "KEMAR" else _room_sound
+        sound = make(self)
+        rng = np.random.default_rng([7, self.number])
+        noise = rng.standard_normal(sound.shape)
+        noise *= np.sqrt(np.mean(sound**2) / np.mean(noise**2)) * 10 ** (-self.snr_db / 20)
+        sound = sound + noise
+        return Recording.from_samples(sound * (_PEAK / np.abs(sound).max()), _RATE, "scene")
+
+    def truths(self, times_s: np.ndarray) -> list[Truth]:
+        """Return the truth at those times [frames], the way's own delay left out."""
+        times = np.asarray(times_s, float)
+        start, end = np.tan(np.radians(self.azimuths_deg))
+        still = self.kind == ("stationary",)
+        if still:
+            azimuth = np.full(len(times), self.azimuths_deg[0])
+        else:
+            azimuth = np.degrees(np.arctan(self._along(times)))
+        rate = float(abs(end - start)) / _SECONDS
+        return [
+            Truth(
+                label="",
+                recording=self.recording,
+                motion=self.kind[0],
+                azimuth_deg=azimuth,
+                range_m=self._range_m(azimuth),
+                sounding=emission_sounding(self.recording, times),
+                closest_s=None if still else float(-start / (end - start) * _SECONDS),
+                speed_m_s=rate * self.distance_m,
+                distance_m=self.distance_m,
+            )
+        ]
+
+    def _along(self, times_s: np.ndarray) -> np.ndarray:
+        """Return how far along its way the source is, in closest distances."""
+        start, end = np.tan(np.radians(self.azimuths_deg))
+        return start + (end - start) * times_s / _SECONDS
+
+    def _range_m(self, azimuth_deg: np.ndarray) -> np.ndarray:
+        if self.kind == ("stationary",):
+            return np.full(len(azimuth_deg), self.distance_m)
+        return self.distance_m / np.cos(np.radians(azimuth_deg))
+
+
+def has_kemar() -> bool:
+    """Whether the package slab, which brings the measurements, is installed."""
+    return find_spec("slab") is not None
+
+
+def kemar_scenes(count: int, seed: int = 0) -> list[ExternalScene]:
+    """Return scenes whose sources stand, go right and go left in turn."""
+    files = recordings_of("test")
+    scenes = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, 3, number])
+        motion = ("stationary", "right_crossing", "left_crossing")[number % 3]
+        side = float(rng.uniform(-75.0, 75.0))
+        ends = (side, side)
+        if motion != "stationary":
+            way = 1.0 if motion == "right_crossing" else -1.0
+            ends = (-way * float(rng.uniform(25, 65)), way * float(rng.uniform(25, 65)))
+        file = str(rng.choice([info.file for info in files]))
+        scenes.append(
+            ExternalScene("KEMAR", number, "binaural", ROOMS[0], (motion,), ends, file, 1.4)
+        )
+    return scenes
+
+
+def room_scenes(count: int, seed: int = 0) -> list[ExternalScene]:
+    """Return scenes over pairs of microphones and rooms in turn."""
+    files = recordings_of("test")
+    scenes = []
+    for number in range(count):
+        rng = np.random.default_rng([seed, 4, number])
+        side = float(rng.uniform(-70.0, 70.0))
+        scenes.append(
+            ExternalScene(
+                "pyroomacoustics",
+                number,
+                tuple(_PAIRS)[number % 3],
+                ROOMS[number // 3 % 3],
+                ("stationary",),
+                (side, side),
+                str(rng.choice([info.file for info in files])),
+                float(rng.uniform(0.8, 2.0)),
+            )
+        )
+    return scenes
+
+
+def _dry(scene: ExternalScene) -> np.ndarray:
+    return emitted(scene.recording, _RATE, 0.0, _SECONDS, 0.0)
+
+
+def _kemar_sound(scene: ExternalScene) -> np.ndarray:
+    """Overlap-add of blocks, each through the response of its own direction [2, frames]."""
+    dry = _dry(scene)
+    size = 2 * _BLOCK
+    window = np.hanning(size + 1)[:-1]
+    padded = np.pad(dry, (_BLOCK, 2 * _BLOCK))
+    starts = range(0, len(dry) + _BLOCK, _BLOCK)
+    spectrum_size = 1 << (size + _TAPS - 1).bit_length()
+    sound = np.zeros((2, len(padded) + spectrum_size))
+    times = np.array([s / _RATE for s in starts])  # middles of the blocks in the dry sound
+    azimuth = scene.truths(times)[0].azimuth_deg
+    gain = scene.distance_m / scene._range_m(azimuth)
+    for start, direction, level in zip(starts, azimuth, gain, strict=True):
+        block = np.fft.rfft(padded[start : start + size] * window, spectrum_size)
+        response = _kemar_response(direction, spectrum_size)
+        wet = np.fft.irfft(block * response, spectrum_size)
+        sound[:, start : start + spectrum_size] += level * wet
+    return sound[:, _BLOCK : _BLOCK + len(dry)]
+
+
+def _kemar_response(azimuth_deg: float, size: int) -> np.ndarray:
+    """Return the frequency responses [2, bins] of both ears, our sign of azimuth."""
+    grid, responses = _kemar_ring(size)
+    place = (-azimuth_deg % 360.0) / 360.0 * len(grid)  # its +30° is left
+    first, share = int(place) % len(grid), place % 1.0
+    here, there = responses[first], responses[(first + 1) % len(grid)]
+    # between neighbours the phase turns by less than half a circle wherever there is power
+    ratio = there / np.where(np.abs(here) < 1e-9, 1e-9, here)
+    return here * np.abs(ratio) ** share * np.exp(1j * share * np.angle(ratio))
+
+
+@cache
+def _kemar_ring(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return directions around the head (its own sign) and responses [directions, 2, bins]."""
+    measured = _slab().HRTF.kemar()
+    directions = np.asarray(measured.sources.vertical_polar)
+    level = np.flatnonzero(np.abs(directions[:, 1]) < 0.5)
+    ring = level[np.argsort(directions[level, 0] % 360.0)]
+    taps = np.stack([np.asarray(measured.data[k].data).T for k in ring])
+    return directions[ring, 0] % 360.0, np.fft.rfft(taps[:, :, :_TAPS], size)
+
+
+def _slab() -> ModuleType:
+    """Import slab as if there were no sound card: without PortAudio it would fail."""
+    had = "sounddevice" in sys.modules
+    sys.modules.setdefault("sounddevice", None)
+    try:
+        return import_module("slab")
+    finally:
+        if not had:
+            del sys.modules["sounddevice"]
+
+
+def _room_sound(scene: ExternalScene) -> np.ndarray:
+    """pyroomacoustics' own simulation of a pair in a shoebox [2, frames]."""
+    import pyroomacoustics as pra
+
+    rng = np.random.default_rng([5, scene.number])
+    size = np.array([rng.uniform(4.5, 7.0), rng.uniform(4.5, 7.0), rng.uniform(2.5, 3.2)])
+    rt60_s = _RT60_S[scene.room]
+    if rt60_s > 0:
+        absorption, order = pra.inverse_sabine(rt60_s, size, c=SPEED_OF_SOUND)
+        room = pra.ShoeBox(
+            size,
+            fs=_RATE,
+            materials=pra.Material(absorption),
+            max_order=min(order, _MOST_REFLECTIONS),
+        )
+    else:
+        room = pra.ShoeBox(size, fs=_RATE, materials=pra.Material(0.99), max_order=0)
+    middle = np.array([size[0] / 2 + rng.uniform(-0.3, 0.3), 1.6, 1.5])
+    angle = np.radians(scene.azimuths_deg[0])
+    away = scene.distance_m * np.array([np.sin(angle), np.cos(angle), 0.0])
+    room.add_source(middle + away, signal=_dry(scene))
+    room.add_microphone_array(_pair(scene.capture, middle))
+    room.simulate()
+    return room.mic_array.signals[:, : round(_SECONDS * _RATE)]
+
+
+def _pair(capture: str, middle: np.ndarray) -> MicrophoneArray:
+    from pyroomacoustics import MicrophoneArray
+    from pyroomacoustics.directivities import Cardioid, DirectionVector
+
+    turn_deg, spacing_m = _PAIRS[capture]
+    half = np.array([spacing_m / 2, 0.0, 0.0])
+    places = np.stack([middle - half, middle + half], axis=1)
+    directions = None
+    if turn_deg is not None:
+        directions = [
+            Cardioid(DirectionVector(azimuth=90.0 + turn, colatitude=90.0, degrees=True))
+            for turn in (turn_deg, -turn_deg)
+        ]
+    return MicrophoneArray(places, _RATE, directivity=directions)

@@ -1,0 +1,287 @@
+"""Scenes for tuning and for testing what is heard: one drawing code, two sets that stay apart.
+
+The sets differ in recordings (where a class has several), in the seeds that all paths, rooms and
+levels are drawn from, and in reverberation times. Scene number n has the n-th capture format,
+room, kind and signal-to-noise ratio in turn; as the four counts have no common divisor, any run
+of scenes is balanced over all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from spa2v_lab.bench.hearing_scores import STEADY_PITCH, Truth, truths
+from spa2v_lab.scenes.recordings import RecordingInfo, recordings_table
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+from spa2v_lab.scenes.sound import render_sound
+from spa2v_lib.layout.camera import Camera
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio.recording import Recording
+
+__all__ = [
+    "CAPTURE_ORDER",
+    "KINDS",
+    "ROOMS",
+    "SNR_ORDER_DB",
+    "HearingScene",
+    "recordings_of",
+    "single_recording_classes",
+    "test_scenes",
+    "tuning_scenes",
+]
+
+Split = Literal["tuning", "test"]
+
+CAPTURE_ORDER = ("panned", "ortf", "xy", "binaural", "ms", "ab", "foa")
+ROOMS = ("anechoic", "RT60 0.3 s", "RT60 0.6 s")
+SNR_ORDER_DB = (20, 30, 20, 10, 20, 30, 20, 10, 20, 30, 20, 10, 20)
+"""Taken in turn; the goals are set at 20 dB, so that it comes most often."""
+
+KINDS: tuple[tuple[str, ...], ...] = (
+    ("stationary",),
+    ("left_crossing",),
+    ("stationary", "stationary"),
+    ("approaching",),
+    ("pass_by",),
+    ("stationary", "stationary", "stationary"),
+    ("receding",),
+    ("right_crossing",),
+    ("stationary", "crossing"),
+    ("stationary", "crossing", "stationary"),
+    ("left_crossing", "right_crossing"),
+)
+"""What the sources of a scene do. A pass-by is a fast crossing outdoors by a sound of steady pitch,
+whatever the scene's room; a "crossing" goes either way."""
+
+_RT60_S = {
+    "tuning": ((0.0, 0.0), (0.22, 0.4), (0.45, 0.8)),
+    "test": ((0.0, 0.0), (0.3, 0.3), (0.6, 0.6)),
+}
+_SPLIT_KEY = {"tuning": 1, "test": 2}
+_WIDEST_DEG = {"panned": 40.0}  # an image cannot lie outside the loudspeakers
+_SIDE_DEG = 60.0
+_STEEPEST_DEG = 80.0  # from the foot to either end; at 90 degrees the line would have no end
+_MICROPHONE_M = 1.5
+_MARGIN_M = (1.5, 3.0)
+
+
+@dataclass(frozen=True)
+class HearingScene:
+    """One scene of a set.
+
+    Attributes
+    ----------
+    split : {"tuning", "test"}
+    number : int
+        Place in the set.
+    capture : str
+        A key of `spa2v_lab.scenes.receivers.RECEIVERS`.
+    room : str
+        One of `ROOMS`.
+    snr_db : int
+        Signal over diffuse noise.
+    kind : tuple of str
+        One of `KINDS`.
+    scene : Scene
+        One object a source.
+    """
+
+    split: Split
+    number: int
+    capture: str
+    room: str
+    snr_db: int
+    kind: tuple[str, ...]
+    scene: Scene
+
+    def rendered(self) -> Recording:
+        """Render the sound; the same samples at every call."""
+        return render_sound(self.scene)
+
+    def truths(self, times_s: np.ndarray) -> list[Truth]:
+        """Return the truth of every source at those times [frames]."""
+        return truths(self.scene, times_s)
+
+
+def tuning_scenes(count: int, seed: int = 0) -> list[HearingScene]:
+    """Return the first `count` scenes that a method may be tuned on."""
+    return [_hearing_scene("tuning", number, seed) for number in range(count)]
+
+
+def test_scenes(count: int, seed: int = 0) -> list[HearingScene]:
+    """Return the first `count` scenes that nothing may be tuned on."""
+    return [_hearing_scene("test", number, seed) for number in range(count)]
+
+
+test_scenes.__test__ = False  # its name is no test's
+
+
+def single_recording_classes() -> tuple[str, ...]:
+    """Return the classes whose only recording serves both sets."""
+    return tuple(label for label, files in _by_class().items() if len(files) == 1)
+
+
+@cache
+def recordings_of(split: Split) -> tuple[RecordingInfo, ...]:
+    """Return the recordings of a set, in the table's order.
+
+    Of each class the first half (rounded up) is for tuning and the rest for testing; a single
+    recording serves both. Recordings that move or die away by themselves serve neither.
+    """
+    chosen: list[RecordingInfo] = []
+    for files in _by_class().values():
+        half = (len(files) + 1) // 2
+        part = files[:half] if split == "tuning" else files[half:]
+        chosen += part if len(files) > 1 else files
+    return tuple(chosen)
+
+
+def _by_class() -> dict[str, list[RecordingInfo]]:
+    found: dict[str, list[RecordingInfo]] = {}
+    for info in recordings_table():
+        if info.serves_motion_truth:
+            found.setdefault(info.label, []).append(info)
+    return found
+
+
+def _hearing_scene(split: Split, number: int, seed: int) -> HearingScene:
+    rng = np.random.default_rng([seed, _SPLIT_KEY[split], number])
+    capture = CAPTURE_ORDER[number % len(CAPTURE_ORDER)]
+    kind = KINDS[number % len(KINDS)]
+    snr_db = SNR_ORDER_DB[number % len(SNR_ORDER_DB)]
+    place = 0 if kind == ("pass_by",) else number % len(ROOMS)
+    duration_s = round(float(rng.uniform(3.0, 4.0)), 1)
+    objects = tuple(
+        _thing(rng, info, way, duration_s, alone=len(kind) == 1)
+        for info, way in zip(
+            _recordings(rng, split, kind), _ways(rng, kind, capture, place > 0), strict=True
+        )
+    )
+    scene = Scene(
+        objects=objects,
+        background="meadow",
+        camera=Camera(fov_deg=90.0, aspect=1.0, height_m=_MICROPHONE_M, pitch_deg=0.0),
+        duration_s=duration_s,
+        seed=int(rng.integers(2**31)),
+        receiver=capture,
+        rt60_s=float(rng.uniform(*_RT60_S[split][place])),
+        room_margin_m=float(rng.uniform(*_MARGIN_M)),
+        noise_db=-float(snr_db),
+    )
+    return HearingScene(split, number, capture, ROOMS[place], snr_db, kind, scene)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A straight way: from `start` to `end` over the whole scene, and its motion's name."""
+
+    start: np.ndarray
+    end: np.ndarray
+    motion: str
+
+
+def _ways(
+    rng: np.random.Generator, kind: tuple[str, ...], capture: str, indoors: bool
+) -> list[_Way]:
+    """Draw the ways of all sources."""
+    widest = _WIDEST_DEG.get(capture, _SIDE_DEG)
+    places = _apart(rng, kind.count("stationary"), widest)
+    if capture == "foa" and kind == ("stationary",):
+        places = [float(rng.uniform(-180.0, 180.0))]  # only there is behind not ahead
+    ways = []
+    for motion in kind:
+        if motion == "stationary":
+            ways.append(_standing(places.pop(), _near(rng, indoors)))
+        elif motion in ("approaching", "receding"):
+            ways.append(_radial(rng, motion, widest, indoors))
+        else:
+            ways.append(_crossing(rng, motion, widest, indoors))
+    return ways
+
+
+def _recordings(
+    rng: np.random.Generator, split: Split, kind: tuple[str, ...]
+) -> list[RecordingInfo]:
+    """Draw one recording a source, of different classes."""
+    choice = [
+        info for info in recordings_of(split) if kind != ("pass_by",) or info.file in STEADY_PITCH
+    ]
+    labels = sorted({info.label for info in choice})
+    drawn = rng.choice(labels, size=len(kind), replace=False)
+    return [rng.choice([info for info in choice if info.label == label]) for label in drawn]
+
+
+def _apart(rng: np.random.Generator, count: int, widest_deg: float) -> list[float]:
+    """Draw directions within ±`widest_deg`, in random order, at least a quarter of it apart."""
+    while True:
+        drawn = rng.uniform(-widest_deg, widest_deg, count)
+        least = 0.5 * widest_deg if count < 3 else 0.4 * widest_deg
+        if all(b - a >= least for a, b in pairwise(sorted(drawn))):
+            return drawn.tolist()
+
+
+def _near(rng: np.random.Generator, indoors: bool) -> float:
+    return float(rng.uniform(0.8, 2.0) if indoors else rng.uniform(2.0, 12.0))
+
+
+def _place(azimuth_deg: float, distance_m: float) -> np.ndarray:
+    angle = np.radians(azimuth_deg)
+    return distance_m * np.array([np.sin(angle), np.cos(angle)])
+
+
+def _standing(azimuth_deg: float, distance_m: float) -> _Way:
+    place = _place(azimuth_deg, distance_m)
+    return _Way(place, place, "stationary")
+
+
+def _radial(rng: np.random.Generator, motion: str, widest_deg: float, indoors: bool) -> _Way:
+    near = float(rng.uniform(0.8, 1.3)) if indoors else _near(rng, indoors)
+    azimuth = float(rng.uniform(-0.8, 0.8)) * widest_deg
+    close = _place(azimuth, near)
+    away = _place(azimuth, near * float(rng.uniform(2.0, 3.2)))
+    ends = (away, close) if motion == "approaching" else (close, away)
+    return _Way(*ends, motion)
+
+
+def _crossing(rng: np.random.Generator, motion: str, widest_deg: float, indoors: bool) -> _Way:
+    """Draw a way past the microphone whose closest point lies within 20 degrees of ahead."""
+    least, most, near = 0.5 * widest_deg, widest_deg, _near(rng, indoors)
+    if motion == "pass_by":
+        least, most = most, min(1.2 * widest_deg, 44.0 if widest_deg < 45.0 else 75.0)
+        near = float(rng.uniform(6.0, 20.0))
+    begin, end = -rng.uniform(least, most), rng.uniform(least, most)
+    foot = float(rng.uniform(-1.0, 1.0)) * min(20.0, 0.4 * widest_deg)
+    foot = float(np.clip(foot, end - _STEEPEST_DEG, begin + _STEEPEST_DEG))
+    along = np.array([np.cos(np.radians(foot)), -np.sin(np.radians(foot))])
+    first, last = (
+        _place(foot, near) + near * np.tan(np.radians(side - foot)) * along for side in (begin, end)
+    )
+    leftward = motion == "left_crossing" or (motion != "right_crossing" and rng.uniform() < 0.5)
+    return _Way(last, first, "left_crossing") if leftward else _Way(first, last, "right_crossing")
+
+
+def _thing(
+    rng: np.random.Generator, info: RecordingInfo, way: _Way, duration_s: float, *, alone: bool
+) -> WorldObject:
+    """Make the object; beside others it is about as loud as they are at the microphone."""
+    distance = float(np.hypot(*((way.start + way.end) / 2)))
+    gain_db = 0.0 if alone else 20 * np.log10(distance) + float(rng.uniform(-3.0, 3.0))
+    height = 0.4
+    velocity = (way.end - way.start) / duration_s
+    return WorldObject(
+        label=info.label,
+        style="noto",
+        path=StraightPath(tuple(way.start.tolist()), tuple(velocity.tolist())),
+        motion=way.motion,
+        width_m=height,
+        height_m=height,
+        base_m=_MICROPHONE_M - height / 2 + float(rng.uniform(-0.1, 0.1)),
+        recording=info.file,
+        gain_db=gain_db,
+    )

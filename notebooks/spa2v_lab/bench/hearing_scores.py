@@ -1,0 +1,390 @@
+"""What a perfect listener would hear in a scene, frame by frame.
+
+What was heard against what was there, source by source.
+
+Every measure of one scene is an array with any number of values, as frames count for some of them
+and sources or scenes for others; `hearing_pool.pooled` turns many scenes into one number.
+
+Sources are matched by the permutation of least mean azimuth error; where one source sounds, the
+loudest track counts. A source that was not found counts with `MISSED_DEG` in all its frames, and
+with the worst answer in the measures of motion. A closest approach, v/d or speed that was not
+claimed counts as `NO_CLOSEST_MS` or as 100 % wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lab.bench.hearing_goals import Scores
+from spa2v_lab.scenes.propagation import emission_times
+from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, get_receiver
+from spa2v_lab.scenes.recordings import emitted
+from spa2v_lab.scenes.scene import Scene, WorldObject
+from spa2v_lib.cues.types import HOP_S
+
+if TYPE_CHECKING:
+    from spa2v_lib.cues import SourceTrack, SpatialCues
+
+__all__ = [
+    "MISSED_DEG",
+    "NO_CLOSEST_MS",
+    "STEADY_PITCH",
+    "Truth",
+    "circular_error_deg",
+    "emission_sounding",
+    "image_position_deg",
+    "matched",
+    "score_azimuths",
+    "score_cues",
+    "score_reading",
+    "truths",
+]
+
+STEADY_PITCH = (
+    "car_horn_01.flac",
+    "train_diesel_01.flac",
+    "ship_horn_01.flac",
+    "ship_horn_02.flac",
+)
+"""Recordings whose own pitch stays, by their notes: what changes it is the Doppler effect."""
+
+_DOPPLER_M_S = 3.0  # slower, and the pitch changes by less than a sixth of a semitone
+_LEVEL_RATE_HZ = 8000
+_SOUNDING_DB = 30.0  # below the recording's loud moments it is a pause
+_IMAGE_BASE_DEG = 45.0
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One source over the cue frames.
+
+    What is heard at a time left the source earlier, by the time the sound was on its way: every
+    entry is that of the moment it left.
+
+    Attributes
+    ----------
+    label, recording, motion : str
+    azimuth_deg : ndarray [frames]
+        In (-180, 180].
+    range_m : ndarray [frames]
+        Distance from the microphone.
+    sounding : ndarray of bool [frames]
+        Where the recording itself is not silent.
+    closest_s : float or None
+        When the sound of the closest moment arrives; ``None`` for a source that does not cross.
+    speed_m_s, distance_m : float
+        Speed, and distance at the closest point of the whole straight line.
+    """
+
+    label: str
+    recording: str
+    motion: str
+    azimuth_deg: np.ndarray
+    range_m: np.ndarray
+    sounding: np.ndarray
+    closest_s: float | None
+    speed_m_s: float
+    distance_m: float
+
+    @property
+    def speed_over_distance(self) -> float:
+        """Speed over closest distance, 1/s."""
+        return self.speed_m_s / self.distance_m
+
+    @property
+    def has_doppler(self) -> bool:
+        """Whether the pitch tells the speed: it is steady at the source, and the source is fast."""
+        return self.recording in STEADY_PITCH and self.speed_m_s >= _DOPPLER_M_S
+
+    @property
+    def sweep_deg(self) -> float:
+        """Change of azimuth from the first to the last sounding frame, positive to the right."""
+        heard = self.azimuth_deg[self.sounding]
+        return float(heard[-1] - heard[0]) if len(heard) else 0.0
+
+
+def truths(scene: Scene, times_s: np.ndarray) -> list[Truth]:
+    """Return the truth of every sounding object at the middle of each cue frame.
+
+    Parameters
+    ----------
+    scene : Scene
+    times_s : ndarray [frames]
+        As in `SpatialCues.times_s`.
+    """
+    return [
+        _truth(thing, scene, np.asarray(times_s, float))
+        for thing in scene.objects
+        if thing.recording is not None
+    ]
+
+
+def image_position_deg(capture: str, azimuth_deg: np.ndarray) -> np.ndarray:
+    """Return where loudspeakers at ±45° would show a source that a level-only pair recorded.
+
+    The tangent law read backwards from the receiver's own gains (Pulkki, JAES 45(6), 1997).
+    """
+    left, right = get_receiver(capture).gains(azimuth_deg, np.zeros_like(azimuth_deg))[:2]
+    share = (right - left) / (right + left)
+    tangent = np.clip(share, -1.0, 1.0) * np.tan(np.radians(_IMAGE_BASE_DEG))
+    return np.degrees(np.arctan(tangent))
+
+
+def emission_sounding(recording: str, left_s: np.ndarray, onset_s: float = 0.0) -> np.ndarray:
+    """Return where a recording is within 30 dB of its loud moments, around those times [n]."""
+    begin = float(left_s.min()) - HOP_S
+    sound = emitted(recording, _LEVEL_RATE_HZ, begin, float(left_s.max()) + HOP_S, onset_s)
+    energy = np.concatenate([[0.0], np.cumsum(sound**2)])
+    first = np.round((left_s - HOP_S / 2 - begin) * _LEVEL_RATE_HZ).astype(int)
+    power = energy[first + round(HOP_S * _LEVEL_RATE_HZ)] - energy[first]
+    return power > np.percentile(power, 95) * 10 ** (-_SOUNDING_DB / 10)
+
+
+def _truth(thing: WorldObject, scene: Scene, times_s: np.ndarray) -> Truth:
+    up = thing.base_m + thing.height_m / 2 - scene.camera.height_m
+
+    def way_s(emission_s: np.ndarray) -> np.ndarray:
+        return _distance(thing, emission_s, up) / SPEED_OF_SOUND
+
+    left_s = emission_times(times_s, way_s)
+    x, z = thing.position(left_s).T
+    velocity = np.array(thing.path.velocity)
+    speed = float(np.hypot(*velocity))
+    closest_s, nearest_s = None, 0.0
+    if speed > 0:
+        nearest_s = -float(np.array(thing.path.start) @ velocity) / speed**2
+    distance = float(_distance(thing, np.array([nearest_s]), up)[0])
+    if thing.motion in ("left_crossing", "right_crossing"):
+        closest_s = nearest_s + distance / SPEED_OF_SOUND
+    return Truth(
+        label=thing.label,
+        recording=thing.recording,
+        motion=thing.motion,
+        azimuth_deg=np.degrees(np.arctan2(x, z)),
+        range_m=_distance(thing, left_s, up),
+        sounding=emission_sounding(thing.recording, left_s, thing.onset_s),
+        closest_s=closest_s,
+        speed_m_s=speed,
+        distance_m=distance,
+    )
+
+
+def _distance(thing: WorldObject, times_s: np.ndarray, up_m: float) -> np.ndarray:
+    x, z = thing.position(times_s).T
+    return np.sqrt(x**2 + z**2 + up_m**2)
+
+
+MISSED_DEG = 90.0
+NO_CLOSEST_MS = 1000.0
+
+_CENTRE_DEG = 10.0
+_UNCLEAR_DEG = 5.0  # truths this close to a border have no side
+_LEAST_SWEEP_DEG = 10.0
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """One estimated track: azimuth [frames] with NaN where nothing is claimed."""
+
+    azimuth_deg: np.ndarray
+    track: SourceTrack | None = None
+
+
+def circular_error_deg(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return the absolute difference of directions, in [0, 180]."""
+    return np.abs((np.asarray(first) - second + 180.0) % 360.0 - 180.0)
+
+
+def matched(truths: Sequence[Truth], azimuths_deg: Sequence[np.ndarray]) -> list[int | None]:
+    """Return for every true source the number of its estimate, or None.
+
+    Parameters
+    ----------
+    truths : sequence of Truth
+    azimuths_deg : sequence of ndarray [frames]
+        NaN where nothing is claimed.
+
+    Returns
+    -------
+    list of int or None
+        The assignment of least mean error over sounding, claimed frames (Kuhn, "The Hungarian
+        method", 1955).
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    if not len(azimuths_deg):
+        return [None] * len(truths)
+    cost = np.array([[_mean_error(t, azimuth) for azimuth in azimuths_deg] for t in truths])
+    found: list[int | None] = [None] * len(truths)
+    for row, column in zip(*linear_sum_assignment(cost), strict=True):
+        found[row] = int(column)
+    return found
+
+
+def score_cues(truths: Sequence[Truth], cues: SpatialCues) -> Scores:
+    """Score everything that the cues claim about a scene."""
+    claims = [_claim(track) for track in cues.sources]
+    if len(truths) == 1:
+        claims = claims[:1]
+    scores = _Collector()
+    scores.add("count", [len(cues.sources) == len(truths)])
+    scores.add("count held", [cues.count_low <= len(truths) <= cues.count_high])
+    numbers = matched(truths, [claim.azimuth_deg for claim in claims])
+    for truth, number in zip(truths, numbers, strict=True):
+        claim = None if number is None else claims[number]
+        _score_directions(scores, truth, None if claim is None else claim.azimuth_deg)
+        track = None if claim is None else claim.track
+        _score_motion(scores, truth, track)
+        if track is not None:
+            _score_intervals(scores, truth, track)
+    return scores.arrays()
+
+
+def score_azimuths(truths: Sequence[Truth], azimuths_deg: np.ndarray) -> Scores:
+    """Score directions [estimates, frames] that have no identity.
+
+    In every frame they may be matched anew, which flatters them.
+    """
+    scores = _Collector()
+    best = np.full((len(truths), azimuths_deg.shape[1]), np.nan)
+    for frame in range(azimuths_deg.shape[1]):
+        here = [_at(truth, frame) for truth in truths]
+        numbers = matched(here, list(azimuths_deg[:, frame : frame + 1]))
+        for row, number in enumerate(numbers):
+            if number is not None:
+                best[row, frame] = azimuths_deg[number, frame]
+    for truth, azimuth in zip(truths, best, strict=True):
+        _score_directions(scores, truth, azimuth, missed_frames=True)
+    return scores.arrays()
+
+
+def score_reading(truth: Truth, cues: SpatialCues, capture: str) -> Scores:
+    """Score one source whose capture format had to be told from the recording.
+
+    Where level alone carries direction the formats cannot be told apart: the azimuth is held to
+    the image position that the levels mean between loudspeakers, and the interval to the true
+    direction.
+    """
+    scores = _Collector()
+    claim = _claim(cues.sources[0]) if cues.sources else None
+    _score_directions(scores, truth, None if claim is None else claim.azimuth_deg)
+    if claim is not None and claim.track is not None:
+        _score_intervals(scores, truth, claim.track)
+        if capture in ("panned", "xy", "ms"):
+            use = truth.sounding & ~np.isnan(claim.azimuth_deg)
+            image = image_position_deg(capture, truth.azimuth_deg[use])
+            scores.add("image", circular_error_deg(claim.azimuth_deg[use], image))
+            scores.add("reading held", _held(truth, claim.track))
+    return scores.arrays()
+
+
+class _Collector:
+    """Values by name, gathered source after source."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, list[np.ndarray]] = {}
+
+    def add(self, name: str, values: Sequence[float] | np.ndarray) -> None:
+        self._parts.setdefault(name, []).append(np.asarray(values, float))
+
+    def arrays(self) -> Scores:
+        return {name: np.concatenate(parts) for name, parts in self._parts.items()}
+
+
+def _claim(track: SourceTrack) -> _Claim:
+    azimuth = np.array([np.nan if a is None else a for a in track.azimuth_deg], float)
+    return _Claim(np.where(track.active, azimuth, np.nan), track)
+
+
+def _at(truth: Truth, frame: int) -> Truth:
+    from dataclasses import replace
+
+    one = slice(frame, frame + 1)
+    return replace(truth, azimuth_deg=truth.azimuth_deg[one], sounding=np.ones(1, bool))
+
+
+def _mean_error(truth: Truth, azimuth_deg: np.ndarray) -> float:
+    use = truth.sounding & ~np.isnan(azimuth_deg)
+    if not use.any():
+        return MISSED_DEG
+    return float(circular_error_deg(truth.azimuth_deg[use], azimuth_deg[use]).mean())
+
+
+def _score_directions(
+    scores: _Collector, truth: Truth, azimuth_deg: np.ndarray | None, missed_frames: bool = False
+) -> None:
+    """Add error and side; a source that was never found is wrong in all its frames."""
+    sounding = truth.sounding
+    claimed = np.zeros(len(sounding), bool) if azimuth_deg is None else ~np.isnan(azimuth_deg)
+    scores.add("heard", claimed[sounding])
+    use = sounding & claimed
+    side = _side(truth.azimuth_deg)
+    if missed_frames or not use.any():
+        error = np.full(len(sounding), MISSED_DEG)
+        right = np.zeros(len(sounding))
+        counted = sounding
+    else:
+        error, right, counted = np.empty(len(sounding)), np.empty(len(sounding)), use
+    if use.any():
+        error[use] = circular_error_deg(azimuth_deg[use], truth.azimuth_deg[use])
+        right[use] = _side(azimuth_deg[use], unclear_deg=0.0) == side[use]
+    scores.add("azimuth", error[counted])
+    scores.add("side", right[counted & ~np.isnan(side)])
+
+
+def _side(azimuth_deg: np.ndarray, unclear_deg: float = _UNCLEAR_DEG) -> np.ndarray:
+    """Return -1 left, 0 centre, 1 right; NaN within `unclear_deg` of a border."""
+    lateral = np.degrees(np.arcsin(np.sin(np.radians(azimuth_deg))))
+    side = np.sign(lateral) * (np.abs(lateral) > _CENTRE_DEG)
+    return np.where(np.abs(np.abs(lateral) - _CENTRE_DEG) < unclear_deg, np.nan, side)
+
+
+def _score_motion(scores: _Collector, truth: Truth, track: SourceTrack | None) -> None:
+    said = None if track is None else track.motion
+    if truth.motion == "stationary":
+        if track is not None:
+            scores.add("false motion", [said != "stationary"])
+        return
+    if truth.motion in ("approaching", "receding"):
+        scores.add("radial", [said == truth.motion])
+        return
+    if abs(truth.sweep_deg) >= _LEAST_SWEEP_DEG:
+        scores.add("crossing", [said == truth.motion])
+    passing = None if track is None else track.pass_by
+    closest = passing.closest_s.value if passing else track.closest_s if track else None
+    late_ms = NO_CLOSEST_MS if closest is None else 1e3 * abs(closest - truth.closest_s)
+    scores.add("closest", [min(late_ms, NO_CLOSEST_MS)])
+    rate = passing.speed_over_distance.value if passing else 0.0
+    scores.add("v/d", [_percent_off(rate, truth.speed_over_distance)])
+    if truth.has_doppler:
+        speed = passing.speed_m_s.value if passing and passing.speed_m_s else 0.0
+        scores.add("speed", [_percent_off(speed, truth.speed_m_s)])
+
+
+def _percent_off(found: float, true: float) -> float:
+    return min(100.0 * abs(found / true - 1.0), 100.0)
+
+
+def _score_intervals(scores: _Collector, truth: Truth, track: SourceTrack) -> None:
+    scores.add("azimuth held", _held(truth, track))
+    known = [value is not None for value in track.relative_range_low]
+    use = truth.sounding & np.array(known) & track.active
+    if use.any():
+        range_ = truth.range_m / truth.range_m[np.array(known)].min()
+        low = np.array(track.relative_range_low, float)[use]
+        high = np.array(track.relative_range_high, float)[use]
+        scores.add("range held", (low <= range_[use]) & (range_[use] <= high))
+
+
+def _held(truth: Truth, track: SourceTrack) -> np.ndarray:
+    """Return for every claimed frame whether the interval holds the true direction."""
+    low = np.array(track.azimuth_low_deg, float)
+    high = np.array(track.azimuth_high_deg, float)
+    use = truth.sounding & ~np.isnan(low) & track.active
+    # the interval may be given beyond the half circle: compare from its own lower end
+    turn = (truth.azimuth_deg[use] - low[use]) % 360.0
+    return turn <= (high - low)[use]

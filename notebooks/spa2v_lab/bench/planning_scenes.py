@@ -1,0 +1,135 @@
+"""The scenes of the planning benchmark, and what a planner may be told of them.
+
+Sizes, paths and cameras are drawn from distributions that planning does not know.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spa2v_lab.scenes.export import sounding_recordings
+from spa2v_lab.scenes.receivers import RECEIVERS
+from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
+from spa2v_lab.scenes.scene import Scene, truth_layout
+from spa2v_lab.scenes.sound import render_sound
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues import SpatialCues, extract_cues
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
+
+__all__ = ["HeardScene", "deaf", "deaf_cues", "folded", "heard_scene", "true_cues"]
+
+_NOISE_DB = -25.0
+
+
+@dataclass(frozen=True)
+class HeardScene:
+    """A scene, what was heard in it, and its true layout.
+
+    Attributes
+    ----------
+    scene : Scene
+        With one thing that sounds.
+    truth : VideoSceneLayout
+    cues : SpatialCues
+        Measured; what sounds is told.
+    unaided : SpatialCues
+        The same, but the tagger says what sounds.
+    folded : SpatialCues
+        Measured in one channel, the mean of left and right (of ambisonics, W); what sounds is told.
+    """
+
+    scene: Scene
+    truth: VideoSceneLayout
+    cues: SpatialCues
+    unaided: SpatialCues
+    folded: SpatialCues
+
+    @property
+    def label(self) -> str:
+        """What sounds."""
+        return self.scene.objects[0].label
+
+    @property
+    def recordings(self) -> list[str]:
+        """Files under ``data/recordings`` that sound in it."""
+        return [thing.recording for thing in self.scene.objects if thing.recording]
+
+
+def heard_scene(seed: int, number: int) -> HeardScene:
+    """Draw, render and hear one scene; motions and receivers take turns."""
+    recordings = sounding_recordings()
+    receivers = tuple(RECEIVERS)
+    scene = sample_scene(
+        int(np.random.SeedSequence([seed, number]).generate_state(1)[0]),
+        motion=MOTIONS[number % len(MOTIONS)],
+        labels=tuple(recordings),
+        recordings=recordings,
+        receiver=receivers[number // len(MOTIONS) % len(receivers)],
+        noise_db=_NOISE_DB,
+    )
+    sound = render_sound(scene)
+    label = scene.objects[0].label
+    return HeardScene(
+        scene,
+        truth_layout(scene),
+        extract_cues(sound, label=label),
+        extract_cues(sound),
+        extract_cues(folded(sound), label=label),
+    )
+
+
+def true_cues(heard: HeardScene) -> SpatialCues:
+    """Return the cues of a scene with the truth in the place of what was measured."""
+    thing = heard.scene.objects[0]
+    x, z = thing.position(np.array(heard.cues.times_s)).T
+    azimuth = np.degrees(np.arctan2(x, z))
+    distance = np.hypot(x, z)
+    return _with_sources(
+        heard.cues.model_copy(update={"sources": heard.cues.sources[:1]}),
+        azimuth_deg=azimuth.tolist(),
+        azimuth_low_deg=azimuth.tolist(),
+        azimuth_high_deg=azimuth.tolist(),
+        azimuth_start_deg=float(azimuth[0]),
+        azimuth_end_deg=float(azimuth[-1]),
+        active=[True] * len(azimuth),
+        motion=thing.motion,
+        relative_range=(distance / distance.min()).tolist(),
+        closest_s=float(heard.cues.times_s[int(distance.argmin())]),
+        pass_by=None,
+    )
+
+
+def deaf_cues(heard: HeardScene) -> SpatialCues:
+    """Return the cues of a scene with nothing but the label."""
+    return deaf(heard.cues.model_copy(update={"sources": heard.cues.sources[:1]}))
+
+
+def deaf(cues: SpatialCues) -> SpatialCues:
+    """Return cues without direction and motion: of every source, only what it is."""
+    frames = len(cues.times_s)
+    nothing = [None] * frames
+    return _with_sources(
+        cues,
+        azimuth_deg=nothing,
+        azimuth_low_deg=nothing,
+        azimuth_high_deg=nothing,
+        azimuth_start_deg=None,
+        azimuth_end_deg=None,
+        motion="stationary",
+        relative_range=[1.0] * frames,
+        closest_s=None,
+        pass_by=None,
+    )
+
+
+def folded(sound: Recording) -> Recording:
+    """Return the recording in one channel: the mean of left and right; of ambisonics, W."""
+    samples = sound.samples[:1] if sound.channels == 4 else sound.samples.mean(0, keepdims=True)
+    return Recording.from_samples(samples, sound.rate, name=sound.name)
+
+
+def _with_sources(cues: SpatialCues, **changes: object) -> SpatialCues:
+    sources = [source.model_copy(update=changes) for source in cues.sources]
+    return cues.model_copy(update={"sources": sources})

@@ -1,0 +1,308 @@
+"""Scores of planned layouts, the rows they make, and the goals they are held against.
+
+Language models in the planning benchmark: asked where they were named, or are here.
+
+A named model is asked with either placement and with exemplars chosen by nearness, at random, or
+none. SmolLM2 is small enough to be asked unnamed, on few scenes, unless the benchmark is quick. A
+hosted model that nobody named is a row that says "not run"; the notes say which command runs it.
+
+They are told what the tagger heard, not what sounds, and choose their own words: "class right" is
+the share of scenes whose thing they name rightly, "caption" the ROUGE-L of the video's caption with
+the true one. Silent things that they add are no fault, and are not scored. A scene for which none
+of their answers could be used scores as an empty layout; "answered" is the share of the others.
+Answers are kept (`spa2v_lib.planning.answer_cache`), so that measuring again asks nothing again.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spa2v_lab.bench.frame import Goal, Interval, Progress, Row, interval
+from spa2v_lab.bench.planning_scenes import HeardScene
+from spa2v_lab.metrics import (
+    caption_overlap,
+    class_recall,
+    docsim,
+    docsim_of_itself,
+    ltsim,
+    max_iou,
+    max_iou_coverage,
+    mirror_gap,
+    motion_direction,
+    size_trend,
+    tube_iou,
+    x_center_error,
+)
+from spa2v_lab.scenes.receivers import RECEIVERS
+from spa2v_lab.scenes.sampler import MOTIONS
+from spa2v_lab.scenes.sound import render_sound
+from spa2v_lib.errors import AnswerError, PlanningError
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.planning import check_planner, make_backend, parse_planner
+from spa2v_lib.planning.answer_cache import Answers
+from spa2v_lib.planning.backends.base import Backend
+from spa2v_lib.planning.cost import estimate, total
+from spa2v_lib.planning.mllm import plan_with_model, show_prompt
+
+__all__ = [
+    "ModelTrials",
+    "check_planners",
+    "goals",
+    "off_centre",
+    "row",
+    "rows",
+    "scored",
+    "worded",
+]
+
+_OFF_CENTRE = 0.12  # least mean distance of the true centre from the middle, in picture widths
+
+Scores = dict[str, float]
+
+
+def scored(truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
+    """Compare a layout with the true one.
+
+    Returns
+    -------
+    dict of str to float
+        By measure. The mirror gap is that of MaxIoU; it and the size trend are NaN where a scene
+        cannot show them: near the middle, or where nothing changes its size.
+    """
+    gap = mirror_gap(truth, layout, max_iou) if off_centre(truth) else np.nan
+    return {
+        "MaxIoU": max_iou(truth, layout),
+        "coverage": max_iou_coverage(truth, layout),
+        "tube IoU": tube_iou(truth, layout),
+        "LTSim": ltsim(truth, layout),
+        "DocSim": docsim(truth, layout),
+        "DocSim, of best": docsim(truth, layout) / docsim_of_itself(truth),
+        "x-centre error": x_center_error(truth, layout),
+        "motion direction": motion_direction(truth, layout),
+        "size trend": size_trend(truth, layout),
+        "mirror gap": gap,
+    }
+
+
+def worded(truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
+    """Compare its words: whether what sounds is named rightly, and the caption (ROUGE-L)."""
+    return {
+        "class right": class_recall(truth, layout),
+        "caption": caption_overlap(truth, layout),
+    }
+
+
+def off_centre(truth: VideoSceneLayout) -> bool:
+    """Whether the true things are, on average, off the middle of the picture."""
+    away = [abs(b.center[0] - 0.5) for boxes in truth.frame_boxes() for b in boxes if b]
+    return bool(away) and float(np.mean(away)) >= _OFF_CENTRE
+
+
+def rows(
+    method: str,
+    scores: Sequence[Scores],
+    scenes: Sequence[HeardScene],
+    seed: int,
+    *,
+    short: bool = False,
+) -> list[Row]:
+    """Return the rows of a method: all scenes, those off the centre, each motion, each receiver.
+
+    Parameters
+    ----------
+    method : str
+    scores : sequence of dict
+        One a scene.
+    scenes : sequence of HeardScene
+    seed : int
+        Of the intervals.
+    short : bool
+        Leave motions and receivers out.
+    """
+    conditions: list[tuple[str, Callable[[HeardScene], bool]]] = [
+        ("all", lambda heard: True),
+        ("off-centre", lambda heard: off_centre(heard.truth)),
+    ]
+    if not short:
+        conditions += [
+            (name.replace("_", " "), lambda heard, m=name: heard.scene.objects[0].motion == m)
+            for name in MOTIONS
+        ]
+        conditions += [
+            (f"receiver {name}", lambda heard, r=name: heard.scene.receiver == r)
+            for name in RECEIVERS
+        ]
+    pairs = list(zip(scores, scenes, strict=True))
+    return [
+        row(method, name, [s for s, h in pairs if holds(h)], seed) for name, holds in conditions
+    ]
+
+
+def row(method: str, condition: str, scores: Sequence[Scores], seed: int) -> Row:
+    """Return the mean of every measure, with its interval."""
+    names = list(dict.fromkeys(name for score in scores for name in score))
+    measures = {name: interval([s.get(name, np.nan) for s in scores], seed) for name in names}
+    return Row(method, condition, len(scores), measures)
+
+
+def goals(rows: Sequence[Row], method: str) -> list[Goal]:
+    """Return what was asked of the acoustic planner."""
+    (found,) = [r.measures for r in rows if (r.method, r.condition) == (method, "all")]
+    motion = found["motion direction"].mean
+    return [
+        Goal("acoustic planner, MaxIoU", ">=", 0.45, found["MaxIoU"].mean),
+        Goal(
+            "acoustic planner, motion direction, %",
+            ">=",
+            99.0,
+            None if motion is None else 100.0 * motion,
+        ),
+        Goal(
+            "acoustic planner, x-centre error, picture widths",
+            "<=",
+            0.04,
+            found["x-centre error"].mean,
+        ),
+    ]
+
+
+TRIALS = tuple((p, e) for p in ("cues", "model") for e in ("knn", "random", "none"))
+"""Every placement with every choice of exemplars."""
+
+PAPERS = "google:gemini-2.0-flash"
+"""The model that SpA2V planned with: stands in the table where no hosted model was named."""
+
+MOST_QUICK, MOST = 5, 105
+"""Scenes that a named model is asked about, each once a trial."""
+
+MOST_SMOLLM = 20
+"""Scenes that SmolLM2 is asked about: it writes some twelve tokens a second."""
+
+_SHOTS, _SHOTS_SMOLLM = 3, 1
+_COMMAND = "spa2v bench planning --planner {planner} --out FOLDER"
+
+
+def check_planners(planners: Sequence[str]) -> None:
+    """Refuse what is not known, asks no model, or lacks its packages or key.
+
+    Raises
+    ------
+    PlanningError
+    """
+    for name in planners:
+        if parse_planner(name).kind == "acoustic":
+            raise PlanningError("the acoustic planner is always measured; name a language model")
+        check_planner(name)
+
+
+@dataclass(frozen=True)
+class ModelTrials:
+    """Language models on the first of the benchmark's scenes."""
+
+    scenes: Sequence[HeardScene]
+    seed: int
+    quick: bool
+    progress: Progress
+
+    def measure(self, planners: Sequence[str]) -> tuple[list[Row], list[str]]:
+        """Return the rows of the named models and of SmolLM2, and notes on what was not run."""
+        found: list[Row] = []
+        notes: list[str] = []
+        for planner in planners:
+            backend = make_backend(parse_planner(planner), seed=self.seed)
+            self._announce(planner, backend)
+            for placement, exemplars in TRIALS:
+                found += self._trial(backend, placement, exemplars)
+        if "smollm" not in planners:
+            more, note = self._smollm()
+            found, notes = found + more, notes + note
+        if not any(parse_planner(name).hosted for name in planners):
+            found += [_not_run(_method(PAPERS, *trial)) for trial in TRIALS]
+            notes.append(f"{PAPERS}: not run; to run it: {_COMMAND.format(planner=PAPERS)}")
+        return found, notes
+
+    def _smollm(self) -> tuple[list[Row], list[str]]:
+        method = _method("smollm", "cues", "knn")
+        if self.quick:
+            note = "smollm: not run, as it is slow; to run it: spa2v bench planning --out FOLDER"
+            return [_not_run(method)], [note]
+        try:
+            check_planner("smollm")
+        except PlanningError as error:
+            return [_not_run(method)], [f"smollm: not run: {error}"]
+        backend = make_backend(parse_planner("smollm"), seed=self.seed)
+        return self._trial(backend, "cues", "knn"), []
+
+    def _chosen(self, backend: Backend) -> Sequence[HeardScene]:
+        if backend.name == "smollm":
+            return self.scenes[:MOST_SMOLLM]
+        return self.scenes[: MOST_QUICK if self.quick else MOST]
+
+    def _asked(self, heard: HeardScene, number: int, name: str) -> dict[str, object]:
+        return {
+            "shots": _SHOTS_SMOLLM if name == "smollm" else _SHOTS,
+            "seed": self.seed + number,
+            "recordings": heard.recordings,
+            "fps": heard.scene.fps,
+            "aspect": heard.truth.aspect,
+        }
+
+    def _announce(self, planner: str, backend: Backend) -> None:
+        """Say what asking will take, before a server is asked."""
+        spec = parse_planner(planner)
+        if not spec.hosted:
+            return
+        estimates = []
+        for number, heard in enumerate(self._chosen(backend)):
+            sound = render_sound(heard.scene)
+            asked = self._asked(heard, number, backend.name)
+            for placement, exemplars in TRIALS:
+                chosen = {"placement": placement, "exemplars": exemplars}
+                prompt = show_prompt(sound, heard.unaided, backend, **chosen, **asked)
+                estimates.append(estimate(prompt, spec))
+        print(f"{planner}: {total(estimates)}", file=sys.stderr, flush=True)
+
+    def _trial(self, backend: Backend, placement: str, exemplars: str) -> list[Row]:
+        method, chosen, scores = _method(backend.name, placement, exemplars), [], []
+        answers = Answers()
+        scenes = self._chosen(backend)
+        for number, heard in enumerate(scenes):
+            asked = self._asked(heard, number, backend.name)
+            try:
+                layout = plan_with_model(
+                    render_sound(heard.scene),
+                    heard.unaided,
+                    backend,
+                    placement=placement,
+                    exemplars=exemplars,
+                    answers=answers,
+                    **asked,
+                )
+                shown, answered = _sounding(layout, heard), 1.0
+            except AnswerError:
+                shown, answered = heard.truth.model_copy(update={"objects": [], "caption": ""}), 0.0
+            chosen.append(heard)
+            found = scored(heard.truth, shown) | worded(heard.truth, shown)
+            scores.append(found | {"answered": answered})
+            self.progress(method, number + 1, len(scenes))
+        return rows(method, scores, chosen, self.seed, short=True)
+
+
+def _sounding(layout: VideoSceneLayout, heard: HeardScene) -> VideoSceneLayout:
+    """Leave out the silent things that the model added."""
+    sources = {source.id for source in heard.unaided.sources}
+    kept = [thing for thing in layout.objects if thing.id in sources]
+    return layout.model_copy(update={"objects": kept})
+
+
+def _method(planner: str, placement: str, exemplars: str) -> str:
+    return f"{planner}, placement {placement}, exemplars {exemplars}"
+
+
+def _not_run(method: str) -> Row:
+    nothing = Interval(None, None, None, 0)
+    return Row(method, "not run", 0, {"MaxIoU": nothing})

@@ -1,0 +1,199 @@
+"""Stage 2 of the whole-pipeline benchmark: from layouts to videos, judged by a detector.
+
+The tiny suite samples each clip in every way; frames drawn from the clip's own scene are the
+ceiling. A detector that shares nothing with the suite says what is where in each frame, and these
+boxes are compared with the *true* layout: errors of hearing and planning count, as in the paper.
+IoU is the paired one, in which an invented box costs as much as a missing one; MaxIoU would be 0
+wherever the detector sees one thing too many.
+What is kept of a video is little (scores, times of onsets and peaks, one vector of features), so
+that tables can be made again without sampling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spa2v_lab.bench.planning_scores import off_centre
+from spa2v_lab.bench.run_layouts import HeardClip
+from spa2v_lab.metrics import iou, ltsim, mirror_gap
+from spa2v_lab.metrics.spatial import spatial_av_align
+from spa2v_lab.metrics.video import object_consistency
+from spa2v_lab.scenes.scene import Scene
+from spa2v_lib.layout.box import Box
+from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
+from spa2v_lib.sampling.detection import Detection
+
+__all__ = ["DRAWN", "MIRRORED", "WAYS", "Way", "found_layout", "sampled"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to come to a video.
+
+    Attributes
+    ----------
+    name : str
+    layout : str
+        A method of stage 1.
+    grounding, captions : str
+        As in `spa2v_lib.generate`.
+    """
+
+    name: str
+    layout: str
+    grounding: str = "default"
+    captions: str = "mixed"
+
+
+WAYS = (
+    Way("full", "full"),
+    Way("full, global captions", "full", captions="global"),
+    Way("full, frame captions", "full", captions="frame"),
+    Way("captions + LVD", "captions + LVD", grounding="lvd"),
+    Way("true layout", "truth"),
+    Way("true layout, MIGC kind", "truth", grounding="migc"),
+    Way("true layout, attention guidance", "truth", grounding="attention"),
+    Way("true layout, LVD", "truth", grounding="lvd"),
+    Way("true layout, no grounding", "truth", grounding="none"),
+)
+"""The paper's rows of stage 2, as far as they can be sampled here."""
+
+MIRRORED, DRAWN = "true layout, against its mirror", "drawn from the true layout"
+"""Rows that no sampling is needed for: chance and ceiling."""
+
+_SEED = 0
+
+Kept = dict[str, Any]
+
+
+def sampled(
+    heard: HeardClip, scene: Scene, layouts: dict[str, VideoSceneLayout]
+) -> dict[str, Kept]:
+    """Sample a clip in every way.
+
+    Parameters
+    ----------
+    heard : HeardClip
+    scene : Scene
+        What it was made from.
+    layouts : dict of str to VideoSceneLayout
+        Of stage 1.
+
+    Returns
+    -------
+    dict of str to dict
+        By way: scores by name, "features", and "peaks", seconds of the greatest motion. Under
+        "sound", "onsets".
+    """
+    from spa2v_lab.scenes.picture import draw_scene
+    from spa2v_lib.sampling import generate, get_preset
+    from spa2v_lib.sampling.tiny_detector import detect
+
+    truth = heard.truth
+    found: dict[str, Kept] = {"sound": {"onsets": _onsets(heard)}}
+    for way in WAYS:
+        video = generate(
+            layouts[way.layout], seed=_SEED, grounding=way.grounding, captions=way.captions
+        )
+        seen = detect(video.frames)
+        found[way.name] = _judged(heard, truth, video.frames, seen)
+        if way.name == "true layout":
+            found[MIRRORED] = _compared(truth.mirrored(), seen)
+    frames = draw_scene(scene, width=get_preset("tiny").size[0])
+    found[DRAWN] = _judged(heard, truth, frames, detect(frames))
+    return found
+
+
+def _judged(
+    heard: HeardClip,
+    truth: VideoSceneLayout,
+    frames: np.ndarray,
+    seen: Sequence[Sequence[Detection]],
+) -> Kept:
+    from spa2v_lab.metrics.frechet import DrawnWorldFeatures
+
+    boxes = truth.frame_boxes()
+    alike = [
+        object_consistency(frames, [row[index] for row in boxes])
+        for index in range(len(truth.objects))
+    ]
+    return _compared(truth, seen) | {
+        "consistency": float(np.nanmean(alike)) if np.isfinite(alike).any() else float("nan"),
+        "Spatial AV-Align": spatial_av_align(heard.cues, seen, truth.fps),
+        "features": [round(float(v), 5) for v in DrawnWorldFeatures()(frames)],
+        "peaks": _peaks(frames, truth.fps),
+    }
+
+
+def _compared(truth: VideoSceneLayout, seen: Sequence[Sequence[Detection]]) -> Kept:
+    found = found_layout(seen, truth)
+    right = [
+        any(d.label == thing.label and d.box.iou(box) > 0 for d in detections)
+        for detections, row in zip(seen, truth.frame_boxes(), strict=True)
+        for thing, box in zip(truth.objects, row, strict=True)
+        if box is not None
+    ]
+    return {
+        "LTSim": ltsim(truth, found),
+        "IoU": iou(truth, found),
+        "right class": float(np.mean(right)) if right else float("nan"),
+        "mirror gap": mirror_gap(truth, found, iou) if off_centre(truth) else float("nan"),
+    }
+
+
+def found_layout(seen: Sequence[Sequence[Detection]], like: VideoSceneLayout) -> VideoSceneLayout:
+    """Return what a detector found as a layout: a key frame for every frame.
+
+    Parameters
+    ----------
+    seen : sequence of sequence of Detection
+        For each frame, the best first.
+    like : VideoSceneLayout
+        Of the same video, which gives frame rate and length.
+    """
+    most: dict[str, int] = {}
+    for detections in seen:
+        for label in {d.label for d in detections}:
+            most[label] = max(most.get(label, 0), sum(d.label == label for d in detections))
+    rows = {
+        (label, rank): [_ranked(detections, label, rank) for detections in seen]
+        for label, count in most.items()
+        for rank in range(count)
+    }
+    objects = [
+        SceneObject(id=f"{label}-{rank + 1}", label=label, caption=label, boxes=row)
+        for (label, rank), row in rows.items()
+    ]
+    return like.model_copy(
+        update={
+            "objects": objects,
+            "key_times_s": [k / like.fps for k in range(len(seen))],
+            "frame_captions": [""] * len(seen),
+        }
+    )
+
+
+def _ranked(detections: Sequence[Detection], label: str, rank: int) -> Box | None:
+    of_label = [d.box for d in detections if d.label == label]
+    return of_label[rank] if rank < len(of_label) else None
+
+
+def _onsets(heard: HeardClip) -> list[float]:
+    from spa2v_lab.metrics.audiovisual import audio_onsets
+
+    return [round(float(t), 3) for t in audio_onsets(heard.sound)]
+
+
+def _peaks(frames: np.ndarray, fps: float) -> list[float] | None:
+    """Return when the motion is greatest; None where OpenCV is not installed."""
+    from importlib.util import find_spec
+
+    from spa2v_lab.metrics.audiovisual import motion_peaks
+
+    if find_spec("cv2") is None:
+        return None
+    return [round(float(t), 3) for t in motion_peaks(frames, fps)]

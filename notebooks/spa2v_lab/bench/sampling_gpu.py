@@ -1,0 +1,208 @@
+"""What grounding costs at full size on a GPU: Stable Diffusion 1.5's structure, random weights.
+
+Time and memory do not depend on what the weights are, so they can be measured without the hub: the
+real classes with the published configurations, 16 frames, 25 steps, half precision. "diffusers" is
+its own `AnimateDiffPipeline`, called as its guide does, in the same run.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import torch
+from diffusers import (
+    AnimateDiffPipeline,
+    AutoencoderKL,
+    DDIMScheduler,
+    MotionAdapter,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from spa2v_lab.bench.frame import Goal, Interval, Row, interval
+from spa2v_lab.training.text import new_tokenizer
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.sampling import new_grounding
+from spa2v_lib.sampling.grounding import gligen
+from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding.cross_attention import layers
+from spa2v_lib.sampling.pipeline import sample
+from spa2v_lib.sampling.presets import Preset, get_preset
+from spa2v_lib.sampling.selfcheck import known_layout
+
+__all__ = ["goals", "rows", "random_pipeline"]
+
+SIZES = ((512, 320), (512, 512))
+_METHODS = {"gligen": "sd15-gligen", "migc": "sd15-migc"}  # and the preset that uses it
+_MIGC_BLOCKS = ("mid_block.attentions.0", "up_blocks.1.attentions")  # as published
+_RATIO = "seconds, times diffusers"
+
+
+def random_pipeline(
+    widths: Sequence[int] = (320, 640, 1280, 1280), text_width: int = 768, latent_width: int = 128
+) -> AnimateDiffPipeline:
+    """Build Stable Diffusion 1.5 with AnimateDiff, GLIGEN and MIGC layers, weights random.
+
+    Parameters
+    ----------
+    widths : sequence of int
+        Of the UNet's four levels; the default is the published one, as are the others.
+    text_width : int
+    latent_width : int
+        Of the autoencoder's first level.
+    """
+    torch.manual_seed(0)
+    tokenizer = new_tokenizer()  # an ordinary CLIP tokenizer; its length is that of the captions
+    unet = UNet2DConditionModel(
+        block_out_channels=widths,
+        cross_attention_dim=text_width,
+        attention_head_dim=8,
+        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+    )
+    text = CLIPTextConfig(
+        vocab_size=len(tokenizer), hidden_size=text_width, intermediate_size=4 * text_width,
+        num_hidden_layers=12, num_attention_heads=12, bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=tuple(latent_width * factor for factor in (1, 2, 4, 4)),
+        layers_per_block=2,
+    )
+    pipeline = AnimateDiffPipeline(
+        vae=vae,
+        text_encoder=CLIPTextModel(text),
+        tokenizer=tokenizer,
+        unet=unet,
+        motion_adapter=MotionAdapter(
+            block_out_channels=widths, motion_layers_per_block=2, use_motion_mid_block=False
+        ),
+        scheduler=DDIMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="linear", clip_sample=False
+        ),
+    )
+    gligen.attach(pipeline.unet)
+    names = [n for n in layers(pipeline.unet) if n.startswith(_MIGC_BLOCKS)]
+    migc_weights.attach(pipeline.unet, names, hidden=512, graded=False)
+    pipeline.vae.enable_slicing()
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def rows(*, repetitions: int = 3, steps: int = 25) -> list[Row]:
+    """Measure both sizes on the GPU; empty if there is none."""
+    if not torch.cuda.is_available():
+        return []
+    pipeline = random_pipeline().to("cuda", torch.float16)
+    device = torch.cuda.get_device_name()
+    return [row for size in SIZES for row in _measured(pipeline, size, repetitions, steps, device)]
+
+
+def goals(found: list[Row]) -> list[Goal]:
+    """Hold the slowest grounding of either size to what was asked for."""
+    ratios = [row.measures[_RATIO].mean for row in found if row.method in _METHODS]
+    worst = max((ratio for ratio in ratios if ratio is not None), default=None)
+    return [Goal("GPU, full size: time over diffusers' AnimateDiffPipeline", "<=", 1.15, worst)]
+
+
+def _measured(
+    pipeline: AnimateDiffPipeline,
+    size: tuple[int, int],
+    repetitions: int,
+    steps: int,
+    device: str,
+) -> list[Row]:
+    layout = known_layout(size[0] / size[1])
+    calls = {"diffusers": lambda: _stock(pipeline, layout, size, steps)}
+    for method, preset in _METHODS.items():
+        sized = replace(get_preset(preset), size=size)
+        calls[method] = lambda m=method, p=sized: _grounded(pipeline, layout, p, m, steps)
+    measures = {name: _timed(pipeline, name, call, repetitions) for name, call in calls.items()}
+    plain = measures["diffusers"][0]
+    return [
+        Row(
+            name,
+            f"{device}, {size[0]}x{size[1]}",
+            repetitions,
+            {
+                "seconds": interval(seconds),
+                _RATIO: interval([a / b for a, b in zip(seconds, plain, strict=True)]),
+                "GB of memory": Interval(peak, peak, peak, 1),
+            },
+        )
+        for name, (seconds, peak) in measures.items()
+    ]
+
+
+def _timed(
+    pipeline: AnimateDiffPipeline, name: str, call: Callable[[], object], repetitions: int
+) -> tuple[list[float], float]:
+    """Return the seconds of each call after a first one that is not counted, and the peak GB."""
+    with _only(pipeline, name):
+        call()
+        gc.collect()
+        torch.cuda.reset_peak_memory_stats()
+        seconds = []
+        for _ in range(repetitions):
+            torch.cuda.synchronize()
+            begin = time.perf_counter()
+            call()
+            torch.cuda.synchronize()
+            seconds.append(time.perf_counter() - begin)
+        return seconds, torch.cuda.max_memory_allocated() / 1e9
+
+
+@contextmanager
+def _only(pipeline: AnimateDiffPipeline, method: str) -> Iterator[None]:
+    """Keep the other method's layers in main memory, so that they do not count."""
+    unet, home = pipeline.unet, pipeline.device
+    added = {
+        "migc": [a.migc for a in migc_weights.attached(unet).values()],
+        "gligen": [unet.position_net, *(b.fuser for b in gligen.spatial_blocks(unet).values())],
+    }
+    parked = [module for name, modules in added.items() if name != method for module in modules]
+    for module in parked:
+        module.to("cpu")
+    gligen.switch(unet, method == "gligen")
+    try:
+        yield
+    finally:
+        gligen.switch(unet, True)
+        for module in parked:
+            module.to(home)
+
+
+@torch.no_grad()
+def _stock(
+    pipeline: AnimateDiffPipeline, layout: VideoSceneLayout, size: tuple[int, int], steps: int
+) -> object:
+    return pipeline(
+        prompt=layout.caption,
+        num_frames=layout.frame_count,
+        width=size[0],
+        height=size[1],
+        num_inference_steps=steps,
+        guidance_scale=7.5,
+        generator=torch.Generator("cpu").manual_seed(0),
+        output_type="np",
+    ).frames
+
+
+def _grounded(
+    pipeline: AnimateDiffPipeline,
+    layout: VideoSceneLayout,
+    preset: Preset,
+    method: str,
+    steps: int,
+) -> object:
+    grounding = new_grounding(method, **preset.groundings[method])
+    grounding.prepare(pipeline)
+    return sample(
+        pipeline, preset, layout, grounding, seed=0, steps=steps, guidance=preset.guidance
+    )

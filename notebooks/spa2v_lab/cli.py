@@ -1,0 +1,127 @@
+"""``spa2v scenes`` and ``spa2v bench``: joined to the command line by an entry point."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from spa2v_lib.cli import terminal
+from spa2v_lib.cli.options import OutFolder, Overwrite, Seed
+from spa2v_lib.errors import SceneError
+from spa2v_lib.layout.captions import Motion
+
+if TYPE_CHECKING:
+    from spa2v_lab.bench import Results
+
+__all__ = ["bench", "register", "scenes"]
+
+_WIDE = 150  # columns; a narrower terminal breaks whole lines rather than cells
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``spa2v``; called through the entry-point group ``spa2v.commands``."""
+    app.command()(scenes)
+    app.command()(bench)
+
+
+def scenes(
+    out: OutFolder,
+    count: Annotated[
+        int | None, typer.Option(min=1, help="How many scenes: 5, of the benchmark 200.")
+    ] = None,
+    seed: Seed = 0,
+    benchmark: Annotated[
+        bool,
+        typer.Option("--benchmark", help="The benchmark's clips, with a card."),
+    ] = False,
+    kind: Annotated[
+        Motion | None, typer.Option(help="How the thing moves; every motion in turn by default.")
+    ] = None,
+    receiver: Annotated[
+        str, typer.Option(help="What records: panned, xy, ms, ortf, ab, binaural or foa.")
+    ] = "xy",
+    duration: Annotated[float, typer.Option(min=0.5, help="Seconds per scene.")] = 4.0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Render simulated scenes whose truth is known: sound, layout, picture, contact sheet."""
+    from spa2v_lab.scenes.export import write_scenes
+
+    if benchmark:
+        if kind is not None or receiver != "xy" or duration != 4.0:
+            raise SceneError(
+                "the benchmark's clips are what they are: --kind, --receiver and "
+                "--duration cannot be chosen with --benchmark"
+            )
+        return _benchmark(out, count or 200, seed, overwrite)
+    with terminal.progress() as progress:
+        folder = write_scenes(
+            out,
+            count=count or 5,
+            seed=seed,
+            motion=kind,
+            receiver=receiver,
+            duration_s=duration,
+            overwrite=overwrite,
+            progress=progress,
+        )
+    print(f"{count or 5} scene{'' if count == 1 else 's'} in {folder}")
+
+
+def _benchmark(out: Path, count: int, seed: int, overwrite: bool) -> None:
+    from spa2v_lab.scenes.benchmark_card import write_benchmark
+
+    with terminal.progress() as progress:
+        folder = write_benchmark(
+            out, count=count, seed=seed, overwrite=overwrite, progress=progress
+        )
+    made = "1 clip and its card" if count == 1 else f"{count} clips and their card"
+    print(f"{made}, README.md, in {folder}")
+
+
+def bench(
+    name: Annotated[
+        str,
+        typer.Argument(help="Which benchmark: hearing, planning, sampling, run, speed or batch."),
+    ],
+    out: OutFolder,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer scenes, within minutes.")] = False,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    planner: Annotated[
+        list[str] | None,
+        typer.Option(help="With planning and run: a language model to ask too; may be repeated."),
+    ] = None,
+    clips: Annotated[
+        Path | None, typer.Option(help="With run: a table of your own clips, instead of ours.")
+    ] = None,
+) -> None:
+    """Measure on this machine, print the table and write results.json."""
+    from spa2v_lab.bench import run_benchmark
+
+    with terminal.progress() as progress:
+        results = run_benchmark(
+            name,
+            out,
+            quick=quick,
+            seed=seed,
+            overwrite=overwrite,
+            progress=progress,
+            planners=planner or (),
+            clips=clips,
+        )
+    _show_results(results)
+
+
+def _show_results(results: Results) -> None:
+    """Print a benchmark's rows, its goals, and what could not be measured."""
+    console = terminal.new_console()
+    console.width = max(console.width, _WIDE)
+    for table in results.tables():
+        console.print(table)
+    for goal in results.goals:
+        value = "not computed" if goal.value is None else f"{goal.value:.3g}"
+        verdict = "[green]met[/]" if goal.met else "[red]missed[/]"
+        console.print(f"{verdict}: {goal.name}: {value} (goal {goal.relation} {goal.bound:g})")
+    terminal.show_notes(results.notes)

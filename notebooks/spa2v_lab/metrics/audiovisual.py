@@ -1,0 +1,218 @@
+"""AV-Align: whether what is seen moves when something begins to sound.
+
+- Yariv et al., "Diverse and Aligned Audio-to-Video Generation via Text-to-Video Model Adaptation"
+  (TempoTokens), AAAI 2024: onsets of the sound against peaks of the motion.
+- Farnebäck, "Two-Frame Motion Estimation Based on Polynomial Expansion", SCIA 2003: the optical
+  flow, as OpenCV computes it (extra ``bench``).
+
+Conventions
+-----------
+*Units.* Times are in seconds from the start of the clip; frames are uint8 [time, height, width, 3].
+Scores lie in [0, 1], higher is better.
+
+*Nothing to compare*, neither an onset nor a peak, is NaN and not 0: means over clips leave such
+clips out and say how many they were. Onsets without a peak, or peaks without an onset, disagree: 0.
+
+*Chance.* In a clip that is full of onsets and peaks many of them meet by accident. A value of
+AV-Align says something only beside `av_align_chance` of the same clips.
+
+*Pixels.* Flow is not divided by anything: the published threshold, as the window that the flow is
+sought in, is in pixels and not in shares of the picture. The same pan has more peaks in a larger
+picture. Compare at one size and one frame rate only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lib.errors import MetricError
+from spa2v_lib.video import Video
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio.recording import Recording
+
+__all__ = [
+    "aligned",
+    "audio_onsets",
+    "av_align",
+    "av_align_chance",
+    "motion_peaks",
+]
+
+LEAST_MOTION = 0.1
+"""Mean flow in pixels a frame below which a peak of the motion does not count."""
+
+_RATE = 22_050  # librosa's own, to which its defaults belong
+_FARNEBACK = (0.5, 3, 15, 3, 5, 1.2, 0)  # scale, levels, window, iterations, n, sigma, flags
+
+
+def audio_onsets(recording: Recording) -> np.ndarray:
+    """Return when sounds begin, as librosa's onset detection finds it at its defaults.
+
+    The channels' mean at 22.05 kHz, in hops of 512 samples (23 ms).
+
+    Returns
+    -------
+    ndarray [shape=(onsets,)]
+        Seconds, rising; empty for silence.
+    """
+    import librosa
+
+    return librosa.onset.onset_detect(y=recording.resampled(_RATE).mono(), sr=_RATE, units="time")
+
+
+def motion_peaks(frames: np.ndarray, fps: float) -> np.ndarray:
+    """Return when the motion in a video is greatest.
+
+    The motion of a frame is the mean length of its optical flow from the frame before. A peak is
+    more than its two neighbours and at least `LEAST_MOTION`. The first frame has the second one's
+    motion, so that neither of the two can be a peak, nor can the last.
+
+    Parameters
+    ----------
+    frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
+    fps : float
+        Frames per second.
+
+    Returns
+    -------
+    ndarray [shape=(peaks,)]
+        Seconds, rising.
+
+    Raises
+    ------
+    VideoError
+        If the frames are of another kind, or `fps` is not above 0.
+    MetricError
+        If OpenCV is not installed.
+    """
+    motion = _motion(Video(frames, fps).frames)
+    inner = motion[1:-1]
+    peaks = (inner > motion[:-2]) & (inner > motion[2:]) & (inner >= LEAST_MOTION)
+    return (np.flatnonzero(peaks) + 1) / fps
+
+
+def _motion(frames: np.ndarray) -> np.ndarray:
+    """Return the mean length of the flow into every frame [time], in pixels."""
+    if find_spec("cv2") is None:
+        raise MetricError(
+            "optical flow needs OpenCV, which is not installed: pip install 'spa2v[bench]'"
+        )
+    import cv2
+
+    grey = [cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY) for frame in frames]
+    lengths = []
+    for before, after in zip(grey, grey[1:], strict=False):
+        flow = cv2.calcOpticalFlowFarneback(before, after, None, *_FARNEBACK)
+        lengths.append(float(np.linalg.norm(flow, axis=-1).mean()))
+    return np.array(lengths[:1] + lengths)
+
+
+def aligned(onsets: Sequence[float], peaks: Sequence[float], window_s: float) -> float:
+    """Return the share of onsets and peaks that meet: intersection over union of the two.
+
+    An onset and a peak meet if less than `window_s` lies between them. Each meets one at most; in
+    order of time the earliest are paired first, which for one window gives the most pairs there
+    are. (A published script lets an onset meet a peak that is taken already, and so passes 1.)
+
+    Parameters
+    ----------
+    onsets, peaks : sequence of float
+        Seconds.
+    window_s : float
+        The duration of a video frame in AV-Align.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN if there is neither an onset nor a peak, 0 if there is only one kind.
+
+    Raises
+    ------
+    MetricError
+        If the window is not above 0.
+    """
+    if not window_s > 0:
+        raise MetricError(f"the window is {window_s} s; it must be above 0 s")
+    if len(onsets) + len(peaks) == 0:
+        return math.nan
+    pairs = _pairs(sorted(onsets), sorted(peaks), window_s)
+    return pairs / (len(onsets) + len(peaks) - pairs)
+
+
+def _pairs(onsets: list[float], peaks: list[float], window_s: float) -> int:
+    pairs = heard = seen = 0
+    while heard < len(onsets) and seen < len(peaks):
+        late = onsets[heard] - peaks[seen]
+        met = abs(late) < window_s
+        pairs += met
+        heard += met or late < 0
+        seen += met or late > 0
+    return pairs
+
+
+def av_align(frames: np.ndarray, fps: float, recording: Recording) -> float:
+    """Return AV-Align of one clip.
+
+    Parameters
+    ----------
+    frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
+    fps : float
+        Frames per second; onsets and peaks meet within one frame.
+    recording : Recording
+        See `Recording.from_samples` for bare samples.
+
+    Returns
+    -------
+    float
+        As `aligned`: NaN where nothing sounds and nothing moves.
+
+    Raises
+    ------
+    VideoError, MetricError
+        As `motion_peaks`.
+    """
+    return aligned(audio_onsets(recording), motion_peaks(frames, fps), 1 / fps)
+
+
+def av_align_chance(
+    onsets: Sequence[Sequence[float]], peaks: Sequence[Sequence[float]], window_s: float
+) -> float:
+    """Return what AV-Align would be if every video had another clip's sound.
+
+    The mean over all pairings of a clip's peaks with the onsets of each other clip; pairings with
+    neither do not count. Clips of one length make it fair: onsets after a video's end meet nothing.
+
+    Parameters
+    ----------
+    onsets, peaks : sequence of sequence of float
+        Of every clip, in the same order; seconds.
+    window_s : float
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN if no pairing counts, as with fewer than two clips.
+
+    Raises
+    ------
+    MetricError
+        If there are not as many lists of onsets as of peaks, or the window is not above 0.
+    """
+    if len(onsets) != len(peaks):
+        raise MetricError(
+            f"onsets of {len(onsets)} clips and peaks of {len(peaks)}; both are needed of each clip"
+        )
+    values = [
+        aligned(heard, seen, window_s)
+        for i, heard in enumerate(onsets)
+        for j, seen in enumerate(peaks)
+        if i != j
+    ]
+    known = [value for value in values if not math.isnan(value)]
+    return float(np.mean(known)) if known else math.nan

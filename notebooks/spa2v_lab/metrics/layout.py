@@ -1,0 +1,229 @@
+"""Boxes and tracks of two layouts, brought together: shared by the measures of this package.
+
+`spa2v_lab.metrics.layout` states the conventions.
+
+How well an estimated layout agrees with the true one.
+
+Conventions
+-----------
+*Arguments* come as (truth, estimate).
+
+*Time.* Both layouts are read at the frames of the truth's frame rate, from 0 to the end of the
+longer one. After its own end a layout shows nothing. Scores are means over frames; a clip is one
+score, and several clips are averaged by the caller.
+
+*Pairing.* A box can only be paired with a box of the same class, each with one at most. Within a
+frame and a class the pairing is the best one for the measure at hand (Hungarian method), for any
+number of boxes on the two sides.
+
+*What has no partner* counts: a frame's score is the sum over pairs divided by the number of pairs
+and of boxes left alone on either side, so that a missing object and an invented one cost the same.
+`x_center_error` is the exception, since there is no distance to nothing: it is taken over pairs,
+and `coverage` says how many boxes had one.
+
+*Nothing to see.* A frame in which neither layout has a box agrees: it scores 1. Where only one of
+them has, it scores 0.
+
+*Units.* IoU, coverage and motion direction lie in [0, 1], higher is better. The x-centre error is
+in picture widths, lower is better; it is NaN where no two boxes could be paired.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import numpy as np
+
+from spa2v_lib.errors import LayoutError
+from spa2v_lib.layout.box import Box, motion_of
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
+
+__all__ = [
+    "assigned",
+    "coverage",
+    "evaluate",
+    "frame_score",
+    "frame_times",
+    "frames_of",
+    "iou",
+    "motion_direction",
+    "pairs_of",
+    "score_of",
+    "track_likeness",
+    "tracks_of",
+    "validate",
+    "x_center_error",
+]
+
+Boxes = list[Box]
+Item = TypeVar("Item")
+
+
+def validate(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> None:
+    """Refuse what cannot be compared.
+
+    Raises
+    ------
+    LayoutError
+        If either is not a layout, or their pictures have different shapes.
+    """
+    for name, layout in (("truth", truth), ("estimate", estimate)):
+        if not isinstance(layout, VideoSceneLayout):
+            kind = type(layout).__name__
+            raise LayoutError(f"the {name} is of type {kind}; a VideoSceneLayout is needed")
+    if not math.isclose(truth.aspect, estimate.aspect, rel_tol=0.01):
+        raise LayoutError(
+            f"the truth's picture has aspect {truth.aspect:g}, the estimate's {estimate.aspect:g}; "
+            "only layouts of the same picture can be compared"
+        )
+
+
+def frame_times(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> list[float]:
+    longest = max(truth.duration_s, estimate.duration_s)
+    return [k / truth.fps for k in range(max(1, round(longest * truth.fps)))]
+
+
+def _shown(layout: VideoSceneLayout, time: float) -> list[Box | None]:
+    # Whole frames count: durations are rarely whole numbers of frames.
+    over = time >= layout.frame_count / layout.fps - 1e-9
+    return [None] * len(layout.objects) if over else layout.boxes_at(time)
+
+
+def frames_of(
+    truth: VideoSceneLayout, estimate: VideoSceneLayout
+) -> Iterator[tuple[dict[str, Boxes], dict[str, Boxes]]]:
+    """Yield the boxes of every frame on both sides, by class."""
+    for time in frame_times(truth, estimate):
+        yield _by_class(truth, time), _by_class(estimate, time)
+
+
+def _by_class(layout: VideoSceneLayout, time: float) -> dict[str, Boxes]:
+    found: dict[str, Boxes] = {}
+    for thing, box in zip(layout.objects, _shown(layout, time), strict=True):
+        if box is not None:
+            found.setdefault(thing.label, []).append(box)
+    return found
+
+
+def tracks_of(layout: VideoSceneLayout, times: list[float]) -> dict[str, list[list[Box | None]]]:
+    """Return the boxes over time of every object that is ever seen, by class."""
+    shown = [_shown(layout, time) for time in times]
+    found: dict[str, list[list[Box | None]]] = {}
+    for index, thing in enumerate(layout.objects):
+        track = [boxes[index] for boxes in shown]
+        if any(track):
+            found.setdefault(thing.label, []).append(track)
+    return found
+
+
+def track_likeness(a: list[Box | None], b: list[Box | None]) -> float:
+    """Return minus the mean distance of centres along x; a frame without both costs a width."""
+    return -float(
+        np.mean(
+            [
+                abs(p.center[0] - q.center[0]) if p and q else 1.0
+                for p, q in zip(a, b, strict=True)
+                if p or q
+            ]
+        )
+    )
+
+
+def frame_score(
+    truth: dict[str, Boxes], estimate: dict[str, Boxes], likeness: Callable[[Box, Box], float]
+) -> float:
+    score = score_of(truth, estimate, likeness, likeness)
+    return 1.0 if score is None else score
+
+
+def score_of(
+    truth: dict[str, list[Item]],
+    estimate: dict[str, list[Item]],
+    likeness: Callable[[Item, Item], float],
+    worth: Callable[[Item, Item], float],
+) -> float | None:
+    """Pair by `likeness`; return the pairs' mean `worth` where what is alone is worth 0."""
+    total = count = 0.0
+    for label in truth.keys() | estimate.keys():
+        a, b = truth.get(label, []), estimate.get(label, [])
+        count += max(len(a), len(b))
+        total += sum(worth(a[i], b[j]) for i, j in assigned(a, b, likeness))
+    return total / count if count else None
+
+
+def pairs_of(
+    truth: dict[str, Boxes], estimate: dict[str, Boxes], likeness: Callable[[Box, Box], float]
+) -> list[float]:
+    """Return the likeness of every pair of a frame."""
+    return [
+        likeness(truth[label][i], estimate[label][j])
+        for label in truth.keys() & estimate.keys()
+        for i, j in assigned(truth[label], estimate[label], likeness)
+    ]
+
+
+def assigned(
+    a: list[Item], b: list[Item], likeness: Callable[[Item, Item], float]
+) -> list[tuple[int, int]]:
+    """Return the indices of the pairs with the greatest sum of likeness."""
+    if len(a) <= 1 and len(b) <= 1:
+        return [(0, 0)] if a and b else []
+    from scipy.optimize import linear_sum_assignment
+
+    matrix = np.array([[likeness(p, q) for q in b] for p in a]).reshape(len(a), len(b))
+    rows, columns = linear_sum_assignment(matrix, maximize=True)
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def iou(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
+    """Return the mean over frames of the paired intersection over union, in [0, 1].
+
+    This is the paired form of MaxIoU (Kikuchi et al., ACM MM 2021) for layouts whose objects may
+    differ in number: what is missing or invented counts as 0.
+    """
+    validate(truth, estimate)
+    return float(np.mean([frame_score(a, b, Box.iou) for a, b in frames_of(truth, estimate)]))
+
+
+def coverage(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
+    """Return the mean over frames of the share of boxes that have a partner, in [0, 1]."""
+    validate(truth, estimate)
+    return float(
+        np.mean([frame_score(a, b, lambda p, q: 1.0) for a, b in frames_of(truth, estimate)])
+    )
+
+
+def x_center_error(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
+    """Return the mean distance of paired centres along x, in picture widths; NaN without pairs."""
+    validate(truth, estimate)
+    errors = [
+        -likeness
+        for a, b in frames_of(truth, estimate)
+        for likeness in pairs_of(a, b, lambda p, q: -abs(p.center[0] - q.center[0]))
+    ]
+    return float(np.mean(errors)) if errors else math.nan
+
+
+def motion_direction(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
+    """Return the share of objects that move the way they should, in [0, 1].
+
+    Each object of the truth is paired for the whole clip with the estimated object of its class
+    that stays nearest along x; `spa2v_lib.layout.box.motion_of` names the motion of both. Objects
+    that are never in the picture do not count; an object without a partner, on either side, is
+    wrong.
+    """
+    validate(truth, estimate)
+    times = frame_times(truth, estimate)
+    tracks = [tracks_of(layout, times) for layout in (truth, estimate)]
+    score = score_of(*tracks, track_likeness, lambda a, b: float(motion_of(a) == motion_of(b)))
+    return 1.0 if score is None else score
+
+
+def evaluate(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> dict[str, float]:
+    """Return every measure of this module, by its name."""
+    return {
+        measure.__name__: measure(truth, estimate)
+        for measure in (iou, x_center_error, motion_direction, coverage)
+    }

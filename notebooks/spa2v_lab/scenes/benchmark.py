@@ -1,0 +1,255 @@
+"""The benchmark's clips, from a seed: the paper's kinds of scenes in the paper's proportions.
+
+AVLBench (Pham et al., ACM MM 2025, sec. 4) was not released; its page gives its counts. Clips here
+are drawn in the same proportions: *stationary* ones with one or several things to the left, in the
+centre and to the right, *translational* ones that cross, approach or recede. Half of the stationary
+clips are instruments in a room, the others things that stand outdoors; what moves is outdoors. The
+paper's clips hold sixteen frames, and so do these.
+
+What makes them hard is drawn too: diffuse noise, reverberation, and a capture format that nobody is
+told. Sizes, paths and cameras come from `spa2v_lab.scenes.sampler`, whose distributions planning
+does not know. Recordings are split: see `test_recordings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import islice
+
+import numpy as np
+
+from spa2v_lab.scenes.exemplar_scenes import ScenePlan, placed_object
+from spa2v_lab.scenes.receivers import RECEIVERS
+from spa2v_lab.scenes.recordings import recordings_table
+from spa2v_lab.scenes.scene import Scene, WorldObject, truth_layout
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.classes import CLASSES
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.planning.exemplars import Exemplar, load_exemplars
+
+__all__ = [
+    "KINDS",
+    "STYLE",
+    "Clip",
+    "draw",
+    "exemplar_pool",
+    "shared_classes",
+    "test_recordings",
+    "turns",
+]
+
+KINDS = {
+    "stationary, single": 2698,
+    "stationary, multiple": 2004,
+    "translational, single": 2392,
+    "translational, multiple": 180,
+}
+"""The paper's clips of each kind."""
+
+SIDES = {"left": 3083, "centre": 5616, "right": 3083}
+"""The paper's stationary things by where they are."""
+
+MOVES = {"left_crossing": 582, "right_crossing": 582, "approaching": 800, "receding": 800}
+"""The paper's translational clips by how the thing moves."""
+
+STYLE = "fluent3d"
+"""Sprites of the reference videos: the style that the embedded suite draws."""
+
+SECONDS, FPS = 4.0, 4.0
+
+_FIRST_SEED = 7_000_000
+_EXEMPLARS_RT60_S = 0.3
+_RT60_S = (0.2, 0.6)
+_APART_S = 0.04  # from the exemplars' reverberation time
+_MARGIN_M = (1.0, 2.5)
+_NOISE_DB = (-30.0, -10.0)
+_GAIN_DB = 3.0  # louder or softer than the others, where it is closest
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip of the benchmark.
+
+    Attributes
+    ----------
+    number : int
+    kind : str
+        A key of `KINDS`.
+    plan : ScenePlan
+        Motions and sides.
+    scene : Scene
+    """
+
+    number: int
+    kind: str
+    plan: ScenePlan
+    scene: Scene
+
+    @property
+    def truth(self) -> VideoSceneLayout:
+        """The layout of a perfect listener."""
+        return truth_layout(self.scene)
+
+    @property
+    def recordings(self) -> list[str]:
+        """Files under ``data/recordings`` that sound in it."""
+        return [thing.recording for thing in self.scene.objects if thing.recording]
+
+
+def draw(seed: int, number: int) -> Clip:
+    """Draw one clip.
+
+    Kinds, sides, motions and receivers take turns, so that any first clips of a benchmark have
+    about the right proportions.
+
+    Parameters
+    ----------
+    seed : int
+        Of the benchmark.
+    number : int
+        At least 0.
+    """
+    kind, plan, instruments = _plan(number)
+    rng = np.random.default_rng([_FIRST_SEED, seed, number])
+    camera = Camera(
+        fov_deg=float(np.clip(rng.normal(90, 3), 80, 100)),
+        height_m=float(rng.uniform(1.3, 1.8)),
+        pitch_deg=float(np.clip(rng.normal(0, 2), -5, 5)),
+    )
+    things = tuple(
+        _thing(rng, file, motion, side, camera)
+        for file, motion, side in zip(
+            _files(rng, plan, instruments), plan.motions, plan.sides, strict=True
+        )
+    )
+    scene = Scene(
+        objects=things,
+        background=CLASSES[things[0].label].background,
+        camera=camera,
+        duration_s=SECONDS,
+        fps=FPS,
+        seed=int(rng.integers(2**31)),
+        receiver=tuple(RECEIVERS)[number % len(RECEIVERS)],
+        rt60_s=_reverberation(rng) if instruments else 0.0,
+        room_margin_m=float(rng.uniform(*_MARGIN_M)),
+        noise_db=float(rng.uniform(*_NOISE_DB)),
+    )
+    return Clip(number, kind, plan, scene)
+
+
+def turns(weights: Mapping[str, int]) -> Iterator[str]:
+    """Yield names for ever, at any moment as often as their weights ask for, to within one."""
+    total, given = sum(weights.values()), dict.fromkeys(weights, 0)
+    while True:
+        done = sum(given.values()) + 1
+        name = max(weights, key=lambda n: weights[n] / total * done - given[n])
+        given[name] += 1
+        yield name
+
+
+def _plan(number: int) -> tuple[str, ScenePlan, bool]:
+    """Return kind and plan of clip `number`, and whether it is one of instruments in a room."""
+    sides, moves = turns(SIDES), turns(MOVES)
+    indoors, trios = turns({"yes": 1, "no": 1}), turns({"no": 2, "yes": 1})
+    for kind in islice(turns(KINDS), number + 1):
+        if kind == "stationary, single":
+            inside = next(indoors) == "yes"
+            plan = ScenePlan(("stationary",), (next(sides),))
+        elif kind == "stationary, multiple":
+            inside = next(indoors) == "yes"
+            places = tuple(SIDES) if next(trios) == "yes" else _two(sides)
+            plan = ScenePlan(("stationary",) * len(places), places)
+        else:
+            inside = False
+            count = 1 if kind.endswith("single") else 2
+            plan = ScenePlan(tuple(islice(moves, count)), (None,) * count)
+    return kind, plan, inside
+
+
+def _two(sides: Iterator[str]) -> tuple[str, str]:
+    """Take two different sides."""
+    first = next(sides)
+    return first, next(side for side in sides if side != first)
+
+
+def _files(rng: np.random.Generator, plan: ScenePlan, instruments: bool) -> list[str]:
+    """Draw a class for every thing, each once, and one of its recordings."""
+    files: list[str] = []
+    taken: set[str] = set()
+    for _ in plan.motions:
+        usable = {
+            label: rows
+            for label, rows in test_recordings().items()
+            if label not in taken and (CLASSES[label].place == "held") == instruments
+        }
+        label = str(rng.choice(sorted(usable)))
+        taken.add(label)
+        files.append(str(rng.choice(usable[label])))
+    return files
+
+
+def _thing(
+    rng: np.random.Generator, file: str, motion: str, side: str | None, camera: Camera
+) -> WorldObject:
+    """Draw a thing that arrives about as loud as the others: what is filmed from far is loud."""
+    thing = placed_object(rng, file, motion, side, camera, SECONDS, styles=(STYLE,))
+    nearest = float(np.hypot(*thing.position(np.linspace(0.0, SECONDS, 9)).T).min())
+    gain = 20.0 * np.log10(nearest) + rng.uniform(-_GAIN_DB, _GAIN_DB)
+    return replace(thing, gain_db=float(gain))
+
+
+def _reverberation(rng: np.random.Generator) -> float:
+    """Draw a reverberation time that no exemplar has."""
+    while True:
+        rt60 = float(rng.uniform(*_RT60_S))
+        if abs(rt60 - _EXEMPLARS_RT60_S) >= _APART_S:
+            return rt60
+
+
+def test_recordings() -> dict[str, list[str]]:
+    """Return by class the recordings that sound in the benchmark.
+
+    Those that no shipped exemplar was made from; where exemplars were made from all of a class's
+    recordings, every second of them, and exemplars with these are left out (`exemplar_pool`). A
+    class that has one recording only has it on both sides (`shared_classes`), but never in the
+    exemplars that are shown for the same recording. Recordings whose level changes by itself, as
+    of something that passes or dies away, are left out: nobody could say what stands still.
+    """
+    return {label: _tested(files) for label, files in _files_by_class().items()}
+
+
+def exemplar_pool() -> list[Exemplar]:
+    """Return the shipped exemplars in which no recording of the benchmark sounds, but for those of
+    classes that have one recording only."""
+    shared = shared_classes()
+    kept_apart = {
+        file for label, files in test_recordings().items() if label not in shared for file in files
+    }
+    return [e for e in load_exemplars() if not kept_apart & set(e.recordings)]
+
+
+def shared_classes() -> list[str]:
+    """Return the classes whose one recording serves exemplars and benchmark alike."""
+    return sorted(
+        label
+        for label, files in _files_by_class().items()
+        if len(files) == 1 and files[0] in _in_exemplars()
+    )
+
+
+def _files_by_class() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in recordings_table():
+        if row.label in CLASSES and row.serves_motion_truth:
+            found.setdefault(row.label, []).append(row.file)
+    return found
+
+
+def _tested(files: list[str]) -> list[str]:
+    fresh = [file for file in files if file not in _in_exemplars()]
+    return fresh or files[1::2] or files
+
+
+def _in_exemplars() -> set[str]:
+    return {file for exemplar in load_exemplars() for file in exemplar.recordings}

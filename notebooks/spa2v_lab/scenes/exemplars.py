@@ -1,0 +1,171 @@
+"""The script that makes ``data/exemplars``: ``python -m spa2v_lab.scenes.exemplars``.
+
+It takes a few minutes, and writes the same every time, as long as hearing measures the same and
+the sounds are compressed alike. How many scenes had to be drawn is written in the README beside
+them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from spa2v_lab.scenes.exemplar_scenes import PLANS, Made, make_exemplar
+from spa2v_lib.files import replacing
+from spa2v_lib.planning.exemplars import SOUNDS, Exemplar
+from spa2v_lib.planning.prompt import clips
+from spa2v_lib.resources import data_dir, resource
+
+__all__ = ["write_exemplars"]
+
+_DIGITS = {"itd_s": 6, "x0": 4, "x1": 4, "y0": 4, "y1": 4, "times_s": 3, "key_times_s": 4}
+_USUAL_DIGITS = 2
+_COMPRESSION = 0.95  # of Opus, about 20 kbit/s: the side is still heard, and little is stored
+_COLUMNS = ("file", "label", "title", "author", "license", "source")
+
+
+def write_exemplars(folder: str | Path | None = None) -> Path:
+    """Make every exemplar and write ``exemplars.jsonl``, its sounds, their table and ``README.md``.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Where to; ``data/exemplars`` if not given.
+
+    Returns
+    -------
+    pathlib.Path
+        The file of exemplars.
+    """
+    target = Path(folder) if folder else data_dir() / "exemplars"
+    exemplars, tries = [], 0
+    for number in range(len(PLANS)):
+        made = make_exemplar(number)
+        exemplars, tries = exemplars + made.exemplars, tries + made.tries
+        _write_sound(target, made)
+        print(f"{number + 1}/{len(PLANS)}: {made.tries} drawn", flush=True)
+    with replacing(target / "exemplars.jsonl") as partial:
+        partial.write_text("".join(map(_line, exemplars)), encoding="utf-8")
+    _write_licences(target, exemplars)
+    _write_readme(target, exemplars, tries)
+    return target / "exemplars.jsonl"
+
+
+def _write_sound(folder: Path, made: Made) -> None:
+    """Write the left clip and then the right one into one channel.
+
+    As two channels they would be coded together, which does not keep what differs between them.
+    """
+    drawn = made.exemplars[0]
+    parts = clips(made.sound, drawn.cues.capture.format)
+    samples, rates = zip(*(soundfile.read(io.BytesIO(part.wav)) for part in parts), strict=True)
+    with replacing(folder / SOUNDS / f"{drawn.family}.ogg") as partial:
+        soundfile.write(
+            partial,
+            np.concatenate(samples),
+            rates[0],
+            format="OGG",
+            subtype="OPUS",
+            compression_level=_COMPRESSION,
+        )
+
+
+def _line(exemplar: Exemplar) -> str:
+    rounded = _rounded(json.loads(exemplar.model_dump_json()))
+    line = json.dumps(rounded, separators=(",", ":"), ensure_ascii=False)
+    Exemplar(**json.loads(line))  # rounding must not break what belongs together
+    return line + "\n"
+
+
+def _rounded(value: Any, name: str = "") -> Any:
+    """Round every number to the digits that its name needs.
+
+    A confidence below 1 stays below: 1 means that the caller said it.
+    """
+    if isinstance(value, dict):
+        return {key: _rounded(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_rounded(item, name) for item in value]
+    if isinstance(value, float):
+        digits = _DIGITS.get(name, _USUAL_DIGITS)
+        most = 1.0 - 10.0**-digits if name.endswith("confidence") and value < 1.0 else value
+        return round(min(value, most), digits) + 0.0
+    return value
+
+
+def _write_licences(folder: Path, exemplars: list[Exemplar]) -> None:
+    """Write whose recordings sound in which scenes."""
+    heard: dict[str, list[str]] = {}
+    for exemplar in exemplars:
+        if exemplar.variant == "drawn":
+            for file in exemplar.recordings:
+                heard.setdefault(file, []).append(exemplar.family)
+    with resource("recordings", "recordings.csv").open(newline="", encoding="utf-8") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["file"] in heard]
+    with (
+        replacing(folder / "recordings.csv") as partial,
+        partial.open("w", newline="", encoding="utf-8") as stream,
+    ):
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow((*_COLUMNS, "scenes"))
+        for row in rows:
+            table.writerow((*(row[name] for name in _COLUMNS), " ".join(heard[row["file"]])))
+
+
+def _write_readme(folder: Path, exemplars: list[Exemplar], tries: int) -> None:
+    mirrored = sum(exemplar.variant == "mirrored" for exemplar in exemplars)
+    counts = Counter(name for exemplar in exemplars for name in exemplar.attributes)
+    rows = "\n".join(f"| {name} | {count} |" for name, count in sorted(counts.items()))
+    text = _README.format(
+        count=len(exemplars),
+        mirrored=mirrored,
+        drawn=len(exemplars) - mirrored,
+        kept=len(PLANS),
+        tries=tries,
+        rows=rows,
+    )
+    with replacing(folder / "README.md") as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+_README = """# Exemplars
+
+{count} simulated scenes with known truth, shown to language models as examples of what a plan looks
+like. Each line of `exemplars.jsonl` is one scene: the cues that were measured in its sound
+(rounded), which object each source is, and the true layout with captions and reasoning, all written
+by templates from the scene's own geometry. {drawn} are drawn scenes; {mirrored} more are mirrors of
+some of them, left and right exchanged in sound and layout, and marked `"variant": "mirrored"`.
+
+Made by `python -m spa2v_lab.scenes.exemplars`. X/Y and M/S were named to hearing, as they cannot be
+told from panning, and so were sources that it named wrongly or not at all (their label confidence
+is 1). Only scenes that are heard as they are were kept (number of sources, motion, and direction
+within 12° in the median): {kept} of {tries} that were drawn. So they say nothing about how often
+hearing is right.
+
+An exemplar is never shown for a recording that it was made from, nor for the mirror or reversal of
+its own sound (`spa2v_lib.planning.exemplars.leaks`).
+
+| attribute | exemplars |
+|---|---|
+{rows}
+
+## Licence
+
+`exemplars.jsonl` holds measurements and text under the project's licence (Apache-2.0).
+
+`sounds/NNN.ogg` is what a model hears of scene NNN: the left clip, then the right one, 16 kHz,
+coded as Opus. Measurements were taken before that. These sounds were rendered from recordings of
+this project's `data/recordings` and keep their licences: `recordings.csv` names each recording with
+author, licence, source and the scenes in which it sounds. Name the authors where you pass a sound
+on; a sound that holds a CC BY-SA recording is under that licence as a whole.
+"""
+
+if __name__ == "__main__":
+    write_exemplars()

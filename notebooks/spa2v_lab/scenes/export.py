@@ -1,0 +1,138 @@
+"""Simulated scenes as files: sound, true layout, drawn reference and contact sheet."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spa2v_lab.scenes.receivers import RECEIVERS
+from spa2v_lab.scenes.recordings import recordings_table
+from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
+from spa2v_lib.errors import SceneError
+from spa2v_lib.files import result_folder
+
+if TYPE_CHECKING:
+    from spa2v_lab.scenes.scene import Scene
+    from spa2v_lib.layout.captions import Motion
+
+__all__ = ["MARKER", "sounding_recordings", "write_list", "write_scene", "write_scenes"]
+
+MARKER = "scenes.json"
+"""The file that lists the scenes of a folder."""
+
+_SHEET_SIDE = 128
+
+
+def sounding_recordings() -> dict[str, tuple[str, ...]]:
+    """Return, by class, the recordings whose level over time is theirs only by the motion."""
+    from spa2v_lib.layout.classes import CLASSES
+
+    found: dict[str, tuple[str, ...]] = {}
+    for row in recordings_table():
+        if row.label in CLASSES and row.serves_motion_truth:
+            found[row.label] = (*found.get(row.label, ()), row.file)
+    return found
+
+
+def write_scenes(
+    out: str | os.PathLike[str],
+    *,
+    count: int = 5,
+    seed: int = 0,
+    motion: Motion | None = None,
+    receiver: str = "xy",
+    duration_s: float = 4.0,
+    overwrite: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> Path:
+    """Render random scenes with one sounding object each.
+
+    For every scene there are ``NNN.wav`` (sound), ``NNN.json`` (true layout), ``NNN.mp4`` (drawn
+    reference with sound) and ``NNN.png`` (some frames with the true boxes); ``scenes.json`` lists
+    them.
+
+    Parameters
+    ----------
+    out : path
+        The folder to make.
+    count : int
+        How many scenes.
+    seed : int
+        Scene number k is drawn from `seed` + k.
+    motion : Motion, optional
+        Of every object; every motion in turn if not given.
+    receiver : str
+        A key of `spa2v_lab.scenes.receivers.RECEIVERS`.
+    duration_s : float
+        Seconds per scene.
+    overwrite : bool
+        Replace the scenes of an earlier call.
+    progress : callable, optional
+        Called with "scenes", the scenes done and the scenes in all.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder.
+
+    Raises
+    ------
+    SceneError, OutputError
+        Before anything is rendered, if that is known then.
+    """
+    if receiver not in RECEIVERS:
+        raise SceneError(f"no receiver {receiver!r}; one of: {', '.join(RECEIVERS)}")
+    if motion is not None and motion not in MOTIONS:
+        raise SceneError(f"no motion {motion!r}; one of: {', '.join(MOTIONS)}")
+    recordings = sounding_recordings()
+    rows = []
+    with result_folder(out, MARKER, overwrite=overwrite) as folder:
+        for number in range(count):
+            scene = sample_scene(
+                seed + number,
+                motion=motion or MOTIONS[number % len(MOTIONS)],
+                labels=tuple(recordings),
+                duration_s=duration_s,
+                recordings=recordings,
+                receiver=receiver,
+            )
+            rows.append({"seed": seed + number, **write_scene(scene, folder, f"{number:03d}")})
+            if progress is not None:
+                progress("scenes", number + 1, count)
+        write_list(folder, {"scenes": rows})
+    return Path(out).resolve()
+
+
+def write_list(folder: Path, content: dict[str, Any]) -> None:
+    """Write `MARKER`, which lists the folder's files."""
+    files = {path.name: {"bytes": path.stat().st_size} for path in sorted(folder.iterdir())}
+    text = json.dumps({**content, "files": files}, indent=1) + "\n"
+    (folder / MARKER).write_text(text, encoding="utf-8")
+
+
+def write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
+    """Write a scene's four files, named after `stem`; return what the list says of it."""
+    from spa2v_lab.scenes.picture import draw_scene
+    from spa2v_lab.scenes.scene import truth_layout
+    from spa2v_lab.scenes.sound import render_sound
+    from spa2v_lab.viz.sheets import contact_sheet
+    from spa2v_lib.video import Video
+
+    layout, sound = truth_layout(scene), render_sound(scene)
+    video = Video(draw_scene(scene, width=_SHEET_SIDE), scene.fps, layout)
+    layout.save(folder / f"{stem}.json")
+    sound.save(folder / f"{stem}.wav")
+    video.save(folder / f"{stem}.mp4", sound)
+    contact_sheet(video.frames, layout).save(folder / f"{stem}.png")
+    thing = scene.objects[0]
+    return {
+        "name": stem,
+        "caption": layout.caption,
+        "label": thing.label,
+        "motion": thing.motion,
+        "recording": thing.recording,
+        "receiver": scene.receiver,
+    }

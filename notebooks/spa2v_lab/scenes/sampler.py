@@ -1,0 +1,164 @@
+"""Random scenes, from distributions that planning does not know.
+
+Sizes, camera and paths are drawn here, independently of the usual sizes and ranges in
+`spa2v_lib.layout.classes` that a planner works with; otherwise a planner would be scored against
+its own assumptions. Paths are drawn so that the thing is well seen: its closest approach fills
+between a fifth and a half of the picture's width.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+from spa2v_lab.scenes.world import STYLES, sprite
+from spa2v_lib.errors import SceneError
+from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.captions import Motion
+from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES, SoundClass
+
+__all__ = ["MOTIONS", "sample_object", "sample_scene"]
+
+MOTIONS: tuple[str, ...] = get_args(Motion)
+
+
+def sample_scene(
+    seed: int,
+    *,
+    motion: Motion | None = None,
+    labels: tuple[str, ...] | None = None,
+    styles: tuple[str, ...] = STYLES,
+    object_count: int = 1,
+    duration_s: float = 4.0,
+    aspect: float = 1.0,
+    recordings: dict[str, tuple[str, ...]] | None = None,
+    **sound: object,
+) -> Scene:
+    """Draw one random scene.
+
+    Parameters
+    ----------
+    seed : int
+        The only source of randomness.
+    motion : Motion, optional
+        The motion of the first object; drawn if not given.
+    labels : tuple of str, optional
+        Classes to draw from; every class if not given.
+    styles : tuple of str
+        Sprite styles to draw from.
+    object_count : int
+        Number of objects, at least 0.
+    duration_s : float
+        Length in seconds.
+    aspect : float
+        Width over height of the picture.
+    recordings : dict, optional
+        File names to draw from for each label; things without one are silent.
+    **sound
+        Further fields of `Scene` (``receiver``, ``rt60_s``, ``noise_db``).
+
+    Returns
+    -------
+    Scene
+    """
+    if motion is not None and motion not in MOTIONS:
+        raise SceneError(f"no motion {motion!r}; one of: {', '.join(MOTIONS)}")
+    rng = np.random.default_rng(seed)
+    camera = Camera(
+        fov_deg=float(np.clip(rng.normal(90, 3), 80, 100)),
+        aspect=aspect,
+        height_m=float(rng.uniform(1.3, 1.8)),
+        pitch_deg=float(np.clip(rng.normal(0, 2), -5, 5)),
+    )
+    names = labels or tuple(CLASSES)
+    things = []
+    for index in range(object_count):
+        label = str(rng.choice(names))
+        chosen = motion if motion and index == 0 else str(rng.choice(MOTIONS))
+        thing = sample_object(rng, label, chosen, camera, duration_s, styles)
+        files = (recordings or {}).get(label)
+        if files:
+            thing = WorldObject(**{**vars(thing), "recording": str(rng.choice(files))})
+        things.append(thing)
+    return Scene(
+        objects=tuple(things),
+        background=_background(rng, things),
+        camera=camera,
+        duration_s=duration_s,
+        seed=int(rng.integers(2**31)),
+        **sound,
+    )
+
+
+def _background(rng: np.random.Generator, things: list[WorldObject]) -> str:
+    """Draw the usual background of the first thing, or, one time in three, any other land."""
+    usual = CLASSES[things[0].label].background if things else str(rng.choice(tuple(BACKGROUNDS)))
+    if usual in ("sea", "stage") or rng.uniform() < 2 / 3:
+        return usual
+    return str(rng.choice([name for name in BACKGROUNDS if name not in ("sea", "stage")]))
+
+
+def sample_object(
+    rng: np.random.Generator,
+    label: str,
+    motion: str,
+    camera: Camera,
+    duration_s: float,
+    styles: tuple[str, ...] = STYLES,
+) -> WorldObject:
+    """Draw one object with its size and path.
+
+    Returns
+    -------
+    WorldObject
+        Silent; its recording is the caller's choice.
+    """
+    kind, style = CLASSES[label], str(rng.choice(styles))
+    height = kind.height_m * float(np.exp(rng.normal(0, 0.12)))
+    image = sprite(label, style)
+    width = height * image.width / image.height * float(np.exp(rng.normal(0, 0.08)))
+    nearest = _depth(camera, max(width, 0.7 * height), float(rng.uniform(0.22, 0.5)))
+    path = _path(rng, motion, camera, nearest, duration_s)
+    return WorldObject(
+        label=label,
+        style=style,
+        path=path,
+        motion=motion,
+        width_m=width,
+        height_m=height,
+        base_m=_base(rng, kind, camera, nearest),
+    )
+
+
+def _depth(camera: Camera, extent_m: float, share: float) -> float:
+    """Return the depth at which `extent_m` fills `share` of the picture's width."""
+    return extent_m / (2 * share * np.tan(np.radians(camera.fov_deg / 2)))
+
+
+def _base(rng: np.random.Generator, kind: SoundClass, camera: Camera, depth: float) -> float:
+    """Draw the height of the lower edge: on its ground, or at an elevation angle in the air."""
+    if kind.place in ("ground", "water"):
+        return 0.0
+    low, high = (4, 16) if kind.place == "air" else (-14, -4)
+    return camera.height_m + depth * float(np.tan(np.radians(rng.uniform(low, high))))
+
+
+def _path(
+    rng: np.random.Generator, motion: str, camera: Camera, nearest: float, duration_s: float
+) -> StraightPath:
+    half = nearest * np.tan(np.radians(camera.fov_deg / 2))  # half the picture, at `nearest`
+    side = float(rng.uniform(-0.75, 0.75))
+    if motion == "stationary":
+        return StraightPath((side * half, nearest))
+    if motion in ("left_crossing", "right_crossing"):
+        sign = 1.0 if motion == "right_crossing" else -1.0
+        start, end = -float(rng.uniform(0.5, 1.5)) * half, float(rng.uniform(0.5, 1.5)) * half
+        return StraightPath((sign * start, nearest), (sign * (end - start) / duration_s, 0.0))
+    far = nearest * float(rng.uniform(1.8, 3.2))
+    aim = 0.6 * side * half / nearest  # stays near one azimuth: x / z is nearly constant
+    close, away = np.array([aim * nearest, nearest]), np.array([aim * far, far])
+    first, last = (away, close) if motion == "approaching" else (close, away)
+    velocity = (last - first) / duration_s
+    return StraightPath(tuple(map(float, first)), tuple(map(float, velocity)))

@@ -1,0 +1,203 @@
+"""The sound of a simulated scene: real mono recordings moved past a receiver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+
+from spa2v_lab.scenes.propagation import (
+    OVERSAMPLING,
+    Emission,
+    absorbed_by_air,
+    first_emission_s,
+    heard,
+)
+from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, Receiver, get_receiver
+from spa2v_lab.scenes.recordings import RecordingInfo, emitted, recording_info, recordings_table
+from spa2v_lab.scenes.rooms import IMAGE_ORDER, Room, diffuse_noise, reverberant_tail
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.errors import SceneError
+
+__all__ = [
+    "PEAK",
+    "RecordingInfo",
+    "SoundScene",
+    "SoundingThing",
+    "recording_info",
+    "recordings_table",
+    "render_sound",
+]
+
+PEAK = 0.7
+"""Largest sample of a rendered scene: the recordist sets the gain, so absolute level tells
+nothing."""
+
+_NOISE_TILT_DB = -3.0  # outdoor and room noise is nearer to pink than to white
+_PATH_STEPS = 64
+_SPARE_S = 0.1
+
+
+class SoundingThing(Protocol):
+    """What is asked of an object; those without a recording are silent."""
+
+    recording: str | None
+    base_m: float
+    height_m: float
+    gain_db: float
+    onset_s: float
+
+    def position(self, t: np.ndarray) -> np.ndarray:
+        """Times [n] to places [n, 2], metres right and ahead; also for times before 0."""
+
+
+class _Camera(Protocol):
+    height_m: float
+
+
+class SoundScene(Protocol):
+    """What is asked of a scene; `spa2v_lab.scenes.scene.Scene` gives it."""
+
+    objects: Sequence[SoundingThing]
+    camera: _Camera
+    duration_s: float
+    receiver: str
+    rt60_s: float
+    room_margin_m: float
+    noise_db: float | None
+    seed: int
+
+
+def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
+    """Render what the scene's receiver hears.
+
+    Every recording is brought to the same RMS at 1 m, changed by the object's `gain_db`, and
+    sounds from the middle of the object's height. On its way it is delayed (hence Doppler),
+    weakened as 1/r, and damped by the air (ISO 9613-1). In a room (`rt60_s` above 0) image
+    sources up to order 2 move with the object, and a diffuse tail follows. Pink noise from all
+    directions is added `noise_db` below the sum's RMS. At last the whole is scaled to a peak of
+    `PEAK`.
+
+    Parameters
+    ----------
+    scene : SoundScene
+    rate : int
+        Sampling rate in Hz.
+
+    Returns
+    -------
+    Recording
+        The receiver's channels, `scene.duration_s` long. The same scene gives the same samples.
+
+    Raises
+    ------
+    SceneError
+        If no object sounds, the receiver or a recording is unknown, something is as fast as
+        sound, or the room cannot be.
+    """
+    things = [thing for thing in scene.objects if thing.recording is not None]
+    if not things:
+        raise SceneError("no object of the scene has a recording: there is nothing to hear")
+    receiver = get_receiver(scene.receiver)
+    frames = round(scene.duration_s * rate)
+    paths = [_path_from_microphone(thing, scene.camera.height_m) for thing in things]
+    room_rng, noise_rng = np.random.default_rng(scene.seed).spawn(2)
+    room = None
+    if scene.rt60_s > 0:
+        steps = np.linspace(0.0, scene.duration_s, _PATH_STEPS)
+        places = np.concatenate([path(steps) for path in paths])
+        room = Room.around(places, scene.camera.height_m, scene.rt60_s, scene.room_margin_m)
+        tail = reverberant_tail(room, receiver, rate, room_rng)
+    sound = np.zeros((receiver.channels, frames))
+    for thing, path in zip(things, paths, strict=True):
+        emission = _emission(thing, path, scene, room, rate)
+        sound += _direct(emission, receiver, path, frames, rate)
+        if room is not None:
+            sound += _early(emission, receiver, path, room, frames, rate)
+            sound += _late(thing, tail, scene, frames, rate)
+    if not sound.any():
+        raise SceneError(
+            f"nothing is heard within {scene.duration_s:g} s: every object starts too late or is "
+            "too far away"
+        )
+    if scene.noise_db is not None:
+        noise = diffuse_noise(receiver, frames, rate, noise_rng, _NOISE_TILT_DB)
+        level = 10 ** (scene.noise_db / 20) * np.sqrt(np.mean(sound**2) / np.mean(noise**2))
+        sound += level * noise
+    return Recording.from_samples(sound * (PEAK / np.abs(sound).max()), rate, name="scene")
+
+
+def _path_from_microphone(
+    thing: SoundingThing, microphone_height_m: float
+) -> Callable[[np.ndarray], np.ndarray]:
+    up = thing.base_m + thing.height_m / 2 - microphone_height_m
+
+    def path(times_s: np.ndarray) -> np.ndarray:
+        return np.column_stack([thing.position(times_s), np.full(len(times_s), up)])
+
+    return path
+
+
+def _emission(
+    thing: SoundingThing,
+    path: Callable[[np.ndarray], np.ndarray],
+    scene: SoundScene,
+    room: Room | None,
+    rate: int,
+) -> Emission:
+    """The emitted sound, from so early that the longest way has it at time 0."""
+    fine = OVERSAMPLING * rate
+    begin_s = first_emission_s(path) - _SPARE_S
+    if room is not None:
+        begin_s -= (IMAGE_ORDER + 1) * float(np.linalg.norm(room.size_m)) / SPEED_OF_SOUND
+    samples = emitted(thing.recording, fine, begin_s, scene.duration_s + _SPARE_S, thing.onset_s)
+    return Emission.from_samples(10 ** (thing.gain_db / 20) * samples, fine, begin_s)
+
+
+def _direct(
+    emission: Emission,
+    receiver: Receiver,
+    path: Callable[[np.ndarray], np.ndarray],
+    frames: int,
+    rate: int,
+) -> np.ndarray:
+    sound, distance = heard(emission, receiver, path, frames, rate)
+    return absorbed_by_air(sound, distance, rate)
+
+
+def _early(
+    emission: Emission,
+    receiver: Receiver,
+    path: Callable[[np.ndarray], np.ndarray],
+    room: Room,
+    frames: int,
+    rate: int,
+) -> np.ndarray:
+    """Image sources; the air damps each order over its mean way."""
+    images = room.images()
+    total = np.zeros((receiver.channels, frames))
+    for order in np.unique(images.orders):
+        members = np.flatnonzero(images.orders == order)
+        sound, way = np.zeros_like(total), np.zeros(frames)
+        for image in members:
+
+            def place(times_s: np.ndarray, image: int = image) -> np.ndarray:
+                return images.of(image, path(times_s))
+
+            part, distance = heard(emission, receiver, place, frames, rate)
+            sound += images.gains[image] * part
+            way += distance / len(members)
+        total += absorbed_by_air(sound, way, rate)
+    return total
+
+
+def _late(
+    thing: SoundingThing, tail: np.ndarray, scene: SoundScene, frames: int, rate: int
+) -> np.ndarray:
+    from scipy.signal import fftconvolve
+
+    lead_s = tail.shape[1] / rate
+    samples = emitted(thing.recording, rate, -lead_s, scene.duration_s, thing.onset_s)
+    wet = fftconvolve(samples[None], tail, axes=1)[:, tail.shape[1] :][:, :frames]
+    return 10 ** (thing.gain_db / 20) * wet

@@ -1,0 +1,160 @@
+"""The tiny suite's text-to-image base: a diffusers `UNet2DConditionModel` and its text encoder.
+
+Trained on single frames as latent diffusion is, to predict the velocity of Salimans & Ho (ICLR
+2022, app. D) on a schedule that ends in pure noise (Lin et al., WACV 2024): with so few latents,
+any signal left at the last step would fix where things are before text or boxes are heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from spa2v_lab.training.autoencoder import CHANNELS
+from spa2v_lab.training.data import SIZE
+from spa2v_lab.training.encoded import EncodedSet
+from spa2v_lab.training.loop import Plan, fit
+from spa2v_lab.training.text import WIDTH, new_text_encoder, new_tokenizer, tokenize
+from spa2v_lib.sampling.grounding.gligen import cell_boxes, coverage
+
+__all__ = [
+    "DROP_SHARE", "WIDTHS", "Base", "drop_captions", "new_base", "new_scheduler", "new_unet",
+    "thing_weights", "train_base", "velocity_loss",
+]  # fmt: skip
+
+WIDTHS = (128, 192)
+_THING_WEIGHT = 2.0
+DROP_SHARE = 0.1  # captions dropped, for classifier-free guidance
+
+
+def new_scheduler() -> DDIMScheduler:
+    """Build the noise schedule that all three trainings and sampling share."""
+    return DDIMScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )
+
+
+def new_unet() -> UNet2DConditionModel:
+    """Build the denoiser with random weights."""
+    return UNet2DConditionModel(
+        sample_size=SIZE // 8,
+        in_channels=CHANNELS,
+        out_channels=CHANNELS,
+        block_out_channels=WIDTHS,
+        layers_per_block=1,
+        down_block_types=("CrossAttnDownBlock2D",) * 2,
+        up_block_types=("CrossAttnUpBlock2D",) * 2,
+        cross_attention_dim=WIDTH,
+        attention_head_dim=4,
+        norm_num_groups=16,
+    )
+
+
+def thing_weights(boxes: Tensor, side: int, more: float = _THING_WEIGHT) -> Tensor:
+    """Return loss weights [n, 1, side, side]: `more` is added where boxes [n, k, 4] cover.
+
+    Things fill a tenth of the picture and hold nearly all that is hard to draw.
+    """
+    covered = coverage(cell_boxes(side, boxes), boxes).amax(2)
+    return (1 + more * covered).reshape(-1, 1, side, side)
+
+
+def velocity_loss(
+    predict: Callable[[Tensor, Tensor], Tensor],
+    latents: Tensor,
+    weights: Tensor,
+    generator: torch.Generator,
+    early: float = 0.0,
+) -> Tensor:
+    """Noise `latents` at random times and return the weighted squared error of the velocity.
+
+    Parameters
+    ----------
+    predict : callable
+        Maps noisy latents and times [n] to the predicted velocity.
+    latents : Tensor [shape=(n, ...)]
+        Scaled to unit variance. Clips share one time.
+    weights : Tensor
+        Of the error; broadcast against `latents`.
+    generator : torch.Generator
+    early : float
+        Share of the times that are drawn from the noisiest third alone, in [0, 1].
+    """
+    random = {"generator": generator, "device": latents.device}
+    times = torch.randint(1000, (len(latents),), **random)
+    if early:
+        noisy = torch.rand(len(latents), **random) < early
+        times = torch.where(noisy, 999 - times // 3, times)
+    noise = torch.randn(latents.shape, **random)
+    with torch.autocast(latents.device.type, torch.bfloat16):
+        velocity = predict(_SCHEDULE.add_noise(latents, noise, times), times)
+    error = (velocity.float() - _SCHEDULE.get_velocity(latents, noise, times)).square()
+    return (weights * error).mean() / weights.mean()
+
+
+_SCHEDULE = new_scheduler()
+
+
+def drop_captions(ids: Tensor, empty: Tensor, generator: torch.Generator) -> Tensor:
+    """Replace one caption in ten with the empty caption."""
+    dropped = torch.rand(len(ids), 1, generator=generator, device=ids.device) < DROP_SHARE
+    return torch.where(dropped, empty, ids)
+
+
+class Base(NamedTuple):
+    """A text-to-image model without its autoencoder."""
+
+    unet: UNet2DConditionModel
+    text: CLIPTextModel
+    tokenizer: CLIPTokenizer
+
+
+def new_base(seed: int) -> Base:
+    """Build the base with random weights."""
+    torch.manual_seed(seed)
+    tokenizer = new_tokenizer()
+    text = new_text_encoder(tokenizer)
+    return Base(new_unet(), text, tokenizer)
+
+
+def train_base(base: Base, drawn: EncodedSet, plan: Plan, folder: Path) -> dict:
+    """Train the denoiser and the text encoder together.
+
+    Parameters
+    ----------
+    base : Base
+        New, or trained on smaller pictures; on the device of `drawn`.
+    drawn : EncodedSet
+    plan : Plan
+    folder : Path
+        Of checkpoints.
+    """
+    unet, text, tokenizer = base
+    latents, boxes, device = drawn.latents, drawn.boxes, drawn.latents.device
+    ids, empty = (tokenize(tokenizer, texts).to(device) for texts in (list(drawn.captions), [""]))
+
+    def loss(generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(latents), (plan.batch,), generator=generator, device=device)
+
+        def predict(noisy: Tensor, times: Tensor) -> Tensor:
+            words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
+            return unet(noisy, times, words).sample
+
+        weights = thing_weights(boxes[rows], latents.shape[-1])
+        return velocity_loss(predict, latents[rows], weights, generator)
+
+    log = fit("base", [*unet.parameters(), *text.parameters()], loss, plan, folder)
+    unet.eval(), text.eval()
+    return log

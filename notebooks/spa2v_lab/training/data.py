@@ -1,0 +1,197 @@
+"""Training data for the tiny suite: frames and clips drawn by `spa2v_lab.scenes`.
+
+Everything follows from a seed. Sets are drawn in parts, each with a seed of its own, so that
+several processes draw the same pictures as one, and a large set is never held as pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from spa2v_lab.scenes.picture import background_canvas, draw_frame
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.scene import Scene, WorldObject
+from spa2v_lib.layout.captions import frame_caption, object_caption, phrase, video_caption
+from spa2v_lib.sampling.presets import TINY_LABELS
+
+__all__ = [
+    "CLIP_FRAMES", "LABELS", "MAX_OBJECTS", "PHRASES", "SIZE", "STYLE", "DrawnSet", "clip_parts",
+    "clips", "frame_parts", "frames",
+]  # fmt: skip
+
+SIZE = 128  # pixels a side
+CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
+MAX_OBJECTS = 4  # grounding tokens a frame
+STYLE = "fluent3d"  # the one style that the suite draws
+LABELS = TINY_LABELS
+PHRASES = tuple(phrase(object_caption(label), on) for label in LABELS for on in (False, True))
+
+_COUNTS = {1: 0.62, 2: 0.28, 3: 0.06, 0: 0.04}  # objects in a scene, and how often
+_FRAMES_A_SCENE = 4
+_GLOBAL_SHARE = 0.7  # captions of the whole video; the rest describe the single frame
+_PART = 512  # frames that are drawn with one seed
+
+
+@dataclass
+class DrawnSet:
+    """Drawn frames with their truth.
+
+    Attributes
+    ----------
+    frames : np.ndarray [shape=(n, size, size, 3), dtype=uint8]
+        For clips, n is ``clips * CLIP_FRAMES``.
+    captions : np.ndarray [shape=(n,), dtype=str]
+    boxes : np.ndarray [shape=(n, MAX_OBJECTS, 4), dtype=float32]
+        ``(x0, y0, x1, y1)`` in [0, 1]; zeros where there is no object.
+    labels : np.ndarray [shape=(n, MAX_OBJECTS), dtype=int64]
+        Index into `LABELS`; -1 where there is no object.
+    phrases : np.ndarray [shape=(n, MAX_OBJECTS), dtype=int64]
+        Index into `PHRASES`; -1 where there is no object.
+    """
+
+    frames: np.ndarray
+    captions: np.ndarray
+    boxes: np.ndarray
+    labels: np.ndarray
+    phrases: np.ndarray
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[tuple]) -> DrawnSet:
+        """Stack rows of one frame, caption, boxes, labels and phrases each."""
+        return cls(*(np.array(column) for column in zip(*rows, strict=True)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[DrawnSet]) -> DrawnSet:
+        """Put sets one after the other."""
+        columns = zip(*(vars(part).values() for part in parts), strict=True)
+        return cls(*(np.concatenate(column) for column in columns))
+
+
+def _scene(
+    rng: np.random.Generator,
+    styles: tuple[str, ...] = (STYLE,),
+    labels: tuple[str, ...] = LABELS,
+    counts: dict[int, float] = _COUNTS,
+) -> Scene:
+    return sample_scene(
+        int(rng.integers(2**31)),
+        labels=labels,
+        styles=styles,
+        object_count=int(rng.choice(list(counts), p=list(counts.values()))),
+        duration_s=4.0,
+    )
+
+
+def _told(thing: WorldObject) -> int:
+    """Return the index in `PHRASES` of what a thing's grounding is told.
+
+    Sprites face left, but for things that go to the right, and only that is said.
+    """
+    return 2 * LABELS.index(thing.label) + (thing.path.velocity[0] > 0)
+
+
+def _truth(scene: Scene, t: float) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+    """Return the frame's caption at `t`, and boxes, labels and phrases [MAX_OBJECTS, ...]."""
+    boxes = np.zeros((MAX_OBJECTS, 4), np.float32)
+    labels, phrases = np.full((2, MAX_OBJECTS), -1, np.int64)
+    seen = [(thing, thing.box(scene.camera, t)) for thing in scene.objects]
+    seen = [(thing, box) for thing, box in seen if box is not None]
+    for i, (thing, box) in enumerate(seen):
+        boxes[i], labels[i], phrases[i] = box.as_tuple(), LABELS.index(thing.label), _told(thing)
+    named = [(thing.label, box.center[0]) for thing, box in seen]
+    return frame_caption(named, scene.background), boxes, labels, phrases
+
+
+def _draw(scene: Scene, times: np.ndarray, size: int) -> Iterator[tuple]:
+    canvas = background_canvas(scene, size, size)
+    whole = video_caption([(o.label, o.motion) for o in scene.objects], scene.background)
+    for t in times:
+        yield draw_frame(scene, float(t), canvas), whole, *_truth(scene, float(t))
+
+
+def _frames_part(job: tuple[Sequence[int], int], size: int, **what) -> DrawnSet:
+    """Draw one part of a set of frames: a seed, and how many."""
+    rng, count = np.random.default_rng(job[0]), job[1]
+    rows = []
+    while len(rows) < count:
+        scene = _scene(rng, **what)
+        for frame, whole, single, *truth in _draw(scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size):
+            caption = whole if rng.uniform() < _GLOBAL_SHARE else single
+            rows.append((frame, caption, *truth))
+    return DrawnSet.of_rows(rows[:count])
+
+
+def _clips_part(job: tuple[Sequence[int], int], fps: float, size: int) -> DrawnSet:
+    """Draw one part of a set of clips: a seed, and how many frames."""
+    rng, count = np.random.default_rng(job[0]), job[1]
+    rows = []
+    while len(rows) < count:
+        scene = _scene(rng)
+        times = rng.uniform(0, 4 - CLIP_FRAMES / fps) + np.arange(CLIP_FRAMES) / fps
+        rows += [(frame, whole, *truth) for frame, whole, _, *truth in _draw(scene, times, size)]
+    return DrawnSet.of_rows(rows)
+
+
+def _parts(
+    draw: Callable[[tuple[Sequence[int], int]], DrawnSet], count: int, seed: int, workers: int
+) -> Iterator[DrawnSet]:
+    sizes = [min(_PART, count - start) for start in range(0, count, _PART)]
+    jobs = [((seed, number), size) for number, size in enumerate(sizes)]
+    if workers == 1:
+        yield from map(draw, jobs)
+        return
+    with ProcessPoolExecutor(workers) as pool:
+        yield from pool.map(draw, jobs)
+
+
+def frame_parts(
+    count: int,
+    seed: int,
+    styles: tuple[str, ...] = (STYLE,),
+    size: int = SIZE,
+    workers: int = 1,
+    labels: tuple[str, ...] = LABELS,
+    counts: dict[int, float] = _COUNTS,
+) -> Iterator[DrawnSet]:
+    """Draw single frames at random times of random scenes, part by part.
+
+    Parameters
+    ----------
+    count : int
+    seed : int
+    styles : tuple of str
+        Sprite styles; the detector is trained on several.
+    size : int
+        Pixels a side.
+    workers : int
+        Processes that draw.
+    labels : tuple of str
+        What is drawn.
+    counts : dict of int to float
+        How often scenes hold so many things; up to `MAX_OBJECTS`.
+    """
+    what = {"styles": styles, "labels": labels, "counts": counts}
+    yield from _parts(partial(_frames_part, size=size, **what), count, seed, workers)
+
+
+def clip_parts(
+    count: int, seed: int, fps: float = 8.0, size: int = SIZE, workers: int = 1
+) -> Iterator[DrawnSet]:
+    """Draw clips of `CLIP_FRAMES` frames, each cut at random from a scene of four seconds."""
+    draw = partial(_clips_part, fps=fps, size=size)
+    yield from _parts(draw, count * CLIP_FRAMES, seed, workers)
+
+
+def frames(count: int, seed: int, **how) -> DrawnSet:
+    """Draw single frames as one set; see `frame_parts`."""
+    return DrawnSet.joined(list(frame_parts(count, seed, **how)))
+
+
+def clips(count: int, seed: int, **how) -> DrawnSet:
+    """Draw clips as one set; see `clip_parts`."""
+    return DrawnSet.joined(list(clip_parts(count, seed, **how)))

@@ -1,0 +1,165 @@
+"""The tiny suite's grounding layers: GLIGEN with an instance mask, and MIGC; the base is frozen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
+
+from spa2v_lab.training.base import drop_captions, thing_weights, velocity_loss
+from spa2v_lab.training.data import PHRASES
+from spa2v_lab.training.encoded import EncodedSet
+from spa2v_lab.training.loop import Plan, fit
+from spa2v_lab.training.text import tokenize
+from spa2v_lib.sampling.grounding import gligen
+from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding.cross_attention import layers
+from spa2v_lib.sampling.grounding.migc import Objects, grounded
+from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS
+
+__all__ = ["train_gligen", "train_migc"]
+
+_EARLY = 0.7
+"""Share of examples from the noisiest third of the times: there a thing's outline is decided, and
+which way it looks."""
+
+_THING_WEIGHT = 8.0
+"""Added to the loss's weight where things are: what is around them, the frozen base draws."""
+
+
+@torch.no_grad()
+def _open_gates(unet: UNet2DConditionModel) -> None:
+    """Open the gates, and let nothing through them at first.
+
+    GLIGEN starts with closed gates. In a training as short as this one they hardly open: after 800
+    steps no attention gate was open by more than 0.015. Output projections of zero make
+    the same start, the frozen base as it was, but learn at full speed.
+    """
+    for name, module in unet.named_modules():
+        if name.endswith(".fuser"):
+            module.alpha_attn.fill_(1.0)
+            module.alpha_dense.fill_(1.0)
+            for last in (module.attn.to_out[0], module.ff.net[2]):
+                torch.nn.init.zeros_(last.weight)
+                torch.nn.init.zeros_(last.bias)
+
+
+def _tokens(tokenizer: CLIPTokenizer, drawn: EncodedSet) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the ids of the set's captions, of no caption, and of `PHRASES`."""
+    sentences = list(drawn.captions), [""], list(PHRASES)
+    ids, empty, told = (tokenize(tokenizer, part).to(drawn.latents.device) for part in sentences)
+    return ids, empty, told
+
+
+def train_gligen(
+    unet: UNet2DConditionModel,
+    text: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    drawn: EncodedSet,
+    start: Path | None,
+    plan: Plan,
+    folder: Path,
+) -> dict:
+    """Attach GLIGEN layers to `unet` and train them; the base keeps its weights.
+
+    Parameters
+    ----------
+    unet, text, tokenizer
+        The base; it is frozen.
+    drawn : EncodedSet
+    start : Path or None
+        Layers that were trained before, for example on smaller pictures; new ones if None.
+    plan : Plan
+    folder : Path
+        Of checkpoints.
+    """
+    torch.manual_seed(plan.seed)
+    unet.requires_grad_(False)
+    text.requires_grad_(False)
+    if start:
+        gligen.load(unet, start)
+    else:
+        gligen.attach(unet, masked=True)
+        _open_gates(unet)
+    latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
+    ids, empty, told = _tokens(tokenizer, drawn)
+    pooled = text(told).pooler_output
+
+    def loss(generator: torch.Generator) -> Tensor:
+        rows = torch.randint(len(latents), (plan.batch,), generator=generator, device=device)
+        words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
+        objects = {
+            "boxes": boxes[rows],
+            "masks": (which[rows] >= 0).float(),
+            "positive_embeddings": pooled[which[rows].clamp(min=0)],
+        }
+
+        def predict(noisy: Tensor, times: Tensor) -> Tensor:
+            kwargs = {"gligen": objects}  # the image UNet makes the tokens itself
+            return unet(noisy, times, words, cross_attention_kwargs=kwargs).sample
+
+        weights = thing_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
+        return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
+
+    return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)
+
+
+def train_migc(
+    unet: UNet2DConditionModel,
+    text: CLIPTextModel,
+    tokenizer: CLIPTokenizer,
+    drawn: EncodedSet,
+    start: Path | None,
+    plan: Plan,
+    folder: Path,
+    parts: tuple[str, ...] = ("mid_block", "up_blocks"),
+) -> dict:
+    """Attach MIGC layers to `unet` and train them; the base keeps its weights.
+
+    Objects take random places among MIGC's, so that a video may hold more of them than a drawn
+    frame.
+
+    Parameters
+    ----------
+    unet, text, tokenizer, drawn, start, plan, folder
+        As for `train_gligen`.
+    parts : tuple of str
+        Where the UNet's cross-attentions get new layers.
+    """
+    torch.manual_seed(plan.seed)
+    unet.requires_grad_(False)
+    text.requires_grad_(False)
+    if start:
+        migc_weights.load(unet, start)
+    else:
+        migc_weights.attach(unet, [name for name in layers(unet) if name.startswith(parts)])
+    latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
+    ids, empty, told = _tokens(tokenizer, drawn)
+    phrases = text(told)
+
+    def loss(generator: torch.Generator) -> Tensor:
+        random = {"generator": generator, "device": device}
+        rows = torch.randint(len(latents), (plan.batch,), **random)
+        words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
+        present = which[rows] >= 0
+        used = present.any(0).nonzero()[:, 0]  # columns without an object would only cost time
+        objects = Objects(
+            boxes=boxes[rows][:, used],
+            present=present[:, used].float(),
+            which=which[rows][:, used].clamp(min=0),
+            words=phrases.last_hidden_state,
+            pooled=phrases.pooler_output,
+            places=torch.randperm(MOST_OBJECTS, **random)[: len(used)],
+        )
+
+        def predict(noisy: Tensor, times: Tensor) -> Tensor:
+            return unet(noisy, times, words).sample
+
+        weights = thing_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
+        with grounded(unet, objects):
+            return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
+
+    return fit("migc", migc_weights.parameters(unet), loss, plan, folder)

@@ -1,0 +1,1 @@
+"""Figures of the book: capture formats, geometry, benchmarks, and what happens while sampling."""

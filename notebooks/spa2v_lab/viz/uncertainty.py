@@ -1,0 +1,182 @@
+"""Figures of what a room and a doubt do: clouds of samples, biased directions, intervals, cuts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from spa2v_lib.cues.features import measure
+from spa2v_lib.viz.style import TEXT, colour_of, faded, styled
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio.recording import Recording
+    from spa2v_lib.cues.segments import Segment
+
+__all__ = ["bias_figure", "clips_figure", "cloud_figure", "interval_figure"]
+
+_DOTS = 700
+
+
+def cloud_figure(
+    recordings: Mapping[str, Recording], angles_deg: Mapping[str, Mapping[str, float]]
+) -> go.Figure:
+    """Draw the left channel against the right, sample by sample, a panel for each recording.
+
+    Parameters
+    ----------
+    recordings : dict of str to Recording
+        Two channels each.
+    angles_deg : dict of str to dict of str to float
+        By recording, pan angles by name: 0 is the left channel alone, 45 both alike, 90 the right
+        one alone. Lines are drawn at these angles.
+    """
+    figure = make_subplots(1, len(recordings), subplot_titles=list(recordings))
+    for column, (title, recording) in enumerate(recordings.items(), 1):
+        left, right = recording.samples[:2]
+        reach = 1.2 * float(np.percentile(np.abs(recording.samples[:2]), 99.5))
+        step = max(1, len(left) // _DOTS)
+        figure.add_scatter(
+            x=(left[::step] / reach).round(3), y=(right[::step] / reach).round(3), mode="markers",
+            marker={"color": faded(TEXT, 0.45), "size": 3}, hoverinfo="skip", showlegend=False,
+            row=1, col=column,
+        )  # fmt: skip
+        for index, (name, angle) in enumerate(angles_deg[title].items()):
+            along = np.array([-1.3, 1.3])
+            figure.add_scatter(
+                x=along * np.cos(np.radians(angle)), y=along * np.sin(np.radians(angle)),
+                mode="lines", name=name, legendgroup=name, showlegend=column == 1,
+                line={"color": colour_of(index), "width": 2.5, "dash": _dash(index)},
+                hoverinfo="skip", row=1, col=column,
+            )  # fmt: skip
+    figure.update_xaxes(range=[-1, 1], title="left channel", showticklabels=False)
+    for column in range(1, len(recordings) + 1):
+        anchor = "x" if column == 1 else f"x{column}"
+        figure.update_yaxes(
+            range=[-1, 1], showticklabels=False, scaleanchor=anchor, constrain="domain", col=column
+        )
+    figure.update_xaxes(constrain="domain")
+    figure.update_yaxes(title="right channel", col=1)
+    words = f"left against right channel: {', '.join(recordings)}"
+    styled(figure, height=360, words=words)
+    figure.update_annotations(font={"color": TEXT, "size": 13})
+    return figure.update_layout(margin={"l": 50, "r": 10, "t": 80, "b": 40}, legend_y=1.16)
+
+
+def bias_figure(
+    truth_deg: Sequence[float], found_deg: Mapping[str, Mapping[str, Sequence[float]]]
+) -> go.Figure:
+    """Draw found against true directions, a panel for each room.
+
+    Parameters
+    ----------
+    truth_deg : sequence of float [n]
+    found_deg : dict of str to dict of str to sequence of float [n]
+        By room and method.
+    """
+    figure = make_subplots(1, len(found_deg), subplot_titles=list(found_deg), shared_yaxes=True)
+    for column, methods in enumerate(found_deg.values(), 1):
+        figure.add_scatter(
+            x=[-70, 70], y=[-70, 70], mode="lines", name="right answer", legendgroup="truth",
+            line={"color": TEXT, "width": 1, "dash": "dot"}, hoverinfo="skip",
+            showlegend=column == 1, row=1, col=column,
+        )  # fmt: skip
+        for index, (method, found) in enumerate(methods.items()):
+            figure.add_scatter(
+                x=list(truth_deg), y=np.round(found, 1), mode="lines+markers", name=method,
+                legendgroup=method, showlegend=column == 1,
+                line={"color": colour_of(index), "width": 2, "dash": _dash(index)},
+                hovertemplate="%{x:+.0f}° heard as %{y:+.0f}°", row=1, col=column,
+            )  # fmt: skip
+    figure.update_xaxes(title="true direction", ticksuffix="°", tickvals=[-60, -30, 0, 30, 60])
+    figure.update_yaxes(range=[-72, 72], tickvals=[-60, -30, 0, 30, 60], ticksuffix="°")
+    figure.update_yaxes(title="found", col=1)
+    words = f"found against true direction, by method: {', '.join(found_deg)}"
+    styled(figure, height=360, words=words)
+    figure.update_annotations(font={"color": TEXT, "size": 13})
+    return figure.update_layout(margin={"l": 70, "r": 10, "t": 80, "b": 50}, legend_y=1.16)
+
+
+def interval_figure(
+    names: Sequence[str],
+    truth: Sequence[float],
+    intervals: Sequence[tuple[float, float, float]],
+) -> go.Figure:
+    """Draw intervals of directions, and where the truth lay.
+
+    Parameters
+    ----------
+    names : sequence of str [n]
+        What each one is.
+    truth : sequence of float [n]
+        In degrees.
+    intervals : sequence of (low, value, high) [n]
+        In degrees.
+    """
+    order = np.argsort([high - low for low, _, high in intervals], kind="stable")
+    low, value, high = np.array(intervals, float)[order].T
+    meant = np.asarray(truth, float)[order]
+    inside = (low <= meant) & (meant <= high)
+    figure = go.Figure()
+    for held, index, name in ((True, 2, "holds the truth"), (False, 1, "misses it")):
+        chosen = np.flatnonzero(inside == held)
+        figure.add_scatter(
+            x=chosen, y=np.zeros(len(chosen)), mode="markers", name=f"interval {name}",
+            marker={"color": colour_of(index), "size": 7},
+            error_y={
+                "type": "data", "symmetric": False, "color": colour_of(index), "thickness": 3,
+                "width": 4, "array": (high - value)[chosen].round(2),
+                "arrayminus": (value - low)[chosen].round(2),
+            },
+            text=[names[order[k]] for k in chosen], hovertemplate="%{text}<extra></extra>",
+        )  # fmt: skip
+    figure.add_scatter(
+        x=np.arange(len(meant)), y=(meant - value).round(2), mode="markers", name="truth",
+        marker={"color": TEXT, "symbol": "diamond", "size": 9}, hovertemplate="%{y:+.1f}° away",
+    )  # fmt: skip
+    figure.update_xaxes(title="scenes, by width of the interval", showticklabels=False)
+    figure.update_yaxes(title="off the answer", ticksuffix="°")
+    words = f"90 % intervals of {len(meant)} directions around the answer, and the truth"
+    return styled(figure, height=380, words=words)
+
+
+def clips_figure(recording: Recording, segments: Sequence[Segment]) -> go.Figure:
+    """Draw the level of a long recording, with the clips that it is split into.
+
+    Parameters
+    ----------
+    recording : Recording
+    segments : sequence of Segment
+        Of this recording.
+    """
+    heard = measure(recording)
+    level = np.maximum(heard.level_db, float(heard.level_db.max()) - 60.0).round(1)
+    figure = go.Figure(
+        go.Scatter(
+            x=heard.times_s.round(2),
+            y=level,
+            mode="lines",
+            showlegend=False,
+            line={"color": TEXT, "width": 1.5},
+            hovertemplate="%{x:.1f} s: %{y:.0f} dB",
+        )  # fmt: skip
+    )
+    for index, segment in enumerate(segments):
+        colour = colour_of(index)
+        figure.add_vrect(
+            segment.start_s, segment.end_s, fillcolor=faded(colour, 0.22), line_width=0,
+            annotation={"text": f"clip {index + 1}", "font": {"color": TEXT}},
+            annotation_position="top left",
+        )  # fmt: skip
+        figure.add_vline(segment.start_s, line={"color": colour, "width": 2})
+    figure.update_xaxes(title="time (s)", range=[0.0, recording.duration_s])
+    figure.update_yaxes(title="level (dB)")
+    words = f"level over {recording.duration_s:.0f} s, split into {len(segments)} clips"
+    return styled(figure, height=300, words=words)
+
+
+def _dash(index: int) -> str:
+    return ("solid", "dash", "dot", "dashdot")[index % 4]

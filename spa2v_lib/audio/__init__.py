@@ -1,0 +1,5 @@
+"""Audio: recordings of any kind in, opened lazily and checked before any work starts."""
+
+from spa2v_lib.audio.recording import MIN_SECONDS, Recording, check_max_seconds, read_audio
+
+__all__ = ["MIN_SECONDS", "Recording", "check_max_seconds", "read_audio"]

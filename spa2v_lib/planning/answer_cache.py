@@ -1,0 +1,238 @@
+"""Answers of language models, kept on disk by what was asked.
+
+An answer is kept once it was made into a layout, so that running again costs nothing and needs no
+key, and another person can replay it. A file holds the model's name, the parameters and the
+answer; neither keys nor the prompt, whose hash names the file.
+
+Answers that a language model really gave, shipped to be read and planned with again.
+
+``data/answers`` holds them; ``python -m spa2v_lab.bench.recorded_answers`` asked for them. They let
+a reader see what a model wrote, and what became of it, where the model itself is not installed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from spa2v_lib.errors import DataError, LayoutError, PlanningError
+from spa2v_lib.files import replacing
+from spa2v_lib.layout.box import StrictModel
+from spa2v_lib.planning.backends.base import AudioPart, Backend, Prompt
+from spa2v_lib.resources import resource
+
+__all__ = [
+    "FOLDER_VARIABLE",
+    "Answers",
+    "RecordedAnswer",
+    "Replay",
+    "content_key",
+    "default_folder",
+    "recorded_answers",
+]
+
+FOLDER_VARIABLE = "SPA2V_ANSWERS"
+"""Names the folder of kept answers in the environment."""
+
+_VERSION = "spa2v.answer/1"
+
+
+def default_folder() -> Path:
+    """Return where answers are kept: ``$SPA2V_ANSWERS``, else the user's cache folder."""
+    if named := os.environ.get(FOLDER_VARIABLE):
+        return Path(named)
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "spa2v" / "answers"
+
+
+def content_key(backend: Backend, prompt: Prompt, schema: type[BaseModel]) -> str:
+    """Return the hash of everything that decides an answer: model, parameters, prompt, schema.
+
+    Returns
+    -------
+    str
+        SHA-256, 64 hexadecimal digits.
+    """
+    parts = [
+        {"sound": hashlib.sha256(part.wav).hexdigest(), "name": part.name}
+        if isinstance(part, AudioPart)
+        else {"text": part.text}
+        for part in prompt.parts
+    ]
+    whole = {
+        "version": _VERSION,
+        "model": backend.name,
+        "parameters": backend.parameters,
+        "system": prompt.system,
+        "parts": parts,
+        "schema": schema.model_json_schema(),
+    }
+    text = json.dumps(whole, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Answers:
+    """A folder of kept answers.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        `default_folder` if not given; made when the first answer is kept.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.folder = default_folder() if folder is None else Path(folder)
+
+    def get(self, key: str) -> str | None:
+        """Return a kept answer, or None.
+
+        Raises
+        ------
+        PlanningError
+            If the file is there but cannot be read as one.
+        """
+        path = self._path(key)
+        try:
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            if fields["version"] != _VERSION or not isinstance(fields["answer"], str):
+                raise ValueError(f"it is not of version {_VERSION}")
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PlanningError(
+                f"the kept answer {path} cannot be read ({error}); delete it to ask again"
+            ) from None
+        return fields["answer"]
+
+    def put(self, key: str, backend: Backend, answer: str) -> Path:
+        """Keep an answer.
+
+        Raises
+        ------
+        OutputError
+            If the file cannot be written.
+        """
+        fields = {
+            "version": _VERSION,
+            "model": backend.name,
+            "parameters": backend.parameters,
+            "answer": answer,
+        }
+        path = self._path(key)
+        with replacing(path) as partial:
+            text = json.dumps(fields, indent=1, ensure_ascii=False)
+            partial.write_text(text + "\n", encoding="utf-8")
+        return path
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.json"
+
+
+class RecordedAnswer(StrictModel):
+    """What was asked, and everything that was answered until a plan could be used.
+
+    Attributes
+    ----------
+    scene : int
+        Number of the scene; see `spa2v_lab.bench.recorded_answers.recorded_scene`.
+    model : str
+        The planner's name.
+    parameters : dict
+        What else decided the answer (temperature, seed, ...).
+    placement : {"cues", "model"}
+        Who placed the boxes.
+    exemplars : {"knn", "fixed", "random", "none"}
+        How the examples were chosen.
+    shots : int
+        How many were asked for.
+    prompt : str
+        What the model was given, as text.
+    answers : list of str
+        What it wrote, letter by letter; each but the last could not be used.
+    seconds : float
+        How long the answers took.
+    """
+
+    scene: int
+    model: str
+    parameters: dict[str, Any]
+    placement: str
+    exemplars: str
+    shots: int
+    prompt: str
+    answers: list[str]
+    seconds: float
+
+
+def recorded_answers(path: str | Path | None = None) -> tuple[RecordedAnswer, ...]:
+    """Read recorded answers, by default those that are shipped.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, or a line is not a recorded answer; the message names the line.
+    """
+    source = Path(path) if path else resource("answers", "smollm.jsonl")
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"recorded answers cannot be read from {source}: {error}") from None
+    return tuple(_read(line, source, number) for number, line in enumerate(lines, 1))
+
+
+def _read(line: str, source: Path, number: int) -> RecordedAnswer:
+    try:
+        return RecordedAnswer(**json.loads(line))
+    except (json.JSONDecodeError, ValidationError, LayoutError, TypeError) as error:
+        first = str(error).splitlines()[0]
+        raise DataError(f"{source}, line {number} is not a recorded answer: {first}") from None
+
+
+@dataclass
+class Replay:
+    """A language model's backend that says what was said then, whatever it is asked.
+
+    Parameters
+    ----------
+    record : RecordedAnswer
+    """
+
+    record: RecordedAnswer
+    takes_audio: bool = False
+    brief: bool = True
+    _left: Iterator[str] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._left = iter(self.record.answers)
+
+    @property
+    def name(self) -> str:
+        """The model that answered, and that this is a replay."""
+        return f"{self.record.model} (recorded)"
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Those of the model that answered."""
+        return self.record.parameters
+
+    def ask(self, prompt: Prompt, schema: type[BaseModel]) -> str:
+        """Return the next recorded answer.
+
+        Raises
+        ------
+        PlanningError
+            If there is none left.
+        """
+        try:
+            return next(self._left)
+        except StopIteration:
+            raise PlanningError(
+                f"{self.name}: only {len(self.record.answers)} answers were recorded"
+            ) from None

@@ -1,0 +1,117 @@
+"""Open-vocabulary detectors: where in a frame is what a word names.
+
+Paper: Minderer et al., "Simple Open-Vocabulary Object Detection with Vision Transformers", ECCV
+2022 (OWL-ViT), through transformers. It judges videos of the real world; the tiny suite's drawn
+world has a judge of its own, `spa2v_lib.sampling.tiny_detector`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spa2v_lib.errors import DataError
+from spa2v_lib.layout.box import Box
+
+__all__ = ["OWLVIT", "Detection", "OwlVit"]
+
+OWLVIT = ("google/owlvit-base-patch32", "cbc355fb364588351c5d51c7f74465e8e7ec6f72")
+"""Repository on the Hugging Face hub, and revision."""
+
+_LEAST_SIDE = 1e-4
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One found object: its label, a score in [0, 1] and its box."""
+
+    label: str
+    score: float
+    box: Box
+
+
+class OwlVit:
+    """Find what words name.
+
+    Parameters
+    ----------
+    source : str or path
+        Repository on the hub, or a folder that holds model and processor.
+    revision : str, optional
+        Of the repository.
+    threshold : float
+        Least score, in [0, 1]. Typical 0.05 to 0.3.
+
+    Raises
+    ------
+    DataError
+        If the weights are neither on this machine nor to be had from the hub.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] = OWLVIT[0],
+        revision: str | None = OWLVIT[1],
+        threshold: float = 0.1,
+    ) -> None:
+        os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+        import torch
+        from transformers import OwlViTForObjectDetection, OwlViTProcessor
+
+        kept = {} if os.path.isdir(source) else {"revision": revision}
+        try:
+            self._processor = OwlViTProcessor.from_pretrained(source, **kept)
+            self._model = OwlViTForObjectDetection.from_pretrained(
+                source, use_safetensors=True, **kept
+            ).eval()
+        except (OSError, ValueError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise DataError(f"no detector's weights at {source}: {reason}") from error
+        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._model.to(self._device)
+        self._threshold = threshold
+
+    def detect(self, frames: np.ndarray, labels: Sequence[str]) -> list[list[Detection]]:
+        """Find the things that `labels` name.
+
+        Parameters
+        ----------
+        frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
+        labels : sequence of str
+            Such as "dog"; asked as "a photo of a dog".
+
+        Returns
+        -------
+        list of list of Detection
+            For each frame, the best first; at most one a box, of its most probable label.
+        """
+        return [self._in_frame(frame, tuple(labels)) for frame in frames]
+
+    def _in_frame(self, frame: np.ndarray, labels: tuple[str, ...]) -> list[Detection]:
+        import torch
+
+        asked = self._processor(
+            text=[[f"a photo of a {label}" for label in labels]],
+            images=[frame],
+            return_tensors="pt",
+        ).to(self._device)
+        with torch.inference_mode():
+            found = self._model(**asked)
+        scores, which = found.logits[0].float().sigmoid().cpu().max(dim=-1)
+        boxes = found.pred_boxes[0].float().cpu().numpy()  # in shares of the picture, as asked
+        order = scores.argsort(descending=True).tolist()
+        kept = (_detection(labels[which[i]], float(scores[i]), boxes[i]) for i in order)
+        return [d for d in kept if d is not None and d.score >= self._threshold]
+
+
+def _detection(label: str, score: float, found: np.ndarray) -> Detection | None:
+    """Turn centre and size, in shares of the picture, into a box that lies within it."""
+    x, y, width, height = found
+    low, high = (x - width / 2, y - height / 2), (x + width / 2, y + height / 2)
+    x0, y0, x1, y1 = (float(np.clip(v, 0.0, 1.0)) for v in (*low, *high))
+    if x1 - x0 < _LEAST_SIDE or y1 - y0 < _LEAST_SIDE:
+        return None
+    return Detection(label, score, Box(x0=x0, y0=y0, x1=x1, y1=y1))

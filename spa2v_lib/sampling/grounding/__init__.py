@@ -1,0 +1,123 @@
+"""Grounding methods by the names that users write, with knobs if they want: ``attention:noise=on``.
+
+A name is a key of `METHODS`, or "default" (the preset's first) or "none". Knobs follow a colon, as
+``NAME=VALUE`` with commas between; each method's module lists its own. What is not named stays as
+the preset has it.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from inspect import signature
+from typing import TYPE_CHECKING
+
+from spa2v_lib.errors import SamplingError
+
+if TYPE_CHECKING:
+    from spa2v_lib.sampling.grounding.base import Grounding
+    from spa2v_lib.sampling.presets import Preset
+
+__all__ = ["METHODS", "check_grounding", "chosen_grounding", "new_grounding"]
+
+METHODS = {
+    "migc": "migc.MIGC",
+    "gligen": "gligen.GLIGEN",
+    "attention": "attention.AttentionGuidance",
+    "lvd": "lvd.LVDGuidance",
+}
+"""Each is a class in a file of its own."""
+
+Knobs = dict[str, float | bool]
+_SWITCH = {"on": True, "true": True, "off": False, "false": False}
+
+
+def new_grounding(name: str, **knobs: float) -> Grounding:
+    """Build a grounding method.
+
+    Parameters
+    ----------
+    name : str
+        A key of `METHODS`.
+    **knobs
+        Its parameters; see the class.
+
+    Raises
+    ------
+    SamplingError
+        If there is no such method, it has no such knob, or a knob is out of range.
+    """
+    if name not in METHODS:
+        raise SamplingError(f"no grounding {name!r}; one of: {', '.join(METHODS)}")
+    module, cls = METHODS[name].split(".")
+    method = getattr(import_module(f"spa2v_lib.sampling.grounding.{module}"), cls)
+    known = signature(method).parameters
+    for knob, value in knobs.items():
+        if knob not in known:
+            raise SamplingError(f"{name} has no knob {knob!r}; it has: {', '.join(known)}")
+        if known[knob].annotation in ("int", "bool") and not float(value).is_integer():
+            raise SamplingError(f"{name}'s {knob} is {value:g}; it must be a whole number")
+    return method(**knobs)
+
+
+def check_grounding(asked: str, preset: Preset) -> None:
+    """Refuse a grounding that `preset` cannot use, or knobs that it does not have.
+
+    Raises
+    ------
+    SamplingError
+        The message lists what can be used.
+    """
+    name, knobs = _parsed(asked)
+    known = ("default", "none", *preset.groundings)
+    if name not in known:
+        raise SamplingError(
+            f"no grounding {name!r} with preset {preset.name!r}; one of: {', '.join(known)}"
+        )
+    if not knobs:
+        return
+    name = _named(name, preset)
+    if name not in METHODS:
+        raise SamplingError(f"grounding {name!r} has no knobs; {asked!r} gives it some")
+    new_grounding(name, **preset.groundings[name] | knobs)
+
+
+def chosen_grounding(asked: str | Grounding, preset: Preset) -> Grounding | None:
+    """Return the method that was asked for, with the preset's knobs; None for "none".
+
+    Raises
+    ------
+    SamplingError
+        See `check_grounding`.
+    """
+    if not isinstance(asked, str):
+        return asked
+    name, knobs = _parsed(asked)
+    name = _named(name, preset)
+    return None if name == "none" else new_grounding(name, **preset.groundings[name] | knobs)
+
+
+def _named(name: str, preset: Preset) -> str:
+    return next(iter(preset.groundings)) if name == "default" else name
+
+
+def _parsed(asked: str) -> tuple[str, Knobs]:
+    """Split ``NAME:knob=value,knob=value``."""
+    name, _, rest = asked.partition(":")
+    knobs: Knobs = {}
+    for part in rest.split(",") if rest else ():
+        knob, _, value = part.partition("=")
+        knobs[knob.strip()] = _value(value.strip(), part)
+    return name, knobs
+
+
+def _value(text: str, part: str) -> float | bool:
+    if text.lower() in _SWITCH:
+        return _SWITCH[text.lower()]
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    raise SamplingError(
+        f"{part!r} sets no knob of a grounding; it should be NAME=NUMBER, or NAME=on or off"
+    )

@@ -1,0 +1,262 @@
+"""MIGC: cross-attention that shades each object by itself inside its box.
+
+Paper: Zhou et al., "MIGC: Multi-Instance Generation Controller for Text-to-Image Synthesis",
+CVPR 2024; `spa2v_lib.sampling.grounding.migc_layers` holds the formulas. The layers sit in some of
+a UNet's cross-attentions, as ``attn2.migc``, and act on the conditional half alone. For video every
+frame has its own boxes and its own set of objects, of which the layers are told beside the text,
+and an object keeps one place among the scores in all frames and steps. (The authors' code shuffles
+the places anew in each call; a video would flicker.)
+
+========  ========================================================  =============  =======
+knob      meaning                                                   typical range  default
+========  ========================================================  =============  =======
+active    share of the steps in which the layers act, from the      0.3 to 1       0.5
+          first; the paper's 25 of 50
+strength  how far a layer's output goes from plain cross-attention  0.5 to 1       1
+          (0) to MIGC's (1, the paper)
+========  ========================================================  =============  =======
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from diffusers.models.attention_processor import Attention
+from torch import Tensor, nn
+
+from spa2v_lib.errors import SamplingError
+from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, check_shares
+from spa2v_lib.sampling.grounding.cross_attention import MapSize, box_cover, sizes_known
+from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS, Region, attached, attend
+
+if TYPE_CHECKING:
+    from diffusers import AnimateDiffPipeline
+
+__all__ = ["MIGC", "Objects", "grounded"]
+
+
+@dataclass(frozen=True)
+class Objects:
+    """What each frame is to hold, padded to the same number of objects.
+
+    Attributes
+    ----------
+    boxes : Tensor [shape=(frames, objects, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
+    present : Tensor [shape=(frames, objects)]
+        1 where the object is in the frame, else 0.
+    which : Tensor of int [shape=(frames, objects)]
+        The object's phrase, a row of the two tables that follow.
+    words : Tensor [shape=(phrases, tokens, text width)]
+    pooled : Tensor [shape=(phrases, text width)]
+    places : Tensor of int [shape=(objects,)]
+        Where the objects stand among MIGC's 28; all different.
+    """
+
+    boxes: Tensor
+    present: Tensor
+    which: Tensor
+    words: Tensor
+    pooled: Tensor
+    places: Tensor
+
+
+class MIGC(Grounding):
+    """Grounding by MIGC layers that `spa2v_lib.sampling.grounding.migc_layers` gave the UNet.
+
+    Parameters
+    ----------
+    active : float
+        Share of the steps during which the layers act, in [0, 1].
+    strength : float
+        How far they change a cross-attention's output, in [0, 1]; 0 leaves the UNet alone.
+
+    Raises
+    ------
+    SamplingError
+        If a knob is out of range.
+    """
+
+    name: ClassVar[str] = "migc"
+
+    def __init__(self, active: float = 0.5, strength: float = 1.0) -> None:
+        check_shares("MIGC", active=active, strength=strength)
+        self.active, self.strength = active, strength
+
+    def prepare(self, pipeline: AnimateDiffPipeline) -> None:
+        """Check that the layers are there.
+
+        Raises
+        ------
+        SamplingError
+            If they are not.
+        """
+        if not attached(pipeline.unet):
+            raise SamplingError("this UNet has no MIGC layers; give it some with migc_weights.load")
+
+    @contextmanager
+    def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
+        """Let the layers act in the first steps; see `Grounding.applied`.
+
+        Raises
+        ------
+        SamplingError
+            If the video holds more objects than MIGC has places for.
+        """
+        count, steps = inputs.boxes.shape[1], round(self.active * inputs.steps)
+        if count > MOST_OBJECTS:
+            raise SamplingError(f"{count} objects; MIGC holds at most {MOST_OBJECTS}")
+        with ExitStack() as installed:
+            if steps and self.strength and _visible(inputs.boxes, inputs.present).any():
+                objects = _objects(pipeline, inputs)
+                installed.enter_context(
+                    grounded(pipeline.unet, objects, guided=inputs.guided, strength=self.strength)
+                )
+
+            def before_step(step: int, latents: Tensor) -> Tensor:
+                if step >= steps:
+                    installed.close()
+                return latents
+
+            yield Hooks(before_step=before_step)
+
+
+def _objects(pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Objects:
+    frames, count = inputs.present.shape
+    tokens = pipeline.tokenizer(
+        list(inputs.phrases), padding="max_length", truncation=True, return_tensors="pt"
+    )
+    encoded = pipeline.text_encoder(tokens.input_ids.to(pipeline.text_encoder.device))
+    places = torch.arange(count, device=inputs.boxes.device)
+    return Objects(
+        boxes=inputs.boxes,
+        present=inputs.present,
+        which=places.expand(frames, -1),
+        words=encoded.last_hidden_state.to(inputs.boxes),
+        pooled=encoded.pooler_output.to(inputs.boxes),
+        places=places,
+    )
+
+
+@contextmanager
+def grounded(
+    unet: nn.Module, objects: Objects, *, guided: bool = False, strength: float = 1.0
+) -> Iterator[None]:
+    """Let the MIGC layers of `unet` act; on leaving, it computes what it did before.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        Called with batches of as many pictures as `objects` has frames.
+    objects : Objects
+    guided : bool
+        The batch is twice as long; its first half is unconditional and left alone.
+    strength : float
+    """
+    with ExitStack() as stack:
+        sizes = stack.enter_context(sizes_known(unet))
+        regions = _Regions(objects)
+        for attention in attached(unet).values():
+            plain = attention.processor
+            stack.callback(attention.set_processor, plain)
+            attention.set_processor(_Grounded(plain, regions, sizes, guided, strength))
+        yield
+
+
+class _Regions:
+    """What the layers are told, at any map size."""
+
+    def __init__(self, objects: Objects) -> None:
+        self.objects = objects
+        self.visible = _visible(objects.boxes, objects.present)
+        self._known: dict[tuple[MapSize, bool], Region] = {}
+
+    def at(self, size: MapSize, graded: bool) -> Region:
+        if (size, graded) not in self._known:
+            boxes = self.objects.boxes.float().clamp(0, 1)
+            cover = (box_cover if graded else _cells)(boxes, self.visible.float(), size)
+            self._known[size, graded] = Region(
+                cover=cover,
+                boxes=boxes,
+                present=self.visible,
+                pooled=self.objects.pooled[self.objects.which],
+                places=self.objects.places,
+            )
+        return self._known[size, graded]
+
+
+def _visible(boxes: Tensor, present: Tensor) -> Tensor:
+    """Tell which objects are in their frame with a box that has an area inside the picture."""
+    sides = boxes.clamp(0, 1)[..., 2:] - boxes.clamp(0, 1)[..., :2]
+    return (present > 0) & (sides > 0).all(-1)
+
+
+def _cells(boxes: Tensor, present: Tensor, size: MapSize) -> Tensor:
+    """Rasterise boxes [..., 4] to 0 and 1: the cells whose middles lie inside, at least one.
+
+    Returns
+    -------
+    Tensor [shape=(..., height, width)]
+    """
+    x0, y0, x1, y1 = boxes.unbind(-1)
+    across, down = _middles(x0, x1, size[1]), _middles(y0, y1, size[0])
+    return down[..., :, None] * across[..., None, :] * present[..., None, None]
+
+
+def _middles(low: Tensor, high: Tensor, count: int) -> Tensor:
+    """Mark the cells of [0, 1] whose middles an interval holds, or the one that holds its own."""
+    cells = torch.arange(count, device=low.device)
+    middles = (cells + 0.5) / count
+    inside = (middles >= low[..., None]) & (middles < high[..., None])
+    own = ((low + high) / 2 * count).long().clamp(max=count - 1)
+    nearest = cells == own[..., None]
+    return torch.where(inside.any(-1, keepdim=True), inside, nearest).to(low)
+
+
+class _Grounded:
+    """An attention processor: `plain`, and then MIGC on the conditional half."""
+
+    def __init__(
+        self,
+        plain: Any,
+        regions: _Regions,
+        sizes: dict[Attention, MapSize],
+        guided: bool,
+        strength: float,
+    ) -> None:
+        self.plain, self.regions, self.sizes = plain, regions, sizes
+        self.guided, self.strength = guided, strength
+
+    def __call__(
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+    ) -> Tensor:
+        frames = len(self.regions.visible)
+        first = frames * self.guided
+        if len(hidden_states) != first + frames:
+            raise SamplingError(
+                f"MIGC was given {frames} frames, and the UNet a batch of {len(hidden_states)}; "
+                "split inference has to be switched off"
+            )
+        plain = self.plain(attn, hidden_states, encoder_hidden_states, attention_mask)
+        whole, x = plain[first:], hidden_states[first:]
+        region = self.regions.at(self.sizes[attn], attn.migc.graded)
+        changed = attn.migc(x, whole, self._phrases(attn, x), region)
+        if self.strength != 1.0:
+            changed = torch.lerp(whole, changed, self.strength)
+        return torch.cat([plain[:first], changed])
+
+    def _phrases(self, attn: Attention, x: Tensor) -> Tensor:
+        """Return the cross-attention's output for each object's phrase."""
+        objects = self.regions.objects
+        words = objects.words.to(x)
+        key, value = (part(words)[objects.which] for part in (attn.to_k, attn.to_v))
+        heard = attend(attn.to_q(x), key, value, attn.heads)
+        return attn.to_out[1](attn.to_out[0](heard)) / attn.rescale_output_factor

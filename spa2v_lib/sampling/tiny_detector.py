@@ -1,0 +1,113 @@
+"""A small detector for the drawn world: the judge of the tiny suite's videos.
+
+One convolutional network in the manner of CenterNet (Zhou et al., "Objects as Points", 2019): at a
+quarter of the picture's resolution, a heat map per class whose peaks are object centres, and at
+each place the distances to the four sides of the box. It shares no weights and no training with
+the suite it judges (`spa2v_lab.training.detector` trains it, on more sprite styles than the suite
+draws).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from spa2v_lib.layout.box import Box
+from spa2v_lib.resources import resource
+from spa2v_lib.sampling.detection import Detection
+from spa2v_lib.sampling.presets import TINY_LABELS
+
+__all__ = ["Detection", "Detector", "detect", "shipped_detector"]
+
+_THRESHOLD = 0.3
+
+
+class Detector(nn.Module):
+    """Heat maps [n, classes, h/4, w/4] (logits) and side distances [n, 4, h/4, w/4] (pixels/4)."""
+
+    def __init__(self, width: int = 48) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            _layer(3, width // 2, stride=2),
+            _layer(width // 2, width, stride=2),
+            _layer(width, width),
+            _layer(width, width, dilation=2),
+            _layer(width, width, dilation=4),
+            _layer(width, width),
+        )
+        self.heat = nn.Conv2d(width, len(TINY_LABELS), 1)
+        self.sides = nn.Conv2d(width, 4, 1)
+        nn.init.constant_(self.heat.bias, -4.0)  # almost nowhere is a centre
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Map pixels [n, 3, h, w] in [-1, 1] to heat and sides."""
+        found = self.features(pixels)
+        return self.heat(found), F.softplus(self.sides(found))
+
+
+def _layer(inside: int, outside: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inside, outside, 3, stride, dilation, dilation, bias=False)
+    return nn.Sequential(convolution, nn.GroupNorm(8, outside), nn.SiLU())
+
+
+@cache
+def shipped_detector() -> Detector:
+    """Load the shipped detector, once a process."""
+    model = Detector()
+    state = load_file(resource("models", "tiny", "detector") / "model.safetensors")
+    model.load_state_dict({name: value.float() for name, value in state.items()})
+    return model.eval()
+
+
+@torch.no_grad()
+def detect(
+    frames: np.ndarray, model: Detector | None = None, threshold: float = _THRESHOLD
+) -> list[list[Detection]]:
+    """Find the objects of the drawn world in frames.
+
+    Parameters
+    ----------
+    frames : np.ndarray [shape=(time, SIZE, SIZE, 3), dtype=uint8]
+    model : Detector, optional
+        The shipped one if not given.
+    threshold : float
+        Least score, in [0, 1].
+
+    Returns
+    -------
+    list of list of Detection
+        For each frame, the best first; at most one of a class within a box of its own.
+    """
+    model = model or shipped_detector()
+    found = []
+    for part in torch.from_numpy(np.ascontiguousarray(frames)).split(100):
+        heat, sides = model(part.permute(0, 3, 1, 2).float() / 127.5 - 1)
+        scores = heat.sigmoid()
+        peaks = scores * (scores == F.max_pool2d(scores, 3, 1, 1))
+        found += [_decode(p, s, threshold) for p, s in zip(peaks, sides, strict=True)]
+    return found
+
+
+def _decode(peaks: Tensor, sides: Tensor, threshold: float) -> list[Detection]:
+    side = peaks.shape[-1]
+    found: list[Detection] = []
+    for label, row, column in (peaks > threshold).nonzero().tolist():
+        left, top, right, bottom = sides[:, row, column].tolist()
+        x, y = column + 0.5, row + 0.5
+        corners = (x - left) / side, (y - top) / side, (x + right) / side, (y + bottom) / side
+        x0, y0, x1, y1 = (min(max(v, 0.0), 1.0) for v in corners)
+        if x1 > x0 and y1 > y0:
+            score = peaks[label, row, column].item()
+            box = Box(x0=x0, y0=y0, x1=x1, y1=y1)
+            found.append(Detection(TINY_LABELS[label], score, box))
+    found.sort(key=lambda d: -d.score)
+    kept: list[Detection] = []
+    for one in found:
+        if all(one.box.iou(other.box) < 0.5 for other in kept):
+            kept.append(one)
+    return kept

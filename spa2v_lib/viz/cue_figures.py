@@ -1,0 +1,293 @@
+"""The lines and maps that the figures of hearing are made of.
+
+What was heard, as figures to look at and listen to: direction, distance and sound of sources.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from spa2v_lib.cues.separation import separate
+from spa2v_lib.viz.cue_summary import (
+    MOST_COLUMNS,
+    SPECTRUM_DB,
+    course_in_words,
+    direction_evidence,
+    map_in_words,
+    mel_spectrum,
+    pass_by_curves,
+    spectra_in_words,
+)
+from spa2v_lib.viz.exhibit import Exhibit
+from spa2v_lib.viz.player import loudest_excerpt, source_players
+from spa2v_lib.viz.style import (
+    TEXT,
+    azimuth_ticks,
+    colour_of,
+    faded,
+    interval_band,
+    shown_name,
+    styled,
+)
+from spa2v_lib.viz.svg import source_name
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio.recording import Recording
+    from spa2v_lib.cues.types import PassBy, SourceTrack, SpatialCues
+
+__all__ = [
+    "azimuth_map",
+    "evidence_map",
+    "fitted_line",
+    "hearing_exhibits",
+    "level_and_pitch",
+    "mark_closest",
+    "measured_line",
+    "pitch_dots",
+    "spectrogram",
+    "spectrograms",
+    "track_lines",
+]
+
+_SILENT = {"dash": "dot", "width": 1.5}
+
+
+def evidence_map(recording: Recording, cues: SpatialCues) -> go.Heatmap:
+    evidence, azimuth = direction_evidence(recording, cues)
+    size = -(-len(evidence) // MOST_COLUMNS)
+    starts = np.arange(0, len(evidence), size)
+    columns = np.maximum.reduceat(evidence, starts)
+    times = np.add.reduceat(np.array(cues.times_s), starts) / np.diff([*starts, len(evidence)])
+    return go.Heatmap(
+        x=times,
+        y=azimuth,
+        z=(100.0 * columns.T).round().astype(np.uint8),
+        zmin=0,
+        zmax=100,
+        colorscale=_ramp(TEXT, 0.85),
+        showscale=False,
+        zsmooth="fast",
+        hovertemplate="%{x:.1f} s, %{y:.0f}°: %{z} %<extra>evidence</extra>",
+    )
+
+
+def _ramp(colour: str, most: float) -> list[tuple[float, str]]:
+    """Return a scale from clear to `colour`: readable on any page."""
+    return [(share, faded(colour, most * share)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+
+
+def track_lines(source: SourceTrack, times: Sequence[float], colour: str) -> list[go.Scatter]:
+    """Return the track where the source sounds, and, dotted, where it was held."""
+    name = shown_name(source)
+    sounds = np.array(source.active)
+    known = np.array([value is not None for value in source.azimuth_deg])
+    azimuth = np.array([np.nan if v is None else v for v in source.azimuth_deg])
+    held = known & ~(sounds & np.roll(sounds, 1) & np.roll(sounds, -1))
+    line = {"x": times, "mode": "lines", "legendgroup": source.id, "hovertemplate": "%{y:.0f}°"}
+    return [
+        go.Scatter(
+            y=np.where(sounds, azimuth, np.nan),
+            name=name,
+            line={"color": colour, "width": 3},
+            **line,
+        ),
+        go.Scatter(
+            y=np.where(held, azimuth, np.nan),
+            name=f"{name}, silent",
+            showlegend=False,
+            line={"color": colour, **_SILENT},
+            **line,
+        ),
+    ]
+
+
+def measured_line(
+    source: SourceTrack, times: np.ndarray, values: Sequence[float], colour: str, unit: str
+) -> go.Scatter:
+    return go.Scatter(
+        x=times,
+        y=np.where(source.active, np.array(values, float), np.nan),
+        name=shown_name(source),
+        legendgroup=source.id,
+        mode="lines",
+        line={"color": colour, "width": 2},
+        hovertemplate=f"%{{y:.1f}} {unit}",
+    )
+
+
+def pitch_dots(source: SourceTrack, times: np.ndarray, colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=times,
+        y=source.pitch_hz,
+        name=shown_name(source),
+        legendgroup=source.id,
+        showlegend=False,
+        mode="markers",
+        marker={"color": colour, "size": 5},
+        hovertemplate="%{y:.0f} Hz",
+    )
+
+
+def fitted_line(
+    source: SourceTrack, times: np.ndarray, values: np.ndarray | None, colour: str, unit: str
+) -> list[go.Scatter]:
+    if values is None:
+        return []
+    return [
+        go.Scatter(
+            x=times,
+            y=values,
+            name=f"{shown_name(source)}, fitted pass-by",
+            legendgroup=source.id,
+            showlegend=unit == "dB",
+            mode="lines",
+            line={"color": colour, "width": 2, "dash": "dash"},
+            opacity=0.85,
+            hovertemplate=f"%{{y:.1f}} {unit}",
+        )
+    ]
+
+
+def mark_closest(figure: go.Figure, fit: PassBy, colour: str, duration_s: float) -> None:
+    """Mark the closest approach by a line, and its interval by a bar, if it was recorded."""
+    when = fit.closest_s
+    if 0.0 <= when.value <= duration_s:
+        bar = {"fillcolor": colour, "opacity": 0.4, "line_width": 0, "y0": 0.0, "y1": 0.04}
+        figure.add_vrect(max(when.low, 0.0), min(when.high, duration_s), **bar)
+        figure.add_vline(when.value, line={"color": colour, "width": 1, "dash": "dot"})
+
+
+def spectrogram(
+    levels: np.ndarray, hz: np.ndarray, span: tuple[float, float], colour: str
+) -> go.Heatmap:
+    start, seconds = span
+    return go.Heatmap(
+        x=start + seconds * (np.arange(levels.shape[1]) + 0.5) / levels.shape[1],
+        y=hz,
+        z=np.maximum(levels, -SPECTRUM_DB).round().astype(np.int8),
+        zmin=-SPECTRUM_DB,
+        zmax=0.0,
+        colorscale=_ramp(colour, 1.0),
+        showscale=False,
+        hovertemplate="%{x:.2f} s, %{y:.0f} Hz: %{z} dB<extra></extra>",
+    )
+
+
+def hearing_exhibits(recording: Recording, cues: SpatialCues) -> tuple[Exhibit, Exhibit, Exhibit]:
+    """Return map, course and spectrograms; each source's own signal is separated only once.
+
+    Parameters
+    ----------
+    recording : Recording
+    cues : SpatialCues
+        Measured in `recording`.
+    """
+    own = separate(recording, cues)
+    return (
+        azimuth_map(recording, cues, own=own),
+        level_and_pitch(recording, cues, own=own),
+        spectrograms(recording, cues, own=own),
+    )
+
+
+def azimuth_map(
+    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
+) -> Exhibit:
+    """Draw where sound comes from over time, and the tracks with their intervals upon it.
+
+    Parameters
+    ----------
+    recording : Recording
+    cues : SpatialCues
+        Measured in `recording`.
+    own : sequence of Recording, optional
+        Each source's own signal; separated here if not given.
+
+    Returns
+    -------
+    Exhibit
+        With players of the recording and of every source.
+    """
+    figure = go.Figure()
+    if cues.capture.format != "mono":
+        figure.add_trace(evidence_map(recording, cues))
+    for index, source in enumerate(cues.sources):
+        figure.add_traces(interval_band(source, cues.times_s, colour_of(index)))
+        figure.add_traces(track_lines(source, cues.times_s, colour_of(index)))
+    behind = cues.capture.format == "foa"
+    figure.update_yaxes(title="azimuth", **azimuth_ticks(behind=behind))
+    figure.update_xaxes(title="time (s)", range=[0.0, cues.duration_s])
+    words = map_in_words(cues)
+    players = source_players(recording, cues, own, with_recording=True)
+    return Exhibit(styled(figure, height=400, words=words), words, players)
+
+
+def level_and_pitch(
+    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
+) -> Exhibit:
+    """Draw level and pitch over time, and what the fitted pass-by makes of them, dashed.
+
+    Parameters and result as of `azimuth_map`; the players are those of the sources.
+    """
+    pitched = any(value is not None for source in cues.sources for value in source.pitch_hz)
+    figure = make_subplots(rows=1 + pitched, cols=1, shared_xaxes=True, vertical_spacing=0.08)
+    times = np.array(cues.times_s)
+    for index, source in enumerate(cues.sources):
+        colour = colour_of(index)
+        level, pitch = pass_by_curves(source, times)
+        figure.add_traces(measured_line(source, times, source.level_db, colour, "dB"), 1, 1)
+        figure.add_traces(fitted_line(source, times, level, colour, "dB"), 1, 1)
+        if pitched:
+            figure.add_traces(pitch_dots(source, times, colour), 2, 1)
+            figure.add_traces(fitted_line(source, times, pitch, colour, "Hz"), 2, 1)
+        if source.pass_by is not None:
+            mark_closest(figure, source.pass_by, colour, cues.duration_s)
+    figure.update_yaxes(row=1, title="level (dB)")
+    if pitched:
+        figure.update_yaxes(row=2, title="pitch (Hz)")
+    figure.update_xaxes(range=[0.0, cues.duration_s])
+    figure.update_xaxes(row=1 + pitched, title="time (s)")
+    words = course_in_words(cues)
+    players = source_players(recording, cues, own, with_recording=False)
+    return Exhibit(styled(figure, height=260 + 180 * pitched, words=words), words, players)
+
+
+def spectrograms(
+    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
+) -> Exhibit:
+    """Draw the spectrogram of every source's own signal, over the excerpt that is played.
+
+    Parameters and result as of `azimuth_map`; the players are those of the sources.
+    """
+    signals = separate(recording, cues) if own is None else own
+    if not cues.sources:
+        signals = [recording]
+    names = [source_name(source) for source in cues.sources] or ["recording"]
+    start, seconds = loudest_excerpt(cues)
+    figure = make_subplots(
+        rows=len(signals),
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.06,
+        subplot_titles=[escape(name) for name in names],
+    )
+    parts = [mel_spectrum(signal.cut(start, seconds)) for signal in signals]
+    loudest = max(float(levels.max()) for levels, _ in parts)
+    for index, (levels, hz) in enumerate(parts):
+        colour = colour_of(index) if cues.sources else TEXT
+        trace = spectrogram(levels - loudest, hz, (start, seconds), colour)
+        figure.add_trace(trace, index + 1, 1)
+    marks = {100: "100", 300: "300", 1000: "1k", 3000: "3k", 10_000: "10k"}
+    ticks = {"tickvals": [*marks], "ticktext": [*marks.values()]}
+    figure.update_yaxes(title="Hz", type="log", **ticks)
+    figure.update_xaxes(row=len(signals), title="time (s)")
+    figure.update_annotations(font={"color": TEXT, "size": 13})
+    words = spectra_in_words(names, start, seconds, apart=len(cues.sources) > 1)
+    players = source_players(recording, cues, signals, with_recording=False)
+    return Exhibit(styled(figure, height=110 + 170 * len(signals), words=words), words, players)

@@ -1,0 +1,217 @@
+"""The numbers that pictures of hearing are drawn from, beside those in the cues.
+
+What the figures of hearing show, in words: captions, and the text for those who cannot see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lib.cues.ambisonics import measure_intensity
+from spa2v_lib.cues.capture import INVERTED, SOUND_M_S
+from spa2v_lib.cues.features import CellMeter, measure
+from spa2v_lib.cues.localization import activity
+from spa2v_lib.cues.passby import Passage
+from spa2v_lib.cues.steering import densities, steering
+from spa2v_lib.viz.svg import source_name
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio.recording import Recording
+    from spa2v_lib.cues.types import PassBy, Range, SourceTrack, SpatialCues
+
+__all__ = [
+    "MOST_COLUMNS",
+    "SPECTRUM_DB",
+    "course_in_words",
+    "direction_evidence",
+    "map_in_words",
+    "mel_spectrum",
+    "pass_by_curves",
+    "pass_by_in_words",
+    "spectra_in_words",
+]
+
+MOST_COLUMNS = 900
+"""A longer recording's moments are summed up, so that its page stays small."""
+
+SPECTRUM_DB = 60.0
+"""Levels that a spectrogram's colours span."""
+
+_MEL_BANDS = 96
+_SPAN_DB = 30.0
+_WIDTH_DEG = 5.0  # how wide a cell's flow is drawn
+_BLOCK = 256  # frames
+
+
+def direction_evidence(recording: Recording, cues: SpatialCues) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much sound comes from where, as each moment says for itself.
+
+    Every time-frequency cell gives a density over directions; the densities are added up, each
+    counted by its trust and the square root of its power. Nothing is tracked or smoothed over
+    time, so that a track can be held against it.
+
+    Parameters
+    ----------
+    recording : Recording
+    cues : SpatialCues
+        Say how it was recorded; not as "mono".
+
+    Returns
+    -------
+    evidence : ndarray [frames, directions]
+        In [0, 1]; on a scale of decibels, 0 where it is 30 dB below the most.
+    azimuth_deg : ndarray [directions]
+    """
+    if cues.capture.format == "foa":
+        found, azimuth_deg = _from_flow(recording)
+    else:
+        found, azimuth_deg = _from_cells(recording, cues)
+    level = 20.0 * np.log10(found / (found.max() + 1e-12) + 1e-6)
+    return np.clip(1.0 + level / _SPAN_DB, 0.0, 1.0), azimuth_deg
+
+
+def _from_cells(recording: Recording, cues: SpatialCues) -> tuple[np.ndarray, np.ndarray]:
+    meter, table = CellMeter(), steering(cues.capture.format)
+    active = activity(measure(recording, watch=meter))
+    found = np.zeros((len(active), len(table.azimuth_deg)))
+    if active.any():
+        cells = meter.cells(active, -1.0 if INVERTED in cues.notes else 1.0)
+        for begin in range(0, len(found), _BLOCK):
+            stop = begin + _BLOCK
+            weight = cells.trust[begin:stop] * np.sqrt(cells.power[begin:stop])
+            found[begin:stop] = (densities(cells, table, begin, stop) * weight[..., None]).sum(1)
+    return found, table.azimuth_deg
+
+
+def _from_flow(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
+    flow, around = measure_intensity(recording), np.arange(-180.0, 181.0, 3.0)
+    azimuth = np.degrees(np.arctan2(flow.right, flow.ahead))
+    weight = np.sqrt(flow.energy) * flow.directness**2
+    found = np.zeros((len(azimuth), len(around)))
+    for band in range(azimuth.shape[1]):
+        off = (azimuth[:, band, None] - around + 180.0) % 360.0 - 180.0
+        found += weight[:, band, None] * np.exp(-0.5 * (off / _WIDTH_DEG) ** 2)
+    return found, around
+
+
+def pass_by_curves(
+    source: SourceTrack, times: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """Return the level in dB and the pitch in Hz that the fitted path foretells [frames].
+
+    The path tells how both change; their height is that of the measured course's middle.
+    """
+    if source.pass_by is None:
+        return None, None
+    fit = source.pass_by
+    mach = 0.0 if fit.speed_m_s is None else fit.speed_m_s.value / SOUND_M_S
+    passage = Passage(fit.closest_s.value, fit.speed_over_distance.value, mach)
+    level = -10.0 * np.log10(1.0 + passage.way(times) ** 2)
+    sounds = np.array(source.active)
+    level += np.median((np.array(source.level_db) - level)[sounds])
+    pitch = np.array([np.nan if value is None else value for value in source.pitch_hz])
+    if fit.speed_m_s is None or not np.isfinite(pitch).any():
+        return level, None
+    shift = passage.shift(times)
+    return level, np.exp(shift + np.nanmedian(np.log(pitch) - shift))
+
+
+def mel_spectrum(part: Recording) -> tuple[np.ndarray, np.ndarray]:
+    """Return levels in dB [bands, windows] and the bands' centres in Hz."""
+    from librosa import feature, mel_frequencies
+
+    top = min(16_000.0, 0.5 * part.rate)
+    size = 2 * round(0.02 * part.rate)
+    power = feature.melspectrogram(
+        y=part.mono(),
+        sr=part.rate,
+        n_fft=2 ** int(np.ceil(np.log2(size))),
+        win_length=size,
+        hop_length=max(size // 2, part.frames // MOST_COLUMNS),
+        n_mels=_MEL_BANDS,
+        fmin=50.0,
+        fmax=top,
+    )
+    hz = mel_frequencies(_MEL_BANDS + 2, fmin=50.0, fmax=top)[1:-1]
+    return 10.0 * np.log10(power + 1e-12), hz
+
+
+def map_in_words(cues: SpatialCues) -> str:
+    """Describe the azimuth map: who is where, and what the directions rest on."""
+    capture = cues.capture
+    known = [source for source in cues.sources if source.azimuth_start_deg is not None]
+    parts = [f"Direction over {cues.duration_s:.1f} s"]
+    parts += [_path(source) for source in known]
+    if not cues.sources:
+        return f"Direction over {cues.duration_s:.1f} s: no source was found."
+    if not known:
+        return f"Direction over {cues.duration_s:.1f} s: none is claimed, {capture.note}."
+    ambiguity = (
+        "Four channels tell front from back."
+        if capture.format == "foa"
+        else "Two channels cannot tell front from back: the front is assumed, and every direction "
+        "may as well be its mirror image behind."
+    )
+    return (
+        f"{parts[0]}, read as {capture.format} (confidence {capture.confidence:.2f}): "
+        f"{'; '.join(parts[1:])}. Grey: how much sound comes from where. Bands: 90 % intervals. "
+        f"Dotted: held through silence. {ambiguity}"
+    )
+
+
+def course_in_words(cues: SpatialCues) -> str:
+    """Describe levels and, where a path was fitted, what it says."""
+    if not cues.sources:
+        return f"Level over {cues.duration_s:.1f} s: no source was found."
+    parts = [
+        f"{source_name(source)}: {source.motion.replace('_', ' ')} "
+        f"({source.motion_confidence:.2f}), level change {source.level_change_db:+.1f} dB"
+        + ("" if source.pass_by is None else "; " + pass_by_in_words(source.pass_by))
+        for source in cues.sources
+    ]
+    dashed = any(source.pass_by is not None for source in cues.sources)
+    ending = " Dashed: what the fitted path foretells." if dashed else ""
+    return f"Over {cues.duration_s:.1f} s: {'. '.join(parts)}.{ending}"
+
+
+def spectra_in_words(names: Sequence[str], start_s: float, seconds: float, *, apart: bool) -> str:
+    """Describe the spectrograms of sources that were separated, or of the whole recording."""
+    how = "masked out of the recording" if apart else "the whole recording"
+    whose = f"{' and '.join(names)}, {how}"
+    return (
+        f"Spectrum from {start_s:.1f} to {start_s + seconds:.1f} s of {whose}. "
+        f"Shades span {SPECTRUM_DB:.0f} dB below the loudest."
+    )
+
+
+def pass_by_in_words(fit: PassBy) -> str:
+    """Describe a fitted path with its 90 % intervals."""
+    said = [
+        f"closest at {_range(fit.closest_s, 's', 2)}",
+        f"speed over distance {_range(fit.speed_over_distance, 'per s', 2)}",
+    ]
+    if fit.speed_m_s is not None:
+        said.append(f"speed {_range(fit.speed_m_s, 'm/s', 1)}")
+    if fit.distance_m is not None:
+        said.append(f"closest distance {_range(fit.distance_m, 'm', 1)}")
+    return ", ".join(said) + f" (from {fit.evidence})"
+
+
+def _range(value: Range, unit: str, digits: int) -> str:
+    return f"{value.value:.{digits}f} {unit} [{value.low:.{digits}f} to {value.high:.{digits}f}]"
+
+
+def _path(source: SourceTrack) -> str:
+    start, end = source.azimuth_start_deg, source.azimuth_end_deg
+    if _side(start) == _side(end):
+        return f"{source_name(source)} at {_side(start)}"
+    return f"{source_name(source)} from {_side(start)} to {_side(end)}"
+
+
+def _side(degrees: float) -> str:
+    if abs(degrees) < 0.5:
+        return "straight ahead"
+    return f"{abs(degrees):.0f}° {'right' if degrees > 0 else 'left'}"
