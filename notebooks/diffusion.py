@@ -155,7 +155,7 @@ HTML(beside(list(three.values())).html())
 
 # %%
 from spa2v_lab.bench.sampling import score
-from spa2v_lab.viz.results import score_table
+from spa2v_lab.viz.scores import score_table
 from spa2v_lib.sampling.tiny_detector import detect
 
 scores = {name: score(layout, v.frames, detect(v.frames)) for name, v in three.items()}

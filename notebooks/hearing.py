@@ -146,7 +146,7 @@ if RT60_S > 0:
     ways = (Way(FIRST, -50, 50, from_m=1.5), Way(SECOND, 50, -50, from_m=1.5))
 crossing = render_sound(stage(*ways, capture="ortf", seconds=6.0, rt60_s=RT60_S))
 heard = spa2v.extract_cues(crossing)
-where, _, spectra = viz.hearing.hearing_exhibits(crossing, heard)
+where, _, spectra = viz.hearing_exhibits(crossing, heard)
 where
 
 # %% [markdown]
@@ -342,7 +342,7 @@ for segment in segments:
 from IPython.display import HTML
 
 from spa2v_lab.bench.frame import Results
-from spa2v_lab.viz.results import goals_table, results_figure
+from spa2v_lab.bench.tables import goals_table, results_figure
 from spa2v_lib.resources import resource
 
 measured = Results.read(resource("results", "hearing.json"))

@@ -114,7 +114,7 @@ print(f"{len(raw['stage1'])} clips planned, {len(raw['stage2'])} of them sampled
 # ## Stage 1: from sound to layout
 
 # %%
-from spa2v_lab.viz.results import chosen_rows, results_figure, results_table
+from spa2v_lab.bench.tables import chosen_rows, results_figure, results_table
 
 layouts = chosen_rows(results.rows, "layouts", CONDITION)
 results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])

@@ -92,7 +92,7 @@ grid_figure(rows, boxes, [""] * 6, "twelve drawn frames with their true boxes")
 
 # %%
 from spa2v_lab.training.loop import training_logs
-from spa2v_lab.viz.results import loss_figure
+from spa2v_lab.viz.scores import loss_figure
 
 logs = training_logs()
 loss_figure(logs)

@@ -132,7 +132,7 @@ scores = [scores_of_ways(scene, videos) for scene, videos in zip(scenes, tried, 
 means = mean_scores(scores)
 
 # %%
-from spa2v_lab.viz.results import score_figure
+from spa2v_lab.viz.scores import score_figure
 
 score_figure(scores)
 
@@ -140,7 +140,7 @@ score_figure(scores)
 # *A dot is a scene, a bar their mean.*
 
 # %%
-from spa2v_lab.viz.results import score_table
+from spa2v_lab.viz.scores import score_table
 
 HTML(score_table(means))
 

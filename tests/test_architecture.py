@@ -18,6 +18,8 @@ ORDER = (
     "cues", "planning", "sampling", "viz", "doctor", "runs", "batch", "cli",
 )  # fmt: skip
 
+LAB_ORDER = ("scenes", "metrics", "training", "bench", "viz", "explorers", "demo", "cli")
+
 
 def modules() -> dict[str, Path]:
     """Return every module of both packages by its dotted name."""
@@ -61,18 +63,26 @@ def part_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
-def test_every_part_of_the_library_has_a_place_in_the_order() -> None:
-    assert {part_of(name) for name in MODULES if name.startswith("spa2v_lib.")} == set(ORDER)
+@pytest.mark.parametrize(("top", "order"), [("spa2v_lib", ORDER), ("spa2v_lab", LAB_ORDER)])
+def test_every_part_has_a_place_in_its_packages_order(top: str, order: tuple[str, ...]) -> None:
+    assert {part_of(name) for name in MODULES if name.startswith(f"{top}.")} == set(order)
 
 
-@pytest.mark.parametrize("part", ORDER)
-def test_a_part_imports_only_what_stands_before_it(part: str) -> None:
-    allowed = {*ORDER[: ORDER.index(part) + 1], ""}
+@pytest.mark.parametrize(
+    ("top", "order", "part"),
+    [("spa2v_lib", ORDER, part) for part in ORDER]
+    + [("spa2v_lab", LAB_ORDER, part) for part in LAB_ORDER],
+)
+def test_a_part_imports_only_what_stands_before_it(
+    top: str, order: tuple[str, ...], part: str
+) -> None:
+    allowed = {*order[: order.index(part) + 1], ""}
     wrong = {
         (module, name)
         for module, path in MODULES.items()
-        if module.startswith("spa2v_lib.") and part_of(module) == part
+        if module.startswith(f"{top}.") and part_of(module) == part
         for name, within in imports(path)
+        if name.split(".")[0] == top
         # Objects show themselves in a notebook through the figures of `viz`.
         if within != "_repr_html_" and part_of(name) not in allowed
     }

@@ -2,7 +2,7 @@
 
 import math
 
-from spa2v_lab.viz.results import loss_figure, score_figure, score_table
+from spa2v_lab.viz.scores import loss_figure, score_figure, score_table
 
 SCENES = [
     {"plain": {"IoU": 0.2, "consistency": 0.5}, "grounded": {"IoU": 0.6, "consistency": math.nan}},

@@ -25,8 +25,8 @@ from spa2v_lab.bench.frame import RAW, Kept, Progress, Results
 from spa2v_lab.bench.planning_scores import scored, worded
 from spa2v_lab.bench.run_layouts import heard_clip, layouts_of, simulated_layouts
 from spa2v_lab.bench.run_tables import results_of
+from spa2v_lab.bench.tables import results_page
 from spa2v_lab.scenes.benchmark import draw
-from spa2v_lab.viz.results import results_page
 from spa2v_lib.files import replacing
 
 __all__ = ["PAGE", "RAW", "run"]

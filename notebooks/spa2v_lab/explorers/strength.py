@@ -188,6 +188,6 @@ class StrengthExplorer(VBox):
 
 
 def _strip(layout: VideoSceneLayout, done: Try) -> str:
-    from spa2v_lab.viz.sheets import contact_sheet
+    from spa2v_lib.viz.frames import contact_sheet
 
     return f"{image_html(contact_sheet(done.video.frames, layout), done.words)}{escape(done.words)}"

@@ -44,6 +44,7 @@ VIDEOMAE = (
 """Repository on the Hugging Face hub, and revision."""
 
 _BATCH = 100  # frames at a time
+_SIDE = 128  # pixels a side of the frames that the tiny detector was trained on
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -216,14 +217,13 @@ class DrawnWorldFeatures:
         """
         import torch
 
-        from spa2v_lab.training.data import SIZE
         from spa2v_lib.sampling.tiny_detector import shipped_detector
 
         pixels = torch.from_numpy(np.ascontiguousarray(Video(frames, fps=1.0).frames))
         pixels = pixels.permute(0, 3, 1, 2).float() / 127.5 - 1
-        if pixels.shape[2:] != (SIZE, SIZE):
+        if pixels.shape[2:] != (_SIDE, _SIDE):
             pixels = torch.nn.functional.interpolate(
-                pixels, (SIZE, SIZE), mode="bilinear", antialias=True
+                pixels, (_SIDE, _SIDE), mode="bilinear", antialias=True
             )
         network = shipped_detector().features
         with torch.inference_mode():

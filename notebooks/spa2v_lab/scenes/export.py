@@ -118,8 +118,8 @@ def write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
     from spa2v_lab.scenes.picture import draw_scene
     from spa2v_lab.scenes.scene import truth_layout
     from spa2v_lab.scenes.sound import render_sound
-    from spa2v_lab.viz.sheets import contact_sheet
     from spa2v_lib.video import Video
+    from spa2v_lib.viz.frames import contact_sheet
 
     layout, sound = truth_layout(scene), render_sound(scene)
     video = Video(draw_scene(scene, width=_SHEET_SIDE), scene.fps, layout)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from spa2v_lab.bench.frame import Goal, Interval, Row
-from spa2v_lab.viz.results import (
+from spa2v_lab.bench.tables import (
     chosen_rows,
     goals_table,
     results_figure,
