@@ -32,8 +32,10 @@ from spa2v_lib.cues.separation import separate
 from spa2v_lib.cues.types import (
     CAPTURES,
     HOP_S,
+    LABEL_SOURCES,
     MOTIONS,
     CaptureGuess,
+    LabelSource,
     Motion,
     PassBy,
     Range,
@@ -45,8 +47,10 @@ from spa2v_lib.cues.types import (
 __all__ = [
     "CAPTURES",
     "HOP_S",
+    "LABEL_SOURCES",
     "MOTIONS",
     "CaptureGuess",
+    "LabelSource",
     "Motion",
     "PassBy",
     "Range",

@@ -25,7 +25,6 @@ from spa2v_lib.cues.types import CaptureGuess
 __all__ = [
     "FORMATS",
     "GRID_DEG",
-    "INVERTED",
     "Direct",
     "Format",
     "Reading",
@@ -326,8 +325,7 @@ def _misfit(item: Format, delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarr
     return np.minimum((late**2 + distance / _ILD_SIGMA_DB**2).min(1), _WORST)
 
 
-INVERTED = "one channel's polarity is inverted: put right before directions were read"
-"""The note of a recording whose channels have opposite polarity."""
+_INVERTED = "one channel has inverted polarity; it is corrected before directions are measured"
 
 _FRONT = (
     "front assumed: two channels cannot tell front from back, so every azimuth may as well be its "
@@ -397,7 +395,7 @@ def read_channels(
         return _mono(heard, f"the {name} channel is dead")
     sign = 1.0
     if _inverted(heard, active):
-        notes.append(INVERTED)
+        notes.append(_INVERTED)
         heard = replace(heard, gcc=-heard.gcc, cross=-heard.cross, aligned=-heard.aligned)
         sign = -1.0
     side = (heard.left + heard.right - 2.0 * heard.cross).sum()

@@ -17,7 +17,7 @@ from spa2v_lib.cues.pitch import track_pitch
 from spa2v_lib.cues.source_features import Found, HeardSource, heard_sources
 from spa2v_lib.cues.tagging import UNKNOWN, Tagger, get_tagger
 from spa2v_lib.cues.tagging.identify import Tag, identify
-from spa2v_lib.cues.types import CAPTURES, SourceTrack, SpatialCues, TagSpan
+from spa2v_lib.cues.types import CAPTURES, LabelSource, SourceTrack, SpatialCues, TagSpan
 from spa2v_lib.errors import CueError
 from spa2v_lib.layout.classes import CLASSES
 
@@ -80,7 +80,10 @@ def extract_cues(
         given = labels[number - 1] if number <= len(labels) else None
         alone = len(heard.found.sources) == 1
         tagged = _tagged(source, given, tells, notes, apart=not alone)
-        sources.append(_source(f"source-{number}", source, *tagged, heard.reading.sure, alone))
+        named_by = "user" if given else "tagger" if tagged[0].label else "none"
+        sources.append(
+            _source(f"source-{number}", source, *tagged, named_by, heard.reading.sure, alone)
+        )
     if sources and len(labels) > len(sources):
         told = "1 source is" if len(sources) == 1 else f"{len(sources)} sources are"
         notes.append(f"{len(labels)} labels were given and {told} heard")
@@ -146,6 +149,7 @@ def _cues(
         channels=recording.channels,
         times_s=_rounded(heard.times_s, 4),
         capture=reading.guess,
+        polarity_inverted=reading.sign < 0.0,
         ild_db=_where(np.clip(heard.ild_db, -120.0, 120.0), active & two, 2),
         itd_s=_where(LAGS_S[heard.gcc.argmax(1)], active & reading.directed, 6),
         coherence=_where(heard.coherence, active & two, 3),
@@ -175,6 +179,7 @@ def _source(
     source: HeardSource,
     tagged: Tag,
     spans: list[TagSpan],
+    label_source: LabelSource,
     sure: bool,
     alone: bool,
 ) -> SourceTrack:
@@ -190,6 +195,7 @@ def _source(
     return SourceTrack(
         id=name,
         label=tagged.label,
+        label_source=label_source,
         label_confidence=tagged.confidence,
         label_alternatives=tagged.alternatives,
         tags=spans,

@@ -18,7 +18,7 @@ import numpy as np
 from spa2v_lib.audio.decoding import skipping
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.ambisonics import middle_side
-from spa2v_lib.cues.capture import FORMATS, GRID_DEG, INVERTED
+from spa2v_lib.cues.capture import FORMATS, GRID_DEG
 from spa2v_lib.cues.steering import diffuse_coherence, plane_waves
 from spa2v_lib.cues.types import HOP_S
 
@@ -65,7 +65,7 @@ def separate(recording: Recording, cues: SpatialCues) -> list[Recording]:
         capture,
         in_front(np.stack(tracks)),
         np.where(active, 10.0 ** (levels / 10.0), 0.0),
-        sign=-1.0 if INVERTED in cues.notes else 1.0,
+        sign=-1.0 if cues.polarity_inverted else 1.0,
     )
 
 

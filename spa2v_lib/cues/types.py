@@ -1,8 +1,4 @@
-"""One source as it is heard: ``SourceTrack`` and the small types it is made of.
-
-Units and signs as in `spa2v_lib.cues.types`; every list has one entry a cue frame.
-
-What hearing finds: ``SpatialCues`` and the ``SourceTrack`` of each source.
+"""The result of the analysis: ``SpatialCues``, and the ``SourceTrack`` of each source.
 
 Times are in seconds, levels in dB re full scale, angles in degrees (0 ahead, positive to the
 right); ILD and ITD are positive when the right channel is louder or earlier. A value that was
@@ -13,7 +9,7 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -22,9 +18,11 @@ from spa2v_lib.errors import CueError
 __all__ = [
     "CAPTURES",
     "HOP_S",
+    "LABEL_SOURCES",
     "MOTIONS",
     "CaptureGuess",
     "Frozen",
+    "LabelSource",
     "Motion",
     "PassBy",
     "Range",
@@ -38,6 +36,12 @@ Motion = Literal["left_crossing", "right_crossing", "approaching", "receding", "
 """``left_crossing`` moves towards the left, ``right_crossing`` towards the right."""
 
 MOTIONS: tuple[str, ...] = Motion.__args__
+
+LabelSource = Literal["user", "tagger", "guess", "none"]
+"""Where a label comes from: the user, a tagger that is confident enough, a tagger's best candidate
+below its threshold, or nowhere."""
+
+LABEL_SOURCES: tuple[str, ...] = LabelSource.__args__
 
 Azimuth = Annotated[float, Field(ge=-180.0, le=180.0)]
 AzimuthBound = Annotated[float, Field(ge=-360.0, le=360.0)]
@@ -123,12 +127,14 @@ class SourceTrack(Frozen):
         Name of the track within the recording.
     label : str or None
         What it is; ``None`` where that is unknown.
+    label_source : str
+        One of ``LABEL_SOURCES``: who says so.
     label_confidence : float
-        In [0, 1]; 1 where the caller gave the label.
+        In [0, 1]; 1 where the user gave the label.
     label_alternatives : list of (str, float)
         Most probable labels first.
     tags : list of TagSpan
-        What it is over time, in order and without overlap; empty where the caller gave the label.
+        What it is over time, in order and without overlap; empty where the user gave the label.
     azimuth_deg, azimuth_low_deg, azimuth_high_deg : list of float or None
         Direction and its 90 % interval, which may pass ±180 around a source behind; ``None`` where
         none is claimed.
@@ -160,6 +166,7 @@ class SourceTrack(Frozen):
 
     id: str
     label: str | None
+    label_source: LabelSource
     label_confidence: Share
     label_alternatives: list[tuple[str, float]]
     tags: list[TagSpan] = []
@@ -230,27 +237,31 @@ class SpatialCues(Frozen):
     times_s : list of float
         Centres of the cue frames, ``HOP_S`` apart.
     capture : CaptureGuess
-        How the recording was read.
+        The capture format that the directions rest on.
+    polarity_inverted : bool
+        Whether the channels have opposite polarity; directions are measured with the right one
+        corrected, while the recording stays as it is.
     ild_db, itd_s, coherence : list of float or None
         Level difference, arrival difference and coherence [0, 1] of the two channels;
         ``None`` where the frame is silent or there is one channel.
     level_db : list of float
         Level of the frame over both channels.
     sources : list of SourceTrack
-        Sources found, loudest first.
+        Detected sources, loudest first.
     count_low, count_high : int
         90 % interval of the number of sources.
     notes : list of str
         What a reader has to know: assumptions, faults of the recording.
     """
 
-    version: Literal["spa2v.cues/2"] = "spa2v.cues/2"
+    version: Literal["spa2v.cues/3"] = "spa2v.cues/3"
     recording: str
     duration_s: Annotated[float, Field(gt=0.0)]
     rate: Annotated[int, Field(gt=0)]
     channels: Annotated[int, Field(gt=0)]
     times_s: list[float]
     capture: CaptureGuess
+    polarity_inverted: bool = False
     ild_db: list[float | None]
     itd_s: list[float | None]
     coherence: list[Share | None]
@@ -259,6 +270,13 @@ class SpatialCues(Frozen):
     count_low: Annotated[int, Field(ge=0)]
     count_high: Annotated[int, Field(ge=0)]
     notes: list[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _upgraded(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("version") == "spa2v.cues/2":
+            return _from_version_2(data)
+        return data
 
     @model_validator(mode="after")
     def _one_entry_a_frame(self) -> Self:
@@ -323,6 +341,33 @@ class SpatialCues(Frozen):
             f"{cue_svg(self)}<table><tr><th>source</th><th>label</th><th>motion</th>"
             f"<th>azimuth</th><th>level change</th></tr>{rows}</table><ul>{notes}</ul></div>"
         )
+
+
+def _from_version_2(data: dict[str, Any]) -> dict[str, Any]:
+    """Return cues of version 3: version 2 kept polarity and named labels in notes and confidences.
+
+    Anything that does not look like version 2 is left for the validation to refuse.
+    """
+    notes, sources = data.get("notes"), data.get("sources")
+    inverted = isinstance(notes, list) and _INVERTED_2 in notes
+    if isinstance(sources, list):
+        sources = [
+            {**source, "label_source": _label_source_2(source)}
+            if isinstance(source, dict)
+            else source
+            for source in sources
+        ]
+    return {**data, "version": "spa2v.cues/3", "polarity_inverted": inverted, "sources": sources}
+
+
+_INVERTED_2 = "one channel's polarity is inverted: put right before directions were read"
+
+
+def _label_source_2(source: dict[str, Any]) -> LabelSource:
+    if source.get("label") is None:
+        return "none"
+    named = source.get("label_confidence") == 1.0 and not source.get("tags")
+    return "user" if named else "tagger"
 
 
 _PER_FRAME = (

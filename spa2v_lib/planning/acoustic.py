@@ -209,8 +209,8 @@ def key_times(duration_s: float, fps: float, key_rate_hz: float) -> np.ndarray:
 
 
 def was_named(source: SourceTrack) -> bool:
-    """Whether the caller said what it is; a tagger, however sure, leaves tags."""
-    return source.label is not None and source.label_confidence == 1.0 and not source.tags
+    """Whether the user gave the label."""
+    return source.label_source == "user"
 
 
 def _known(cues: SpatialCues) -> list[tuple[SourceTrack, SoundClass]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spa2v_lib.cues.ambisonics import measure_intensity
-from spa2v_lib.cues.capture import INVERTED, SOUND_M_S
+from spa2v_lib.cues.capture import SOUND_M_S
 from spa2v_lib.cues.features import CellMeter, measure
 from spa2v_lib.cues.localization import activity
 from spa2v_lib.cues.passby import Passage
@@ -78,7 +78,7 @@ def _from_cells(recording: Recording, cues: SpatialCues) -> tuple[np.ndarray, np
     active = activity(measure(recording, watch=meter))
     found = np.zeros((len(active), len(table.azimuth_deg)))
     if active.any():
-        cells = meter.cells(active, -1.0 if INVERTED in cues.notes else 1.0)
+        cells = meter.cells(active, -1.0 if cues.polarity_inverted else 1.0)
         for begin in range(0, len(found), _BLOCK):
             stop = begin + _BLOCK
             weight = cells.trust[begin:stop] * np.sqrt(cells.power[begin:stop])

@@ -39,6 +39,7 @@ def track(azimuth=0.0, half=3.0, **changes) -> SourceTrack:
     values = {
         "id": "source-1",
         "label": None,
+        "label_source": "none",
         "label_confidence": 0.0,
         "label_alternatives": [],
         "azimuth_deg": rows.tolist(),

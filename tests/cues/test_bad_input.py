@@ -63,7 +63,7 @@ def test_inverted_polarity_is_put_right_with_a_note(sound, flipped) -> None:
     samples[flipped] *= -1.0
     cues = heard(samples)
     assert direction(cues) == pytest.approx(AZIMUTH, abs=1.5)
-    assert said(cues, "polarity is inverted")
+    assert said(cues, "inverted polarity")
 
 
 def test_right_polarity_is_not_said_to_be_inverted(sound) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -11,6 +13,7 @@ def track(**changes: object) -> dict[str, object]:
     return {
         "id": "source-1",
         "label": "bus",
+        "label_source": "tagger",
         "label_confidence": 0.9,
         "label_alternatives": [("bus", 0.9), ("truck", 0.1)],
         "azimuth_deg": [-10.0, 0.0],
@@ -107,3 +110,32 @@ def test_cues_that_cannot_be_written_leave_what_was_there(tmp_path, monkeypatch)
         cues().save(path)
     monkeypatch.undo()
     assert path.read_text() == before and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("inverted", [True, False])
+def test_cues_of_version_2_still_load(tmp_path, inverted: bool) -> None:
+    old = json.loads(
+        cues(
+            sources=[
+                SourceTrack(**track(label_confidence=1.0)),
+                SourceTrack(**track(id="source-2")),
+                SourceTrack(**track(id="source-3", label=None)),
+            ]
+        ).model_dump_json()
+    )
+    old["version"] = "spa2v.cues/2"
+    del old["polarity_inverted"]
+    for source in old["sources"]:
+        del source["label_source"]
+    old["sources"][1]["label_confidence"] = 1.0
+    old["sources"][1]["tags"] = [{"start_s": 0.0, "end_s": 0.1, "label": "bus", "confidence": 1.0}]
+    if inverted:
+        old["notes"].append(
+            "one channel's polarity is inverted: put right before directions were read"
+        )
+    path = tmp_path / "cues.json"
+    path.write_text(json.dumps(old))
+    loaded = SpatialCues.load(path)
+    assert [s.label_source for s in loaded.sources] == ["user", "tagger", "none"]
+    assert loaded.polarity_inverted is inverted and loaded.version == "spa2v.cues/3"
+    assert SpatialCues.load(loaded.save(tmp_path / "again.json")) == loaded

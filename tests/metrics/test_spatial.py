@@ -19,6 +19,7 @@ def source(azimuths, active=None):
     return SourceTrack(
         id="s",
         label=None,
+        label_source="none",
         label_confidence=0.0,
         label_alternatives=[],
         azimuth_deg=azimuths,

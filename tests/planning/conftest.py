@@ -31,6 +31,7 @@ def track(name: str, label: str, start: float, end: float, motion: str) -> Sourc
     return SourceTrack(
         id=name,
         label=label,
+        label_source="tagger",
         label_confidence=0.8,
         label_alternatives=[(label, 0.8), ("truck", 0.1)],
         azimuth_deg=azimuth.tolist(),

@@ -35,6 +35,7 @@ def cues(
     source = SourceTrack(
         id="source-1",
         label=label,
+        label_source="tagger",
         label_confidence=0.9,
         label_alternatives=[("bus", 0.3), ("truck", 0.2)],
         azimuth_deg=middle,
@@ -282,7 +283,12 @@ def test_an_unknown_source_beside_a_known_one_is_left_out_and_said_so() -> None:
 
 def test_the_callers_own_unknown_label_is_refused_even_beside_a_known_source() -> None:
     heard = cues("bus")
-    named = {"id": "source-2", "label": "steam organ", "label_confidence": 1.0}
+    named = {
+        "id": "source-2",
+        "label": "steam organ",
+        "label_source": "user",
+        "label_confidence": 1.0,
+    }
     second = heard.sources[0].model_copy(update=named)
     with pytest.raises(PlanningError, match="steam organ"):
         planned(heard.model_copy(update={"sources": [*heard.sources, second]}))

@@ -80,7 +80,10 @@ def test_scenery_stands_at_its_side_all_the_time(cue_answer, canvas, altered, si
 
 
 def test_the_word_of_the_user_outranks_the_model(cue_answer, canvas, altered):
-    sources = [s.model_copy(update={"label_confidence": 1.0}) for s in canvas.cues.sources]
+    sources = [
+        s.model_copy(update={"label_source": "user", "label_confidence": 1.0})
+        for s in canvas.cues.sources
+    ]
     told = canvas.cues.model_copy(update={"sources": sources})
     sure = type(canvas)(told, canvas.camera, 8.0, canvas.key_times_s, canvas.asked_times_s)
     wrong = altered(cue_answer, "train", "sources", 0, "label")

@@ -21,6 +21,7 @@ def cues() -> SpatialCues:
     track = SourceTrack(
         id="source-1",
         label="fire_engine",
+        label_source="user",
         label_confidence=1.0,
         label_alternatives=[],
         azimuth_deg=AZIMUTH,

@@ -11,7 +11,6 @@ import pytest
 import soundfile
 
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cues.capture import INVERTED
 from spa2v_lib.cues.types import CaptureGuess, PassBy, Range, SourceTrack, SpatialCues
 from spa2v_lib.viz import azimuth_map, hearing_exhibits, level_and_pitch, spectrograms
 from spa2v_lib.viz.cue_summary import direction_evidence, map_in_words
@@ -42,6 +41,7 @@ def track(name: str, label: str, azimuth: float, **changes: object) -> SourceTra
     fields = {
         "id": name,
         "label": label,
+        "label_source": "tagger",
         "label_confidence": 0.9,
         "label_alternatives": [],
         "azimuth_deg": [azimuth] * 30,
@@ -156,7 +156,7 @@ def test_two_sources_at_once_are_both_evident() -> None:
 def test_an_inverted_channel_is_put_right_in_the_map_too() -> None:
     noise = 0.1 * np.random.default_rng(0).normal(size=round(SECONDS * RATE))
     flipped = Recording.from_samples(np.stack([noise, -0.5 * noise]), RATE)
-    heard = cues(track("s", "car", -20.0)).model_copy(update={"notes": [INVERTED]})
+    heard = cues(track("s", "car", -20.0)).model_copy(update={"polarity_inverted": True})
     ground = azimuth_map(flipped, heard, own=OWN[:1]).figure.data[0]
     peaks = np.asarray(ground.y)[np.asarray(ground.z).argmax(0)]
     assert np.median(peaks) == pytest.approx(-np.degrees(np.arctan(1.0 / 3.0)), abs=3.0)

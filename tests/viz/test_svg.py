@@ -24,6 +24,7 @@ def cues(
     track = SourceTrack(
         id="source-1",
         label=label,
+        label_source="tagger",
         label_confidence=0.9,
         label_alternatives=[],
         azimuth_deg=azimuth,

@@ -258,7 +258,12 @@ def told(cues: SpatialCues, scene: Scene) -> SpatialCues:
     names = dict(zip(rows.tolist(), columns.tolist(), strict=True))
     named = [
         source.model_copy(
-            update={"label": scene.objects[names[i]].label, "label_confidence": 1.0, "tags": []}
+            update={
+                "label": scene.objects[names[i]].label,
+                "label_source": "user",
+                "label_confidence": 1.0,
+                "tags": [],
+            }
         )
         for i, source in enumerate(sources)
         if i in names
