@@ -306,13 +306,13 @@ with tempfile.TemporaryDirectory() as folder:
 # Layouts go there and back, rounded to pixels:
 
 # %%
-from spa2v_lib.layout.lvd import lvd_text
+from spa2v_lib.layout.lvd import from_lvd, lvd_text, to_lvd
 
-text = lvd_text(by_hand.to_lvd())
+text = lvd_text(to_lvd(by_hand))
 print(text)
 
 # %%
-back = VideoSceneLayout.from_lvd(text, caption=by_hand.caption, duration_s=1.5)
+back = from_lvd(text, caption=by_hand.caption, duration_s=1.5)
 print(f"{back.objects[0].label}: overlap with the original {back.boxes_at(0)[0].iou(start):.2f}")
 
 # %% [markdown]

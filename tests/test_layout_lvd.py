@@ -42,12 +42,6 @@ def test_text_to_layout_to_text_gives_the_same_boxes():
     assert parse_lvd(lvd_text(again)) == fields
 
 
-def test_the_model_has_the_same_two_methods():
-    layout = VideoSceneLayout.from_lvd(lvd(kite), duration_s=2.0)
-    assert layout.duration_s == 2.0
-    assert layout.to_lvd()["Frame 2"] == kite(2)
-
-
 def test_a_layout_of_other_key_frames_is_read_off_at_lvds_times():
     first, last = Box(x0=0, y0=0, x1=0.5, y1=0.5), Box(x0=0.5, y0=0, x1=1, y1=0.5)
     layout = VideoSceneLayout(

@@ -12,8 +12,13 @@ from typing import Literal
 from spa2v_lib.layout.classes import BACKGROUNDS, SoundClass, get_class
 
 __all__ = [
-    "Motion", "frame_caption", "object_caption", "phrase", "position_phrase", "video_caption",
-]  # fmt: skip
+    "Motion",
+    "directional_caption",
+    "frame_caption",
+    "object_caption",
+    "position_phrase",
+    "video_caption",
+]
 
 Motion = Literal["left_crossing", "right_crossing", "approaching", "receding", "stationary"]
 
@@ -46,7 +51,7 @@ def object_caption(label: str) -> str:
     return get_class(label).with_article
 
 
-def phrase(caption: str, rightward: bool) -> str:
+def directional_caption(caption: str, rightward: bool) -> str:
     """Say of one object what it is, and if it goes to the right, as grounding layers are told it.
 
     A box does not say which way its thing looks; without this, layers lay pictures that face left

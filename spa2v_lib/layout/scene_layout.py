@@ -186,19 +186,6 @@ class VideoSceneLayout(StrictModel):
         dialect = "https://json-schema.org/draft/2020-12/schema"
         return {"$schema": dialect, "$id": VERSION, **cls.model_json_schema()}
 
-    def to_lvd(self) -> dict[str, Any]:
-        """Return an LVD dynamic scene layout; see `spa2v_lib.layout.lvd.to_lvd`."""
-        from spa2v_lib.layout.lvd import to_lvd
-
-        return to_lvd(self)
-
-    @classmethod
-    def from_lvd(cls, source: str | dict[str, Any], **options: Any) -> VideoSceneLayout:
-        """Read an LVD dynamic scene layout; see `spa2v_lib.layout.lvd.from_lvd`."""
-        from spa2v_lib.layout.lvd import from_lvd
-
-        return from_lvd(source, **options)
-
     def to_json(self) -> str:
         """Return the layout as indented JSON."""
         return self.model_dump_json(indent=1)

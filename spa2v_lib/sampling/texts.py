@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from spa2v_lib.layout.box import motion_of
-from spa2v_lib.layout.captions import phrase
+from spa2v_lib.layout.captions import directional_caption
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
@@ -85,7 +85,7 @@ def object_phrases(layout: VideoSceneLayout, *, ways: bool) -> tuple[str, ...]:
         its boxes do: the caption may come from a person or a language model, who need not say.
     """
     return tuple(
-        phrase(thing.caption, ways and motion_of(thing.boxes) == "right_crossing")
+        directional_caption(thing.caption, ways and motion_of(thing.boxes) == "right_crossing")
         for thing in layout.objects
     )
 

@@ -16,7 +16,12 @@ import numpy as np
 from spa2v_lab.scenes.picture import background_canvas, draw_frame
 from spa2v_lab.scenes.sampler import sample_scene
 from spa2v_lab.scenes.scene import Scene, WorldObject
-from spa2v_lib.layout.captions import frame_caption, object_caption, phrase, video_caption
+from spa2v_lib.layout.captions import (
+    directional_caption,
+    frame_caption,
+    object_caption,
+    video_caption,
+)
 from spa2v_lib.sampling.presets import TINY_LABELS
 
 __all__ = [
@@ -29,7 +34,9 @@ CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
 MAX_OBJECTS = 4  # grounding tokens a frame
 STYLE = "fluent3d"  # the one style that the suite draws
 LABELS = TINY_LABELS
-PHRASES = tuple(phrase(object_caption(label), on) for label in LABELS for on in (False, True))
+PHRASES = tuple(
+    directional_caption(object_caption(label), on) for label in LABELS for on in (False, True)
+)
 
 _COUNTS = {1: 0.62, 2: 0.28, 3: 0.06, 0: 0.04}  # objects in a scene, and how often
 _FRAMES_A_SCENE = 4
