@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -35,8 +36,9 @@ def modules() -> dict[str, Path]:
 MODULES = modules()
 
 
-def imports(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield what a file imports from the packages, and the function that does ("" at its top).
+@cache
+def imports(path: Path) -> list[tuple[str, str]]:
+    """Return what a file imports from the packages, and the function that does ("" at its top).
 
     Imports for type checkers alone do not count: they are not there at run time.
     """
@@ -54,9 +56,8 @@ def imports(path: Path) -> Iterator[tuple[str, str]]:
             named = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef)
             yield from walk(child, child.name if named else within)
 
-    for name, within in walk(ast.parse(path.read_text(encoding="utf-8")), ""):
-        if name in MODULES:
-            yield name, within
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [(name, within) for name, within in walk(tree, "") if name in MODULES]
 
 
 def part_of(module: str) -> str:
