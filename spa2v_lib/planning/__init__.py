@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spa2v_lib.cues.types import SpatialCues
     from spa2v_lib.layout.camera import Camera
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
-    from spa2v_lib.planning.answer_cache import Answers
+    from spa2v_lib.planning.answer_cache import AnswerCache
     from spa2v_lib.planning.backends.base import Prompt
 
 __all__ = [
@@ -68,7 +68,7 @@ def plan(
     exemplars: str = "knn",
     shots: int = 3,
     seed: int = 0,
-    answers: Answers | None = None,
+    cache: AnswerCache | None = None,
 ) -> VideoSceneLayout:
     """Plan what the video shows, where and when.
 
@@ -98,7 +98,7 @@ def plan(
         How many.
     seed : int
         Of the random choice of examples, and of the model's answer where it can be told.
-    answers : Answers, optional
+    cache : AnswerCache, optional
         Where answers of language models are kept and looked up;
         `spa2v_lib.planning.answer_cache.default_folder` if not given.
 
@@ -117,10 +117,10 @@ def plan(
     _check(recording, cues, fps=fps, aspect=aspect, key_rate_hz=key_rate_hz)
     view = {"fps": fps, "aspect": aspect, "camera": camera, "key_rate_hz": key_rate_hz}
     check_choice(exemplars, shots)
-    if spec.kind == "acoustic":
+    if spec.provider == "acoustic":
         ranked = ranked_exemplars(cues, exemplars, seed=seed)
         return plan_acoustic(cues, exemplars=ranked, shots=shots, **view)
-    from spa2v_lib.planning.answer_cache import Answers
+    from spa2v_lib.planning.answer_cache import AnswerCache
     from spa2v_lib.planning.mllm import plan_with_model
 
     return plan_with_model(
@@ -131,7 +131,7 @@ def plan(
         exemplars=exemplars,
         shots=shots,
         seed=seed,
-        answers=Answers() if answers is None else answers,
+        cache=AnswerCache() if cache is None else cache,
         **view,
     )
 
@@ -165,7 +165,7 @@ def prompt_for(
     from spa2v_lib.planning.mllm import show_prompt
 
     spec = parse_planner(planner)
-    if spec.kind == "acoustic":
+    if spec.provider == "acoustic":
         raise PlanningError("the acoustic planner asks no model: it has no prompt")
     _check(recording, cues, fps=fps, aspect=aspect)
     backend = make_backend(spec, seed=seed)

@@ -21,7 +21,7 @@ from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import frame_caption, object_caption, video_caption
 from spa2v_lib.layout.classes import CLASSES, SoundClass, get_class
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.planning.placement import as_seen, seen_while_heard
+from spa2v_lib.planning.placement import pass_by_position, with_exemplar_height
 
 if TYPE_CHECKING:
     from spa2v_lib.planning.exemplars import Exemplar
@@ -148,7 +148,8 @@ def plan_acoustic(
         Scenes that show how high things are seen, in the order of choice; without any, what is
         usual for the class counts.
     shots : int
-        How many of them to heed for each source; see `spa2v_lib.planning.placement.as_seen`.
+        How many of them to heed for each source; see
+        `spa2v_lib.planning.placement.with_exemplar_height`.
 
     Returns
     -------
@@ -162,7 +163,10 @@ def plan_acoustic(
     """
     view = camera or Camera(aspect=aspect)
     times = key_times(cues.duration_s, fps, key_rate_hz)
-    placed = [(source, as_seen(kind, exemplars, view, shots)) for source, kind in _known(cues)]
+    placed = [
+        (source, with_exemplar_height(kind, exemplars, view, shots))
+        for source, kind in _known(cues)
+    ]
     kinds = [kind for _, kind in placed]
     rows = [place_boxes(cues, source, kind, view, times) for source, kind in placed]
     background = kinds[0].background if kinds else _SILENT_BACKGROUND
@@ -262,7 +266,7 @@ def place_boxes(
         relative = [1.0 if r is None else r for r in source.relative_range]
         ranges = kind.range_m * np.interp(times, cues.times_s, relative)
     else:
-        turned, ranges = seen_while_heard(source.pass_by, kind, times)
+        turned, ranges = pass_by_position(source.pass_by, kind, times)
         azimuth = azimuth + turned
     azimuth = _at_ground(azimuth, ranges, kind, camera, cues.capture.format)
     return [

@@ -26,7 +26,7 @@ from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES, SoundClass, get_class
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.planning.acoustic import place_boxes, was_named
 from spa2v_lib.planning.exemplars import Exemplar
-from spa2v_lib.planning.placement import as_seen
+from spa2v_lib.planning.placement import with_exemplar_height
 
 __all__ = ["BoxAnswer", "Canvas", "CueAnswer", "from_boxes", "from_cues", "parse"]
 
@@ -128,9 +128,9 @@ class Canvas:
     exemplars: tuple[Exemplar, ...] = ()
     shots: int = 3
 
-    def as_seen(self, kind: SoundClass) -> SoundClass:
+    def with_exemplar_height(self, kind: SoundClass) -> SoundClass:
         """Return the class as high above the ground as the exemplars show it."""
-        return as_seen(kind, self.exemplars, self.camera, self.shots)
+        return with_exemplar_height(kind, self.exemplars, self.camera, self.shots)
 
 
 def parse(text: str, schema: type[Answer]) -> Answer:
@@ -183,12 +183,14 @@ def from_cues(answer: CueAnswer, canvas: Canvas) -> VideoSceneLayout:
     for source in cues.sources:
         kind = _source_kind(named[source.id].label, source)
         phrase = _text(named[source.id].caption, f"caption of {source.id}")
-        row = place_boxes(cues, source, canvas.as_seen(kind), canvas.camera, times)
+        row = place_boxes(cues, source, canvas.with_exemplar_height(kind), canvas.camera, times)
         objects.append(SceneObject(id=source.id, label=kind.name, caption=phrase, boxes=row))
     for number, item in enumerate(answer.scenery, 1):
         kind = _kind(item.label, f"scenery {number}")
         phrase = _text(item.caption, f"caption of scenery {number}")
-        row = [_standing(canvas.as_seen(kind), _SIDES_DEG[item.side], canvas.camera)] * len(times)
+        row = [
+            _standing(canvas.with_exemplar_height(kind), _SIDES_DEG[item.side], canvas.camera)
+        ] * len(times)
         name = f"scenery-{number}"
         objects.append(SceneObject(id=name, label=kind.name, caption=phrase, boxes=row))
     nearest = [int(np.argmin(np.abs(np.array(canvas.asked_times_s) - t))) for t in times]

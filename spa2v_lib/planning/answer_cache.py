@@ -30,7 +30,7 @@ from spa2v_lib.resources import resource
 
 __all__ = [
     "FOLDER_VARIABLE",
-    "Answers",
+    "AnswerCache",
     "RecordedAnswer",
     "Replay",
     "content_key",
@@ -78,7 +78,7 @@ def content_key(backend: Backend, prompt: Prompt, schema: type[BaseModel]) -> st
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Answers:
+class AnswerCache:
     """A folder of kept answers.
 
     Parameters

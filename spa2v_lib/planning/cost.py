@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from spa2v_lib.planning.answer_cache import Answers, content_key
+from spa2v_lib.planning.answer_cache import AnswerCache, content_key
 from spa2v_lib.planning.backends import make_backend
 from spa2v_lib.planning.backends.base import AudioPart, Prompt
 from spa2v_lib.planning.backends.spec import PlannerSpec, parse_planner
@@ -86,7 +86,7 @@ def estimate_batch(
     heard: Iterable[tuple[Recording, SpatialCues]],
     planner: str,
     *,
-    answers: Answers | None = None,
+    cache: AnswerCache | None = None,
     seed: int = 0,
     **asked: Any,
 ) -> Estimate:
@@ -97,7 +97,7 @@ def estimate_batch(
     heard : iterable of (Recording, SpatialCues)
     planner : str
         A language model, in one of the forms of `spa2v_lib.planning.PLANNERS`.
-    answers : Answers, optional
+    cache : AnswerCache, optional
         Where answers are kept; the usual folder if not given.
     seed : int
     **asked
@@ -113,7 +113,7 @@ def estimate_batch(
 
     spec = parse_planner(planner)
     backend = make_backend(spec, seed=seed)
-    folder = Answers() if answers is None else answers
+    folder = AnswerCache() if cache is None else cache
     schema = SCHEMAS[asked.get("placement", "cues")]
     found = []
     for recording, cues in heard:
@@ -141,14 +141,14 @@ def estimate(prompt: Prompt, spec: PlannerSpec) -> Estimate:
 
 
 def _dollars(tokens: int, sound: int, spec: PlannerSpec) -> float | None:
-    if spec.url or spec.kind not in _PROVIDERS:
+    if spec.url or spec.provider not in _PROVIDERS:
         return None
     try:
         prices = import_module("genai_prices")
         usage = prices.Usage(
             input_tokens=tokens, input_audio_tokens=sound, output_tokens=_ANSWER_TOKENS
         )
-        found = prices.calc_price(usage, spec.model, provider_id=_PROVIDERS[spec.kind])
+        found = prices.calc_price(usage, spec.model, provider_id=_PROVIDERS[spec.provider])
     except (ImportError, LookupError):
         return None
     return float(found.total_price)

@@ -19,7 +19,7 @@ from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning.acoustic import key_times
 from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, from_boxes, from_cues, parse
-from spa2v_lib.planning.answer_cache import Answers, content_key
+from spa2v_lib.planning.answer_cache import AnswerCache, content_key
 from spa2v_lib.planning.backends.base import Backend, Prompt
 from spa2v_lib.planning.backends.local import LocalModel
 from spa2v_lib.planning.exemplars import Exemplar, check_choice, ranked_exemplars
@@ -77,7 +77,7 @@ def plan_with_model(
     aspect: float = 1.0,
     camera: Camera | None = None,
     key_rate_hz: float = 2.0,
-    answers: Answers | None = None,
+    cache: AnswerCache | None = None,
 ) -> VideoSceneLayout:
     """Ask a model for a plan, again with the fault while it cannot be used, and check it.
 
@@ -105,7 +105,7 @@ def plan_with_model(
         of the paper's ablations, the model is left to itself with them.
     fps, aspect, camera, key_rate_hz
         As in `spa2v_lib.planning.plan`.
-    answers : Answers, optional
+    cache : AnswerCache, optional
         Where answers are kept; without it nothing is read or kept.
 
     Returns
@@ -125,7 +125,7 @@ def plan_with_model(
     prompt = _prompt(recording, canvas, backend, placement, spatial)
     schema = SCHEMAS[placement]
     key = content_key(backend, prompt, schema)
-    kept = None if answers is None else answers.get(key)
+    kept = None if cache is None else cache.get(key)
     if kept is not None:
         with suppress(AnswerError):  # kept by another version, perhaps: ask again
             return _read(kept, placement, canvas)
@@ -140,8 +140,8 @@ def plan_with_model(
             fault = str(error)
             asked = again(prompt, answer, fault)
             continue
-        if answers is not None:
-            answers.put(key, backend, answer)
+        if cache is not None:
+            cache.put(key, backend, answer)
         return layout
     shown = " ".join(answer.split())
     shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + " …"

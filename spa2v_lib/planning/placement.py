@@ -28,17 +28,17 @@ from spa2v_lib.planning.exemplars import Exemplar
 
 __all__ = [
     "OFF_GROUND",
-    "as_seen",
-    "nearest_m",
+    "with_exemplar_height",
+    "closest_distance_m",
     "rise",
-    "seen_while_heard",
+    "pass_by_position",
 ]
 
 OFF_GROUND = ("air", "held")
 """Places whose height above the ground is anybody's guess."""
 
 
-def as_seen(
+def with_exemplar_height(
     kind: SoundClass, exemplars: Sequence[Exemplar], camera: Camera, shots: int = 3
 ) -> SoundClass:
     """Return the class with its height above the ground taken from exemplars.
@@ -109,7 +109,7 @@ _Z90 = 1.645
 _FASTEST_MACH = 0.5
 
 
-def nearest_m(passing: PassBy, kind: SoundClass, times: np.ndarray) -> float:
+def closest_distance_m(passing: PassBy, kind: SoundClass, times: np.ndarray) -> float:
     """Return the closest distance of the path, in metres.
 
     The usual range of the class is that of the closest of `times`; a distance that the Doppler
@@ -132,7 +132,7 @@ def nearest_m(passing: PassBy, kind: SoundClass, times: np.ndarray) -> float:
     return float(np.exp(trust * np.log(measured.value) + (1.0 - trust) * np.log(usual)))
 
 
-def seen_while_heard(
+def pass_by_position(
     passing: PassBy, kind: SoundClass, times: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where it is seen at `times`: its sound is still on its way from there.
@@ -149,7 +149,7 @@ def seen_while_heard(
         From the direction in which it is heard to that in which it is.
     range_m : ndarray
     """
-    rate, nearest = passing.speed_over_distance.value, nearest_m(passing, kind, times)
+    rate, nearest = passing.speed_over_distance.value, closest_distance_m(passing, kind, times)
     mach = min(rate * nearest / SOUND_M_S, _FASTEST_MACH)
     since = times - passing.closest_s.value
     heard, now = emitted_way(since, 0.0, rate, mach), rate * since + mach

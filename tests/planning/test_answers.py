@@ -10,21 +10,21 @@ import pytest
 
 from spa2v_lib.errors import OutputError, PlanningError
 from spa2v_lib.planning.answer import BoxAnswer, CueAnswer
-from spa2v_lib.planning.answer_cache import Answers, content_key, default_folder
+from spa2v_lib.planning.answer_cache import AnswerCache, content_key, default_folder
 from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
 
 PROMPT = Prompt("be good", (TextPart("a table"), AudioPart("left", b"RIFF", 1.0)))
 
 
 def test_an_answer_comes_back_as_it_was(tmp_path, script):
-    answers = Answers(tmp_path / "new" / "folder")
+    answers = AnswerCache(tmp_path / "new" / "folder")
     path = answers.put("k", script(), 'any "text"\nü')
-    assert Answers(tmp_path / "new" / "folder").get("k") == 'any "text"\nü'
+    assert AnswerCache(tmp_path / "new" / "folder").get("k") == 'any "text"\nü'
     assert set(json.loads(path.read_text("utf-8"))) == {"version", "model", "parameters", "answer"}
 
 
 def test_what_was_not_asked_has_no_answer(tmp_path):
-    assert Answers(tmp_path).get("k") is None
+    assert AnswerCache(tmp_path).get("k") is None
 
 
 def test_the_key_depends_on_all_that_decides_the_answer(script):
@@ -50,13 +50,13 @@ def test_the_key_depends_on_all_that_decides_the_answer(script):
 def test_a_broken_file_is_named(tmp_path, text):
     (tmp_path / "k.json").write_text(text)
     with pytest.raises(PlanningError, match=r"k\.json cannot be read .*delete it"):
-        Answers(tmp_path).get("k")
+        AnswerCache(tmp_path).get("k")
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path, script):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot write"):
-        Answers(tmp_path / "file").put("k", script(), "x")
+        AnswerCache(tmp_path / "file").put("k", script(), "x")
 
 
 def test_the_folder_is_the_users_unless_the_environment_names_one(monkeypatch, tmp_path):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from spa2v_lib.planning.answer_cache import Answers, content_key
+from spa2v_lib.planning.answer_cache import AnswerCache, content_key
 from spa2v_lib.planning.backends import make_backend
 from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
 from spa2v_lib.planning.backends.spec import parse_planner
@@ -48,17 +48,17 @@ def test_without_the_client_there_is_no_price(monkeypatch):
 def test_a_batch_is_the_sum_and_what_is_answered_already_costs_nothing(
     recording, two_sources, cue_answer, tmp_path
 ):
-    planner, kept = "openai-chat:some-audio@http://127.0.0.1:9/v1", Answers(tmp_path)
+    planner, kept = "openai-chat:some-audio@http://127.0.0.1:9/v1", AnswerCache(tmp_path)
     other = two_sources.model_copy(update={"recording": "other.wav"})
     heard = [(recording, two_sources), (recording, other)]
-    both = estimate_batch(heard, planner, answers=kept)
-    one = estimate_batch(heard[:1], planner, answers=kept)
+    both = estimate_batch(heard, planner, cache=kept)
+    one = estimate_batch(heard[:1], planner, cache=kept)
     assert (both.requests, both.kept, one.requests) == (2, 0, 1)
     assert one.input_tokens < both.input_tokens < 2.1 * one.input_tokens
     backend = make_backend(parse_planner(planner))
     prompt = show_prompt(recording, two_sources, backend)
     kept.put(content_key(backend, prompt, SCHEMAS["cues"]), backend, "{}")
-    left = estimate_batch(heard, planner, answers=kept)
+    left = estimate_batch(heard, planner, cache=kept)
     assert (left.requests, left.kept) == (1, 1)
     assert left.input_tokens == both.input_tokens - one.input_tokens
     assert "1 request," in str(left) and "1 more answered already" in str(left)

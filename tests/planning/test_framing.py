@@ -10,9 +10,13 @@ from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.layout.scene_layout import SceneObject
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.exemplars import Exemplar, load_exemplars, ranked_exemplars
-from spa2v_lib.planning.placement import as_seen, rise
+from spa2v_lib.planning.placement import rise, with_exemplar_height
 
 ALL = load_exemplars()
+
+
+def raised(label, examples, *shots):
+    return with_exemplar_height(CLASSES[label], examples, Camera(), *shots)
 
 
 def example_of(label: str, *bottoms: float) -> Exemplar:
@@ -44,29 +48,29 @@ def test_rise_is_read_where_the_thing_is_largest_by_hand():
 
 @pytest.mark.parametrize("label", ["bird", "guitar", "airplane"])
 def test_a_thing_off_the_ground_is_seen_where_the_examples_show_such_a_thing(label):
-    kind = as_seen(CLASSES[label], [example_of(label, 0.35), example_of(label, 0.45)], Camera())
+    kind = raised(label, [example_of(label, 0.35), example_of(label, 0.45)])
     assert lower_edge(kind) == pytest.approx(0.4)
     assert (kind.width_m, kind.range_m) == (CLASSES[label].width_m, CLASSES[label].range_m)
 
 
 def test_the_same_class_goes_before_the_same_kind_of_place():
     examples = [example_of("helicopter", 0.2), example_of("bird", 0.4)]
-    assert lower_edge(as_seen(CLASSES["bird"], examples, Camera())) == pytest.approx(0.4)
-    assert lower_edge(as_seen(CLASSES["bird"], examples[:1], Camera())) == pytest.approx(0.2)
+    assert lower_edge(raised("bird", examples)) == pytest.approx(0.4)
+    assert lower_edge(raised("bird", examples[:1])) == pytest.approx(0.2)
 
 
 def test_only_as_many_examples_are_heeded_as_were_asked_for():
     examples = [example_of("bird", y) for y in (0.3, 0.4, 0.5)]
-    assert lower_edge(as_seen(CLASSES["bird"], examples, Camera(), 2)) == pytest.approx(0.35)
+    assert lower_edge(raised("bird", examples, 2)) == pytest.approx(0.35)
 
 
 @pytest.mark.parametrize("label", ["car", "ship", "bird"])
 def test_what_stands_on_the_ground_and_what_no_example_shows_stay_as_usual(label):
-    assert as_seen(CLASSES[label], [example_of("car", 0.9)], Camera()) is CLASSES[label]
+    assert raised(label, [example_of("car", 0.9)]) is CLASSES[label]
 
 
 def test_nothing_is_put_under_the_ground():
-    assert as_seen(CLASSES["guitar"], [example_of("guitar", 0.999)] * 3, Camera()).base_m >= 0.0
+    assert raised("guitar", [example_of("guitar", 0.999)] * 3).base_m >= 0.0
 
 
 @pytest.mark.parametrize("number", [0, 20, 50])

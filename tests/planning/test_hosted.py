@@ -14,7 +14,7 @@ import soundfile
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import plan
-from spa2v_lib.planning.answer_cache import Answers
+from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.backends.base import Prompt, TextPart
 from spa2v_lib.planning.backends.hosted import HostedModel, _clients
 from spa2v_lib.planning.backends.spec import PlannerSpec
@@ -331,10 +331,10 @@ def test_a_kept_answer_needs_neither_key_nor_server(
 ):
     monkeypatch.setenv("SPA2V_SERVER_KEY", SECRET)
     server.replies = [json.dumps(cue_answer)]
-    first = planned(recording, two_sources, model(), answers=Answers(tmp_path))
+    first = planned(recording, two_sources, model(), cache=AnswerCache(tmp_path))
     server.replies = [500]
     monkeypatch.delenv("SPA2V_SERVER_KEY")
-    second = planned(recording, two_sources, model(), answers=Answers(tmp_path))
+    second = planned(recording, two_sources, model(), cache=AnswerCache(tmp_path))
     assert first == second and len(server.requests) == 1
     assert SECRET not in "".join(path.read_text() for path in tmp_path.iterdir())
 
@@ -344,7 +344,7 @@ def test_the_whole_way_by_the_name_of_the_planner(
 ):
     server.replies = [json.dumps(cue_answer)]
     name = f"openai-chat:some-omni@{server.url}"
-    layout = plan(recording, two_sources, name, answers=Answers(tmp_path))
+    layout = plan(recording, two_sources, name, cache=AnswerCache(tmp_path))
     assert [thing.label for thing in layout.objects] == ["bus", "dog", "car"]
     parts = user_parts(server.requests[0])
     first_lines = [part["text"].split("\n")[0] for part in parts if part["type"] == "text"]

@@ -8,7 +8,7 @@ import pytest
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import plan, prompt_for
-from spa2v_lib.planning.answer_cache import Answers
+from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.mllm import TRIES, plan_with_model
 
 
@@ -70,37 +70,37 @@ def test_an_unknown_placement_or_choice_is_refused_before_asking(recording, two_
 
 def test_a_run_again_asks_nothing(recording, two_sources, cue_answer, script, tmp_path):
     first = planned(
-        recording, two_sources, script("rubbish", cue_answer), answers=Answers(tmp_path)
+        recording, two_sources, script("rubbish", cue_answer), cache=AnswerCache(tmp_path)
     )
     silent = script()
-    assert planned(recording, two_sources, silent, answers=Answers(tmp_path)) == first
+    assert planned(recording, two_sources, silent, cache=AnswerCache(tmp_path)) == first
     assert silent.asked == []
 
 
 def test_bad_answers_are_not_kept(recording, two_sources, script, tmp_path):
     with pytest.raises(PlanningError):
-        planned(recording, two_sources, script(*["rubbish"] * TRIES), answers=Answers(tmp_path))
+        planned(recording, two_sources, script(*["rubbish"] * TRIES), cache=AnswerCache(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_changed_parameter_asks_again(recording, two_sources, cue_answer, script, tmp_path):
-    planned(recording, two_sources, script(cue_answer), answers=Answers(tmp_path))
+    planned(recording, two_sources, script(cue_answer), cache=AnswerCache(tmp_path))
     other = script(cue_answer)
-    planned(recording, two_sources, other, answers=Answers(tmp_path), placement="cues", shots=0)
+    planned(recording, two_sources, other, cache=AnswerCache(tmp_path), placement="cues", shots=0)
     assert other.asked == []  # no exemplars either way: the prompt is the same
-    planned(recording, two_sources, other, answers=Answers(tmp_path), exemplars="fixed")
+    planned(recording, two_sources, other, cache=AnswerCache(tmp_path), exemplars="fixed")
     assert len(other.asked) == 1
 
 
 def test_a_kept_answer_that_cannot_be_used_any_more_is_asked_for_again(
     recording, two_sources, cue_answer, script, tmp_path
 ):
-    planned(recording, two_sources, script(cue_answer), answers=Answers(tmp_path))
+    planned(recording, two_sources, script(cue_answer), cache=AnswerCache(tmp_path))
     (path,) = tmp_path.iterdir()
     fields = json.loads(path.read_text())
     path.write_text(json.dumps({**fields, "answer": "rubbish"}))
     model = script(cue_answer)
-    planned(recording, two_sources, model, answers=Answers(tmp_path))
+    planned(recording, two_sources, model, cache=AnswerCache(tmp_path))
     assert len(model.asked) == 1 and json.loads(path.read_text())["answer"] != "rubbish"
 
 

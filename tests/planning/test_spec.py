@@ -35,7 +35,7 @@ from spa2v_lib.sampling import get_preset
 )
 def test_a_name_is_taken_apart_and_put_together(text, parts):
     spec = parse_planner(text)
-    assert (spec.kind, spec.model, spec.url) == parts
+    assert (spec.provider, spec.model, spec.url) == parts
     assert str(spec) == text
 
 

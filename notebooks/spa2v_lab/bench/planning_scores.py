@@ -43,7 +43,7 @@ from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.errors import AnswerError, PlanningError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning import check_planner, make_backend, parse_planner
-from spa2v_lib.planning.answer_cache import Answers
+from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.backends.base import Backend
 from spa2v_lib.planning.cost import estimate, total
 from spa2v_lib.planning.mllm import plan_with_model, show_prompt
@@ -194,7 +194,7 @@ def check_planners(planners: Sequence[str]) -> None:
     PlanningError
     """
     for name in planners:
-        if parse_planner(name).kind == "acoustic":
+        if parse_planner(name).provider == "acoustic":
             raise PlanningError("the acoustic planner is always measured; name a language model")
         check_planner(name)
 
@@ -268,7 +268,7 @@ class ModelTrials:
 
     def _trial(self, backend: Backend, placement: str, exemplars: str) -> list[Row]:
         method, chosen, scores = _method(backend.name, placement, exemplars), [], []
-        answers = Answers()
+        cache = AnswerCache()
         scenes = self._chosen(backend)
         for number, heard in enumerate(scenes):
             asked = self._asked(heard, number, backend.name)
@@ -279,7 +279,7 @@ class ModelTrials:
                     backend,
                     placement=placement,
                     exemplars=exemplars,
-                    answers=answers,
+                    cache=cache,
                     **asked,
                 )
                 shown, answered = _sounding(layout, heard), 1.0

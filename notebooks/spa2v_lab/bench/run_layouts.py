@@ -52,7 +52,7 @@ from spa2v_lib.cues.types import SourceTrack
 from spa2v_lib.errors import AnswerError, PlanningError
 from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
 from spa2v_lib.planning import make_backend, parse_planner, plan_acoustic
-from spa2v_lib.planning.answer_cache import Answers
+from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.exemplars import Exemplar, ranked_exemplars
 from spa2v_lib.planning.mllm import plan_with_model
 
@@ -116,7 +116,7 @@ def _asked(backend: Any, seed: int, number: int, how: dict[str, Any]) -> dict[st
             pool=heard.pool,
             fps=truth.fps,
             aspect=truth.aspect,
-            answers=Answers(),
+            cache=AnswerCache(),
             **how,
         )
         sources = {source.id for source in heard.cues.sources}

@@ -16,9 +16,9 @@ def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: i
     Parameters
     ----------
     spec : PlannerSpec
-        Of any kind but "acoustic".
+        Of any provider but "acoustic".
     temperature : float, optional
-        The kind's own if not given: 0.5 for hosted models, as in SpA2V, and 0 for the others.
+        If not given, 0.5 for hosted models, as in SpA2V, and 0 for the others.
     seed : int
 
     Raises
@@ -29,11 +29,11 @@ def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: i
     drawn = {"seed": seed} if temperature is None else {"seed": seed, "temperature": temperature}
     if spec.hosted:
         return HostedModel(spec, **drawn)
-    if spec.kind == "transformers":
+    if spec.provider == "transformers":
         from spa2v_lib.planning.backends.local import local_model
 
         return local_model(spec.model, **drawn)
-    if spec.kind == "smollm":
+    if spec.provider == "smollm":
         from spa2v_lib.planning.backends.local import smollm
 
         return smollm(**drawn)
@@ -50,5 +50,5 @@ def check_available(spec: PlannerSpec) -> None:
     """
     if spec.hosted:
         make_backend(spec).check()
-    elif spec.kind != "acoustic":
+    elif spec.provider != "acoustic":
         make_backend(spec)

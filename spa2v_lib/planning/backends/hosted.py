@@ -91,7 +91,7 @@ class HostedModel:
     Attributes
     ----------
     spec : PlannerSpec
-        Of kind "google" or "openai-chat".
+        Of provider "google" or "openai-chat".
     temperature : float
         As in SpA2V unless told otherwise.
     seed : int
@@ -121,7 +121,7 @@ class HostedModel:
     def takes_audio(self) -> bool:
         """Whether sound is attached: to Gemini, and to what is named as an audio model."""
         named = self.spec.model.lower()
-        return self.spec.kind == "google" or any(word in named for word in _HEARING_WORDS)
+        return self.spec.provider == "google" or any(word in named for word in _HEARING_WORDS)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -173,10 +173,10 @@ class HostedModel:
     @property
     def _takes_schema(self) -> bool:
         """OpenAI's audio models refuse a schema; they read it in the prompt."""
-        return self.spec.kind == "google" or bool(self.spec.url) or not self.takes_audio
+        return self.spec.provider == "google" or bool(self.spec.url) or not self.takes_audio
 
     def _key(self) -> str:
-        names = KEYS["server" if self.spec.url else self.spec.kind]
+        names = KEYS["server" if self.spec.url else self.spec.provider]
         found = find_key(names)
         if found is None and not self.spec.url:
             secret = ", or in a secret of that name which this notebook may read"
@@ -187,7 +187,7 @@ class HostedModel:
         return found or _NO_KEY
 
     def _model(self, clients: _Clients, key: str) -> Any:
-        if self.spec.kind == "google":
+        if self.spec.provider == "google":
             provider = clients.google_provider.GoogleProvider(api_key=key)
             return clients.google.GoogleModel(self.spec.model, provider=provider)
         url = self.spec.url or OPENAI_URL
@@ -229,7 +229,7 @@ class HostedModel:
 
     def _explained(self, clients: _Clients, error: Any, status: int | None, key: str) -> str:
         if _about_key(error, status):
-            names = " or ".join(KEYS["server" if self.spec.url else self.spec.kind])
+            names = " or ".join(KEYS["server" if self.spec.url else self.spec.provider])
             return f"{self.name} refused the key (status {status}); set a valid one in {names}"
         if isinstance(error, clients.errors.ModelRequestTimeout):
             return f"{self.name} did not answer within {self.timeout_s:g} s; try again later"

@@ -37,25 +37,25 @@ class PlannerSpec:
 
     Attributes
     ----------
-    kind : {"acoustic", "google", "openai-chat", "transformers", "smollm"}
+    provider : {"acoustic", "google", "openai-chat", "transformers", "smollm"}
     model : str
-        Name, repository or folder of the model; empty where the kind says it all.
+        Name, repository or folder of the model; empty where the provider says it all.
     url : str
         Base URL of a server; empty for the provider's own.
     """
 
-    kind: str
+    provider: str
     model: str = ""
     url: str = ""
 
     def __str__(self) -> str:
-        named = f"{self.kind}:{self.model}" if self.model else self.kind
+        named = f"{self.provider}:{self.model}" if self.model else self.provider
         return f"{named}@{self.url}" if self.url else named
 
     @property
     def hosted(self) -> bool:
         """Whether something is sent to a server, which may be on this machine."""
-        return self.kind in ("google", "openai-chat")
+        return self.provider in ("google", "openai-chat")
 
 
 def parse_planner(text: str) -> PlannerSpec:
