@@ -14,7 +14,7 @@ import math
 from dataclasses import dataclass
 
 from spa2v_lib.errors import LayoutError
-from spa2v_lib.layout.scene_layout import Box
+from spa2v_lib.layout.box import Box
 
 __all__ = ["Camera"]
 
@@ -26,21 +26,30 @@ _LEAST_VISIBLE = 0.25  # of an object's area, for it to have a box
 class Camera:
     """A pinhole camera.
 
-    Attributes
+    Parameters
     ----------
     fov_deg : float
-        Horizontal field of view, between 0 and 180 degrees.
+        Horizontal field of view in degrees, between 0 and 180.
     aspect : float
-        Width over height of the picture.
+        Width over height of the picture, above 0.
     height_m : float
-        Of the camera above the ground.
+        Height of the camera above the ground, in metres.
     pitch_deg : float
-        Positive looks up; between -60 and 60 degrees.
+        Angle of the optical axis above the horizon in degrees, from -60 to 60.
 
     Raises
     ------
     LayoutError
         If a value is outside its range.
+
+    Examples
+    --------
+    >>> camera = Camera(fov_deg=90.0)
+    >>> round(camera.x_of_azimuth(-45.0), 3), round(camera.x_of_azimuth(0.0), 3)
+    (0.0, 0.5)
+    >>> raw = camera.project(azimuth_deg=0.0, range_m=10.0, width_m=4.0, height_m=3.0)
+    >>> [round(value, 3) for value in raw]
+    [0.4, 0.425, 0.6, 0.575]
     """
 
     fov_deg: float = 90.0
@@ -62,11 +71,21 @@ class Camera:
         return 0.5 / math.tan(math.radians(self.fov_deg / 2))
 
     def horizon_y(self) -> float:
-        """Return the horizon's height in the picture, 0 at the top; it may lie outside."""
+        """Return the horizon's y in the picture (0 at the top); outside [0, 1] it is not seen."""
         return 0.5 + self._focal * self.aspect * math.tan(math.radians(self.pitch_deg))
 
     def x_of_azimuth(self, azimuth_deg: float) -> float:
         """Return the picture's x of a direction on the horizon, without pitch.
+
+        Parameters
+        ----------
+        azimuth_deg : float
+            In degrees, positive to the right, between -90 and 90.
+
+        Returns
+        -------
+        float
+            0 is the left edge and 1 the right edge; values outside are out of the picture.
 
         Raises
         ------
@@ -78,7 +97,13 @@ class Camera:
         return 0.5 + self._focal * math.tan(math.radians(azimuth_deg))
 
     def azimuth_of_x(self, x: float) -> float:
-        """Return the azimuth in degrees of a picture's x, without pitch."""
+        """Return the azimuth in degrees of a picture's x, without pitch.
+
+        Parameters
+        ----------
+        x : float
+            0 is the left edge, 1 the right edge.
+        """
         return math.degrees(math.atan((x - 0.5) / self._focal))
 
     def project(
@@ -93,12 +118,14 @@ class Camera:
 
         Parameters
         ----------
-        azimuth_deg, range_m : float
-            Where its foot point is.
+        azimuth_deg : float
+            Direction of its foot point in degrees, positive to the right.
+        range_m : float
+            Distance of its foot point along the ground, in metres.
         width_m, height_m : float
-            Its extent.
+            Its extent in metres.
         base_m : float
-            Height of its lower edge above the ground.
+            Height of its lower edge above the ground, in metres.
 
         Returns
         -------
@@ -124,6 +151,11 @@ class Camera:
 
     def visible_box(self, raw: tuple[float, float, float, float] | None) -> Box | None:
         """Clip a projected box to the picture.
+
+        Parameters
+        ----------
+        raw : tuple of float or None
+            From `project`.
 
         Returns
         -------

@@ -1,8 +1,7 @@
-"""The sentences that describe a scene to a diffusion model.
+"""Captions: the sentences that describe a scene to a diffusion model.
 
-One grammar serves planning and the drawn world that the tiny suite is trained on, so that the tiny
-text encoder has met every word a planner writes. The sentences are plain enough for Stable
-Diffusion as well.
+The planner and the training scenes of the tiny suite share one grammar, so that the tiny text
+encoder knows every word that a planner writes. The sentences suit Stable Diffusion as well.
 """
 
 from __future__ import annotations
@@ -26,95 +25,130 @@ _LEFT, _RIGHT = "from right to left", "from left to right"
 _SIDE = 1.0 / 6.0  # the centre is the middle third of the picture
 
 
-def _movement(kind: SoundClass, motion: Motion) -> str:
+def _movement(sound_class: SoundClass, motion: Motion) -> str:
     match motion:
         case "left_crossing":
-            return f"{kind.verb} {_LEFT}"
+            return f"{sound_class.verb} {_LEFT}"
         case "right_crossing":
-            return f"{kind.verb} {_RIGHT}"
+            return f"{sound_class.verb} {_RIGHT}"
         case "approaching":
-            return f"{kind.verb} towards the camera"
+            return f"{sound_class.verb} towards the camera"
         case "receding":
-            return f"{kind.verb} away from the camera"
+            return f"{sound_class.verb} away from the camera"
         case _:
-            return kind.still
+            return sound_class.still
 
 
-def _where(kind: SoundClass, background: str) -> str:
+def _where(sound_class: SoundClass, background: str) -> str:
     place = BACKGROUNDS[background]
-    preposition = "over" if kind.place == "air" else place.preposition
+    preposition = "over" if sound_class.place == "air" else place.preposition
     return f"{preposition} {place.phrase}"
 
 
 def object_caption(label: str) -> str:
-    """Name one object ("a bus")."""
+    """Return the caption of one object.
+
+    Parameters
+    ----------
+    label : str
+        A key of `spa2v_lib.layout.classes.CLASSES`.
+
+    Examples
+    --------
+    >>> object_caption("airplane")
+    'an airplane'
+    """
     return get_class(label).with_article
 
 
 def directional_caption(caption: str, rightward: bool) -> str:
-    """Say of one object what it is, and if it goes to the right, as grounding layers are told it.
+    """Return the caption that conditions grounding layers on an object and its direction.
 
-    A box does not say which way its thing looks; without this, layers lay pictures that face left
-    and right over one another. Drawn things face left unless they go to the right. Only the
-    exception is said: "from left to right" and "from right to left" hold the same words, and small
-    text encoders hardly tell them apart.
+    A box does not determine which way its object faces; without the direction, layers blend views
+    that face left and right. Objects face left unless they move to the right. Only that exception
+    is written: "from left to right" and "from right to left" consist of the same words, which
+    small text encoders hardly distinguish.
 
     Parameters
     ----------
     caption : str
-        Of the object, for example "a bus".
+        Caption of the object, for example "a bus".
     rightward : bool
-        Whether it goes to the right in the picture.
+        Whether it moves to the right in the picture.
 
-    Returns
-    -------
-    str
-        For example "a bus from left to right".
+    Examples
+    --------
+    >>> directional_caption("a bus", rightward=True), directional_caption("a bus", rightward=False)
+    ('a bus from left to right', 'a bus')
     """
     return f"{caption} {_RIGHT}" if rightward else caption
 
 
 def video_caption(objects: list[tuple[str, Motion]], background: str) -> str:
-    """Describe the whole video in one sentence.
+    """Return the caption of the whole video, in one sentence.
 
     Parameters
     ----------
     objects : list of (str, Motion)
         Label and motion of each object, the most prominent first; may be empty.
     background : str
-        A key of `BACKGROUNDS`.
+        A key of `spa2v_lib.layout.classes.BACKGROUNDS`.
 
-    Returns
-    -------
-    str
-        For example "a bus drives from left to right on a city street".
+    See Also
+    --------
+    frame_caption : the caption of one frame.
+
+    Examples
+    --------
+    >>> video_caption([("bus", "right_crossing")], "street")
+    'a bus drives from left to right on a city street'
     """
     if not objects:
         return BACKGROUNDS[background].phrase
-    kinds = [get_class(label) for label, _ in objects]
+    classes = [get_class(label) for label, _ in objects]
     parts = [
-        f"{kind.with_article} {_movement(kind, motion)}"
-        for kind, (_, motion) in zip(kinds, objects, strict=True)
+        f"{sound_class.with_article} {_movement(sound_class, motion)}"
+        for sound_class, (_, motion) in zip(classes, objects, strict=True)
     ]
-    return f"{' and '.join(parts)} {_where(kinds[0], background)}"
+    return f"{' and '.join(parts)} {_where(classes[0], background)}"
 
 
 def position_phrase(x: float) -> str:
-    """Name the third of the picture that holds the horizontal position `x` in [0, 1]."""
+    """Return the third of the picture that holds a horizontal position, in words.
+
+    Parameters
+    ----------
+    x : float
+        In [0, 1], from the left edge.
+
+    Examples
+    --------
+    >>> [position_phrase(x) for x in (0.1, 0.5, 0.9)]
+    ['on the left', 'in the centre', 'on the right']
+    """
     if x < 0.5 - _SIDE:
         return "on the left"
     return "on the right" if x > 0.5 + _SIDE else "in the centre"
 
 
 def frame_caption(objects: list[tuple[str, float]], background: str) -> str:
-    """Describe one frame: what is visible and in which third of the picture.
+    """Return the caption of one frame: what is visible, and in which third of the picture.
 
     Parameters
     ----------
     objects : list of (str, float)
         Label and horizontal box centre in [0, 1] of each visible object.
     background : str
-        A key of `BACKGROUNDS`.
+        A key of `spa2v_lib.layout.classes.BACKGROUNDS`.
+
+    See Also
+    --------
+    video_caption : the caption of the whole video.
+
+    Examples
+    --------
+    >>> frame_caption([("bus", 0.2)], "street")
+    'a bus on the left, a city street'
     """
     place = BACKGROUNDS[background].phrase
     if not objects:

@@ -1,17 +1,17 @@
-"""The Video Scene Layout (VSL): what a video is to show, and where, before it is drawn.
+"""The Video Scene Layout (VSL): what a video is to show, and where.
 
-SpA2V (Pham et al., ACM MM 2025, sec. 3.1) puts a layout between hearing and drawing: a reasoning,
-a caption of the whole video, and for every key frame a caption and the boxes of its objects. Here
-it is a small file that a person can read, draw, edit and keep.
+SpA2V (Pham et al., ACM MM 2025, sec. 3.1) puts a layout between planning and sampling: a
+reasoning, a caption of the whole video, and for every key frame a caption and the boxes of its
+objects. Here it is a small JSON file that a person can read, draw, edit and keep.
 
-Boxes are ``(x0, y0, x1, y1)`` in [0, 1] with the origin at the top left. An object that is not in
+Boxes are ``(x0, y0, x1, y1)`` in [0, 1] with the origin at the top left. An object that is out of
 the picture at a key frame has no box there (None). Between key frames boxes move linearly; an
-object that appears or vanishes does so half way.
+object appears or vanishes half way.
 """
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,26 +19,72 @@ import numpy as np
 from pydantic import ValidationInfo, field_validator, model_validator
 
 from spa2v_lib.errors import LayoutError
-from spa2v_lib.layout.box import Box, StrictModel, located
+from spa2v_lib.files import read_json, replacing
+from spa2v_lib.layout.box import Box, StrictModel, validated_items
 
-__all__ = ["VERSION", "Box", "SceneObject", "VideoSceneLayout"]
+__all__ = [
+    "MAX_CAPTION_CHARS",
+    "MAX_DURATION_S",
+    "MAX_FPS",
+    "MAX_KEY_FRAMES",
+    "MAX_OBJECTS",
+    "MIN_FPS",
+    "VERSION",
+    "Box",
+    "SceneObject",
+    "VideoSceneLayout",
+]
 
 VERSION = "spa2v.vsl/1"
+"""Version of the JSON format."""
+
+MIN_FPS, MAX_FPS = 0.1, 60.0
+"""Least and largest frame rate of a video, in frames per second."""
+
+MAX_DURATION_S = 24 * 3600.0
+"""Longest video, in seconds."""
+
+MAX_KEY_FRAMES = 200_000
+"""Most key frames of a layout: two a second for the longest video, and some."""
+
+MAX_OBJECTS = 100
+"""Most objects of a layout."""
+
+MAX_CAPTION_CHARS = 10_000
+"""Longest caption, label, identifier or background, in characters."""
+
+_MAX_REASONING_CHARS = 100_000
+_RANGES = {
+    "fps": (MIN_FPS, MAX_FPS),
+    "duration_s": (1e-3, MAX_DURATION_S),
+    "aspect": (0.01, 100.0),
+}
 
 
 class SceneObject(StrictModel):
-    """One thing in the video.
+    """One object in the video.
 
-    Attributes
+    Parameters
     ----------
     id : str
-        Unique in the layout.
+        Identifier, unique in the layout.
     label : str
-        Its class.
+        Its class, for example "bus".
     caption : str
-        The phrase that grounding layers are given for it.
+        The phrase that conditions grounding layers, for example "a red bus".
     boxes : list of (Box or None)
-        One per key frame; None where it is not in the picture.
+        One per key frame; None where it is out of the picture.
+
+    Raises
+    ------
+    LayoutError
+        If a field is not valid or a text has more than `MAX_CAPTION_CHARS` characters.
+
+    Examples
+    --------
+    >>> box = {"x0": 0.1, "y0": 0.4, "x1": 0.5, "y1": 0.8}
+    >>> SceneObject(id="bus", label="bus", caption="a bus", boxes=[box, None]).boxes[0].width
+    0.4
     """
 
     id: str
@@ -50,37 +96,70 @@ class SceneObject(StrictModel):
     @classmethod
     def _name_the_frame(cls, boxes: Any, info: ValidationInfo) -> Any:
         owner = f"object {info.data.get('id')!r}"
-        return located(boxes, Box, lambda index: f"{owner}, key frame {index}")
+        return validated_items(boxes, Box, lambda index: f"{owner}, key frame {index}")
+
+    @model_validator(mode="after")
+    def _texts_have_limits(self) -> SceneObject:
+        for name in ("id", "label", "caption"):
+            _check_length(getattr(self, name), f"object {self.id!r:.60}: {name}")
+        return self
 
 
 class VideoSceneLayout(StrictModel):
     """What is where in a video, key frame by key frame.
 
-    Attributes
+    Parameters
     ----------
     version : str
-        Of this format.
+        Version of the format, `VERSION`.
     reasoning : str
-        Why things are where they are.
+        Why the objects are where they are.
     caption : str
         The whole video in one sentence.
     frame_captions : list of str
         One per key frame.
     key_times_s : list of float
-        Increasing, from 0 within the duration.
+        Times of the key frames in seconds: increasing, from 0 to `duration_s`, at most
+        `MAX_KEY_FRAMES`.
     objects : list of SceneObject
+        At most `MAX_OBJECTS`.
     duration_s : float
+        Length of the video in seconds, from 0.001 to `MAX_DURATION_S`.
     fps : float
-        Frames per second of the video.
+        Frames per second of the video, from `MIN_FPS` to `MAX_FPS`.
     aspect : float
-        Width over height of the picture.
+        Width over height of the picture, from 0.01 to 100.
     background : str
         Name of the surroundings; may be empty.
 
     Raises
     ------
     LayoutError
-        If anything does not fit; the message names the frame, the object and the number.
+        If a field is not valid or beyond its limit; the message names the key frame, the object
+        and the number.
+
+    See Also
+    --------
+    spa2v_lib.planning.plan : from spatial cues to a layout.
+    spa2v_lib.sampling.generate : from a layout to a video.
+    spa2v_lib.layout.lvd.from_lvd : from a layout in LVD's format.
+
+    Examples
+    --------
+    A bus that crosses from left to right within two seconds:
+
+    >>> left, right = (Box(x0=x, y0=0.4, x1=x + 0.25, y1=0.65) for x in (0.0, 0.75))
+    >>> layout = VideoSceneLayout(
+    ...     caption="a bus drives from left to right on a city street",
+    ...     frame_captions=["a bus on the left", "a bus on the right"],
+    ...     key_times_s=[0.0, 2.0],
+    ...     objects=[SceneObject(id="bus", label="bus", caption="a bus", boxes=[left, right])],
+    ...     duration_s=2.0,
+    ... )
+    >>> layout.boxes_at(1.0)[0].as_tuple()
+    (0.375, 0.4, 0.625, 0.65)
+    >>> layout.frame_count, layout.mirrored().boxes_at(0.0)[0].x0
+    (16, 0.75)
     """
 
     version: Literal["spa2v.vsl/1"] = VERSION
@@ -97,46 +176,61 @@ class VideoSceneLayout(StrictModel):
     @field_validator("objects", mode="before")
     @classmethod
     def _name_the_object(cls, objects: Any) -> Any:
-        return located(objects, SceneObject, lambda index: f"objects[{index}]")
+        if isinstance(objects, list) and len(objects) > MAX_OBJECTS:
+            raise LayoutError(f"{len(objects)} objects; a layout has at most {MAX_OBJECTS}")
+        return validated_items(objects, SceneObject, lambda index: f"objects[{index}]")
 
     @model_validator(mode="after")
     def _fits_together(self) -> VideoSceneLayout:
-        for name in ("duration_s", "fps", "aspect"):
-            if not getattr(self, name) > 0:
-                raise LayoutError(f"{name} is {getattr(self, name):g}; it must be above 0")
+        for name, (least, most) in _RANGES.items():
+            if not least <= getattr(self, name) <= most:
+                raise LayoutError(
+                    f"{name} is {getattr(self, name):.10g}; it must lie in [{least:g}, {most:g}]"
+                )
         self._check_times()
+        self._check_texts()
         count = len(self.key_times_s)
         if len(self.frame_captions) != count:
             raise LayoutError(
                 f"{len(self.frame_captions)} frame captions for {count} key frames; one each"
             )
-        seen: set[str] = set()
-        for thing in self.objects:
-            if thing.id in seen:
-                raise LayoutError(f"two objects have the id {thing.id!r}; ids must differ")
-            seen.add(thing.id)
-            if len(thing.boxes) != count:
+        ids: set[str] = set()
+        for item in self.objects:
+            if item.id in ids:
+                raise LayoutError(f"two objects have the id {item.id!r}; ids must differ")
+            ids.add(item.id)
+            if len(item.boxes) != count:
                 raise LayoutError(
-                    f"object {thing.id!r} has {len(thing.boxes)} boxes for {count} key frames; "
+                    f"object {item.id!r} has {len(item.boxes)} boxes for {count} key frames; "
                     "one each, null where it is out of the picture"
                 )
         return self
 
     def _check_times(self) -> None:
         times = self.key_times_s
-        if not times:
-            raise LayoutError("a layout needs at least one key frame; key_times_s is empty")
+        if not 1 <= len(times) <= MAX_KEY_FRAMES:
+            raise LayoutError(
+                f"key_times_s has {len(times)} entries; a layout needs at least one key frame and "
+                f"at most {MAX_KEY_FRAMES:,}"
+            )
         for index, time in enumerate(times):
             if not 0 <= time <= self.duration_s:
                 raise LayoutError(
-                    f"key frame {index} is at {time:g} s; the video lasts from 0 to "
-                    f"{self.duration_s:g} s"
+                    f"key frame {index} is at {time:.10g} s; the video lasts from 0 to "
+                    f"{self.duration_s:.10g} s"
                 )
             if index and time <= times[index - 1]:
                 raise LayoutError(
-                    f"key frame {index} at {time:g} s does not come after key frame {index - 1} "
-                    f"at {times[index - 1]:g} s"
+                    f"key frame {index} at {time:.10g} s does not come after key frame {index - 1} "
+                    f"at {times[index - 1]:.10g} s"
                 )
+
+    def _check_texts(self) -> None:
+        _check_length(self.reasoning, "reasoning", _MAX_REASONING_CHARS)
+        _check_length(self.caption, "caption")
+        _check_length(self.background, "background")
+        for index, caption in enumerate(self.frame_captions):
+            _check_length(caption, f"frame caption {index}")
 
     @property
     def frame_count(self) -> int:
@@ -145,16 +239,27 @@ class VideoSceneLayout(StrictModel):
 
     @property
     def frame_times_s(self) -> list[float]:
-        """When each frame begins to be shown; boxes are taken at these times."""
+        """Times at which the frames begin, in seconds; boxes are evaluated at these."""
         return [k / self.fps for k in range(self.frame_count)]
 
     def boxes_at(self, time_s: float) -> list[Box | None]:
-        """Return the box of every object at a time, None where it is out of the picture."""
+        """Return the box of every object at a time, None where it is out of the picture.
+
+        Parameters
+        ----------
+        time_s : float
+            In seconds; before the first key frame and after the last, boxes rest.
+
+        Returns
+        -------
+        list of (Box or None)
+            In the order of `objects`.
+        """
         times = self.key_times_s
         after = int(np.searchsorted(times, time_s, side="right"))
         if after == 0 or after == len(times):
             edge = 0 if after == 0 else -1
-            return [thing.boxes[edge] for thing in self.objects]
+            return [item.boxes[edge] for item in self.objects]
         share = (time_s - times[after - 1]) / (times[after] - times[after - 1])
         return [_between(o.boxes[after - 1], o.boxes[after], share) for o in self.objects]
 
@@ -163,7 +268,13 @@ class VideoSceneLayout(StrictModel):
         return [self.boxes_at(time) for time in self.frame_times_s]
 
     def caption_at(self, time_s: float) -> str:
-        """Return the caption of the key frame nearest to a time."""
+        """Return the caption of the key frame nearest to a time.
+
+        Parameters
+        ----------
+        time_s : float
+            In seconds.
+        """
         nearest = int(np.argmin(np.abs(np.asarray(self.key_times_s) - time_s)))
         return self.frame_captions[nearest]
 
@@ -171,12 +282,12 @@ class VideoSceneLayout(StrictModel):
         """Return the layout with left and right exchanged; captions stay."""
         objects = [
             SceneObject(
-                id=thing.id,
-                label=thing.label,
-                caption=thing.caption,
-                boxes=[box and box.mirrored() for box in thing.boxes],
+                id=item.id,
+                label=item.label,
+                caption=item.caption,
+                boxes=[box and box.mirrored() for box in item.boxes],
             )
-            for thing in self.objects
+            for item in self.objects
         ]
         return self.model_copy(update={"objects": objects})
 
@@ -190,38 +301,44 @@ class VideoSceneLayout(StrictModel):
         """Return the layout as indented JSON."""
         return self.model_dump_json(indent=1)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> Path:
         """Write the layout as JSON, under a temporary name first.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Missing folders are made.
+
+        Returns
+        -------
+        pathlib.Path
+            `path`.
 
         Raises
         ------
         OutputError
             If the file cannot be written.
         """
-        from spa2v_lib.files import replacing
-
         with replacing(Path(path)) as partial:
             partial.write_text(self.to_json() + "\n", encoding="utf-8")
         return Path(path)
 
     @classmethod
-    def load(cls, path: str | Path) -> VideoSceneLayout:
-        """Read a layout that `save` wrote, or a person.
+    def load(cls, path: str | os.PathLike[str]) -> VideoSceneLayout:
+        """Read a layout from a JSON file that `save` or a person wrote.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            An ordinary file of at most 64 MiB, in any encoding that `spa2v_lib.files.read_text`
+            takes.
 
         Raises
         ------
         LayoutError
             If there is no such file, it is not JSON, or not a valid layout.
         """
-        try:
-            fields = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError) as error:
-            raise LayoutError(f"{path} cannot be read: {error}") from None
-        except (json.JSONDecodeError, RecursionError) as error:
-            raise LayoutError(f"{path} is not JSON: {error}") from None
-        if not isinstance(fields, dict):
-            raise LayoutError(f"{path} holds {type(fields).__name__}; a JSON object is needed")
-        return cls(**fields)
+        return cls(**read_json(path, LayoutError))
 
     def __repr__(self) -> str:
         plural = "" if len(self.objects) == 1 else "s"
@@ -234,6 +351,11 @@ class VideoSceneLayout(StrictModel):
         from spa2v_lib.viz.svg import layout_html
 
         return layout_html(self)
+
+
+def _check_length(text: str, name: str, most: int = MAX_CAPTION_CHARS) -> None:
+    if len(text) > most:
+        raise LayoutError(f"{name} has {len(text):,} characters; at most {most:,} are allowed")
 
 
 def _between(before: Box | None, after: Box | None, share: float) -> Box | None:
