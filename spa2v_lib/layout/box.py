@@ -112,10 +112,11 @@ class Box(StrictModel):
     @model_validator(mode="after")
     def _has_extent(self) -> Box:
         for low, high in (("x0", "x1"), ("y0", "y1")):
-            if not getattr(self, low) < getattr(self, high):
+            first, second = getattr(self, low), getattr(self, high)
+            if not first < second:
                 raise LayoutError(
-                    f"box {low} is {getattr(self, low):.10g} and {high} is {getattr(self, high):.10g}; "
-                    f"{low} must be the smaller"
+                    f"box {low} is {first:.10g} and {high} is {second:.10g}; {low} must be the "
+                    "smaller"
                 )
         return self
 
