@@ -62,7 +62,7 @@ from spa2v_lib.sampling import PRESETS
 for name, preset in PRESETS.items():
     width, height = preset.size
     memory = f"{preset.gpu_gb:g} GB, {preset.offload_gb:g} with offload" if preset.gpu_gb else "any"
-    print(f"{name}: {width}×{height}, {preset.steps} steps, {preset.guidance:g} guidance")
+    print(f"{name}: {width}×{height}, {preset.steps} steps, {preset.guidance_scale:g} guidance")
     print(f"    {preset.summary}")
     print(f"    methods: {', '.join(preset.groundings)}; memory: {memory}")
 
@@ -247,8 +247,8 @@ print(f"{frames} frames of {width}×{height} from {PRESET}")
 # | "neither in … nor to be had from the hub" | a network, `hf auth login`, or `SPA2V_WEIGHTS` |
 # | "… does not fit this UNet" | the right file; the message names a weight that is missing |
 # | a broken picture, full of patches | `new_grounding("attention", strength=0.1)`: less guidance |
-# | colours and edges too hard | `new_grounding("migc", active=0.3)`: fewer grounded steps |
-# | the right thing, not in its box | more grounded steps, up to `active=1.0` |
+# | colours and edges too hard | `new_grounding("migc", stop=0.3)`: fewer grounded steps |
+# | the right thing, not in its box | more grounded steps, up to `stop=1.0` |
 #
 # ## Exercises
 #

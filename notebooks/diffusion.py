@@ -120,8 +120,8 @@ with without_motion(pipeline):
 # %%
 from spa2v_lib.sampling.attention_maps import Recorder
 
-unguided = Recorder(behind=6)
-moving = generate(layout, grounding="none", watch=unguided, **settings)
+unguided = Recorder(following_tokens=6)
+moving = generate(layout, grounding="none", recorder=unguided, **settings)
 
 # %% [markdown]
 # ## Grounding
@@ -130,8 +130,8 @@ moving = generate(layout, grounding="none", watch=unguided, **settings)
 
 # %%
 method = next(iter(get_preset("tiny").groundings))
-grounding_seen = Recorder(behind=6)
-grounded = generate(layout, grounding=method, watch=grounding_seen, **settings)
+grounding_seen = Recorder(following_tokens=6)
+grounded = generate(layout, grounding=method, recorder=grounding_seen, **settings)
 
 # %%
 from spa2v_lab.viz.sheets import beside, frames_beside
@@ -268,7 +268,7 @@ for name, values in found.items():
 #
 # ```python
 # seen = Recorder()
-# video = generate(layout, watch=seen)
+# video = generate(layout, recorder=seen)
 # seen.steps[0].maps, seen.steps[0].preview
 # ```
 
@@ -369,14 +369,14 @@ viz.layout_figure(layout, grounded)
 # ```{admonition} Exercise 1
 # :class: tip
 # Published GLIGEN weights act in the first third of the steps only, and leave the details to the
-# base. Is that enough here? `new_grounding("gligen", active=0.3)` makes such a method.
+# base. Is that enough here? `new_grounding("gligen", stop=0.3)` makes such a method.
 # ```
 
 # %% tags=["hide-cell"]
 # Solution: where things are is decided early, so a third of the steps goes a long way.
 from spa2v_lib.sampling import new_grounding
 
-early = generate(layout, grounding=new_grounding("gligen", active=0.3), **settings)
+early = generate(layout, grounding=new_grounding("gligen", stop=0.3), **settings)
 found = score(layout, early.frames, detect(early.frames))
 print(f"in the first third only: IoU {found['IoU']:.1f}")
 frames_beside(layout, {"grounded in the first third": early})

@@ -36,7 +36,7 @@ def _asked():
 
 def test_a_thing_in_its_boxes_is_good(sampled):
     verdict = selfcheck.check_preset("tiny", detector=_Judge(_asked()))
-    assert verdict.good and verdict.iou == pytest.approx(1.0) and verdict.found == 1.0
+    assert verdict.good and verdict.iou == pytest.approx(1.0) and verdict.detected == 1.0
 
 
 @pytest.mark.parametrize("move", ["mirrored", "absent"])

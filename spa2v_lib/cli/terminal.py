@@ -219,7 +219,7 @@ def show_verdict(preset: str, verdict: Verdict) -> None:
     """Print what the check of a preset found."""
     console = new_console()
     console.print(
-        f"a car was asked for, from left to right: found in {verdict.found:.0%} of the frames, "
+        f"a car was asked for, from left to right: found in {verdict.detected:.0%} of the frames, "
         f"IoU {verdict.iou:.2f} with the asked boxes, {verdict.mirrored_iou:.2f} with their mirror"
     )
     bad = f"[red]preset {preset} does not follow the layout[/]"

@@ -69,7 +69,7 @@ def check_device(preset: Preset, device: str) -> None:
 
 
 def _check_length(layout: VideoSceneLayout, preset: Preset) -> None:
-    longest = preset.most_frames and (preset.most_frames - 1) / 16.0
+    longest = preset.max_frames and (preset.max_frames - 1) / 16.0
     if longest and layout.duration_s > longest + 0.1:
         raise SamplingError(
             f"preset {preset.name!r} makes videos of up to {longest:g} s and the layout lasts "
@@ -112,12 +112,12 @@ def generate(
     seed: int = 0,
     *,
     steps: int | None = None,
-    guidance: float | None = None,
+    guidance_scale: float | None = None,
     grounding: str | Grounding = "default",
     captions: Captions = "mixed",
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
-    watch: Recorder | None = None,
+    recorder: Recorder | None = None,
 ) -> Video:
     """Sample a video that shows things where a layout says they are.
 
@@ -130,7 +130,7 @@ def generate(
         The same seed, weights and machine give the same frames, bit for bit.
     steps : int, optional
         Sampling steps; the preset's own number if not given.
-    guidance : float, optional
+    guidance_scale : float, optional
         Strength of classifier-free guidance; the preset's own if not given. 1 is without.
     grounding : str or Grounding
         A key of `METHODS` that the preset can use, with knobs if you want
@@ -142,7 +142,7 @@ def generate(
         Where to compute; see `spa2v_lib.sampling.loading.check_device`.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
-    watch : Recorder, optional
+    recorder : Recorder, optional
         Keeps attention maps and previews of every step, see
         `spa2v_lib.sampling.attention_maps`; not with presets that draw a control video.
 
@@ -165,7 +165,7 @@ def generate(
     settings = {
         "seed": seed,
         "steps": steps or chosen.steps,
-        "guidance": chosen.guidance if guidance is None else guidance,
+        "guidance_scale": chosen.guidance_scale if guidance_scale is None else guidance_scale,
         "progress": progress,
     }
     if "boxes" in chosen.groundings:
@@ -180,7 +180,7 @@ def generate(
         if method is not None:
             method.prepare(pipeline)
         frames = sample(
-            pipeline, chosen, layout, method, captions=captions, watch=watch, **settings
+            pipeline, chosen, layout, method, captions=captions, recorder=recorder, **settings
         )
     return Video(frames, layout.fps, layout)
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.grounding.base import GroundingInputs
-from spa2v_lib.sampling.grounding.cross_attention import MapSize, observed, speaking_tokens
+from spa2v_lib.sampling.grounding.cross_attention import MapSize, object_token_mask, observed
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
@@ -63,9 +63,9 @@ class Recorder:
     side : int
         Longer side of the preview in latent cells, of 8 pixels each as a rule; larger latents are
         averaged before they are decoded.
-    behind : int
+    following_tokens : int
         Which tokens are looked at; see
-        `spa2v_lib.sampling.grounding.cross_attention.speaking_tokens`.
+        `spa2v_lib.sampling.grounding.cross_attention.object_token_mask`.
     on_step : callable, optional
         Called with each `StepRecord` as it is made, to show it while sampling goes on.
 
@@ -80,10 +80,15 @@ class Recorder:
         cells: int = 16,
         frames: int = 4,
         side: int = 32,
-        behind: int = 0,
+        following_tokens: int = 0,
         on_step: Callable[[StepRecord], None] | None = None,
     ) -> None:
-        self.cells, self.frames, self.side, self.behind = cells, frames, side, behind
+        self.cells, self.frames, self.side, self.following_tokens = (
+            cells,
+            frames,
+            side,
+            following_tokens,
+        )
         self.on_step = on_step
         self.steps: list[StepRecord] = []
         self._maps: dict[MapSize, list[Tensor]] = {}
@@ -104,7 +109,7 @@ class Recorder:
             Which tokens speak of the objects; None keeps previews alone.
         """
         self.steps, self._size = [], None
-        tokens = None if inputs is None else speaking_tokens(inputs.spans, self.behind)
+        tokens = None if inputs is None else object_token_mask(inputs.spans, self.following_tokens)
 
         def see(_name: str, size: MapSize, maps: Callable[[], Tensor]) -> None:
             if tokens is not None and self._inside and self._size in (None, size):

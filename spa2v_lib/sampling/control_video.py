@@ -30,10 +30,10 @@ _FPS = 16.0  # what the weights were trained on
 _OUTLINE = 2  # pixels
 
 
-def frame_times(layout: VideoSceneLayout, most_frames: int) -> np.ndarray:
+def frame_times(layout: VideoSceneLayout, max_frames: int) -> np.ndarray:
     """Return the times in seconds of the frames that are sampled, 4k + 1 of them."""
     wanted = max(5, 1 + round(layout.duration_s * _FPS))
-    count = min(most_frames, 1 + 4 * int(np.ceil((wanted - 1) / 4)))
+    count = min(max_frames, 1 + 4 * int(np.ceil((wanted - 1) / 4)))
     return np.arange(count) / _FPS
 
 
@@ -76,7 +76,7 @@ def sample_controlled(
     *,
     seed: int,
     steps: int,
-    guidance: float,
+    guidance_scale: float,
     grounded: bool = True,
     conditioning_scale: float = 1.0,
     light_on_dark: bool = False,
@@ -89,8 +89,8 @@ def sample_controlled(
     pipeline : WanVACEPipeline
     preset : Preset
     layout : VideoSceneLayout
-        Not longer than the preset's `most_frames` at 16 frames a second.
-    seed, steps, guidance, progress
+        Not longer than the preset's `max_frames` at 16 frames a second.
+    seed, steps, guidance_scale, progress
         As in `spa2v_lib.sampling.pipeline.sample`.
     grounded : bool
         Whether boxes are drawn; else the control video is blank.
@@ -101,7 +101,7 @@ def sample_controlled(
     -------
     np.ndarray [shape=(frames, height, width, 3), dtype=uint8]
     """
-    times = frame_times(layout, preset.most_frames)
+    times = frame_times(layout, preset.max_frames)
     shown = layout if grounded else layout.model_copy(update={"objects": []})
     control = draw_control(shown, times, preset.size, light_on_dark=light_on_dark)
 
@@ -119,7 +119,7 @@ def sample_controlled(
         height=preset.size[1],
         num_frames=len(times),
         num_inference_steps=steps,
-        guidance_scale=guidance,
+        guidance_scale=guidance_scale,
         generator=torch.Generator("cpu").manual_seed(seed),
         callback_on_step_end=after_step,
         output_type="np",

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -42,10 +42,12 @@ def sample(
     *,
     seed: int,
     steps: int,
-    guidance: float,
+    guidance_scale: float,
+    guidance_start: float = 0.0,
+    guidance_stop: float = 1.0,
     captions: Captions = "mixed",
     progress: Progress | None = None,
-    watch: Recorder | None = None,
+    recorder: Recorder | None = None,
 ) -> np.ndarray:
     """Sample the frames of `layout`.
 
@@ -60,13 +62,13 @@ def sample(
     seed : int
         The only source of randomness.
     steps : int
-    guidance : float
+    guidance_scale : float
         Strength of classifier-free guidance.
     captions : {"global", "frame", "mixed"}
         Which sentences every frame is told.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
-    watch : Recorder, optional
+    recorder : Recorder, optional
         Keeps attention maps and previews of every step; it changes no frame.
 
     Returns
@@ -74,7 +76,7 @@ def sample(
     np.ndarray [shape=(frames, height, width, 3), dtype=uint8]
     """
     _set_windows(pipeline, preset, layout.frame_count)
-    guided = guidance > 1
+    guided = guidance_scale > 1
     texts = encode_texts(pipeline, layout, captions)
     inputs = None
     if layout.objects:
@@ -83,15 +85,18 @@ def sample(
     with ExitStack() as added:
         if captions != "global":
             added.enter_context(_told(pipeline, texts, guided))
+        if guided:
+            first, last = int(guidance_start * steps), int(guidance_stop * steps)
+            added.enter_context(_guided_within(pipeline.unet, range(first, last), steps))
         hooks = Hooks()
         if grounding is not None and inputs is not None:
             hooks = added.enter_context(grounding.applied(pipeline, inputs))
-        if watch is not None:
-            added.enter_context(watch.recording(pipeline, inputs))
+        if recorder is not None:
+            added.enter_context(recorder.recording(pipeline, inputs))
 
         def after_step(_pipeline, step: int, time, tensors: dict) -> dict:
-            if watch is not None:
-                watch.after_step(pipeline, step, time, tensors)
+            if recorder is not None:
+                recorder.after_step(pipeline, step, time, tensors)
             if step + 1 < steps:
                 tensors["latents"] = hooks.before_step(step + 1, tensors["latents"])
             if progress:
@@ -105,7 +110,7 @@ def sample(
             width=preset.size[0],
             height=preset.size[1],
             num_inference_steps=steps,
-            guidance_scale=guidance,
+            guidance_scale=guidance_scale,
             latents=hooks.before_step(0, noise.to(texts.conditional)),
             cross_attention_kwargs=hooks.cross_attention_kwargs or None,
             callback_on_step_end=after_step,
@@ -136,7 +141,7 @@ def grounding_inputs(
     return GroundingInputs(
         boxes=boxes.to(like),
         present=present.to(like),
-        phrases=object_phrases(layout, ways=preset.ways),
+        phrases=object_phrases(layout, directional=preset.directional_captions),
         spans=texts.spans.to(like.device),
         text=texts.conditional,
         steps=steps,
@@ -176,6 +181,43 @@ def _told(pipeline: AnimateDiffPipeline, texts: FrameTexts, guided: bool) -> Ite
         yield
     finally:
         handle.remove()
+
+
+@contextmanager
+def _guided_within(unet: torch.nn.Module, guided: range, steps: int) -> Iterator[None]:
+    """Compute the conditional half alone in the steps outside of `guided`.
+
+    The pipeline doubles its batch in every step. Outside of `guided` the denoiser drops the
+    unconditional half and answers twice what it finds for the other, whose guidance is itself.
+    """
+    if guided == range(steps):
+        yield
+        return
+    step = -1
+
+    def halve(_unet, arguments: tuple, named: dict) -> tuple[tuple, dict] | None:
+        nonlocal step
+        step += 1
+        if step in guided:
+            return None
+        text = named["encoder_hidden_states"]
+        named = {**named, "encoder_hidden_states": text[len(text) // 2 :]}
+        return (arguments[0][len(arguments[0]) // 2 :], *arguments[1:]), named
+
+    def double(_unet, _arguments: tuple, found: Any) -> Any:
+        if step not in guided:
+            found.sample = torch.cat([found.sample] * 2)
+        return found
+
+    handles = [
+        unet.register_forward_pre_hook(halve, with_kwargs=True),
+        unet.register_forward_hook(double),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _set_windows(pipeline: AnimateDiffPipeline, preset: Preset, frame_count: int) -> None:

@@ -55,12 +55,12 @@ class Preset:
         Frames between the starts of windows.
     steps : int
         Default number of sampling steps.
-    guidance : float
+    guidance_scale : float
         Default strength of classifier-free guidance; 1 is without. Typical 2 to 9.
     groundings : dict
         Grounding methods that it can use, the default first, each with the knobs that suit it.
-    ways : bool
-        Whether the grounding layers were taught words for things that go to the right.
+    directional_captions : bool
+        Whether the grounding layers were trained with captions that say which way an object moves.
     labels : tuple of str or None
         What the weights can draw; None where that is open.
     folder : tuple of str or None
@@ -70,7 +70,7 @@ class Preset:
     gpu_gb, offload_gb : float
         Free GPU memory for everything at once, and with parts waiting in main memory. Estimates
         from the weights' sizes.
-    most_frames : int or None
+    max_frames : int or None
         The longest video; None where windows make it unlimited.
     """
 
@@ -80,15 +80,15 @@ class Preset:
     window: int
     stride: int
     steps: int
-    guidance: float
+    guidance_scale: float
     groundings: dict[str, dict[str, float]]
-    ways: bool = False
+    directional_captions: bool = False
     labels: tuple[str, ...] | None = None
     folder: tuple[str, ...] | None = None
     sources: dict[str, Source] = field(default_factory=dict)
     gpu_gb: float = 0.0
     offload_gb: float = 0.0
-    most_frames: int | None = None
+    max_frames: int | None = None
 
 
 TINY_LABELS = tuple(sorted(CLASSES))
@@ -131,7 +131,7 @@ def _sd15(name: str, summary: str, layers: dict[str, Source], groundings: dict) 
         window=16,
         stride=8,
         steps=25,
-        guidance=7.5,
+        guidance_scale=7.5,
         groundings={**groundings, "attention": {}, "lvd": {}},
         sources={"base": _SD15, "motion adapter": _ANIMATEDIFF, **layers},
         gpu_gb=9.0,
@@ -149,14 +149,19 @@ PRESETS: dict[str, Preset] = {
             window=16,
             stride=8,
             steps=25,
-            guidance=3.0,
+            guidance_scale=3.0,
             groundings={
-                "gligen": {"active": 1.0},
-                "migc": {"active": 1.0},
-                "attention": {"strength": 1.0, "active": 0.6, "trailing": 0, "behind": 6},
-                "lvd": {"scale": 600.0, "iterations": 2, "active": 0.4, "behind": 6},
+                "gligen": {"stop": 1.0},
+                "migc": {"stop": 1.0},
+                "attention": {
+                    "strength": 1.0,
+                    "stop": 0.6,
+                    "padding_tokens": 0,
+                    "following_tokens": 6,
+                },
+                "lvd": {"scale": 600.0, "iterations": 2, "stop": 0.4, "following_tokens": 6},
             },
-            ways=True,
+            directional_captions=True,
             labels=TINY_LABELS,
             folder=("models", "tiny"),
         ),
@@ -164,13 +169,13 @@ PRESETS: dict[str, Preset] = {
             "sd15-migc",
             "the paper's choice: Stable Diffusion 1.5, AnimateDiff's motion modules, MIGC",
             {"MIGC": _MIGC},
-            {"migc": {"active": 0.5}},
+            {"migc": {"stop": 0.5}},
         ),
         _sd15(
             "sd15-gligen",
             "Stable Diffusion 1.5, AnimateDiff's motion modules, GLIGEN",
             {"GLIGEN": _GLIGEN},
-            {"gligen": {"active": 0.3}},
+            {"gligen": {"stop": 0.3}},
         ),
         Preset(
             name="wan-vace",
@@ -179,12 +184,12 @@ PRESETS: dict[str, Preset] = {
             window=81,
             stride=81,
             steps=30,
-            guidance=5.0,
+            guidance_scale=5.0,
             groundings={"boxes": {}},
             sources={"Wan VACE": _WAN},
             gpu_gb=20.0,
             offload_gb=13.0,
-            most_frames=81,
+            max_frames=81,
         ),
     )
 }

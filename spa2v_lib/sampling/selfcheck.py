@@ -32,14 +32,14 @@ class Verdict:
     ----------
     iou, mirrored_iou : float
         Mean IoU of the best detection with the asked box, and with its mirror image.
-    found : float
+    detected : float
         Share of frames in which the thing was detected at all.
     video : Video
     """
 
     iou: float
     mirrored_iou: float
-    found: float
+    detected: float
     video: Video
 
     @property

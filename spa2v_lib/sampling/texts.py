@@ -74,18 +74,20 @@ def encode_texts(
     )
 
 
-def object_phrases(layout: VideoSceneLayout, *, ways: bool) -> tuple[str, ...]:
+def object_phrases(layout: VideoSceneLayout, *, directional: bool) -> tuple[str, ...]:
     """Return what grounding layers are told of each object of `layout`.
 
     Parameters
     ----------
     layout : VideoSceneLayout
-    ways : bool
+    directional : bool
         Whether to say, after an object's caption, that it crosses the picture to the right, where
         its boxes do: the caption may come from a person or a language model, who need not say.
     """
     return tuple(
-        directional_caption(thing.caption, ways and motion_of(thing.boxes) == "right_crossing")
+        directional_caption(
+            thing.caption, directional and motion_of(thing.boxes) == "right_crossing"
+        )
         for thing in layout.objects
     )
 

@@ -23,7 +23,7 @@ def test_strength_0_changes_no_bit_and_installs_nothing(bare, asked, denoise):
 
 def test_only_the_conditional_half_is_changed_and_only_in_the_first_steps(bare, asked, denoise):
     plain = denoise()
-    with AttentionGuidance(active=0.2).applied(bare, asked) as hooks:  # 2 of 10 steps
+    with AttentionGuidance(stop=0.2).applied(bare, asked) as hooks:  # 2 of 10 steps
         for step in (0, 1):
             hooks.before_step(step, plain)
             unconditional, conditional = (denoise() - plain).abs().amax((1, 2, 3, 4))
@@ -53,7 +53,7 @@ def test_without_classifier_free_guidance_all_frames_are_edited(bare, asked):
 
 
 def test_words_are_multiplied_by_1_inside_and_little_outside(asked):
-    places = _Places(AttentionGuidance(trailing=0, outside=0.01), asked, 6)
+    places = _Places(AttentionGuidance(padding_tokens=0, outside=0.01), asked, 6)
     weight, bell = places.maps((4, 8))
     assert places.tokens.tolist() == [1, 3]
     first = weight[0, 0, :, 0].unflatten(0, (4, 8))
@@ -65,12 +65,12 @@ def test_words_are_multiplied_by_1_inside_and_little_outside(asked):
 
 
 def test_a_word_of_an_absent_object_is_heard_nowhere(asked):
-    weight, bell = _Places(AttentionGuidance(trailing=0), asked, 6).maps((4, 8))
+    weight, bell = _Places(AttentionGuidance(padding_tokens=0), asked, 6).maps((4, 8))
     assert torch.allclose(weight[1, 0, :, 1], torch.tensor(0.001)) and not bell[1, 0, :, 1].any()
 
 
 def test_trailing_tokens_of_each_sentence_belong_to_all_boxes(asked):
-    places = _Places(AttentionGuidance(trailing=1), asked, 3)  # sentences of three tokens
+    places = _Places(AttentionGuidance(padding_tokens=1), asked, 3)  # sentences of three tokens
     assert places.tokens.tolist() == [1, 2, 3, 5]
     weight, _ = places.maps((4, 8))
     assert torch.equal(weight[0, 0, :, 3], torch.maximum(weight[0, 0, :, 0], weight[0, 0, :, 2]))
@@ -93,7 +93,7 @@ def test_more_of_a_word_is_heard_in_its_box_and_less_outside(asked):
     torch.nn.init.constant_(layer.to_v.weight, 1.0)
     pictures, size = torch.randn(6, 32, 8), (4, 8)
     before = layer(pictures, text)
-    places = _Places(AttentionGuidance(strength=0.3, trailing=0), asked, 6)
+    places = _Places(AttentionGuidance(strength=0.3, padding_tokens=0), asked, 6)
     layer.set_processor(_Editor(AttnProcessor2_0(), places, {layer: size}))
     after = layer(pictures, text)
     assert torch.allclose(after[:3], before[:3], atol=1e-6)
@@ -115,8 +115,8 @@ def test_a_batch_that_is_not_the_video_is_refused(bare, asked):
     [
         ({"strength": -1.0}, "strength is -1; it must be at least 0$"),
         ({"outside": 2.0}, "outside is 2; it must be at least 0 and at most 1"),
-        ({"active": float("nan")}, "active is nan"),
-        ({"trailing": -1}, "trailing is -1"),
+        ({"stop": float("nan")}, "stop is nan"),
+        ({"padding_tokens": -1}, "padding_tokens is -1"),
     ],
 )
 def test_knobs_out_of_bounds_are_named(knobs, message):
@@ -142,6 +142,6 @@ def test_a_video_of_the_shipped_suite_is_changed_and_the_next_is_not():
         duration_s=0.25,
     )
     plain = generate(layout, steps=2, grounding="none").frames
-    for method in (AttentionGuidance(active=1.0), AttentionGuidance(strength=0.0, noise=True)):
+    for method in (AttentionGuidance(stop=1.0), AttentionGuidance(strength=0.0, noise=True)):
         assert not np.array_equal(generate(layout, steps=2, grounding=method).frames, plain)
     assert np.array_equal(generate(layout, steps=2, grounding="none").frames, plain)

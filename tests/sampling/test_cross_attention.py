@@ -6,9 +6,9 @@ import torch
 from spa2v_lib.sampling.grounding.cross_attention import (
     box_cover,
     layers,
+    object_token_mask,
     observed,
     probabilities,
-    speaking_tokens,
 )
 
 
@@ -67,7 +67,7 @@ def test_an_absent_object_covers_nothing():
 def test_tokens_behind_a_name_reach_up_to_the_next_name():
     spans = torch.zeros(1, 2, 8, dtype=torch.bool)
     spans[0, 0, 1] = spans[0, 1, 4] = True
-    assert speaking_tokens(spans, 0) is spans
-    behind = speaking_tokens(spans, 9)[0]
+    assert object_token_mask(spans, 0) is spans
+    behind = object_token_mask(spans, 9)[0]
     assert behind[0].nonzero()[:, 0].tolist() == [2, 3]
     assert behind[1].nonzero()[:, 0].tolist() == [5, 6, 7]

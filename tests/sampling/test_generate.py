@@ -80,9 +80,12 @@ def test_what_the_suite_cannot_draw_is_refused_with_what_it_can():
         ({"grounding": "magic"}, "no grounding 'magic'"),
         ({"grounding": "lvd:magic=1"}, "lvd has no knob 'magic'; it has: scale"),
         ({"grounding": "attention:noise"}, "'noise' sets no knob"),
-        ({"grounding": "attention:trailing=0.5"}, "trailing is 0.5; it must be a whole number"),
+        (
+            {"grounding": "attention:padding_tokens=0.5"},
+            "padding_tokens is 0.5; it must",
+        ),
         ({"grounding": "gligen:strength=7"}, "strength is 7"),
-        ({"grounding": "migc:active=nan"}, "active is nan"),
+        ({"grounding": "migc:stop=nan"}, "stop is nan"),
         ({"grounding": "none:strength=1"}, "has no knobs"),
     ],
 )
@@ -95,13 +98,24 @@ def test_knobs_are_given_with_the_name_and_the_rest_stays_the_presets():
     method = chosen_grounding("attention:noise=on,strength=0.5", get_preset("tiny"))
     usual = chosen_grounding("attention", get_preset("tiny"))
     assert (method.noise, method.strength) == (True, 0.5)
-    assert (usual.noise, method.active, method.behind) == (False, usual.active, usual.behind)
+    assert (usual.noise, method.stop, method.following_tokens) == (
+        False,
+        usual.stop,
+        usual.following_tokens,
+    )
     assert chosen_grounding("none", get_preset("tiny")) is None
     moved, still = (
         generate(_layout(), steps=2, grounding=f"attention:noise={noise}")
         for noise in ("on", "off")
     )
     assert not np.array_equal(moved.frames, still.frames)
+
+
+def test_knobs_by_the_names_of_earlier_run_folders_mean_the_same():
+    preset = get_preset("tiny")
+    before = chosen_grounding("attention:active=0.3,behind=4,trailing=2", preset)
+    now = chosen_grounding("attention:stop=0.3,following_tokens=4,padding_tokens=2", preset)
+    assert before == now
 
 
 def test_a_preset_says_which_weights_it_samples_with():

@@ -65,7 +65,7 @@ def test_the_energy_falls_from_iteration_to_iteration(bare, asked, prediction):
 
 def test_only_the_first_share_of_the_steps_is_guided(bare, asked):
     latents = _latents()
-    with torch.no_grad(), LVDGuidance(active=0.2, **FINE).applied(bare, asked) as hooks:
+    with torch.no_grad(), LVDGuidance(stop=0.2, **FINE).applied(bare, asked) as hooks:
         assert not torch.equal(hooks.before_step(1, latents), latents)
         assert torch.equal(hooks.before_step(2, latents), latents)
 
@@ -79,9 +79,12 @@ def test_no_scale_no_iterations_or_low_energy_leave_the_latents_alone(bare, aske
 def test_objects_that_no_text_names_leave_the_latents_alone(bare, asked):
     last = torch.zeros_like(asked.spans)
     last[..., -1] = True  # a name with nothing behind it
-    for spans, behind in ((torch.zeros_like(last), 0), (last, 4)):
+    for spans, following in ((torch.zeros_like(last), 0), (last, 4)):
         named = dataclasses.replace(asked, spans=spans)
-        with torch.no_grad(), LVDGuidance(behind=behind, **FINE).applied(bare, named) as hooks:
+        with (
+            torch.no_grad(),
+            LVDGuidance(following_tokens=following, **FINE).applied(bare, named) as hooks,
+        ):
             assert torch.equal(hooks.before_step(0, _latents()), _latents())
 
 
@@ -117,7 +120,7 @@ def test_no_map_of_the_sizes_asked_for_is_an_error(bare, asked):
         LVDGuidance(coarsest=32, finest=64).energy(bare, asked, _latents(), 1)
 
 
-@pytest.mark.parametrize(("knob", "value"), [("scale", -1.0), ("active", 1.5), ("share", -0.1)])
+@pytest.mark.parametrize(("knob", "value"), [("scale", -1.0), ("stop", 1.5), ("share", -0.1)])
 def test_knobs_out_of_bounds_are_named(knob, value):
     with pytest.raises(SamplingError, match=f"LVD guidance's {knob} is {value:g}"):
         LVDGuidance(**{knob: value})
@@ -134,7 +137,7 @@ def test_gradients_pass_through_the_windows_of_a_long_video_of_the_shipped_suite
         objects=[thing],
         duration_s=2.25,  # 18 frames, two windows
     )
-    method = LVDGuidance(active=1.0, iterations=1, scale=50.0, behind=6)
+    method = LVDGuidance(stop=1.0, iterations=1, scale=50.0, following_tokens=6)
     guided = generate(layout, steps=1, grounding=method).frames
     plain = generate(layout, steps=1, grounding="none").frames
     away = np.abs(guided.astype(float) - plain).mean((1, 2, 3))

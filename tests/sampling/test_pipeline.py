@@ -33,7 +33,7 @@ def _stock(layout: VideoSceneLayout, steps: int, seed: int) -> np.ndarray:
         width=preset.size[0],
         height=preset.size[1],
         num_inference_steps=steps,
-        guidance_scale=preset.guidance,
+        guidance_scale=preset.guidance_scale,
         generator=torch.Generator("cpu").manual_seed(seed),
         output_type="np",
     ).frames[0]
@@ -66,12 +66,12 @@ def test_more_strength_moves_the_frames_further_from_the_plain_ones(plain):
 
 
 def test_watching_changes_no_frame_and_keeps_every_step():
-    watch = Recorder(cells=8, frames=2)
+    recorder = Recorder(cells=8, frames=2)
     kept = {"seed": 5, "steps": 3}
-    watched = generate(_layout(), **kept, watch=watch)
+    watched = generate(_layout(), **kept, recorder=recorder)
     assert watched.sha256() == generate(_layout(), **kept).sha256()
-    assert [record.step for record in watch.steps] == [0, 1, 2]
-    first = watch.steps[0]
+    assert [record.step for record in recorder.steps] == [0, 1, 2]
+    first = recorder.steps[0]
     assert first.maps.shape[:2] == (4, 1) and len(first.preview) == 2
     assert first.maps[0].max() > 0
 
@@ -123,11 +123,11 @@ def test_the_boxes_say_if_a_thing_goes_to_the_right(last, told):
     thing = SceneObject(id="one", label="bus", caption="a red bus", boxes=[*boxes, None])
     change = {"objects": [thing], "key_times_s": [0.0, 0.2, 0.3], "frame_captions": [""] * 3}
     layout = _layout().model_copy(update=change)
-    assert object_phrases(layout, ways=True) == (told,)
-    assert object_phrases(layout, ways=False) == ("a red bus",)
+    assert object_phrases(layout, directional=True) == (told,)
+    assert object_phrases(layout, directional=False) == ("a red bus",)
 
 
-@pytest.mark.parametrize("knob", [{"active": 1.5}, {"strength": -0.1}])
+@pytest.mark.parametrize("knob", [{"stop": 1.5}, {"strength": -0.1}])
 def test_knobs_out_of_range_are_refused(knob):
     with pytest.raises(SamplingError, match="between 0 and 1"):
         new_grounding("gligen", **knob)

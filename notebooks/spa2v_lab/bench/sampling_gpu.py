@@ -203,6 +203,5 @@ def _grounded(
 ) -> object:
     grounding = new_grounding(method, **preset.groundings[method])
     grounding.prepare(pipeline)
-    return sample(
-        pipeline, preset, layout, grounding, seed=0, steps=steps, guidance=preset.guidance
-    )
+    how = {"seed": 0, "steps": steps, "guidance_scale": preset.guidance_scale}
+    return sample(pipeline, preset, layout, grounding, **how)

@@ -28,6 +28,8 @@ METHODS = {
 """Each is a class in a file of its own."""
 
 Knobs = dict[str, float | bool]
+_FORMER = {"active": "stop", "behind": "following_tokens", "trailing": "padding_tokens"}
+"""Names that knobs had in earlier run folders, and have now."""
 _SWITCH = {"on": True, "true": True, "off": False, "false": False}
 
 
@@ -106,7 +108,8 @@ def _parsed(asked: str) -> tuple[str, Knobs]:
     knobs: Knobs = {}
     for part in rest.split(",") if rest else ():
         knob, _, value = part.partition("=")
-        knobs[knob.strip()] = _value(value.strip(), part)
+        knob = _FORMER.get(knob.strip(), knob.strip())
+        knobs[knob] = _value(value.strip(), part)
     return name, knobs
 
 

@@ -31,17 +31,17 @@ behind a sentence's words, carry the sentence as a whole; they are given all box
 frames without an object, its words are outside everywhere. No layer is added and no gradient taken:
 it works on any base model.
 
-=============  ==========================================================  =============  =======
-knob           meaning                                                     typical range  default
-=============  ==========================================================  =============  =======
-strength       s, of the bell; 0 leaves the UNet untouched                 0.05 to 0.3    0.15
-outside        w, what is left of a word outside of its box                0 to 0.1       0.001
-active         share of the steps with guidance, from the first            0.1 to 0.4     0.2
-trailing       how many trailing tokens of each sentence are edited        0 to 20        10
-behind         see ``cross_attention.speaking_tokens``                     0 to 8         0
-noise          start from noise that moves with the boxes (FreeTraj; see   off or on      off
-               `spa2v_lib.sampling.grounding.attention`)
-=============  ==========================================================  =============  =======
+================  =======================================================  =============  =======
+knob              meaning                                                  typical range  default
+================  =======================================================  =============  =======
+strength          s, of the bell; 0 leaves the UNet untouched              0.05 to 0.3    0.15
+outside           w, the share of an object's attention kept outside       0 to 0.1       0.001
+stop              share of the steps after which guidance ends             0.1 to 0.4     0.2
+padding_tokens    how many tokens at the end of each sentence are edited   0 to 20        10
+                  (TrailBlazer's trailing attention maps)
+following_tokens  see ``cross_attention.object_token_mask``                0 to 8         0
+noise             start from noise that moves with the boxes (FreeTraj)    off or on      off
+================  =======================================================  =============  =======
 
 Too much strength makes flat, broken pictures. The defaults are the paper's. What suits a base
 depends on its text encoder: the shipped suite, whose words are heard behind the names, wants other
@@ -66,9 +66,9 @@ from spa2v_lib.sampling.grounding.cross_attention import (
     MapSize,
     box_cover,
     layers,
+    object_token_mask,
     probabilities,
     sizes_known,
-    speaking_tokens,
 )
 
 if TYPE_CHECKING:
@@ -178,19 +178,19 @@ class AttentionGuidance(Grounding):
 
     strength: float = 0.15
     outside: float = 0.001
-    active: float = 0.2
-    trailing: int = 10
-    behind: int = 0
+    stop: float = 0.2
+    padding_tokens: int = 10
+    following_tokens: int = 0
     noise: bool = False
 
     def __post_init__(self) -> None:
-        for knob, high in (("strength", float("inf")), ("outside", 1.0), ("active", 1.0)):
+        for knob, high in (("strength", float("inf")), ("outside", 1.0), ("stop", 1.0)):
             if not 0 <= getattr(self, knob) <= high:
                 raise SamplingError(
                     f"attention guidance's {knob} is {getattr(self, knob):g}; "
                     f"it must be at least 0{f' and at most {high:g}' if high == 1 else ''}"
                 )
-        for knob in ("trailing", "behind"):
+        for knob in ("padding_tokens", "following_tokens"):
             if getattr(self, knob) < 0:
                 raise SamplingError(
                     f"attention guidance's {knob} is {getattr(self, knob)}; it must be at least 0"
@@ -199,7 +199,7 @@ class AttentionGuidance(Grounding):
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
         """Install the edits for the first steps; see `Grounding.applied`."""
-        steps = round(self.active * inputs.steps) if self.strength > 0 else 0
+        steps = round(self.stop * inputs.steps) if self.strength > 0 else 0
         with ExitStack() as installed:
             places = _Places(self, inputs, pipeline.tokenizer.model_max_length)
             if steps and len(places.tokens):
@@ -227,11 +227,10 @@ class _Places:
 
     def __init__(self, knobs: AttentionGuidance, inputs: GroundingInputs, sentence: int) -> None:
         self.knobs = knobs
-        self.guided = inputs.guided
         self.frames = len(inputs.boxes)
         self.boxes, self.present = inputs.boxes.float(), inputs.present.float()
-        spoken = speaking_tokens(inputs.spans, knobs.behind)
-        self.spans = _with_trailing(spoken, knobs.trailing, sentence)
+        spoken = object_token_mask(inputs.spans, knobs.following_tokens)
+        self.spans = _with_padding(spoken, knobs.padding_tokens, sentence)
         self.tokens = self.spans.any(1).any(0).nonzero()[:, 0]  # those edited in any frame
         self._maps: dict[MapSize, tuple[Tensor, Tensor]] = {}
 
@@ -251,7 +250,7 @@ class _Places:
         return self._maps[size]
 
 
-def _with_trailing(spans: Tensor, count: int, sentence: int) -> Tensor:
+def _with_padding(spans: Tensor, count: int, sentence: int) -> Tensor:
     """Give the last `count` tokens of each sentence to all objects of the frame.
 
     An object that its frame's text does not name has no claim on them.
@@ -299,8 +298,8 @@ class _Editor:
         encoder_hidden_states: Tensor,
         attention_mask: Tensor | None = None,
     ) -> Tensor:
-        text, first = encoder_hidden_states, self.places.frames * self.places.guided
-        if len(hidden_states) != first + self.places.frames:
+        text, first = encoder_hidden_states, len(hidden_states) - self.places.frames
+        if first not in (0, self.places.frames):
             raise SamplingError(
                 f"attention guidance was given {self.places.frames} frames, and the UNet a batch "
                 f"of {len(hidden_states)}; split inference has to be switched off"

@@ -23,7 +23,7 @@ __all__ = [
     "observed",
     "probabilities",
     "sizes_known",
-    "speaking_tokens",
+    "object_token_mask",
 ]
 
 MapSize = tuple[int, int]  # height and width in cells
@@ -110,7 +110,7 @@ def observed(unet: nn.Module, see: Observer) -> Iterator[None]:
         yield
 
 
-def speaking_tokens(spans: Tensor, behind: int) -> Tensor:
+def object_token_mask(spans: Tensor, following: int) -> Tensor:
     """Choose the tokens through which an object is heard.
 
     In CLIP's text encoder the tokens that name a thing also speak of it. A small encoder may not
@@ -122,7 +122,7 @@ def speaking_tokens(spans: Tensor, behind: int) -> Tensor:
     ----------
     spans : Tensor of bool [shape=(frames, objects, tokens)]
         The tokens that name the objects.
-    behind : int
+    following : int
         How many tokens behind each name to take, up to the next name, instead of it; 0 takes the
         name.
 
@@ -130,11 +130,11 @@ def speaking_tokens(spans: Tensor, behind: int) -> Tensor:
     -------
     Tensor of bool [shape=(frames, objects, tokens)]
     """
-    if not behind:
+    if not following:
         return spans
     free = ~spans.any(1, keepdim=True)
     reached, found = spans, torch.zeros_like(spans)
-    for _ in range(behind):
+    for _ in range(following):
         reached = torch.nn.functional.pad(reached[..., :-1], (1, 0)) & free
         found = found | reached
     return found

@@ -14,7 +14,7 @@ its transformer blocks know how to call the first, but `UNetMotionModel` has no 
 `attach` gives any UNet, with or without motion modules, both; the names of the weights stay those
 of diffusers' GLIGEN checkpoints.
 
-Knobs of `GLIGEN`: `active`, the share of the sampling steps during which the layers act, from the
+Knobs of `GLIGEN`: `stop`, the share of the sampling steps during which the layers act, from the
 first (the paper's τ, typical 0.3 to 1; default 1, which the tiny suite was measured with; published
 weights are sampled with 0.3), and `strength`, which scales what the layers add (0 to 1, default 1).
 
@@ -235,7 +235,7 @@ class GLIGEN(Grounding):
 
     Parameters
     ----------
-    active : float
+    stop : float
         Share of the steps during which the layers act, in [0, 1].
     strength : float
         Scales what they add, in [0, 1]; 0 leaves the UNet alone.
@@ -248,9 +248,9 @@ class GLIGEN(Grounding):
 
     name: ClassVar[str] = "gligen"
 
-    def __init__(self, active: float = 1.0, strength: float = 1.0) -> None:
-        check_shares("GLIGEN", active=active, strength=strength)
-        self.active, self.strength = active, strength
+    def __init__(self, stop: float = 1.0, strength: float = 1.0) -> None:
+        check_shares("GLIGEN", stop=stop, strength=strength)
+        self.stop, self.strength = stop, strength
 
     def prepare(self, pipeline: AnimateDiffPipeline) -> None:
         """Check that the layers are there.
@@ -265,7 +265,7 @@ class GLIGEN(Grounding):
 
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
-        unet, steps = pipeline.unet, round(self.active * inputs.steps)
+        unet, steps = pipeline.unet, round(self.stop * inputs.steps)
         if not steps or not self.strength:
             yield Hooks()
             return

@@ -13,21 +13,21 @@ map's centre of mass from the box's centre, velocity that of their changes to th
 an object is absent only the outside counts. The steps may be of noise or velocity prediction, for
 only the latents are changed.
 
-=============  ==========================================================  =============  =======
-knob           meaning                                                     typical range  default
-=============  ==========================================================  =============  =======
-scale          of the gradient; too much ruins the picture                 1 to 600       5
-iterations     most gradient steps before one sampling step                1 to 10        5
-active         share of the steps with guidance, from the first            0.1 to 0.4     0.25
-threshold      energy for each frame and head below which none is taken    0 to 1         0.3
-inside         w_f                                                         0.5 to 2       1
-outside        w_b                                                         0.5 to 4       1
-share          of the cells inside, and outside, that are k_f and k_b      0.1 to 1       0.5
-centre         w_c, of the centre of mass                                  0 to 1         0.05
-coarsest       cells on the longer side of the coarsest maps that count    8 to 16        8
-finest         the same of the finest                                      16 to 64       32
-behind         see ``cross_attention.speaking_tokens``                     0 to 8         0
-=============  ==========================================================  =============  =======
+================  =======================================================  =============  =======
+knob              meaning                                                  typical range  default
+================  =======================================================  =============  =======
+scale             of the gradient; too much ruins the picture              1 to 600       5
+iterations        most gradient steps before one sampling step             1 to 10        5
+stop              share of the steps after which guidance ends             0.1 to 0.4     0.25
+threshold         energy for each frame and head below which none is taken 0 to 1         0.3
+inside            w_f                                                      0.5 to 2       1
+outside           w_b                                                      0.5 to 4       1
+share             of the cells inside, and outside, that are k_f and k_b   0.1 to 1       0.5
+centre            w_c, of the centre of mass                               0 to 1         0.05
+coarsest          cells on the longer side of the coarsest maps that count 8 to 16        8
+finest            the same of the finest                                   16 to 64       32
+following_tokens  see ``cross_attention.object_token_mask``                0 to 8         0
+================  =======================================================  =============  =======
 
 Every iteration is a forward and a backward pass of the conditional half, about three quarters of
 the time of a guided sampling step, so that the defaults nearly double the time. The backward pass
@@ -37,7 +37,7 @@ is here as the baseline that others are compared with.
 Scale, iterations and the share of the steps are the paper's defaults; the other knobs are ours, as
 the energy is normalised in another way. The gradient is as large as the attention
 is sharp: the shipped suite, whose objects are heard through several words at once, wants a scale in
-the hundreds and `behind`; its preset has both.
+the hundreds and `following_tokens`; its preset has both.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks,
 from spa2v_lib.sampling.grounding.cross_attention import (
     MapSize,
     box_cover,
+    object_token_mask,
     observed,
-    speaking_tokens,
 )
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class LVDGuidance(Grounding):
 
     scale: float = 5.0
     iterations: int = 5
-    active: float = 0.25
+    stop: float = 0.25
     threshold: float = 0.3
     inside: float = 1.0
     outside: float = 1.0
@@ -90,15 +90,16 @@ class LVDGuidance(Grounding):
     centre: float = 0.05
     coarsest: int = 8
     finest: int = 32
-    behind: int = 0
+    following_tokens: int = 0
 
     def __post_init__(self) -> None:
-        for knob in ("scale", "iterations", "threshold", "inside", "outside", "centre", "behind"):
+        bounded = ("scale", "iterations", "threshold", "inside", "outside", "centre")
+        for knob in (*bounded, "following_tokens"):
             if getattr(self, knob) < 0:
                 raise SamplingError(
                     f"LVD guidance's {knob} is {getattr(self, knob):g}; it must be at least 0"
                 )
-        check_shares("LVD guidance", active=self.active, share=self.share)
+        check_shares("LVD guidance", stop=self.stop, share=self.share)
 
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
@@ -116,8 +117,8 @@ class LVDGuidance(Grounding):
                 f"variance; {type(scheduler).__name__} does not"
             )
         scheduler.set_timesteps(inputs.steps)
-        heard = speaking_tokens(inputs.spans, self.behind).any()
-        steps = round(self.active * inputs.steps) if self.scale > 0 and heard else 0
+        heard = object_token_mask(inputs.spans, self.following_tokens).any()
+        steps = round(self.stop * inputs.steps) if self.scale > 0 and heard else 0
 
         def before_step(step: int, latents: Tensor) -> Tensor:
             if step >= steps:
@@ -169,7 +170,7 @@ class LVDGuidance(Grounding):
             If no map is as fine as was asked for.
         """
         found: list[tuple[Tensor, int]] = []
-        tokens = speaking_tokens(inputs.spans, self.behind)
+        tokens = object_token_mask(inputs.spans, self.following_tokens)
 
         def see(_name: str, size: MapSize, maps: Callable[[], Tensor]) -> None:
             if self.coarsest <= max(size) <= self.finest:

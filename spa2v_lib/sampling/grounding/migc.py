@@ -10,8 +10,8 @@ the places anew in each call; a video would flicker.)
 ========  ========================================================  =============  =======
 knob      meaning                                                   typical range  default
 ========  ========================================================  =============  =======
-active    share of the steps in which the layers act, from the      0.3 to 1       0.5
-          first; the paper's 25 of 50
+stop      share of the steps after which the layers rest; the       0.3 to 1       0.5
+          paper's is 25 of 50
 strength  how far a layer's output goes from plain cross-attention  0.5 to 1       1
           (0) to MIGC's (1, the paper)
 ========  ========================================================  =============  =======
@@ -70,7 +70,7 @@ class MIGC(Grounding):
 
     Parameters
     ----------
-    active : float
+    stop : float
         Share of the steps during which the layers act, in [0, 1].
     strength : float
         How far they change a cross-attention's output, in [0, 1]; 0 leaves the UNet alone.
@@ -83,9 +83,9 @@ class MIGC(Grounding):
 
     name: ClassVar[str] = "migc"
 
-    def __init__(self, active: float = 0.5, strength: float = 1.0) -> None:
-        check_shares("MIGC", active=active, strength=strength)
-        self.active, self.strength = active, strength
+    def __init__(self, stop: float = 0.5, strength: float = 1.0) -> None:
+        check_shares("MIGC", stop=stop, strength=strength)
+        self.stop, self.strength = stop, strength
 
     def prepare(self, pipeline: AnimateDiffPipeline) -> None:
         """Check that the layers are there.
@@ -107,15 +107,13 @@ class MIGC(Grounding):
         SamplingError
             If the video holds more objects than MIGC has places for.
         """
-        count, steps = inputs.boxes.shape[1], round(self.active * inputs.steps)
+        count, steps = inputs.boxes.shape[1], round(self.stop * inputs.steps)
         if count > MOST_OBJECTS:
             raise SamplingError(f"{count} objects; MIGC holds at most {MOST_OBJECTS}")
         with ExitStack() as installed:
             if steps and self.strength and _visible(inputs.boxes, inputs.present).any():
                 objects = _objects(pipeline, inputs)
-                installed.enter_context(
-                    grounded(pipeline.unet, objects, guided=inputs.guided, strength=self.strength)
-                )
+                installed.enter_context(grounded(pipeline.unet, objects, strength=self.strength))
 
             def before_step(step: int, latents: Tensor) -> Tensor:
                 if step >= steps:
@@ -143,18 +141,15 @@ def _objects(pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Objects:
 
 
 @contextmanager
-def grounded(
-    unet: nn.Module, objects: Objects, *, guided: bool = False, strength: float = 1.0
-) -> Iterator[None]:
+def grounded(unet: nn.Module, objects: Objects, *, strength: float = 1.0) -> Iterator[None]:
     """Let the MIGC layers of `unet` act; on leaving, it computes what it did before.
 
     Parameters
     ----------
     unet : nn.Module
-        Called with batches of as many pictures as `objects` has frames.
+        Called with batches of as many pictures as `objects` has frames, or twice as many: then the
+        first half is the unconditional one of classifier-free guidance, and left alone.
     objects : Objects
-    guided : bool
-        The batch is twice as long; its first half is unconditional and left alone.
     strength : float
     """
     with ExitStack() as stack:
@@ -163,7 +158,7 @@ def grounded(
         for attention in attached(unet).values():
             plain = attention.processor
             stack.callback(attention.set_processor, plain)
-            attention.set_processor(_Grounded(plain, regions, sizes, guided, strength))
+            attention.set_processor(_Grounded(plain, regions, sizes, strength))
         yield
 
 
@@ -225,11 +220,10 @@ class _Grounded:
         plain: Any,
         regions: _Regions,
         sizes: dict[Attention, MapSize],
-        guided: bool,
         strength: float,
     ) -> None:
         self.plain, self.regions, self.sizes = plain, regions, sizes
-        self.guided, self.strength = guided, strength
+        self.strength = strength
 
     def __call__(
         self,
@@ -239,8 +233,8 @@ class _Grounded:
         attention_mask: Tensor | None = None,
     ) -> Tensor:
         frames = len(self.regions.visible)
-        first = frames * self.guided
-        if len(hidden_states) != first + frames:
+        first = len(hidden_states) - frames  # of the conditional half
+        if first not in (0, frames):
             raise SamplingError(
                 f"MIGC was given {frames} frames, and the UNet a batch of {len(hidden_states)}; "
                 "split inference has to be switched off"
