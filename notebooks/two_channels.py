@@ -269,15 +269,15 @@ pairs = {
 # band, no iteration.
 
 # %%
-from spa2v_lib.cues.capture import FORMATS, direct_sound
-from spa2v_lib.cues.features import measure
+from spa2v_lib.cues.features import extract_features
+from spa2v_lib.cues.formats import FORMATS, direct_sound
 
 
 def fitted(pair):
     """Fit direct and diffuse sound in every cell; count what is mostly direct."""
-    heard = measure(pair)
-    split = direct_sound(heard.left, heard.right, heard.cross, diffuse_coherence=0.75)
-    weight = (heard.left + heard.right) * split.share**2
+    features = extract_features(pair)
+    split = direct_sound(features.left, features.right, features.cross, diffuse_coherence=0.75)
+    weight = (features.left + features.right) * split.share**2
     return np.average(split.pan_deg, weights=weight)
 
 

@@ -1,33 +1,33 @@
-"""Hearing: from a stereo recording to what sounds where, and when.
+"""Analysis: from a stereo recording to its sources, where each is, and when.
 
 Two channels cannot tell front from back: wherever a direction is claimed from two channels, the
-front is assumed and the notes say so. What becomes of faulty or unusual recordings:
+front is assumed, and a note says so. Faulty and unusual recordings:
 
 ============================  ====================================================================
-What is given                 What comes of it
+Recording                     Result
 ============================  ====================================================================
 identical channels            placed in the centre; noted
 one dead channel              no direction, capture "mono"; level, activity and tags stay; noted
-inverted polarity             put right before directions are read; noted
+inverted polarity             corrected before directions are measured; noted
 DC offset                     left out of levels and directions; noted
-clipping                      heard as it is; noted, as levels are too low there
-8 kHz to 192 kHz              heard alike: every size is set in seconds and hertz
-0.3 s                         heard, in three frames; below 1 s nothing is said to come nearer or
-                              to go away, below 0.25 s an `AudioError`
+clipping                      analyzed as it is; noted, as levels are too low there
+8 kHz to 192 kHz              analyzed alike: every size is set in seconds and hertz
+0.3 s                         analyzed in three frames; below 1 s no approach or recession is
+                              claimed, below 0.25 s an `AudioError`
 rates below 1 kHz             an `AudioError`
 samples beyond 2^31           an `AudioError`: full scale is 1
 ten minutes of silence        no source; noted
-six channels                  the first two are heard; noted
+six channels                  the first two are used; noted
 one channel                   no direction, capture "mono"; level, activity and tags stay; noted
-four channels, not ambisonic  the first two are heard; named "foa", directions are doubtful; noted
-other than four, named "foa"  a `CueError`
+four channels, not ambisonic  the first two are used; as "foa", directions are unreliable; noted
+other than four, as "foa"     a `CueError`
 NaN or infinite samples       an `AudioError` that names the file
 ============================  ====================================================================
 
-The notes are those of `SpatialCues.notes`, or of the recording, which the cues repeat.
+The notes are those of `SpatialCues.notes`, which include the recording's.
 """
 
-from spa2v_lib.cues.extract import extract_cues
+from spa2v_lib.cues.extract import Analysis, analyze, extract_cues
 from spa2v_lib.cues.separation import separate
 from spa2v_lib.cues.types import (
     CAPTURES,
@@ -49,6 +49,7 @@ __all__ = [
     "HOP_S",
     "LABEL_SOURCES",
     "MOTIONS",
+    "Analysis",
     "CaptureGuess",
     "LabelSource",
     "Motion",
@@ -57,6 +58,7 @@ __all__ = [
     "SourceTrack",
     "SpatialCues",
     "TagSpan",
+    "analyze",
     "extract_cues",
     "separate",
 ]

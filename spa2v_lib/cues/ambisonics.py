@@ -1,9 +1,9 @@
 """Direction from first-order ambisonics: four channels W, Y, Z, X (AmbiX: ACN order, SN3D).
 
-The active intensity of each short-time cell points away from where sound comes from, and what
-part of the energy does not flow is diffuse (Pulkki, "Spatial sound reproduction with directional
-audio coding", JAES 55(6), 2007). Front and back are told apart. AmbiX counts azimuth to the left:
-the sign is turned in `measure_intensity`, and nowhere else.
+The active intensity of each short-time bin points away from where sound comes from, and the part
+of the energy that does not flow is diffuse (Pulkki, "Spatial sound reproduction with directional
+audio coding", JAES 55(6), 2007). Front and back are distinguished. AmbiX counts azimuth to the
+left: the sign is turned in `measure_intensity`, and nowhere else.
 """
 
 from __future__ import annotations
@@ -16,14 +16,9 @@ import numpy as np
 
 from spa2v_lib.audio.decoding import skipping
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cues.features import BAND_EDGES_HZ, BAND_WIDTHS_HZ, Interaural, stretches
-from spa2v_lib.cues.localization import (
-    Track,
-    frame_loudness,
-    interval_scale,
-    local_lines,
-    mean_near,
-)
+from spa2v_lib.cues.features import BAND_EDGES_HZ, BAND_WIDTHS_HZ, Features, frame_blocks
+from spa2v_lib.cues.localization import Track, frame_loudness, interval_scale
+from spa2v_lib.cues.tracking import local_lines, mean_near
 from spa2v_lib.cues.types import HOP_S
 
 __all__ = [
@@ -46,7 +41,7 @@ _WINDOW_S, _STEP_S = 0.02, 0.01
 _PER_FRAME = round(HOP_S / _STEP_S)
 _DECAY_DB_S = 100.0  # how fast what is past fades
 _LEAST = 0.005  # weight of a window in which nothing begins
-_LEVEL_POWER = 0.2  # of a band's power in its trust: all bands that sound have a say
+_LEVEL_POWER = 0.2  # of a band's power in its weight: weak bands count, too
 
 
 @dataclass(frozen=True)
@@ -92,7 +87,7 @@ def is_ambisonic(recording: Recording) -> bool:
 def middle_side(recording: Recording) -> Recording:
     """Return the pair ½(W + Y), ½(W - Y) as a stereo recording, read in blocks.
 
-    It is an M/S recording with the same left and right, for everything that hears two channels.
+    An M/S recording with the same left and right, for all that analyzes two channels.
     """
 
     def pieces(frame: int) -> Iterator[np.ndarray]:
@@ -122,19 +117,19 @@ def measure_intensity(recording: Recording, block_s: float = _BLOCK_S) -> Intens
     Parameters
     ----------
     recording : Recording
-        Of at least four channels; the first four are taken as W, Y, Z, X.
+        Of at least four channels; the first four are W, Y, Z, X.
     block_s : float
         Seconds read at a time.
 
     Returns
     -------
     Intensity
-        Frames as in `interaural.measure`.
+        Frames as in `extract_features`.
     """
-    past = _Past()
+    past = _OnsetMemory()
     parts = [
         _flow(samples, first, start, stop, recording.rate, past)
-        for samples, first, start, stop in stretches(recording, _first_four, block_s)
+        for samples, first, start, stop in frame_blocks(recording, _first_four, block_s)
     ]
     return Intensity(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -143,8 +138,8 @@ def _first_four(block: np.ndarray) -> np.ndarray:
     return block[:CHANNELS]
 
 
-class _Past:
-    """What a room still answers, carried from block to block."""
+class _OnsetMemory:
+    """The room's response, carried from block to block."""
 
     def __init__(self) -> None:
         self._answer: np.ndarray | float = 0.0
@@ -171,7 +166,7 @@ def _tables(rate: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _flow(
-    samples: np.ndarray, first: int, start: int, stop: int, rate: int, past: _Past
+    samples: np.ndarray, first: int, start: int, stop: int, rate: int, past: _OnsetMemory
 ) -> tuple[np.ndarray, ...]:
     window, bands = _tables(rate)
     size = len(window)
@@ -194,14 +189,14 @@ def _by_frame(values: np.ndarray) -> np.ndarray:
     return values.reshape(-1, _PER_FRAME, values.shape[1]).sum(1)
 
 
-def track_direction(heard: Interaural, flow: Intensity, active: np.ndarray) -> Track:
+def track_direction(features: Features, intensity: Intensity, active: np.ndarray) -> Track:
     """Follow the dominant source all around.
 
     Parameters
     ----------
-    heard : Interaural
+    features : Features
         Of `middle_side`.
-    flow : Intensity
+    intensity : Intensity
         Of the same recording.
     active : ndarray of bool [frames]
 
@@ -210,12 +205,16 @@ def track_direction(heard: Interaural, flow: Intensity, active: np.ndarray) -> T
     Track
         `azimuth` lies in (-180, 180]; `low` and `high` lie around it and may pass ±180.
     """
-    directness = flow.directness
-    trust = BAND_WIDTHS_HZ**1.5 * directness**4 * (flow.energy + 1e-20) ** (_LEVEL_POWER - 1.0)
-    right, ahead = (trust * flow.right).sum(1), (trust * flow.ahead).sum(1)
+    directness = intensity.directness
+    band_weight = (
+        BAND_WIDTHS_HZ**1.5 * directness**4 * (intensity.energy + 1e-20) ** (_LEVEL_POWER - 1.0)
+    )
+    right, ahead = (band_weight * intensity.right).sum(1), (band_weight * intensity.ahead).sum(1)
     raw = np.degrees(np.arctan2(right, ahead))
-    share = (np.sqrt(flow.energy) * directness).sum(1) / (np.sqrt(flow.energy).sum(1) + 1e-12)
-    weight = np.where(active, share**2 * flow.fresh * frame_loudness(heard), 0.0)
+    share = (np.sqrt(intensity.energy) * directness).sum(1) / (
+        np.sqrt(intensity.energy).sum(1) + 1e-12
+    )
+    weight = np.where(active, share**2 * intensity.fresh * frame_loudness(features), 0.0)
     # angles are unrolled around their local mean direction, so that no frame jumps by a turn
     around = _local_direction(right, ahead, weight)
     unrolled = around + _wrapped(raw - around)

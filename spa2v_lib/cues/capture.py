@@ -1,278 +1,31 @@
-"""Capture formats: how direction becomes level and delay in two channels, and back.
-
-Geometry: coincident cardioids at ±45° (XY); an omnidirectional middle and a figure of eight
-decoded to left and right, which are cardioids at ±90° (M/S); cardioids at ±55°, 17 cm apart
-(ORTF); omnis 50 cm apart (AB); two ears on a rigid sphere of 8.75 cm (binaural); the tangent law
-over loudspeakers at ±45° (panned). Sources: Woodworth, *Experimental Psychology* (1938), for the
-delay around the sphere; Brown and Duda, "A structural model for binaural sound synthesis", IEEE
-Trans. Speech Audio Process. 6(5), 1998, eq. 8, for its shadow.
-
-Which capture format a recording has: the one whose delays and levels fit it best.
-
-How to read directions from a recording, and what is wrong with its channels.
-"""
+"""Which capture format a recording has, and whether its channels allow directions at all."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import dataclass
 
 import numpy as np
 
-from spa2v_lib.cues.features import BAND_CENTRES_HZ, LAGS_S, Interaural
+from spa2v_lib.cues.features import LAGS_S, Features, inverted
+from spa2v_lib.cues.formats import FORMATS, CaptureFormat, direct_sound, level_distance
 from spa2v_lib.cues.types import CaptureGuess
 
-__all__ = [
-    "FORMATS",
-    "GRID_DEG",
-    "Direct",
-    "Format",
-    "Reading",
-    "direct_sound",
-    "guess_capture",
-    "level_distance",
-    "read_channels",
-]
-
-SOUND_M_S = 343.0
-_HEAD_M = 0.0875
-GRID_DEG = np.arange(-90.0, 90.5, 1.0)
-"""Directions that two channels can name: the front is assumed."""
-
-
-@dataclass(frozen=True)
-class Format:
-    """One capture format as tables over `GRID_DEG`.
-
-    Attributes
-    ----------
-    name : str
-        As in `spa2v_lib.cues.types.CAPTURES`.
-    delay_s : ndarray [directions]
-        Right channel's lead.
-    pan_deg : ndarray [directions]
-        Angle whose tangent is the right channel's gain over the left's: 0 left, 45 centre.
-    ild_db : ndarray [directions, bands]
-        Right channel's level over the left's.
-    diffuse_coherence : float
-        Coherence of the channels in a diffuse field, after alignment.
-    kernel : ndarray [lags, directions] or None
-        Weights over `LAGS_S` of a delay that changes with frequency; None where it does not.
-    """
-
-    name: str
-    delay_s: np.ndarray
-    pan_deg: np.ndarray
-    ild_db: np.ndarray
-    diffuse_coherence: float
-    kernel: np.ndarray | None = None
-
-    @property
-    def has_delay(self) -> bool:
-        """Whether direction changes the delay between the channels."""
-        return bool(self.delay_s.any())
-
-    @property
-    def has_level(self) -> bool:
-        """Whether direction changes all bands' levels alike."""
-        return bool(np.ptp(self.pan_deg) > 1.0)
-
-    def steered(self, gcc: np.ndarray) -> np.ndarray:
-        """Return how well a cross-correlation [frames, lags] fits each direction of `GRID_DEG`.
-
-        Returns
-        -------
-        ndarray [frames, directions]
-            At most 1, as the correlation.
-        """
-        if self.kernel is not None:
-            return gcc @ self.kernel
-        place = np.interp(self.delay_s, LAGS_S, np.arange(len(LAGS_S)))
-        return gcc[:, np.round(place).astype(int)]
-
-    def azimuth_from_delay(self, delay_s: np.ndarray) -> np.ndarray:
-        """Return the direction in degrees of delays in seconds, limited to ±90."""
-        return np.interp(delay_s, self.delay_s, GRID_DEG)
-
-    def azimuth_from_pan(self, pan_deg: np.ndarray) -> np.ndarray:
-        """Return the direction in degrees of pan angles in degrees, limited to ±90."""
-        return np.interp(pan_deg, self.pan_deg, GRID_DEG)
-
-
-@dataclass(frozen=True)
-class Direct:
-    """What the direct + diffuse fit leaves to the direct sound.
-
-    Attributes
-    ----------
-    pan_deg : ndarray
-        Angle whose tangent is the right channel's gain over the left's.
-    share : ndarray
-        Direct power over all power, in [0, 1].
-    """
-
-    pan_deg: np.ndarray
-    share: np.ndarray
-
-    @property
-    def ild_db(self) -> np.ndarray:
-        """Right gain over left in dB, limited to ±30."""
-        tangent = np.tan(np.radians(np.clip(self.pan_deg, 1.0, 89.0)))
-        return np.clip(20.0 * np.log10(tangent), -30.0, 30.0)
-
-
-def direct_sound(
-    left: np.ndarray, right: np.ndarray, cross: np.ndarray, diffuse_coherence: float
-) -> Direct:
-    """Split channel powers into one direction and a diffuse field.
-
-    With direct power D and diffuse power R the covariance is ``D g gᵀ + R [[1, ρ], [ρ, 1]]``:
-    R is the smaller generalised eigenvalue, what remains has rank one and gives g in closed form.
-
-    Parameters
-    ----------
-    left, right, cross : ndarray, any one shape
-        Power of the channels and real part of their cross-power.
-    diffuse_coherence : float
-        ρ, below 1.
-
-    Returns
-    -------
-    Direct
-        Arrays of the same shape.
-    """
-    rho = diffuse_coherence
-    half = 0.5 * (left + right - 2.0 * rho * cross)
-    square = np.maximum(half**2 - (1.0 - rho**2) * (left * right - cross**2), 0.0)
-    diffuse = np.maximum((half - np.sqrt(square)) / (1.0 - rho**2), 0.0)
-    g_left = np.sqrt(np.maximum(left - diffuse, 0.0))
-    g_right = np.sqrt(np.maximum(right - diffuse, 0.0))
-    share = (g_left**2 + g_right**2) / (left + right + 1e-20)
-    return Direct(np.degrees(np.arctan2(g_right + 1e-12, g_left + 1e-12)), np.clip(share, 0, 1))
-
-
-def _flat(
-    name: str, g_left: np.ndarray, g_right: np.ndarray, spacing_m: float, diffuse_coherence: float
-) -> Format:
-    """Return the tables of a pair whose gains are the same at all frequencies."""
-    theta = np.radians(GRID_DEG)
-    ild = 20.0 * np.log10(np.maximum(g_right, 1e-3) / np.maximum(g_left, 1e-3))
-    return Format(
-        name,
-        spacing_m * np.sin(theta) / SOUND_M_S,
-        np.degrees(np.arctan2(g_right, g_left)),
-        np.repeat(ild[:, None], len(BAND_CENTRES_HZ), axis=1),
-        diffuse_coherence,
-    )
-
-
-def _cardioids(name: str, splay_deg: float, spacing_m: float, diffuse_coherence: float) -> Format:
-    left = 0.5 * (1.0 + np.cos(np.radians(GRID_DEG + splay_deg)))
-    right = 0.5 * (1.0 + np.cos(np.radians(GRID_DEG - splay_deg)))
-    return _flat(name, left, right, spacing_m, diffuse_coherence)
-
-
-def _panned() -> Format:
-    # beyond the loudspeakers the law has no reading: the table ends in them
-    share = np.clip(np.tan(np.radians(np.clip(GRID_DEG, -45.0, 45.0))), -1.0, 1.0)
-    # keeps the table strictly rising past the loudspeakers, so that it can be inverted
-    share = share + 1e-9 * GRID_DEG
-    # ρ: the mean of 2 g_L g_R = cos 2θ over the half of all directions that lie within ±45°
-    return _flat("panned", 0.5 * (1.0 - share), 0.5 * (1.0 + share), 0.0, 1.0 / np.pi)
-
-
-def _alpha(incidence_deg: np.ndarray) -> np.ndarray:
-    """Return the shadow filter's gain at high frequencies, by the angle from the ear's axis."""
-    return 1.05 + 0.95 * np.cos(np.radians(incidence_deg * 180.0 / 150.0))
-
-
-def _shadow_db(incidence_deg: np.ndarray, hz: np.ndarray) -> np.ndarray:
-    """Level at the sphere's surface re free field [directions, bands]."""
-    alpha = _alpha(incidence_deg)
-    x = (np.pi * hz * _HEAD_M / SOUND_M_S)[None, :]
-    return 10.0 * np.log10((1.0 + (alpha[:, None] * x) ** 2) / (1.0 + x**2))
-
-
-def _binaural() -> Format:
-    theta = np.radians(GRID_DEG)
-    delay = _HEAD_M / SOUND_M_S * (theta + np.sin(theta))
-    right = _shadow_db(np.abs(90.0 - GRID_DEG), BAND_CENTRES_HZ)
-    left = _shadow_db(np.abs(90.0 + GRID_DEG), BAND_CENTRES_HZ)
-    middle = np.full(len(GRID_DEG), 45.0)
-    return Format("binaural", delay, middle, right - left, 0.0, _head_kernel(delay))
-
-
-def _head_kernel(delay_s: np.ndarray) -> np.ndarray:
-    """Return the weights of lags [lags, directions] that undo a head's phase.
-
-    Around a head low frequencies are later than Woodworth's rays: up to half as much again for a
-    sphere (Kuhn, "Model for the interaural time differences in the azimuthal plane", JASA 62,
-    1977). The phase of the shadow filter gives about that. The weights make of the correlation
-    over lags, by least squares from 150 Hz to 8 kHz, one that is steered to each direction.
-    """
-    hz = np.arange(150.0, 8000.0, 20.0)
-    x = np.pi * hz * _HEAD_M / SOUND_M_S
-    left, right = (
-        np.arctan(_alpha(np.abs(GRID_DEG + side))[:, None] * x) for side in (90.0, -90.0)
-    )
-    wanted = np.exp(1j * (2.0 * np.pi * hz * delay_s[:, None] + right - left)).T
-    lags = np.exp(2j * np.pi * hz[:, None] * LAGS_S)
-    stacked = np.concatenate([lags.real, lags.imag])
-    target = np.concatenate([wanted.real, wanted.imag])
-    # lags are finer than the band needs: a little ridge picks the small solution
-    inverse = stacked.T @ stacked + 1e-3 * len(hz) * np.eye(len(LAGS_S))
-    return np.linalg.solve(inverse, stacked.T @ target).astype(np.float32)
-
-
-@cache
-def _formats() -> dict[str, Format]:
-    one = np.ones(len(GRID_DEG))
-    made = (
-        _panned(),
-        _cardioids("xy", 45.0, 0.0, 0.75),  # ¼(1 + cos 90°/3) over ⅓
-        _cardioids("ms", 90.0, 0.0, 0.5),  # ¼(1 + cos 180°/3) over ⅓
-        _cardioids("ortf", 55.0, 0.17, 0.0),
-        _flat("ab", one, one, 0.5, 0.0),
-        _binaural(),
-    )
-    return {item.name: item for item in made}
-
-
-FORMATS: dict[str, Format] = _formats()
-"""Every format that has directions, by name."""
-
-
-def level_distance(item: Format, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
-    """Return the mean squared distance of level differences to each direction's, in dB².
-
-    Parameters
-    ----------
-    item : Format
-    ild_db, trust : ndarray [frames, bands]
-        Level differences and their weights, which add up to 1 in every frame.
-
-    Returns
-    -------
-    ndarray [frames, directions]
-    """
-    # written out, so that there is no third axis
-    mean = (trust * ild_db**2).sum(1)[:, None]
-    return mean - 2.0 * (trust * ild_db) @ item.ild_db.T + trust @ (item.ild_db**2).T
-
+__all__ = ["ChannelAnalysis", "analyze_channels", "guess_capture"]
 
 _ITD_SIGMA_S, _ILD_SIGMA_DB, _WORST = 6e-5, 3.0, 4.0
 _PER_HEIGHT = 20.0  # misfit for peaks that are lower by all of their height
 
 
-def guess_capture(heard: Interaural, weight: np.ndarray) -> CaptureGuess:
+def guess_capture(features: Features, weight: np.ndarray) -> CaptureGuess:
     """Name the format whose delays and levels fit the recording best.
 
     Every frame is compared with every direction of every format; the misfit counts the delay and
-    the level difference of each band. Panned, XY and M/S recordings cannot be told apart.
+    the level difference of each band. Panned, XY and M/S recordings cannot be
+    distinguished.
 
     Parameters
     ----------
-    heard : Interaural
+    features : Features
     weight : ndarray [frames]
         How much each frame counts; 0 for silence, not 0 everywhere.
 
@@ -283,25 +36,27 @@ def guess_capture(heard: Interaural, weight: np.ndarray) -> CaptureGuess:
     chosen = np.flatnonzero(weight > 0.0)
     chosen = chosen[:: max(1, len(chosen) // 300)]
     share = weight[chosen] / weight[chosen].sum()
-    delay = LAGS_S[heard.gcc[chosen].argmax(1)]
-    direct = direct_sound(heard.left[chosen], heard.right[chosen], heard.aligned[chosen], 0.0)
-    power = heard.left[chosen] + heard.right[chosen]
-    trust = np.sqrt(power) * direct.share**2
-    trust = trust / (trust.sum(1, keepdims=True) + 1e-20)
-    misfit = {"panned": float(share @ _coincident_misfit(delay, direct.ild_db, trust))}
+    delay = LAGS_S[features.gcc[chosen].argmax(1)]
+    direct = direct_sound(
+        features.left[chosen], features.right[chosen], features.aligned[chosen], 0.0
+    )
+    power = features.left[chosen] + features.right[chosen]
+    band_weight = np.sqrt(power) * direct.share**2
+    band_weight = band_weight / (band_weight.sum(1, keepdims=True) + 1e-20)
+    misfit = {"panned": float(share @ _coincident_misfit(delay, direct.ild_db, band_weight))}
     for name in ("ortf", "ab", "binaural"):
-        misfit[name] = float(share @ _misfit(FORMATS[name], delay, direct.ild_db, trust))
-    for name, height in _heights(heard.gcc[chosen], tuple(misfit)).items():
+        misfit[name] = float(share @ _misfit(FORMATS[name], delay, direct.ild_db, band_weight))
+    for name, height in _heights(features.gcc[chosen], tuple(misfit)).items():
         misfit[name] += _PER_HEIGHT * float(share @ height)
     evidence = min(10.0, 0.2 * len(chosen))
     likelihood = {name: np.exp(-0.5 * evidence * value) for name, value in misfit.items()}
     best = min(misfit, key=lambda name: (misfit[name], name != "panned"))
     confidence = likelihood[best] / (sum(likelihood.values()) + 1e-30)
     mean_delay = 1e6 * float(share @ np.abs(delay))
-    mean_ild = float(share @ np.abs((trust * direct.ild_db).sum(1)))
+    mean_ild = float(share @ np.abs((band_weight * direct.ild_db).sum(1)))
     note = f"mean |ITD| {mean_delay:.0f} µs, mean |ILD| {mean_ild:.1f} dB"
     if best == "panned":
-        note += "; panned, XY and M/S cannot be told apart: the azimuth is the image position"
+        note += "; panned, XY and M/S cannot be distinguished: the azimuth is the image position"
     return CaptureGuess(format=best, confidence=float(np.clip(confidence, 0, 1)), note=note)
 
 
@@ -312,111 +67,128 @@ def _heights(gcc: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
     return {name: best - peak for name, peak in peaks.items()}
 
 
-def _coincident_misfit(delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
-    mean = (trust * ild_db).sum(1, keepdims=True)
-    spread = (trust * (ild_db - mean) ** 2).sum(1)
+def _coincident_misfit(
+    delay: np.ndarray, ild_db: np.ndarray, band_weight: np.ndarray
+) -> np.ndarray:
+    mean = (band_weight * ild_db).sum(1, keepdims=True)
+    spread = (band_weight * (ild_db - mean) ** 2).sum(1)
     return np.minimum((delay / _ITD_SIGMA_S) ** 2 + spread / _ILD_SIGMA_DB**2, _WORST)
 
 
-def _misfit(item: Format, delay: np.ndarray, ild_db: np.ndarray, trust: np.ndarray) -> np.ndarray:
+def _misfit(
+    item: CaptureFormat, delay: np.ndarray, ild_db: np.ndarray, band_weight: np.ndarray
+) -> np.ndarray:
     """Return each frame's misfit with its best direction [frames]."""
     late = (delay[:, None] - item.delay_s[None, :]) / _ITD_SIGMA_S
-    distance = level_distance(item, ild_db, trust)
+    distance = level_distance(item, ild_db, band_weight)
     return np.minimum((late**2 + distance / _ILD_SIGMA_DB**2).min(1), _WORST)
 
 
+_MONO = "mono: no direction is claimed"
+_SAME = "both channels are identical: the source is placed in the centre"
 _INVERTED = "one channel has inverted polarity; it is corrected before directions are measured"
-
 _FRONT = (
-    "front assumed: two channels cannot tell front from back, so every azimuth may as well be its "
+    "front assumed: two channels cannot tell front from back, so every azimuth may also be its "
     "mirror image behind the microphone"
 )
 
 
 @dataclass(frozen=True)
-class Reading:
-    """How a recording is read.
+class ChannelAnalysis:
+    """What the channels of a recording allow.
 
     Attributes
     ----------
-    heard : Interaural
-        With an inverted channel put right.
-    guess : CaptureGuess
-    sure : bool
-        Whether the format was named by the caller.
-    directed : bool
+    features : Features
+        With an inverted channel corrected.
+    capture : CaptureGuess
+    format_known : bool
+        Whether the user named the format.
+    directional : bool
         Whether directions can be claimed.
-    spread : bool
-        Whether the channels differ, so that sources may be told apart.
-    sign : float
-        -1 where the right channel had to be put right.
+    channels_differ : bool
+        Whether the channels differ, so that sources can be separated.
+    polarity : float
+        -1 where the right channel had to be inverted, else 1.
+    notes : tuple of str
+        Faults of the channels, and assumptions.
     """
 
-    heard: Interaural
-    guess: CaptureGuess
-    sure: bool
-    directed: bool
-    spread: bool
-    sign: float = 1.0
+    features: Features
+    capture: CaptureGuess
+    format_known: bool
+    directional: bool
+    channels_differ: bool
+    polarity: float = 1.0
+    notes: tuple[str, ...] = ()
 
 
-def read_channels(
-    heard: Interaural, active: np.ndarray, channels: int, capture: str, notes: list[str]
-) -> Reading:
-    """Decide how to read directions, and add to the notes what is wrong with the channels.
+def analyze_channels(
+    features: Features, active: np.ndarray, channels: int, capture: str = "auto"
+) -> ChannelAnalysis:
+    """Decide how directions are measured, and what is wrong with the channels.
 
     Parameters
     ----------
-    heard : Interaural
+    features : Features
     active : ndarray of bool [frames]
+        Where any source is active.
     channels : int
+        Of the recording; at least 1.
     capture : str
         One of `spa2v_lib.cues.types.CAPTURES`, or "auto".
-    notes : list of str
 
     Returns
     -------
-    Reading
+    ChannelAnalysis
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(1, 16000))
+    >>> features = extract_features(Recording.from_samples(noise, 16000))
+    >>> analyze_channels(features, np.ones(10, bool), channels=1).notes
+    ('mono: no direction is claimed',)
     """
     if channels == 1 or capture == "mono":
-        notes.append("no direction is claimed: mono")
-        return _mono(heard, "one channel is heard")
+        return _mono(features, "one channel", _MONO)
     if capture == "foa":
         guess = CaptureGuess(format="foa", confidence=1.0, note="four channels")
-        return Reading(heard, guess, sure=True, directed=bool(active.any()), spread=True)
+        return ChannelAnalysis(features, guess, True, bool(active.any()), True)
     if not active.any():
         name = "panned" if capture == "auto" else capture
-        guess = CaptureGuess(format=name, confidence=0.0, note="silence: nothing to tell from")
-        return Reading(heard, guess, sure=False, directed=False, spread=False)
-    left, right = heard.left.sum(), heard.right.sum()
+        guess = CaptureGuess(format=name, confidence=0.0, note="silence")
+        return ChannelAnalysis(features, guess, False, False, False)
+    left, right = features.left.sum(), features.right.sum()
     if min(left, right) < 1e-6 * max(left, right):
-        name = "left" if left < right else "right"
-        notes.append(f"no direction is claimed: the {name} channel is dead")
-        return _mono(heard, f"the {name} channel is dead")
-    sign = 1.0
-    if _inverted(heard, active):
-        notes.append(_INVERTED)
-        heard = replace(heard, gcc=-heard.gcc, cross=-heard.cross, aligned=-heard.aligned)
-        sign = -1.0
-    side = (heard.left + heard.right - 2.0 * heard.cross).sum()
-    spread = bool(side >= 1e-5 * (left + right))
-    if not spread:
-        notes.append("both channels are the same: the source is placed in the centre")
-    notes.append(_FRONT)
-    sure = capture != "auto"
+        silent = f"the {'left' if left < right else 'right'} channel is silent"
+        return _mono(features, silent, f"{silent}: no direction is claimed")
+    notes: tuple[str, ...] = ()
+    polarity = -1.0 if _is_inverted(features, active) else 1.0
+    if polarity < 0.0:
+        notes += (_INVERTED,)
+        features = inverted(features)
+    side = (features.left + features.right - 2.0 * features.cross).sum()
+    channels_differ = bool(side >= 1e-5 * (left + right))
+    if not channels_differ:
+        notes += (_SAME,)
     guess = (
-        CaptureGuess(format=capture, confidence=1.0, note="as named")
-        if sure
-        else guess_capture(heard, np.where(active, heard.coherence**2, 0.0))
+        guess_capture(features, np.where(active, features.coherence**2, 0.0))
+        if capture == "auto"
+        else CaptureGuess(format=capture, confidence=1.0, note="named by the user")
     )
-    return Reading(heard, guess, sure=sure, directed=True, spread=spread, sign=sign)
+    return ChannelAnalysis(
+        features, guess, capture != "auto", True, channels_differ, polarity, (*notes, _FRONT)
+    )
 
 
-def _mono(heard: Interaural, note: str) -> Reading:
-    guess = CaptureGuess(format="mono", confidence=1.0, note=note)
-    return Reading(heard, guess, sure=True, directed=False, spread=False)
+def _mono(features: Features, reason: str, note: str) -> ChannelAnalysis:
+    guess = CaptureGuess(format="mono", confidence=1.0, note=reason)
+    return ChannelAnalysis(features, guess, True, False, False, notes=(note,))
 
 
-def _inverted(heard: Interaural, active: np.ndarray) -> bool:
-    gcc = heard.gcc[active]
+def _is_inverted(features: Features, active: np.ndarray) -> bool:
+    gcc = features.gcc[active]
     return bool(-gcc.min(1).mean() > max(0.35, 1.4 * gcc.max(1).mean()))

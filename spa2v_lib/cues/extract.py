@@ -1,20 +1,22 @@
-"""The hearing stage as one function: `extract_cues`."""
+"""The analysis stage as one function: `extract_cues`, or `analyze` to keep what it measured."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.ambisonics import is_ambisonic, measure_intensity, middle_side
-from spa2v_lib.cues.capture import Reading, read_channels
-from spa2v_lib.cues.features import LAGS_S, CellMeter, measure
+from spa2v_lib.cues.ambisonics import Intensity, measure_intensity, middle_side
+from spa2v_lib.cues.bins import Bins, weighted_bins
+from spa2v_lib.cues.detection import DetectedSource, DetectedSources, detect_sources
+from spa2v_lib.cues.features import LAGS_S, Features, extract_features, inverted
 from spa2v_lib.cues.localization import activity
 from spa2v_lib.cues.motion import follow_motion
 from spa2v_lib.cues.pitch import track_pitch
-from spa2v_lib.cues.source_features import Found, HeardSource, heard_sources
+from spa2v_lib.cues.separation import separate
 from spa2v_lib.cues.tagging import UNKNOWN, Tagger, get_tagger
 from spa2v_lib.cues.tagging.identify import Tag, identify
 from spa2v_lib.cues.types import CAPTURES, LabelSource, SourceTrack, SpatialCues, TagSpan
@@ -24,7 +26,74 @@ from spa2v_lib.layout.classes import CLASSES
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
 
-__all__ = ["Heard", "extract_cues", "hear"]
+__all__ = ["Analysis", "analyze", "extract_cues"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A recording with its cues, and what they were measured from: each computed once.
+
+    `analyze` makes it; ``Analysis(recording, cues)`` does for cues from a file, whose features are
+    then measured when they are first asked for.
+
+    Attributes
+    ----------
+    recording : Recording
+    cues : SpatialCues
+        Measured in `recording`.
+    detected : DetectedSources or None
+        What they were made from; None for cues from a file.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> analysis = analyze(Recording.from_samples(noise, 16000), label="rain")
+    >>> analysis.cues.sources[0].label, len(analysis.separated), len(analysis.features.times_s)
+    ('rain', 1, 10)
+    """
+
+    recording: Recording
+    cues: SpatialCues
+    detected: DetectedSources | None = None
+
+    @cached_property
+    def pair(self) -> Recording:
+        """The two channels that were analyzed: the recording, or M/S of first-order ambisonics."""
+        foa = self.cues.capture.format == "foa"
+        return middle_side(self.recording) if foa else self.recording
+
+    @cached_property
+    def features(self) -> Features:
+        """Features of `pair` with their time–frequency bins, an inverted channel corrected."""
+        if self.detected is not None:
+            return self.detected.channels.features
+        features = extract_features(self.pair, with_bins=True)
+        return inverted(features) if self.cues.polarity_inverted else features
+
+    @cached_property
+    def intensity(self) -> Intensity | None:
+        """Active intensity of first-order ambisonics; None for other formats."""
+        if self.detected is not None:
+            return self.detected.intensity
+        foa = self.cues.capture.format == "foa"
+        return measure_intensity(self.recording) if foa else None
+
+    @cached_property
+    def active(self) -> np.ndarray:
+        """Where any source is active [frames], bool."""
+        return activity(self.features) if self.detected is None else self.detected.active
+
+    @cached_property
+    def bins(self) -> Bins:
+        """Time–frequency bins, weighted by level and activity."""
+        return weighted_bins(self.features.bins, self.active)
+
+    @cached_property
+    def separated(self) -> tuple[Recording, ...]:
+        """Each source's own signal, in the order of ``cues.sources``, as `separate` returns it."""
+        return tuple(separate(self.recording, self.cues))
 
 
 def extract_cues(
@@ -35,33 +104,86 @@ def extract_cues(
     tagger: str | Tagger = "embedded",
     tagger_labels: Sequence[str] | None = None,
 ) -> SpatialCues:
-    """Measure what sounds where in a recording.
+    """Measure which sources are where in a recording, and when.
 
     Parameters
     ----------
     recording : Recording
-        One or two channels; of more, the first two are heard, or the first four as "foa".
+        One or two channels; of more, the first two are used, or the first four as "foa".
     label : str, optional
-        What the source is; of several, loudest first, with commas between. Any word is taken; a
+        What the source is; of several, loudest first, with commas between. Any word is accepted; a
         source without one is left to the tagger.
     capture : str
-        How it was recorded: one of `CAPTURES`, or "auto" to let the recording decide.
+        How it was recorded: one of `CAPTURES`, or "auto" to detect the format.
     tagger : str or Tagger
-        Who says what the sources are, as in `spa2v_lib.cues.tagging.get_tagger`.
+        Names the sources; as in `spa2v_lib.cues.tagging.get_tagger`.
     tagger_labels : sequence of str, optional
-        What may sound, for a tagger that takes labels.
+        Candidate labels, for a tagger that takes them.
 
     Returns
     -------
     SpatialCues
-        Up to three sources, loudest first; none if the recording is silent. Sources that are in
-        one direction all the time cannot be told apart, and are heard as one.
+        Up to three sources, loudest first; none if the recording is silent. Sources that stay in
+        one direction cannot be separated, and count as one.
 
     Raises
     ------
     CueError
-        If `capture` is not known or does not fit the number of channels, or the tagger cannot be
-        had.
+        If `capture` is unknown or does not fit the number of channels, or the tagger is not
+        available.
+
+    See Also
+    --------
+    analyze : the same, with the features and separated signals.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> cues = extract_cues(recording, label="rain", capture="xy")
+    >>> [(source.label, source.motion) for source in cues.sources]
+    [('rain', 'stationary')]
+    """
+    return analyze(
+        recording, label=label, capture=capture, tagger=tagger, tagger_labels=tagger_labels
+    ).cues
+
+
+def analyze(
+    recording: Recording,
+    *,
+    label: str | None = None,
+    capture: str = "auto",
+    tagger: str | Tagger = "embedded",
+    tagger_labels: Sequence[str] | None = None,
+) -> Analysis:
+    """Measure the cues of a recording, and keep what they were measured from.
+
+    Parameters
+    ----------
+    recording, label, capture, tagger, tagger_labels
+        As in `extract_cues`.
+
+    Returns
+    -------
+    Analysis
+        Pass it on where features or separated signals are shown, so that nothing is measured
+        twice.
+
+    Raises
+    ------
+    CueError
+        As `extract_cues`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> analyze(Recording.from_samples(noise, 16000), label="rain").features.gcc.shape
+    (10, 351)
     """
     if capture not in ("auto", *CAPTURES):
         raise CueError(f"no capture format {capture!r}; one of: auto, {', '.join(CAPTURES)}")
@@ -72,137 +194,104 @@ def extract_cues(
         raise CueError(
             f"first-order ambisonics has 4 channels; {recording.name} has {recording.channels}"
         )
-    tells = get_tagger(tagger, tagger_labels)
-    notes = list(recording.notes)
-    heard = hear(recording, capture, notes)
+    named_by = get_tagger(tagger, tagger_labels)
+    detected = detect_sources(recording, capture)
+    notes = [*recording.notes, *detected.notes]
+    alone = len(detected.sources) == 1
     sources: list[SourceTrack] = []
-    for number, source in enumerate(heard.found.sources, 1):
-        given = labels[number - 1] if number <= len(labels) else None
-        alone = len(heard.found.sources) == 1
-        tagged = _tagged(source, given, tells, notes, apart=not alone)
-        named_by = "user" if given else "tagger" if tagged[0].label else "none"
-        sources.append(
-            _source(f"source-{number}", source, *tagged, named_by, heard.reading.sure, alone)
-        )
+    for number, source in enumerate(detected.sources, 1):
+        if number <= len(labels):
+            naming = _named(labels[number - 1])
+        else:
+            naming = _tagged(source, named_by, separated=not alone)
+        notes += naming.notes
+        known = detected.channels.format_known
+        sources.append(_source(f"source-{number}", source, naming, known, alone))
     if sources and len(labels) > len(sources):
-        told = "1 source is" if len(sources) == 1 else f"{len(sources)} sources are"
-        notes.append(f"{len(labels)} labels were given and {told} heard")
-    return _cues(recording, heard, sources, notes)
-
-
-@dataclass(frozen=True)
-class Heard:
-    """A recording after everything but naming and motion.
-
-    Attributes
-    ----------
-    reading : Reading
-    active : ndarray of bool [frames]
-        Where anything sounds.
-    found : Found
-        No source where nothing does.
-    """
-
-    reading: Reading
-    active: np.ndarray
-    found: Found
-
-
-def hear(recording: Recording, capture: str, notes: list[str]) -> Heard:
-    """Find the sources of a recording.
-
-    Parameters
-    ----------
-    recording : Recording
-    capture : str
-        As in `extract_cues`.
-    notes : list of str
-        What is to be said of the recording is added.
-    """
-    meter, flow, pair = CellMeter(), None, recording
-    fits = capture in ("auto", "foa") and is_ambisonic(recording)
-    if capture == "auto" and fits:
-        capture = "foa"
-        notes.append("four channels whose powers fit AmbiX: read as first-order ambisonics")
-    if capture == "foa":
-        if not fits:
-            notes.append("the channels' powers do not fit AmbiX: directions are doubtful")
-        flow, pair = measure_intensity(recording), middle_side(recording)
-    measured = measure(pair, watch=meter)
-    active = activity(measured)
-    reading = read_channels(measured, active, recording.channels, capture, notes)
-    if not active.any():
-        notes.append("silence: no source")
-        return Heard(reading, active, Found([], 0, 0))
-    return Heard(reading, active, heard_sources(pair, reading, active, meter, flow))
+        count = "1 source was" if len(sources) == 1 else f"{len(sources)} sources were"
+        notes.append(f"{len(labels)} labels were given, but {count} detected")
+    return Analysis(recording, _cues(recording, detected, sources, notes), detected)
 
 
 def _cues(
-    recording: Recording, whole: Heard, sources: list[SourceTrack], notes: list[str]
+    recording: Recording, detected: DetectedSources, sources: list[SourceTrack], notes: list[str]
 ) -> SpatialCues:
-    reading, active = whole.reading, whole.active
-    heard, two = reading.heard, recording.channels > 1
+    channels, active = detected.channels, detected.active
+    features, two = channels.features, recording.channels > 1
     return SpatialCues(
         recording=recording.name,
         duration_s=recording.duration_s,
         rate=recording.rate,
         channels=recording.channels,
-        times_s=_rounded(heard.times_s, 4),
-        capture=reading.guess,
-        polarity_inverted=reading.sign < 0.0,
-        ild_db=_where(np.clip(heard.ild_db, -120.0, 120.0), active & two, 2),
-        itd_s=_where(LAGS_S[heard.gcc.argmax(1)], active & reading.directed, 6),
-        coherence=_where(heard.coherence, active & two, 3),
-        level_db=_rounded(heard.level_db, 2),
+        times_s=_rounded(features.times_s, 4),
+        capture=channels.capture,
+        polarity_inverted=channels.polarity < 0.0,
+        ild_db=_where(np.clip(features.ild_db, -120.0, 120.0), active & two, 2),
+        itd_s=_where(LAGS_S[features.gcc.argmax(1)], active & channels.directional, 6),
+        coherence=_where(features.coherence, active & two, 3),
+        level_db=_rounded(features.level_db, 2),
         sources=sources,
-        count_low=whole.found.low,
-        count_high=whole.found.high,
+        count_low=detected.count_low,
+        count_high=detected.count_high,
         notes=notes,
     )
 
 
-def _tagged(
-    source: HeardSource, label: str | None, tagger: Tagger, notes: list[str], *, apart: bool
-) -> tuple[Tag, list[TagSpan]]:
-    if label is not None:
-        return Tag(label, 1.0, [(label, 1.0)]), []
-    tagged, spans = identify(tagger, source.heard.mel, lambda: source.sound, apart=apart)
-    if tagged.label is None:
-        best = [f"{name} {p:.2f}" for name, p in tagged.alternatives if name != UNKNOWN]
-        closest = ", ".join(best) or "none"
-        notes.append(f"the {tagger.name} tagger does not know the sound (closest: {closest})")
-    return tagged, spans
+@dataclass(frozen=True)
+class _Naming:
+    """What a source is, who says so, and what is to be noted."""
+
+    tag: Tag
+    label_source: LabelSource
+    spans: list[TagSpan]
+    notes: tuple[str, ...] = ()
+
+
+def _named(label: str) -> _Naming:
+    return _Naming(Tag(label, 1.0, [(label, 1.0)]), "user", [])
+
+
+def _tagged(source: DetectedSource, tagger: Tagger, *, separated: bool) -> _Naming:
+    tag, spans = identify(tagger, source.features.mel, lambda: source.signal, apart=separated)
+    if tag.label is not None:
+        return _Naming(tag, "tagger", spans)
+    best = [f"{name} {p:.2f}" for name, p in tag.alternatives if name != UNKNOWN]
+    closest = ", ".join(best) or "none"
+    note = f"the {tagger.name} tagger does not recognize the sound (closest: {closest})"
+    return _Naming(tag, "none", spans, (note,))
 
 
 def _source(
-    name: str,
-    source: HeardSource,
-    tagged: Tag,
-    spans: list[TagSpan],
-    label_source: LabelSource,
-    sure: bool,
-    alone: bool,
+    name: str, source: DetectedSource, naming: _Naming, format_known: bool, alone: bool
 ) -> SourceTrack:
-    heard, active, track = source.heard, source.active, source.track
-    held = tagged.label in CLASSES and CLASSES[tagged.label].place == "held"
+    features, active, track, tag = source.features, source.active, source.track, naming.tag
+    held = tag.label in CLASSES and CLASSES[tag.label].place == "held"
     moved = follow_motion(
-        heard, active, track, sound=source.sound, sure=sure, dies_away=held, alone=alone
+        features,
+        active,
+        track,
+        signal=source.signal,
+        format_known=format_known,
+        dies_away=held,
+        alone=alone,
     )
-    pitch = track_pitch(source.sound, len(active), active)
+    pitch = track_pitch(source.signal, len(active), active)
     nothing = [None] * len(active)
-    sounding = np.flatnonzero(active)
-    ends = [None, None] if track is None else _rounded(track.azimuth[sounding[[0, -1]]], 2)
+    frames = np.flatnonzero(active)
+    ends = [None, None] if track is None else _rounded(track.azimuth[frames[[0, -1]]], 2)
+    ranges = (moved.relative_range, moved.relative_range_low, moved.relative_range_high)
+    relative_range = [_where(values, np.isfinite(values), 4) for values in ranges]
     return SourceTrack(
         id=name,
-        label=tagged.label,
-        label_source=label_source,
-        label_confidence=tagged.confidence,
-        label_alternatives=tagged.alternatives,
-        tags=spans,
+        label=tag.label,
+        label_source=naming.label_source,
+        label_confidence=tag.confidence,
+        label_alternatives=tag.alternatives,
+        tags=naming.spans,
         azimuth_deg=nothing if track is None else _rounded(track.azimuth, 2),
         azimuth_low_deg=nothing if track is None else _rounded(track.low, 2),
         azimuth_high_deg=nothing if track is None else _rounded(track.high, 2),
-        level_db=_rounded(heard.level_db, 2),
+        level_db=_rounded(features.level_db, 2),
         active=active.tolist(),
         motion=moved.motion,
         motion_confidence=moved.confidence,
@@ -210,13 +299,9 @@ def _source(
         azimuth_start_deg=ends[0],
         azimuth_end_deg=ends[1],
         level_change_db=round(moved.level_change_db, 2),
-        relative_range=_where(moved.relative_range, np.isfinite(moved.relative_range), 4),
-        relative_range_low=_where(
-            moved.relative_range_low, np.isfinite(moved.relative_range_low), 4
-        ),
-        relative_range_high=_where(
-            moved.relative_range_high, np.isfinite(moved.relative_range_high), 4
-        ),
+        relative_range=relative_range[0],
+        relative_range_low=relative_range[1],
+        relative_range_high=relative_range[2],
         closest_s=moved.closest_s,
         pitch_hz=_where(pitch, np.isfinite(pitch), 3),
         pass_by=moved.pass_by,

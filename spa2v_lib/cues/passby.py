@@ -1,15 +1,8 @@
-"""The Doppler shift of a source on a straight path, heard at retarded time.
+"""The path of a source that passes by: straight, at constant speed, received at retarded time.
 
-With the closest distance as the unit of length and x the way since the closest point, sound that
-left at x is heard when ``rate (t - closest) = x + M (√(1 + x²) - 1)``: rate is the speed over the
-closest distance, M the speed over that of sound, `closest` the time at which the closest point is
-heard. Its pitch is the emitted one over ``1 + M x / √(1 + x²)``.
-
-The path of a source that goes past: straight, at constant speed, heard at retarded time.
-
-Azimuth and level tell when it is closest and its speed over its distance. Metres per second and
-metres come from the Doppler shift alone, and are claimed only where it is heard. In the terms of
-`spa2v_lib.cues.passby` the azimuth is ``atan x`` from the closest point's, and the level
+Azimuth and level show when it is closest, and its speed over its distance. Metres per second and
+metres come from the Doppler shift alone, and are claimed only where it is measured. In the terms of
+`spa2v_lib.cues.doppler` the azimuth is ``atan x`` from the closest point's, and the level
 ``-10 lg(1 + x²)``.
 """
 
@@ -21,138 +14,18 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from spa2v_lib.cues.capture import SOUND_M_S
-from spa2v_lib.cues.pitch import LOG_STEP, LineSpectra, line_spectra, shift_between
+from spa2v_lib.cues.doppler import Passage, focus, measured_shift, spectra_around
+from spa2v_lib.cues.formats import SOUND_M_S
 from spa2v_lib.cues.types import PassBy, Range
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
 
 __all__ = [
-    "Evidence",
-    "Fitted",
-    "Passage",
-    "emitted_way",
+    "PassByEvidence",
+    "PassByFit",
     "fit_pass_by",
-    "focus",
-    "log_doppler",
-    "measured_shift",
-    "spectra_around",
 ]
-
-_MACH = np.arange(-0.14, 0.1401, 0.004)
-_LONGEST_S = 40.0
-_SPECTRA = (30, 90)
-_STEP_S = 0.07
-_LIKE = 0.3
-_FOCUSED = (
-    0.02,
-    4.0,
-)  # by how much spectra must gain in likeness, and how much more by Mach number
-
-
-class Passage(NamedTuple):
-    """A path: when it is heard to be closest in s, speed over distance in 1/s, Mach number."""
-
-    closest_s: float
-    rate: float
-    mach: float
-
-    def way(self, times_s: np.ndarray) -> np.ndarray:
-        """Return the way since the closest point of what is heard at `times_s`."""
-        return emitted_way(times_s, *self)
-
-    def shift(self, times_s: np.ndarray) -> np.ndarray:
-        """Return ln(heard pitch over emitted pitch) at `times_s`."""
-        return log_doppler(self.way(times_s), self.mach)
-
-
-def emitted_way(times_s: np.ndarray, closest_s: float, rate: float, mach: float) -> np.ndarray:
-    """Solve ``rate (t - closest) = x + M (√(1 + x²) - 1)`` for x, in closed form.
-
-    Parameters
-    ----------
-    times_s : ndarray
-    closest_s, rate : float
-        In s and 1/s.
-    mach : float
-        Between -1 and 1; below 0 time runs backwards.
-
-    Returns
-    -------
-    ndarray
-        Way since the closest point over the closest distance.
-    """
-    k = rate * (times_s - closest_s) + mach
-    return (k - mach * np.sqrt(k**2 + 1.0 - mach**2)) / (1.0 - mach**2)
-
-
-def log_doppler(way: np.ndarray, mach: float) -> np.ndarray:
-    """Return ln(heard pitch over emitted pitch) at `way` from the closest point."""
-    return -np.log1p(mach * way / np.sqrt(1.0 + way**2))
-
-
-def spectra_around(
-    recording: Recording, passage: Passage, start_s: float, stop_s: float
-) -> LineSpectra:
-    """Measure the line spectra between two times, as far as the Doppler shift changes there."""
-    reach = min(0.5 * _LONGEST_S, 12.0 / passage.rate + 2.0)
-    first = min(max(start_s, passage.closest_s - reach), stop_s - _SPECTRA[0] * _STEP_S)
-    last = max(min(stop_s, passage.closest_s + reach), first + _SPECTRA[0] * _STEP_S)
-    return line_spectra(recording, first, last, max(_STEP_S, (last - first) / _SPECTRA[1]))
-
-
-def focus(spectra: LineSpectra, passage: Passage) -> float | None:
-    """Return the Mach number whose Doppler shift, taken back, makes all spectra most alike.
-
-    Backward motion, which cannot be, shows what chance does.
-
-    Returns
-    -------
-    float or None
-        None if no shift, or hardly any, is heard.
-    """
-    some = LineSpectra(spectra.times_s[::2], spectra.lines[::2])
-    padded = _padded(some)
-    sums = (_sum_aligned(padded, some, passage._replace(mach=float(m))) for m in _MACH)
-    score = np.array([float((one**2).sum()) for one in sums])
-    best = int(score.argmax())
-    still = score[np.abs(_MACH).argmin()]
-    by_chance = max(score[_MACH < -0.002].max() - still, 0.0)
-    gain = score[best] - still - 2.0 * by_chance
-    mach = float(_MACH[best])
-    return mach if mach > 0.0 and gain > (_FOCUSED[0] + _FOCUSED[1] * mach) * still else None
-
-
-def measured_shift(spectra: LineSpectra, passage: Passage) -> np.ndarray:
-    """Measure each spectrum's pitch against that of all, with `passage`'s shift taken back.
-
-    Returns
-    -------
-    ndarray [frames]
-        In ln(frequency), plus an arbitrary constant; NaN where spectra are not alike.
-    """
-    expected = passage.shift(spectra.times_s)
-    template = _sum_aligned(_padded(spectra), spectra, passage) / len(expected)
-    shift, like = shift_between(spectra.lines, template, expected)
-    return np.where(like > _LIKE, shift, np.nan)
-
-
-_ROOM = round(0.2 / LOG_STEP)  # beyond any shift
-
-
-def _padded(spectra: LineSpectra) -> np.ndarray:
-    return np.pad(spectra.lines, ((0, 0), (_ROOM, _ROOM)))
-
-
-def _sum_aligned(padded: np.ndarray, spectra: LineSpectra, passage: Passage) -> np.ndarray:
-    """Take the Doppler shift back from every spectrum and add them up [steps]."""
-    steps = np.round(passage.shift(spectra.times_s) / LOG_STEP).astype(int)
-    total = np.zeros(spectra.lines.shape[1], np.float32)
-    for row, step in zip(padded, np.clip(steps, -_ROOM, _ROOM) + _ROOM, strict=True):
-        total += row[step : step + len(total)]
-    return total
-
 
 _TILT_DEG = 20.0  # how far from parallel to the picture paths usually are
 _USUAL_MACH = (0.03, 0.04)
@@ -166,8 +39,8 @@ _WIDER = np.array([1.2, 1.5, 1.25])  # makes the intervals of the same hold nine
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What is known of a source that may pass by; all [frames], of the frames where it sounds.
+class PassByEvidence:
+    """Measurements of a source that may pass by; all [frames], of those where it is active.
 
     Attributes
     ----------
@@ -191,8 +64,8 @@ class Evidence:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A path that was fitted, with what it says of distance.
+class PassByFit:
+    """A fitted path, and the distances that follow from it.
 
     Attributes
     ----------
@@ -222,7 +95,7 @@ class Fitted:
         return np.exp(best), np.exp(np.maximum(best - half, 0.0)), np.exp(best + half)
 
 
-def fit_pass_by(evidence: Evidence, recording: Recording | None = None) -> Fitted | None:
+def fit_pass_by(evidence: PassByEvidence, recording: Recording | None = None) -> PassByFit | None:
     """Fit a straight path at constant speed.
 
     Parameters
@@ -230,22 +103,22 @@ def fit_pass_by(evidence: Evidence, recording: Recording | None = None) -> Fitte
     evidence : Evidence
         Of a source whose azimuth sweeps.
     recording : Recording, optional
-        The source's own sound, to measure the Doppler shift in; without it no speed is claimed.
+        The source's own signal, to measure the Doppler shift in; without it no speed is claimed.
 
     Returns
     -------
-    Fitted or None
+    PassByFit or None
         None if fewer than five frames are known, or no path explains them.
     """
     if len(evidence.times_s) < 5:
         return None
-    found = _solve(evidence, _first_guess(evidence))
-    if found is None:
+    solution = _solve(evidence, _first_guess(evidence))
+    if solution is None:
         return None
-    heard = None if recording is None else _with_doppler(evidence, found, recording)
-    theta, spread = heard or found
+    shifted = None if recording is None else _with_doppler(evidence, solution, recording)
+    theta, spread = shifted or solution
     passage = theta.passage
-    return Fitted(_described(theta, spread, heard is not None), passage, spread)
+    return PassByFit(_described(theta, spread, shifted is not None), passage, spread)
 
 
 class _Theta(NamedTuple):
@@ -269,10 +142,10 @@ class _Theta(NamedTuple):
 
 _STEPS = np.array([0.1, 0.1, 0.01, 0.1, 1.0, 0.01, 0.05])  # usual changes of each of them
 
-_Found = tuple[_Theta, np.ndarray]
+_Solution = tuple[_Theta, np.ndarray]
 
 
-def _first_guess(evidence: Evidence) -> _Theta:
+def _first_guess(evidence: PassByEvidence) -> _Theta:
     """Fit ``tan azimuth = rate (t - closest)``."""
     time, azimuth = evidence.times_s, np.radians(np.clip(evidence.azimuth_deg, -80.0, 80.0))
     weight = (np.cos(azimuth) ** 2 / np.maximum(evidence.azimuth_error_deg, 0.5)) ** 2
@@ -286,9 +159,11 @@ def _first_guess(evidence: Evidence) -> _Theta:
     return _Theta(closest, float(np.log(abs(rate))), 0.03, 0.0, level, 0.0, 0.0, side)
 
 
-def _with_doppler(evidence: Evidence, found: _Found, recording: Recording) -> _Found | None:
-    """Fit again with the Doppler shift; None where it is not heard clearly enough."""
-    theta, _ = found
+def _with_doppler(
+    evidence: PassByEvidence, first: _Solution, recording: Recording
+) -> _Solution | None:
+    """Fit again with the Doppler shift; None where it is not clear enough."""
+    theta, _ = first
     time = evidence.times_s
     spectra = spectra_around(recording, theta.passage, float(time[0]), float(time[-1]))
     mach = focus(spectra, theta.passage)
@@ -297,21 +172,20 @@ def _with_doppler(evidence: Evidence, found: _Found, recording: Recording) -> _F
     theta = theta._replace(mach=mach)
     for _ in range(2):
         shift = measured_shift(spectra, theta.passage)
-        heard = np.isfinite(shift)
-        if heard.sum() < 5:
+        if np.isfinite(shift).sum() < 5:
             return None
         theta = theta._replace(log_pitch=0.0)
         again = _solve(replace(evidence, shift=shift), theta, spectra.times_s)
         if again is None:
             return None
         theta, spread = again
-    sure = _Z90 * np.sqrt(spread[2, 2]) < _CLAIMED * theta.mach < _CLAIMED * _FASTEST_MACH
-    return (theta, spread) if sure else None
+    precise = _Z90 * np.sqrt(spread[2, 2]) < _CLAIMED * theta.mach < _CLAIMED * _FASTEST_MACH
+    return (theta, spread) if precise else None
 
 
 def _solve(
-    evidence: Evidence, start: _Theta, shift_times_s: np.ndarray | None = None
-) -> _Found | None:
+    evidence: PassByEvidence, start: _Theta, shift_times_s: np.ndarray | None = None
+) -> _Solution | None:
     """Robust least squares from `start`; None if it ends nowhere sensible.
 
     Azimuths, levels and pitches are weighed by their own misfit, which is known after one round.
@@ -347,18 +221,18 @@ def _solve(
 
 
 def _misfits(
-    evidence: Evidence, theta: _Theta, shift_times_s: np.ndarray | None
+    evidence: PassByEvidence, theta: _Theta, shift_times_s: np.ndarray | None
 ) -> dict[str, np.ndarray]:
     """Return measured minus expected values by kind, and what is usual."""
     mach = float(np.clip(theta.mach, -0.5, 0.5))
     rate = float(np.exp(np.clip(theta.log_rate, -6.0, 6.0)))
     passage = Passage(theta.closest_s, rate, mach)
-    way = passage.way(evidence.times_s)
-    turned = _blurred(lambda t: np.arctan(passage.way(t)), evidence.times_s, _AZIMUTH_BLUR_S)
+    position = passage.position(evidence.times_s)
+    turned = _blurred(lambda t: np.arctan(passage.position(t)), evidence.times_s, _AZIMUTH_BLUR_S)
     azimuth = theta.tilt + theta.side * np.exp(theta.log_gain) * turned
-    found = {
+    off = {
         "azimuth": (evidence.azimuth_deg - np.degrees(azimuth)) / evidence.azimuth_error_deg,
-        "level": evidence.level_db - theta.level + 10.0 * np.log10(1.0 + way**2),
+        "level": evidence.level_db - theta.level + 10.0 * np.log10(1.0 + position**2),
         "prior": np.array(
             [
                 np.degrees(theta.tilt) / _TILT_DEG,
@@ -372,8 +246,8 @@ def _misfits(
         late = (
             evidence.shift - theta.log_pitch - _blurred(passage.shift, shift_times_s, _SHIFT_BLUR_S)
         )
-        found["shift"] = late[np.isfinite(late)]
-    return found
+        off["shift"] = late[np.isfinite(late)]
+    return off
 
 
 def _blurred(course: Callable[[np.ndarray], np.ndarray], times_s: np.ndarray, by_s: float):
@@ -382,7 +256,7 @@ def _blurred(course: Callable[[np.ndarray], np.ndarray], times_s: np.ndarray, by
 
 
 def _width(values: np.ndarray) -> float:
-    """Return a robust spread, larger where neighbours are alike and so tell less."""
+    """Return a robust spread, larger where neighbours are correlated."""
     if len(values) < 5:
         return 1.0
     spread = 1.4826 * float(np.median(np.abs(values))) + 1e-9
@@ -393,15 +267,15 @@ def _width(values: np.ndarray) -> float:
 
 def _log_range(passage: Passage, times_s: np.ndarray) -> np.ndarray:
     """Return ln(distance over the smallest of them)."""
-    logs = 0.5 * np.log1p(passage.way(times_s) ** 2)
+    logs = 0.5 * np.log1p(passage.position(times_s) ** 2)
     return logs - logs.min()
 
 
-def _described(theta: _Theta, spread: np.ndarray, heard: bool) -> PassBy:
+def _described(theta: _Theta, spread: np.ndarray, with_doppler: bool) -> PassBy:
     half = _Z90 * np.sqrt(np.diag(spread))
     near = theta.closest_s
     speed = distance = None
-    if heard:
+    if with_doppler:
         slope = np.array([-1.0, 1.0 / theta.mach])  # of ln(distance) by ln(rate) and Mach number
         log_speed = float(np.log(SOUND_M_S * theta.mach))
         away = _Z90 * float(np.sqrt(slope @ spread[1:, 1:] @ slope))
@@ -413,7 +287,7 @@ def _described(theta: _Theta, spread: np.ndarray, heard: bool) -> PassBy:
         speed_m_s=speed,
         distance_m=distance,
         heading_deg=float(np.degrees(theta.tilt) + 90.0 * theta.side),
-        evidence="azimuth, level and Doppler" if heard else "azimuth and level",
+        evidence="azimuth, level and Doppler" if with_doppler else "azimuth and level",
     )
 
 

@@ -1,10 +1,10 @@
 """Where one scene of a long recording ends and the next begins.
 
-A scene is a place heard through one microphone: its background, its level and what sounds in it.
-A cut changes many of these at once and within a moment; a train that comes nearer changes its
-level, but gradually; a bird that pauses changes the level at once, but what is heard *between* its
-calls stays. So every moment is judged by quantiles, low to high, of the seconds before and after
-it: calls and pauses leave both alone, and what the trend on either side foretells is not counted.
+A scene is a place recorded by one microphone: its background, its level and its sources. A cut
+changes many of these at once and within a moment; an approaching train changes its level, but
+gradually; a bird that pauses changes the level at once, but not the background *between* its calls.
+So every moment is judged by quantiles, low to high, of the seconds before and after it: calls and
+pauses leave both alone, and what the trend on either side predicts is not counted.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from spa2v_lib.errors import CueError
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
-    from spa2v_lib.cues.features import Interaural
+    from spa2v_lib.cues.features import Features
 
 __all__ = ["Segment", "clips", "one_clip", "split_scenes"]
 
-_REACH_S = 4.0  # how far before and after a moment is listened
+_REACH_S = 4.0  # how far before and after a moment is compared
 _QUANTILES = (15, 50, 85)  # per cent: between the calls, usual, and in them
-_CHANGE_DB = 2.3  # mean change of all features that makes a cut
+_CHANGE_DB = 2.3  # mean change of all descriptors that makes a cut
 _PLACE_S = 1.0  # how far from its judged moment a cut is looked for
-_DEPTH_DB = 60.0  # what is further below the loudest tells nothing
+_DEPTH_DB = 60.0  # lower levels are no evidence
 _FLOOR_DB = -85.0
 _GAP_S = 5.0  # a silence this long parts two clips
 _MARGIN_S = 0.5
@@ -53,17 +53,16 @@ class Segment:
 
 
 def split_scenes(
-    source: Recording | Interaural, *, shortest_s: float = 4.0, longest_s: float = 30.0
+    source: Recording | Features, *, shortest_s: float = 4.0, longest_s: float = 30.0
 ) -> list[Segment]:
     """Split a recording where its scene changes, and so that every clip can be planned.
 
     Parameters
     ----------
-    source : Recording or Interaural
+    source : Recording or Features
         A recording is streamed.
     shortest_s : float
-        No change of scene is taken that is nearer to another, or to an end; at least 1. What
-        sounds between two long silences may be shorter.
+        Shortest scene, at least 1. What lies between two long silences may be shorter.
     longest_s : float
         A longer scene is divided where it is quietest; at least twice `shortest_s`.
 
@@ -83,21 +82,21 @@ def split_scenes(
             f"clips from {shortest_s:g} s to {longest_s:g} s were asked for; the shortest must be "
             "at least 1 s, and the longest at least twice that"
         )
-    heard = _measured(source)
+    features = _measured(source)
     least, most = round(shortest_s / HOP_S), int(longest_s / HOP_S)
-    sounds = heard.level_db > max(heard.level_db.max() - _DEPTH_DB, _FLOOR_DB)
-    found = []
-    for start, stop in _stretches(sounds):
-        # silence is passed over: a pause tells of no place
-        frames = start + np.flatnonzero(sounds[start:stop])
-        cuts = [start, *frames[_cuts(_features(heard, frames), least)], stop]
+    sounding = features.level_db > max(features.level_db.max() - _DEPTH_DB, _FLOOR_DB)
+    scenes = []
+    for start, stop in _spans(sounding):
+        # silence is left out: a pause belongs to no place
+        frames = start + np.flatnonzero(sounding[start:stop])
+        cuts = [start, *frames[_cuts(_descriptors(features, frames), least)], stop]
         for first, last in zip(cuts[:-1], cuts[1:], strict=True):
-            found += _divided(heard.level_db, first, last, least, most)
-    return [_segment(first, last) for first, last in found]
+            scenes += _divided(features.level_db, first, last, least, most)
+    return [_segment(first, last) for first, last in scenes]
 
 
 def clips(recording: Recording) -> list[Recording]:
-    """Return the scenes of a recording, of 4 to 30 s, whose notes say where they were taken from.
+    """Return the scenes of a recording, of 4 to 30 s; their notes hold their start and end.
 
     Raises
     ------
@@ -126,10 +125,12 @@ def one_clip(recording: Recording, number: int, max_seconds: float) -> Recording
     CueError
         If there is no such scene.
     """
-    found = clips(recording)
-    if not 1 <= number <= len(found):
-        raise CueError(f"{recording.name} has clips 1 to {len(found)}; clip {number} was asked for")
-    clip = found[number - 1]
+    scenes = clips(recording)
+    if not 1 <= number <= len(scenes):
+        raise CueError(
+            f"{recording.name} has clips 1 to {len(scenes)}; clip {number} was asked for"
+        )
+    clip = scenes[number - 1]
     if clip.duration_s <= max_seconds:
         return clip
     part = clip.cut(0.0, max_seconds)
@@ -137,26 +138,26 @@ def one_clip(recording: Recording, number: int, max_seconds: float) -> Recording
     return part
 
 
-def _measured(source: Recording | Interaural) -> Interaural:
-    from spa2v_lib.cues.features import Interaural, measure
+def _measured(source: Recording | Features) -> Features:
+    from spa2v_lib.cues.features import Features, extract_features
 
-    return source if isinstance(source, Interaural) else measure(source)
+    return source if isinstance(source, Features) else extract_features(source)
 
 
 def _segment(first: int, last: int) -> Segment:
     return Segment(round(float(first * HOP_S), 3), round(float(last * HOP_S), 3))
 
 
-def _stretches(sounds: np.ndarray) -> list[tuple[int, int]]:
-    """Return the stretches of frames between long silences, a little of which they keep."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], sounds.astype(np.int8), [0]])))
+def _spans(sounding: np.ndarray) -> list[tuple[int, int]]:
+    """Return the spans of frames between long silences, a little of which they keep."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], sounding.astype(np.int8), [0]])))
     runs: list[list[int]] = []
     for start, stop in edges.reshape(-1, 2).tolist():
         if runs and start - runs[-1][1] < _GAP_S / HOP_S:
             runs[-1][1] = stop
         else:
             runs.append([start, stop])
-    return _with_margins(runs, len(sounds))
+    return _with_margins(runs, len(sounding))
 
 
 def _with_margins(runs: list[list[int]], frames: int) -> list[tuple[int, int]]:
@@ -171,14 +172,14 @@ def _with_margins(runs: list[list[int]], frames: int) -> list[tuple[int, int]]:
     ]
 
 
-def _features(heard: Interaural, frames: np.ndarray) -> np.ndarray:
+def _descriptors(features: Features, frames: np.ndarray) -> np.ndarray:
     """Describe frames by levels, level differences and coherences of bands, in dB [frames, 20]."""
-    mel = heard.mel.reshape(len(heard.level_db), -1, heard.mel.shape[1])[frames].mean(1)
+    mel = features.mel.reshape(len(features.level_db), -1, features.mel.shape[1])[frames].mean(1)
     bands = _pooled(mel, 4)
     left, right, cross = (
-        _pooled(power[frames], 2) for power in (heard.left, heard.right, heard.cross)
+        _pooled(power[frames], 2) for power in (features.left, features.right, features.cross)
     )
-    # what lies far below the loudest is the same everywhere: it tells of no place
+    # what lies far below the loudest is the same everywhere: it belongs to no place
     floor, pair_floor = (
         power.sum(1).max() * 10.0 ** (-0.1 * _DEPTH_DB) + 1e-12 for power in (bands, left + right)
     )
@@ -197,29 +198,29 @@ def _pooled(power: np.ndarray, count: int) -> np.ndarray:
     return power.reshape(len(power), -1, count).sum(2)
 
 
-def _cuts(features: np.ndarray, least: int) -> np.ndarray:
+def _cuts(descriptors: np.ndarray, least: int) -> np.ndarray:
     """Return the frames at which the scene changes, at least `least` apart."""
-    novelty = _novelty(features, min(least, round(_REACH_S / HOP_S)))
+    novelty = _novelty(descriptors, min(least, round(_REACH_S / HOP_S)))
     cuts: list[int] = []
     while novelty.max(initial=0.0) > _CHANGE_DB:
-        at = _place(features, int(novelty.argmax()))
+        at = _place(descriptors, int(novelty.argmax()))
         novelty[max(0, novelty.argmax() - least) : novelty.argmax() + least] = 0.0
-        apart = min((abs(at - other) for other in cuts), default=least)
-        if apart >= least and least <= at <= len(features) - least:
+        distance = min((abs(at - other) for other in cuts), default=least)
+        if distance >= least and least <= at <= len(descriptors) - least:
             cuts.append(at)
     return np.sort(np.array(cuts, int))
 
 
-def _novelty(features: np.ndarray, reach: int) -> np.ndarray:
-    """Return, for every frame, the change in dB that no trend on either side foretells [frames]."""
+def _novelty(descriptors: np.ndarray, reach: int) -> np.ndarray:
+    """Return, for every frame, the change in dB that no trend on either side predicts [frames]."""
     from scipy.ndimage import percentile_filter
 
-    frames, half = len(features), reach // 2
+    frames, half = len(descriptors), reach // 2
     novelty = np.zeros(frames)
     at = np.arange(reach, frames - reach)
     for percent in _QUANTILES if len(at) else ():
-        whole = percentile_filter(features, percent, size=(reach, 1))
-        part = percentile_filter(features, percent, size=(half, 1))
+        whole = percentile_filter(descriptors, percent, size=(reach, 1))
+        part = percentile_filter(descriptors, percent, size=(half, 1))
         # the filter's value at frame k is that of the frames from k - size // 2 on
         change = whole[at + reach // 2] - whole[at - reach + reach // 2]
         before = part[at - half + half // 2] - part[at - 2 * half + half // 2]
@@ -229,11 +230,11 @@ def _novelty(features: np.ndarray, reach: int) -> np.ndarray:
     return novelty
 
 
-def _place(features: np.ndarray, near: int) -> int:
-    """Return the frame where two levels, one before and one after, explain the features best."""
+def _place(descriptors: np.ndarray, near: int) -> int:
+    """Return the frame where two levels, one before and one after, explain the descriptors best."""
     reach = round(_PLACE_S / HOP_S)
-    start, stop = max(0, near - 2 * reach), min(len(features), near + 2 * reach)
-    part = features[start:stop]
+    start, stop = max(0, near - 2 * reach), min(len(descriptors), near + 2 * reach)
+    part = descriptors[start:stop]
     count = np.arange(1, len(part))[:, None]
     total, square = np.cumsum(part, 0), np.cumsum(part**2, 0)
     before = square[:-1] - total[:-1] ** 2 / count

@@ -1,7 +1,7 @@
 """Each source's own signal, from a recording and its cues.
 
-In every time-frequency bin the sources' directions and the power that each has there lately tell
-how the bin is divided. The division is a Wiener filter of both channels, so that what comes from
+The sources' directions, and the power that each had in a time–frequency bin lately, decide how the
+bin is divided. The division is a Wiener filter of both channels, so that what comes from
 another direction is not only turned down but cancelled: Duong, Vincent, Gribonval,
 "Under-determined reverberant audio source separation using a full-rank spatial covariance model",
 IEEE TASLP 18(7), 2010, with covariances from the directions.
@@ -18,14 +18,14 @@ import numpy as np
 from spa2v_lib.audio.decoding import skipping
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.ambisonics import middle_side
-from spa2v_lib.cues.capture import FORMATS, GRID_DEG
+from spa2v_lib.cues.formats import FORMATS, GRID_DEG
 from spa2v_lib.cues.steering import diffuse_coherence, plane_waves
 from spa2v_lib.cues.types import HOP_S
 
 if TYPE_CHECKING:
     from spa2v_lib.cues.types import SpatialCues
 
-__all__ = ["in_front", "separate", "separated"]
+__all__ = ["in_front", "separate", "separate_sources"]
 
 _WINDOW_S = 0.064
 _GROUP = 64  # windows at a time
@@ -33,7 +33,7 @@ _LOOKS, _MISFIT = 3.0, 0.01
 _LATELY = 4  # windows on either side
 _ROUNDS = 3
 _LEAST = 0.02  # of all sources' strength, for one that is silent
-_HELD_S = 120.0  # the signals of recordings up to this long are kept once they are computed
+_KEPT_S = 120.0  # the signals of recordings up to this long are kept once they are computed
 _DIFFUSE = 0.03  # of a bin's power that comes from everywhere
 
 
@@ -60,27 +60,39 @@ def separate(recording: Recording, cues: SpatialCues) -> list[Recording]:
         capture, recording = "ms", middle_side(recording)
     levels = np.array([source.level_db for source in cues.sources])
     active = np.array([source.active for source in cues.sources])
-    return separated(
+    return separate_sources(
         recording,
         capture,
         in_front(np.stack(tracks)),
         np.where(active, 10.0 ** (levels / 10.0), 0.0),
-        sign=-1.0 if cues.polarity_inverted else 1.0,
+        polarity=-1.0 if cues.polarity_inverted else 1.0,
     )
 
 
 def in_front(azimuth_deg: np.ndarray) -> np.ndarray:
-    """Return directions with those behind mirrored to the front, as two channels hear them."""
+    """Return directions with those behind mirrored to the front, where two channels place them.
+
+    Parameters
+    ----------
+    azimuth_deg : ndarray
+        In [-180, 180].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> in_front(np.array([30.0, 150.0, -120.0]))
+    array([ 30.,  30., -60.])
+    """
     behind = np.abs(azimuth_deg) > 90.0
     return np.where(behind, np.sign(azimuth_deg) * 180.0 - azimuth_deg, azimuth_deg)
 
 
-def separated(
+def separate_sources(
     recording: Recording,
     capture: str,
     azimuth_deg: np.ndarray,
     power: np.ndarray,
-    sign: float = 1.0,
+    polarity: float = 1.0,
 ) -> list[Recording]:
     """Separate sources whose directions and powers are known.
 
@@ -91,7 +103,7 @@ def separated(
         A key of `FORMATS`.
     azimuth_deg, power : ndarray [sources, frames]
         At the cue frames; power 0 where a source is silent.
-    sign : float
+    polarity : float
         -1 for a recording with an inverted right channel.
 
     Returns
@@ -99,18 +111,18 @@ def separated(
     list of Recording
     """
 
-    held: list[np.ndarray] = []
+    kept: list[np.ndarray] = []
 
     def images() -> Iterator[np.ndarray]:
-        return _images(recording, capture, azimuth_deg, power, sign)
+        return _images(recording, capture, azimuth_deg, power, polarity)
 
     def pieces(k: int) -> Iterator[np.ndarray]:
-        if recording.duration_s > _HELD_S:
+        if recording.duration_s > _KEPT_S:
             yield from (piece[k] for piece in images())
             return
-        if not held:
-            held.append(np.concatenate(list(images()), axis=2))
-        yield held[0][k]
+        if not kept:
+            kept.append(np.concatenate(list(images()), axis=2))
+        yield kept[0][k]
 
     def one(k: int) -> Recording:
         return Recording(
@@ -129,7 +141,7 @@ def _images(
     capture: str,
     azimuth_deg: np.ndarray,
     power: np.ndarray,
-    sign: float,
+    polarity: float,
 ) -> Iterator[np.ndarray]:
     """Yield the signals of all sources, overlapped and added [sources, 2, samples]."""
     rate = recording.rate
@@ -141,7 +153,7 @@ def _images(
     window = np.sqrt(np.hanning(size + 1)[:-1] / 2.0).astype(np.float32)
     waves, coherence = _tables(capture, size, rate)
     frame_s = (np.arange(azimuth_deg.shape[1]) + 0.5) * HOP_S
-    polarity = np.array([1.0, sign], np.float32)[:, None, None]
+    signs = np.array([1.0, polarity], np.float32)[:, None, None]
     tail = np.zeros((len(azimuth_deg), 2, early), np.float32)
     groups = _windowed(recording, starts, size, _GROUP)
     for begin, samples in zip(range(0, count, _GROUP), groups, strict=True):
@@ -150,8 +162,8 @@ def _images(
             np.stack([np.interp(middle_s, frame_s, row) for row in rows])
             for rows in (azimuth_deg, power)
         )
-        spectra = (polarity * np.fft.rfft(samples * window)).astype(np.complex64)
-        images = polarity * _divided(spectra, _towards(waves, azimuth), strength, coherence)
+        spectra = (signs * np.fft.rfft(samples * window)).astype(np.complex64)
+        images = signs * _divided(spectra, _towards(waves, azimuth), strength, coherence)
         parts = np.fft.irfft(images, size).astype(np.float32) * window
         out = np.pad(tail, ((0, 0), (0, 0), (0, parts.shape[2] * hop)))
         for k in range(parts.shape[2]):
@@ -173,8 +185,8 @@ def _towards(waves: np.ndarray, azimuth_deg: np.ndarray) -> np.ndarray:
     place = np.clip(azimuth_deg - GRID_DEG[0], 0.0, len(GRID_DEG) - 1.001)
     index = place.astype(int)
     part = (place - index).astype(np.float32)
-    found = waves[..., index] * (1.0 - part) + waves[..., index + 1] * part
-    return found.transpose(2, 0, 3, 1)
+    between = waves[..., index] * (1.0 - part) + waves[..., index + 1] * part
+    return between.transpose(2, 0, 3, 1)
 
 
 def _windowed(
@@ -191,19 +203,19 @@ def _windowed(
     size, group : int
     """
     blocks = recording.stereo().blocks(5.0)
-    held, first = np.zeros((2, 0), np.float32), 0
+    pending, first = np.zeros((2, 0), np.float32), 0
     for begin in range(0, len(starts), group):
         chunk = starts[begin : begin + group]
-        while first + held.shape[1] < chunk[-1] + size:
+        while first + pending.shape[1] < chunk[-1] + size:
             block = next(blocks, None)
             if block is None:
                 break
-            held = np.concatenate([held, block[:2]], axis=1)
-        drop = int(np.clip(chunk[0] - first, 0, held.shape[1]))
-        held, first = held[:, drop:], first + drop
+            pending = np.concatenate([pending, block[:2]], axis=1)
+        drop = int(np.clip(chunk[0] - first, 0, pending.shape[1]))
+        pending, first = pending[:, drop:], first + drop
         before = max(0, first - int(chunk[0]))
-        after = max(0, int(chunk[-1]) + size - first - held.shape[1])
-        padded = np.pad(held, ((0, 0), (before, after)))
+        after = max(0, int(chunk[-1]) + size - first - pending.shape[1])
+        padded = np.pad(pending, ((0, 0), (before, after)))
         yield padded[:, (chunk - first + before)[:, None] + np.arange(size)]
 
 

@@ -1,4 +1,4 @@
-"""What each time-frequency cell says about direction, for every capture format alike."""
+"""The likelihood of directions in each time–frequency bin, for every capture format alike."""
 
 from __future__ import annotations
 
@@ -7,34 +7,35 @@ from functools import lru_cache
 
 import numpy as np
 
-from spa2v_lib.cues.capture import FORMATS, GRID_DEG, Format
-from spa2v_lib.cues.features import BAND_CENTRES_HZ, CELL_HZ, LAGS_S, Cells
+from spa2v_lib.cues.bins import BIN_HZ, Bins
+from spa2v_lib.cues.features import BAND_CENTRES_HZ, LAGS_S
+from spa2v_lib.cues.formats import FORMATS, GRID_DEG, CaptureFormat
 
 __all__ = ["Steering", "densities", "diffuse_coherence", "plane_waves", "steering"]
 
-_LOOKS = 6.0  # how many independent observations a cell is worth
+_LOOKS = 6.0  # how many independent observations a bin is worth
 _MISFIT = 0.002  # least share of a point source's power that its grid direction does not explain
 _STEP_DEG = 3
 _FINE_S = 4e-5  # larger steps of delay than this need finer directions
-_NARROW_DEG, _WIDE_DEG, _WIDE_SHARE = 4.0, 12.0, 0.3  # how a room spreads the cells of one source
+_NARROW_DEG, _WIDE_DEG, _WIDE_SHARE = 4.0, 12.0, 0.3  # how a room spreads the bins of one source
 
 
 @dataclass(frozen=True)
 class Steering:
-    """What a plane wave from each direction makes of a cell.
+    """What a plane wave from each direction makes of a bin.
 
     Attributes
     ----------
     azimuth_deg : ndarray [directions]
     left, right, real, imaginary : ndarray [bands, fine directions]
-        Weights of the cell's powers and cross-power in the whitened power along a direction.
+        Weights of the bin's powers and cross-power in the whitened power along a direction.
     most : ndarray [bands, 1]
-        Largest share of a cell's power that a direction can claim for sure: high bands of spaced
-        pairs change their phase from one grid direction to the next.
+        Largest share of a bin's power that a direction can explain: high bands of spaced pairs
+        change their phase from one grid direction to the next.
     diffuse : ndarray [bands]
         Coherence of the channels in a diffuse field.
     spread : ndarray [fine directions, directions]
-        How cells of a source in one direction lie around it; columns add up to 1. Widely spaced
+        How bins of a source in one direction lie around it; columns add up to 1. Widely spaced
         pairs need finer directions than paths do.
     spaced : bool
         Whether direction changes the channels' delay.
@@ -50,9 +51,9 @@ class Steering:
     spread: np.ndarray
     spaced: bool
 
-    def share(self, cells: Cells, begin: int, stop: int) -> np.ndarray:
-        """Return how much of each cell comes from each fine direction, in [0, 1]."""
-        left, right, cross = (part[begin:stop] for part in (cells.left, cells.right, cells.cross))
+    def share(self, bins: Bins, begin: int, stop: int) -> np.ndarray:
+        """Return how much of each bin comes from each fine direction, in [0, 1]."""
+        left, right, cross = (part[begin:stop] for part in (bins.left, bins.right, bins.cross))
         along = left[..., None] * self.left + right[..., None] * self.right
         along += cross.real[..., None] * self.real + cross.imag[..., None] * self.imaginary
         whole = (left + right - 2.0 * self.diffuse * cross.real) / (1.0 - self.diffuse**2)
@@ -63,22 +64,22 @@ class Steering:
 def steering(capture: str) -> Steering:
     """Return the tables of a capture format, a key of `FORMATS`."""
     item = FORMATS[capture]
-    told = np.gradient(item.pan_deg) + np.abs(np.gradient(item.delay_s)) * 1e6
-    widest = np.abs(GRID_DEG[told > 1e-3]).max() + 0.5
+    change = np.gradient(item.pan_deg) + np.abs(np.gradient(item.delay_s)) * 1e6
+    widest = np.abs(GRID_DEG[change > 1e-3]).max() + 0.5
     pick = np.arange(0, len(GRID_DEG), _STEP_DEG)
     pick = pick[np.abs(GRID_DEG[pick]) <= widest]
     fine = pick
     if np.abs(np.diff(item.delay_s[pick])).max() > _FINE_S:
         fine = np.arange(pick[0], pick[-1] + 1)
-    wave_left, wave_right = plane_waves(item, CELL_HZ)[..., fine]
-    rho = diffuse_coherence(item, CELL_HZ)
+    wave_left, wave_right = plane_waves(item, BIN_HZ)[..., fine]
+    rho = diffuse_coherence(item, BIN_HZ)
     scale = 1.0 / (1.0 - rho[:, None] ** 2)
     white_left = (wave_left - rho[:, None] * wave_right) * scale
     white_right = (wave_right - rho[:, None] * wave_left) * scale
     norm = (wave_left.conj() * white_left + wave_right.conj() * white_right).real
     both = 2.0 * white_left.conj() * white_right / norm
     late = np.abs(np.diff(item.delay_s[fine])).max()
-    phase = 0.5 * np.pi * CELL_HZ[:, None] * late  # half of what half a step turns
+    phase = 0.5 * np.pi * BIN_HZ[:, None] * late  # half of what half a step turns
     most = 1.0 - np.maximum(_MISFIT, np.sin(np.minimum(phase, 0.25 * np.pi)) ** 2)
     tables = (
         np.abs(white_left) ** 2 / norm,
@@ -92,12 +93,12 @@ def steering(capture: str) -> Steering:
     return Steering(GRID_DEG[pick], *(t.astype(np.float32) for t in tables), item.has_delay)
 
 
-def plane_waves(item: Format, hz: np.ndarray) -> np.ndarray:
+def plane_waves(item: CaptureFormat, hz: np.ndarray) -> np.ndarray:
     """Return what a plane wave from each direction makes of the channels, of unit power together.
 
     Parameters
     ----------
-    item : Format
+    item : CaptureFormat
     hz : ndarray [bands]
         Above 0.
 
@@ -121,7 +122,7 @@ def plane_waves(item: Format, hz: np.ndarray) -> np.ndarray:
     return np.stack([left + 0j, ratio * left * turn])
 
 
-def diffuse_coherence(item: Format, hz: np.ndarray) -> np.ndarray:
+def diffuse_coherence(item: CaptureFormat, hz: np.ndarray) -> np.ndarray:
     """Return the channels' coherence in a diffuse field, a little less than it is [bands].
 
     Microphones d apart have sin(kd) / kd; a little noise of their own keeps the whitening from
@@ -139,17 +140,17 @@ def _spread(fine: np.ndarray, coarse: np.ndarray) -> np.ndarray:
     return (1.0 - _WIDE_SHARE) * narrow + _WIDE_SHARE * wide
 
 
-def densities(cells: Cells, table: Steering, begin: int, stop: int) -> np.ndarray:
-    """Return where each cell may come from: a density over directions, 1 on average.
+def densities(bins: Bins, table: Steering, begin: int, stop: int) -> np.ndarray:
+    """Return where each bin may come from: a density over directions, 1 on average.
 
-    With direct power along one direction and a diffuse field, the likelihood of a cell's
+    With direct power along one direction and a diffuse field, the likelihood of a bin's
     covariance, maximised over both powers, depends on one number only: the share a of its
     whitened power along that direction; n looks give ``(4 a (1 - a))^-n`` over that of a
     diffuse field (Gaussian model: Duong, Vincent, Gribonval, IEEE TASLP 18(7), 2010).
 
     Parameters
     ----------
-    cells : Cells
+    bins : Bins
     table : Steering
     begin, stop : int
         Frames.
@@ -158,7 +159,7 @@ def densities(cells: Cells, table: Steering, begin: int, stop: int) -> np.ndarra
     -------
     ndarray [frames, bands, directions]
     """
-    share = np.clip(table.share(cells, begin, stop), 0.5, table.most)
+    share = np.clip(table.share(bins, begin, stop), 0.5, table.most)
     chance = (4.0 * share * (1.0 - share)) ** -_LOOKS
     chance /= chance.mean(2, keepdims=True)
     return chance @ table.spread

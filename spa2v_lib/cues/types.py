@@ -75,17 +75,17 @@ class Range(Frozen):
 
 
 class PassBy(Frozen):
-    """A straight path at constant speed that explains azimuth, level and, where heard, pitch.
+    """A straight path at constant speed that explains azimuth, level and, where measured, pitch.
 
     Attributes
     ----------
     closest_s : Range
-        Time of the closest approach, as heard at its place; may lie outside the recording.
+        Time of the closest approach, as received; may lie outside the recording.
     speed_over_distance : Range
         Speed over the closest distance, in 1/s.
     speed_m_s, distance_m : Range or None
         Speed and closest distance; ``None`` unless the Doppler shift supports them, as azimuth and
-        level tell their quotient alone.
+        level give only their quotient.
     heading_deg : float
         Direction of travel: 90 to the right, -90 to the left, 0 straight away from the microphone.
     evidence : str
@@ -141,7 +141,7 @@ class SourceTrack(Frozen):
     level_db : list of float
         Level of the frame, dB re full scale.
     active : list of bool
-        Whether the source sounds in the frame.
+        Whether the source is active in the frame.
     motion : str
         One of ``MOTIONS``.
     motion_confidence : float
@@ -149,7 +149,7 @@ class SourceTrack(Frozen):
     motion_scores : dict of str to float
         Confidence in each of ``MOTIONS``; they add up to 1.
     azimuth_start_deg, azimuth_end_deg : float or None
-        Ends of the smoothed track, over the frames where the source sounds.
+        Ends of the smoothed track, over the active frames.
     level_change_db : float
         Change of the source's level from the first to the last active frame, as far as a change
         of distance explains it: without its own rises and falls and without the room's answer.
@@ -283,10 +283,10 @@ class SpatialCues(Frozen):
         frames = len(self.times_s)
         if frames == 0 or any(b <= a for a, b in zip(self.times_s, self.times_s[1:], strict=False)):
             raise ValueError("times_s must hold at least one frame and rise")
-        found = {name: getattr(self, name) for name in ("ild_db", "itd_s", "coherence", "level_db")}
+        lists = {name: getattr(self, name) for name in ("ild_db", "itd_s", "coherence", "level_db")}
         for source in self.sources:
-            found |= {f"{source.id}.{name}": getattr(source, name) for name in _PER_FRAME}
-        for name, values in found.items():
+            lists |= {f"{source.id}.{name}": getattr(source, name) for name in _PER_FRAME}
+        for name, values in lists.items():
             if len(values) != frames:
                 raise ValueError(f"{name} has {len(values)} entries for {frames} frames")
         return self
@@ -396,5 +396,5 @@ def _source_row(source: SourceTrack) -> str:
     azimuth = "unknown" if None in ends else f"{ends[0]:+.0f}° to {ends[1]:+.0f}°"
     label = f"{source.label or 'unknown'} ({source.label_confidence:.2f})"
     motion = f"{source.motion} ({source.motion_confidence:.2f})"
-    cells = (source.id, label, motion, azimuth, f"{source.level_change_db:+.1f} dB")
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
+    texts = (source.id, label, motion, azimuth, f"{source.level_change_db:+.1f} dB")
+    return "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in texts) + "</tr>"

@@ -18,8 +18,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from spa2v_lib.cues.capture import SOUND_M_S
-from spa2v_lib.cues.passby import emitted_way
+from spa2v_lib.cues.doppler import path_position
+from spa2v_lib.cues.formats import SOUND_M_S
 from spa2v_lib.cues.types import PassBy
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.classes import CLASSES, SoundClass
@@ -152,7 +152,7 @@ def pass_by_position(
     rate, nearest = passing.speed_over_distance.value, closest_distance_m(passing, kind, times)
     mach = min(rate * nearest / SOUND_M_S, _FASTEST_MACH)
     since = times - passing.closest_s.value
-    heard, now = emitted_way(since, 0.0, rate, mach), rate * since + mach
+    heard, now = path_position(since, 0.0, rate, mach), rate * since + mach
     side = float(np.sign(passing.heading_deg))
     turned = side * np.degrees(np.arctan(now) - np.arctan(heard))
     return turned, nearest * np.hypot(1.0, now)

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.ambisonics import measure_intensity
-from spa2v_lib.cues.capture import SOUND_M_S
-from spa2v_lib.cues.features import CellMeter, measure
-from spa2v_lib.cues.localization import activity
-from spa2v_lib.cues.passby import Passage
+from spa2v_lib.cues.doppler import Passage
+from spa2v_lib.cues.extract import Analysis
+from spa2v_lib.cues.formats import SOUND_M_S
 from spa2v_lib.cues.steering import densities, steering
 from spa2v_lib.viz.svg import source_name
 
@@ -42,15 +40,15 @@ SPECTRUM_DB = 60.0
 
 _MEL_BANDS = 96
 _SPAN_DB = 30.0
-_WIDTH_DEG = 5.0  # how wide a cell's flow is drawn
+_WIDTH_DEG = 5.0  # how wide a bin's flow is drawn
 _BLOCK = 256  # frames
 
 
 def direction_evidence(recording: Recording, cues: SpatialCues) -> tuple[np.ndarray, np.ndarray]:
     """Return how much sound comes from where, as each moment says for itself.
 
-    Every time-frequency cell gives a density over directions; the densities are added up, each
-    counted by its trust and the square root of its power. Nothing is tracked or smoothed over
+    Every time-frequency bin gives a density over directions; the densities are added up, each
+    counted by its weight and the square root of its power. Nothing is tracked or smoothed over
     time, so that a track can be held against it.
 
     Parameters
@@ -66,28 +64,27 @@ def direction_evidence(recording: Recording, cues: SpatialCues) -> tuple[np.ndar
     azimuth_deg : ndarray [directions]
     """
     if cues.capture.format == "foa":
-        found, azimuth_deg = _from_flow(recording)
+        found, azimuth_deg = _from_flow(Analysis(recording, cues))
     else:
-        found, azimuth_deg = _from_cells(recording, cues)
+        found, azimuth_deg = _from_bins(Analysis(recording, cues))
     level = 20.0 * np.log10(found / (found.max() + 1e-12) + 1e-6)
     return np.clip(1.0 + level / _SPAN_DB, 0.0, 1.0), azimuth_deg
 
 
-def _from_cells(recording: Recording, cues: SpatialCues) -> tuple[np.ndarray, np.ndarray]:
-    meter, table = CellMeter(), steering(cues.capture.format)
-    active = activity(measure(recording, watch=meter))
-    found = np.zeros((len(active), len(table.azimuth_deg)))
-    if active.any():
-        cells = meter.cells(active, -1.0 if cues.polarity_inverted else 1.0)
+def _from_bins(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
+    table = steering(analysis.cues.capture.format)
+    found = np.zeros((len(analysis.active), len(table.azimuth_deg)))
+    if analysis.active.any():
+        bins = analysis.bins
         for begin in range(0, len(found), _BLOCK):
             stop = begin + _BLOCK
-            weight = cells.trust[begin:stop] * np.sqrt(cells.power[begin:stop])
-            found[begin:stop] = (densities(cells, table, begin, stop) * weight[..., None]).sum(1)
+            weight = bins.weight[begin:stop] * np.sqrt(bins.power[begin:stop])
+            found[begin:stop] = (densities(bins, table, begin, stop) * weight[..., None]).sum(1)
     return found, table.azimuth_deg
 
 
-def _from_flow(recording: Recording) -> tuple[np.ndarray, np.ndarray]:
-    flow, around = measure_intensity(recording), np.arange(-180.0, 181.0, 3.0)
+def _from_flow(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
+    flow, around = analysis.intensity, np.arange(-180.0, 181.0, 3.0)
     azimuth = np.degrees(np.arctan2(flow.right, flow.ahead))
     weight = np.sqrt(flow.energy) * flow.directness**2
     found = np.zeros((len(azimuth), len(around)))
@@ -109,7 +106,7 @@ def pass_by_curves(
     fit = source.pass_by
     mach = 0.0 if fit.speed_m_s is None else fit.speed_m_s.value / SOUND_M_S
     passage = Passage(fit.closest_s.value, fit.speed_over_distance.value, mach)
-    level = -10.0 * np.log10(1.0 + passage.way(times) ** 2)
+    level = -10.0 * np.log10(1.0 + passage.position(times) ** 2)
     sounds = np.array(source.active)
     level += np.median((np.array(source.level_db) - level)[sounds])
     pitch = np.array([np.nan if value is None else value for value in source.pitch_hz])

@@ -6,7 +6,7 @@ import pytest
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.ambisonics import is_ambisonic, measure_intensity, middle_side, track_direction
-from spa2v_lib.cues.features import measure
+from spa2v_lib.cues.features import extract_features
 from spa2v_lib.cues.localization import Track, activity
 
 RATE = 32_000
@@ -30,7 +30,7 @@ def encoded(azimuth_deg: np.ndarray | float, elevation_deg: float = 0.0, noise: 
 
 
 def tracked(recording: Recording) -> Track:
-    heard = measure(middle_side(recording))
+    heard = extract_features(middle_side(recording))
     return track_direction(heard, measure_intensity(recording), activity(heard))
 
 
@@ -85,7 +85,7 @@ def test_frames_do_not_depend_on_the_block_size() -> None:
     whole, parts = measure_intensity(recording), measure_intensity(recording, block_s=0.37)
     for name in ("right", "ahead", "up", "energy", "fresh"):
         assert np.allclose(getattr(whole, name), getattr(parts, name), rtol=1e-3, atol=1e-9), name
-    assert len(whole.fresh) == len(measure(middle_side(recording)).times_s)
+    assert len(whole.fresh) == len(extract_features(middle_side(recording)).times_s)
 
 
 def test_ambix_is_told_from_four_unrelated_channels_and_then_heard_all_around() -> None:

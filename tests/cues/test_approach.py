@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spa2v_lib.cues.approach import radial_motion, repetition
 from spa2v_lib.cues.features import mel_windows
-from spa2v_lib.cues.motion import radial_motion, repetition
 
 RATE = 44_100
 WINDOWS = 160

@@ -5,8 +5,8 @@ import pytest
 
 from spa2v_lab.bench.hearing_calibration import fitted_scales
 from spa2v_lab.bench.hearing_scenes import tuning_scenes
-from spa2v_lib.cues.capture import FORMATS
-from spa2v_lib.cues.features import measure
+from spa2v_lib.cues.features import extract_features
+from spa2v_lib.cues.formats import FORMATS
 from spa2v_lib.cues.localization import (
     DIRECTNESS_NODES,
     INTERVAL_SCALES,
@@ -34,8 +34,8 @@ def test_factors_are_met_at_the_nodes_and_lie_between_them() -> None:
 @pytest.mark.parametrize("azimuth", [-40.0, 5.0, 25.0])
 @pytest.mark.parametrize("capture", ["panned", "xy", "ortf", "ab"])
 def test_intervals_hold_the_direction_outdoors_and_are_narrow(rendered, capture, azimuth) -> None:
-    heard = measure(rendered(lambda t: azimuth + 0 * t, capture=capture, seconds=2.0))
-    track = track_azimuth(heard, activity(heard), capture, sure=True)
+    heard = extract_features(rendered(lambda t: azimuth + 0 * t, capture=capture, seconds=2.0))
+    track = track_azimuth(heard, activity(heard), capture, format_known=True)
     assert ((track.low <= azimuth) & (azimuth <= track.high)).mean() >= 0.85
     assert (track.high - track.low).max() < 15.0
 

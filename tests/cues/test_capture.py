@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.capture import FORMATS, GRID_DEG, direct_sound
 from spa2v_lib.cues.features import LAGS_S
+from spa2v_lib.cues.formats import FORMATS, GRID_DEG, direct_sound
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_the_fit_finds_direct_sound_in_a_diffuse_field_exactly(rho: float, pan_d
 def test_coincident_pairs_are_one_answer_whose_interval_covers_each(rendered, capture):
     cues = extract_cues(rendered(lambda t: 30.0 + 0 * t, capture=capture), label="bus")
     assert cues.capture.format == "panned"
-    assert "cannot be told apart" in cues.capture.note
+    assert "cannot be distinguished" in cues.capture.note
     source = cues.sources[0]
     assert all(
         low <= 30.0 <= high

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.cues.passby import Passage, emitted_way, focus, log_doppler, measured_shift
+from spa2v_lib.cues.doppler import Passage, focus, log_doppler, measured_shift, path_position
 from spa2v_lib.cues.pitch import LOG_STEP, LineSpectra
 
 
@@ -20,7 +20,7 @@ def lines_of(shift: np.ndarray, times: np.ndarray) -> LineSpectra:
 @pytest.mark.parametrize("mach", [0.0, 0.03, 0.12])
 def test_the_way_solves_the_equation_of_retarded_time(mach: float) -> None:
     times = np.linspace(-4.0, 6.0, 101)
-    way = emitted_way(times, 1.3, 0.8, mach)
+    way = path_position(times, 1.3, 0.8, mach)
     assert np.allclose(way + mach * (np.hypot(1.0, way) - 1.0), 0.8 * (times - 1.3))
 
 

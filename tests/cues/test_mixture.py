@@ -7,7 +7,8 @@ import pytest
 
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.features import CellMeter, Cells, measure
+from spa2v_lib.cues.bins import Bins, weighted_bins
+from spa2v_lib.cues.features import extract_features
 from spa2v_lib.cues.localization import activity
 from spa2v_lib.cues.multisource import count_sources, ownership
 from spa2v_lib.cues.steering import densities, steering
@@ -120,27 +121,27 @@ def test_scaling_changes_neither_number_nor_place(rendered) -> None:
         assert np.allclose(a.azimuth_deg, b.azimuth_deg, atol=0.1)
 
 
-def measure_cells(recording: Recording) -> Cells:
-    meter = CellMeter()
-    return meter.cells(activity(measure(recording, watch=meter)))
+def measured_bins(recording: Recording) -> Bins:
+    features = extract_features(recording, with_bins=True)
+    return weighted_bins(features.bins, activity(features))
 
 
 def test_the_most_likely_direction_of_trusted_cells_is_the_source(rendered) -> None:
     for capture in CAPTURES:
-        cells = measure_cells(mixed(rendered, [still(24.0)], capture))
+        bins = measured_bins(mixed(rendered, [still(24.0)], capture))
         table = steering(capture)
-        density = densities(cells, table, 0, len(cells.trust))
+        density = densities(bins, table, 0, len(bins.weight))
         assert np.allclose(density.mean(2), 1.0, rtol=0.2)
-        place = table.azimuth_deg[(cells.trust[..., None] * np.log(density)).sum((0, 1)).argmax()]
+        place = table.azimuth_deg[(bins.weight[..., None] * np.log(density)).sum((0, 1)).argmax()]
         assert place == pytest.approx(24.0, abs=3.0)
 
 
 def test_every_cell_is_shared_out_whole(rendered) -> None:
-    cells = measure_cells(mixed(rendered, [still(-28.0), still(22.0)], "xy"))
+    bins = measured_bins(mixed(rendered, [still(-28.0), still(22.0)], "xy"))
     table = steering("xy")
-    counted = count_sources(cells, table)
-    owned = ownership(cells, table, counted.mixture)
-    assert owned.shape == (3, *cells.trust.shape)
+    counted = count_sources(bins, table)
+    owned = ownership(bins, table, counted.mixture)
+    assert owned.shape == (3, *bins.weight.shape)
     assert np.allclose(owned.sum(0), 1.0, atol=1e-4) and (owned >= 0.0).all()
     assert np.allclose(counted.mixture.shares.sum(0), 1.0)
     assert (counted.low, counted.high) == (2, 2) or counted.low <= 2 <= counted.high

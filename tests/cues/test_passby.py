@@ -7,7 +7,7 @@ import pytest
 
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.passby import Evidence, fit_pass_by
+from spa2v_lib.cues.passby import PassByEvidence, fit_pass_by
 
 RATE = 44_100
 SOUND_M_S = 343.0
@@ -70,11 +70,11 @@ def test_without_a_doppler_shift_no_speed_is_claimed(rendered, kind: str) -> Non
     assert found.closest_s.value == pytest.approx(2.0, abs=0.05)
 
 
-def evidence(rng: np.random.Generator, rate: float, closest: float) -> Evidence:
+def evidence(rng: np.random.Generator, rate: float, closest: float) -> PassByEvidence:
     """Azimuth and level along a slow path, with errors of 1° and 1 dB."""
     times = (np.arange(60) + 0.5) * 0.1
     way = rate * (times - closest)
-    return Evidence(
+    return PassByEvidence(
         times,
         np.degrees(np.arctan(way)) + rng.normal(0.0, 1.0, 60),
         np.ones(60),
@@ -115,5 +115,5 @@ def test_mirrored_azimuths_give_the_same_path_the_other_way() -> None:
 
 
 def test_too_few_frames_are_no_path() -> None:
-    few = Evidence(*(np.arange(4.0) for _ in range(4)))
+    few = PassByEvidence(*(np.arange(4.0) for _ in range(4)))
     assert fit_pass_by(few) is None

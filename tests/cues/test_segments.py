@@ -10,7 +10,7 @@ import pytest
 from spa2v_lab.scenes.sampler import sample_scene
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cues.features import measure
+from spa2v_lib.cues.features import extract_features
 from spa2v_lib.cues.segments import clips, one_clip, split_scenes
 from spa2v_lib.errors import CueError
 
@@ -74,7 +74,7 @@ def test_birds_that_pause_between_their_calls_are_one_scene(birds: Recording) ->
 
 def test_the_same_noise_at_the_same_level_is_one_scene_however_it_was_measured() -> None:
     recording = noise(20.0)
-    assert split_scenes(recording) == split_scenes(measure(recording))
+    assert split_scenes(recording) == split_scenes(extract_features(recording))
     assert len(split_scenes(recording)) == 1
 
 

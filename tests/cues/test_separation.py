@@ -5,7 +5,7 @@ import pytest
 
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues, separate
-from spa2v_lib.cues.separation import in_front, separated
+from spa2v_lib.cues.separation import in_front, separate_sources
 
 RATE = 16_000
 SECONDS = 2.5
@@ -58,7 +58,7 @@ def test_each_source_comes_out_much_cleaner(voices, capture: str, gain_db: float
 def test_the_signals_add_up_to_the_recording(voices) -> None:
     recording = Recording.from_samples(sum(voices("ortf")), RATE)
     azimuth = np.repeat([[-25.0], [30.0]], 25, axis=1)
-    signals = separated(recording, "ortf", azimuth, np.ones((2, 25)))
+    signals = separate_sources(recording, "ortf", azimuth, np.ones((2, 25)))
     assert all(signal.samples.shape == recording.samples.shape for signal in signals)
     assert np.allclose(sum(signal.samples for signal in signals), recording.samples, atol=1e-5)
 
@@ -66,7 +66,7 @@ def test_the_signals_add_up_to_the_recording(voices) -> None:
 def test_a_signal_can_be_read_in_blocks_and_from_the_middle(voices) -> None:
     recording = Recording.from_samples(sum(voices("xy")), RATE)
     azimuth = np.repeat([[-25.0], [30.0]], 25, axis=1)
-    signal = separated(recording, "xy", azimuth, np.ones((2, 25)))[1]
+    signal = separate_sources(recording, "xy", azimuth, np.ones((2, 25)))[1]
     whole = signal.samples
     assert np.array_equal(np.concatenate(list(signal.blocks(0.4)), axis=1), whole)
     assert np.array_equal(signal.cut(1.0, 0.5).samples, whole[:, RATE : RATE + RATE // 2])
@@ -76,8 +76,10 @@ def test_an_inverted_channel_is_separated_alike(voices) -> None:
     samples = sum(voices("ortf"))
     azimuth, power = np.repeat([[-25.0], [30.0]], 25, axis=1), np.ones((2, 25))
     inverted = samples * np.array([[1.0], [-1.0]], np.float32)
-    upright = separated(Recording.from_samples(samples, RATE), "ortf", azimuth, power)
-    turned = separated(Recording.from_samples(inverted, RATE), "ortf", azimuth, power, sign=-1.0)
+    upright = separate_sources(Recording.from_samples(samples, RATE), "ortf", azimuth, power)
+    turned = separate_sources(
+        Recording.from_samples(inverted, RATE), "ortf", azimuth, power, polarity=-1.0
+    )
     for one, two in zip(upright, turned, strict=True):
         assert np.allclose(one.samples[0], two.samples[0], atol=1e-6)
         assert np.allclose(one.samples[1], -two.samples[1], atol=1e-6)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.cues.localization import hold, local_lines, percentile_envelope, weighted_quantile
+from spa2v_lib.cues.tracking import hold, local_lines, percentile_envelope, weighted_quantile
 
 
 def test_a_straight_sweep_is_kept_to_its_ends() -> None:

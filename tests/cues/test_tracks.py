@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spa2v_lib.cues.multisource import best_path, meetings, swapped
+from spa2v_lib.cues.tracking import best_path, meetings, swapped
 
 
 def ridge(path: np.ndarray, states: int = 61, width: float = 2.0) -> np.ndarray:

@@ -5,7 +5,7 @@ import pytest
 
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import CaptureGuess, SourceTrack, SpatialCues
-from spa2v_lib.cues.passby import emitted_way
+from spa2v_lib.cues.doppler import path_position
 from spa2v_lib.cues.types import PassBy, Range
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.layout.camera import Camera
@@ -161,7 +161,7 @@ def passed(distance: Range | None) -> tuple[SpatialCues, np.ndarray]:
         evidence="azimuth and level" if distance is None else "azimuth, level and Doppler",
     )
     times = 0.1 * np.arange(FRAMES) + 0.05
-    way = emitted_way(times, closest, rate, 30.0 / 343.0)
+    way = path_position(times, closest, rate, 30.0 / 343.0)
     given = cues("ship", np.degrees(np.arctan(way)), motion="right_crossing")
     source = given.sources[0].model_copy(update={"pass_by": path})
     shown = np.array(planned(given).key_times_s)

@@ -21,7 +21,7 @@ from spa2v_lab.viz.captures import (
     plane_figure,
     readings,
 )
-from spa2v_lib.cues.features import measure
+from spa2v_lib.cues.features import extract_features
 
 SHEEP = "sheep_01.flac"
 
@@ -133,7 +133,7 @@ def test_the_plane_and_the_head_say_in_words_what_they_show() -> None:
 
 def test_the_sound_of_a_direction_has_the_differences_that_are_said() -> None:
     pair = sound_from(SHEEP, 40.0, "ortf", seconds=1.0)
-    heard, said = measure(pair), differences("ortf", 40.0)
+    heard, said = extract_features(pair), differences("ortf", 40.0)
     ild = 10 * np.log10(heard.right.sum() / heard.left.sum())
     assert ild == pytest.approx(said.ild_db[0], abs=0.3)
     assert words_from(40.0, "ortf") == f"40° to the right, ORTF: +{said.ild_db[0]:.1f} dB, +319 µs"

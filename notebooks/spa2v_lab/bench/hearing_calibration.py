@@ -1,6 +1,6 @@
 """Fits the widths of azimuth intervals: ``python -m spa2v_lab.bench.hearing_calibration``.
 
-On tuning scenes of one source, heard with their own format, errors are counted in units of the
+On tuning scenes of one source, analyzed with their own format, errors are counted in units of the
 error that hearing reckons for itself. For every capture format and amount of direct sound, the
 90th percentile of that ratio is the factor by which an interval has to be wider. The printed
 table is what `spa2v_lib.cues.localization` holds.
@@ -17,8 +17,9 @@ from spa2v_lab.bench.hearing_scenes import CAPTURE_ORDER, HearingScene, tuning_s
 from spa2v_lab.bench.hearing_scores import circular_error_deg
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.ambisonics import measure_intensity, middle_side, track_direction
-from spa2v_lib.cues.features import measure
-from spa2v_lib.cues.localization import DIRECTNESS_NODES, activity, track_azimuth, weighted_quantile
+from spa2v_lib.cues.features import extract_features
+from spa2v_lib.cues.localization import DIRECTNESS_NODES, activity, track_azimuth
+from spa2v_lib.cues.tracking import weighted_quantile
 
 __all__ = ["fitted_scales", "ratios"]
 
@@ -31,14 +32,14 @@ _LEAST, _USUAL, _MOST = 0.3, 1.65, 4.0
 def ratios(item: HearingScene, recording: Recording) -> np.ndarray:
     """Return error over reckoned error, and directness, of a scene's sounding frames [2, n]."""
     if item.capture == "foa":
-        heard = measure(middle_side(recording))
-        active = activity(heard)
-        track = track_direction(heard, measure_intensity(recording), active)
+        features = extract_features(middle_side(recording))
+        active = activity(features)
+        track = track_direction(features, measure_intensity(recording), active)
     else:
-        heard = measure(recording)
-        active = activity(heard)
-        track = track_azimuth(heard, active, item.capture, sure=True)
-    truth = item.truths(heard.times_s)[0]
+        features = extract_features(recording)
+        active = activity(features)
+        track = track_azimuth(features, active, item.capture, format_known=True)
+    truth = item.truths(features.times_s)[0]
     use = truth.sounding & active
     error = circular_error_deg(track.azimuth, truth.azimuth_deg)
     return np.stack([error / track.spread, track.directness])[:, use]

@@ -17,8 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from spa2v_lab.scenes.receivers import RECEIVERS
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lab.scenes.sound import render_sound
-from spa2v_lib.cues.extract import hear
-from spa2v_lib.cues.source_features import HeardSource
+from spa2v_lib.cues.detection import DetectedSource, detect_sources
 from spa2v_lib.cues.tagging.embedded import features, loud_chunks
 from spa2v_lib.layout.camera import Camera
 
@@ -53,7 +52,7 @@ def heard_apart(files: Sequence[str], rounds: int, seed: Sequence[int]) -> dict[
         for together in _groups(rng, files):
             scene = _scene(rng, together)
             for file, source in _recognised(scene):
-                found[file] += [features(chunk) for chunk in loud_chunks(source.heard.mel)[1]]
+                found[file] += [features(chunk) for chunk in loud_chunks(source.features.mel)[1]]
     return {file: np.stack(vectors) for file, vectors in found.items() if vectors}
 
 
@@ -110,13 +109,13 @@ def _thing(rng: np.random.Generator, file: str, azimuth_deg: float, indoors: boo
     )
 
 
-def _recognised(scene: Scene) -> list[tuple[str, HeardSource]]:
+def _recognised(scene: Scene) -> list[tuple[str, DetectedSource]]:
     """Return the sources that were told apart, each with the recording in its direction."""
-    heard = hear(render_sound(scene), "auto", [])
-    sources = [source for source in heard.found.sources if source.track is not None]
+    detected = detect_sources(render_sound(scene))
+    sources = [source for source in detected.sources if source.track is not None]
     if len(sources) < 2:
         return []
-    times = heard.reading.heard.times_s
+    times = detected.channels.features.times_s
     gaps = np.array([[_gap_deg(s, thing, times) for thing in scene.objects] for s in sources])
     return [
         (scene.objects[column].recording, sources[row])
@@ -125,5 +124,5 @@ def _recognised(scene: Scene) -> list[tuple[str, HeardSource]]:
     ]
 
 
-def _gap_deg(source: HeardSource, thing: WorldObject, times_s: np.ndarray) -> float:
+def _gap_deg(source: DetectedSource, thing: WorldObject, times_s: np.ndarray) -> float:
     return float(np.median(np.abs(source.track.azimuth - thing.azimuth_deg(times_s))))

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from spa2v_lib.cues.features import measure
+from spa2v_lib.cues.features import extract_features
 from spa2v_lib.viz.style import TEXT, colour_of, faded, styled
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def clips_figure(recording: Recording, segments: Sequence[Segment]) -> go.Figure
     segments : sequence of Segment
         Of this recording.
     """
-    heard = measure(recording)
+    heard = extract_features(recording)
     level = np.maximum(heard.level_db, float(heard.level_db.max()) - 60.0).round(1)
     figure = go.Figure(
         go.Scatter(

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cues.features import LAGS_S, MEL_BANDS, measure, mel_triangles
+from spa2v_lib.cues.features import LAGS_S, MEL_BANDS, extract_features, mel_triangles
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 44100, 48000, 192000])
 def test_delay_level_and_frames_are_the_same_at_every_rate(rendered, rate: int) -> None:
     recording = rendered(lambda t: 30.0 + 0 * t, capture="ortf", rate=rate, seconds=1.0)
-    heard = measure(recording)
+    heard = extract_features(recording)
     assert len(heard.times_s) == 10
     assert np.allclose(heard.times_s, 0.1 * np.arange(10) + 0.05)
     # 17 cm · sin 30° / c, and 20 lg of the cardioids' gains at 25° and 85° from their axes
@@ -21,22 +21,24 @@ def test_delay_level_and_frames_are_the_same_at_every_rate(rendered, rate: int) 
 
 def test_frames_do_not_depend_on_the_block_size(rendered) -> None:
     recording = rendered(lambda t: 10.0 * t, capture="ortf", seconds=3.0)
-    whole, parts = measure(recording), measure(recording, block_s=0.37)
+    whole, parts = extract_features(recording), extract_features(recording, block_s=0.37)
     for name in ("level_db", "left", "right", "cross", "aligned", "gcc", "mel"):
         assert np.allclose(getattr(whole, name), getattr(parts, name), rtol=1e-4, atol=1e-6), name
 
 
 def test_levels_are_in_decibels_of_full_scale() -> None:
     tone = np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)
-    heard = measure(Recording.from_samples(np.stack([tone, 0.1 * tone]).astype(np.float32), 48000))
+    heard = extract_features(
+        Recording.from_samples(np.stack([tone, 0.1 * tone]).astype(np.float32), 48000)
+    )
     assert np.allclose(heard.level_db, 10 * np.log10(0.25 * 1.01), atol=0.05)
     assert np.allclose(heard.ild_db, -20.0, atol=0.01)
 
 
 def test_unrelated_channels_are_not_coherent_and_equal_ones_are() -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (2, 48000)).astype(np.float32)
-    apart = measure(Recording.from_samples(noise, 48000)).coherence
-    same = measure(Recording.from_samples(noise[[0, 0]], 48000)).coherence
+    apart = extract_features(Recording.from_samples(noise, 48000)).coherence
+    same = extract_features(Recording.from_samples(noise[[0, 0]], 48000)).coherence
     assert np.median(apart) < 0.35
     assert same.min() > 0.999
 

@@ -1,0 +1,372 @@
+"""From a recording to its sources: activity, number, and each source's own features and signal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from spa2v_lib.cues.ambisonics import (
+    Intensity,
+    is_ambisonic,
+    measure_intensity,
+    middle_side,
+    track_direction,
+)
+from spa2v_lib.cues.bins import BIN_HZ, Bins, weighted_bins
+from spa2v_lib.cues.capture import ChannelAnalysis, analyze_channels
+from spa2v_lib.cues.features import (
+    BAND_CENTRES_HZ,
+    LAGS_S,
+    MEL_EDGES_HZ,
+    Features,
+    extract_features,
+    mel_triangles,
+)
+from spa2v_lib.cues.formats import FORMATS, GRID_DEG, CaptureFormat
+from spa2v_lib.cues.localization import Track, activity, track_azimuth
+from spa2v_lib.cues.multisource import MOST_SOURCES, Mixture, count_sources, ownership
+from spa2v_lib.cues.separation import separate_sources
+from spa2v_lib.cues.steering import Steering, steering
+
+if TYPE_CHECKING:
+    from spa2v_lib.audio.recording import Recording
+
+__all__ = ["DetectedSource", "DetectedSources", "SourceShare", "detect_sources", "split_sources"]
+
+_LEAST_FRAMES = 5
+_PITCH_RATE = 16_000  # of the signals for pitch and Doppler shift, whose lines lie below 7 kHz
+
+_NEAR_FRAMES = 4  # on either side, within which diffuse bins follow the sources around them
+_QUIET_DB = 30.0  # a source is inactive in frames this far below its loud ones
+_SMOOTH_FRAMES = 7
+_WIDER, _WIDER_DEG = 1.4, 2.5  # what other sources add to the error
+_LEAST_SHARE = 0.03  # of all sources' power; less is what masks leak
+
+
+@dataclass(frozen=True)
+class DetectedSource:
+    """One source of a recording.
+
+    Attributes
+    ----------
+    features : Features
+        Its own.
+    active : ndarray of bool [frames]
+        Where it is active.
+    track : Track or None
+        Its direction; None where none is claimed.
+    signal : Recording
+        Its own signal: the recording, or what was separated from it, at 16 kHz at most.
+    """
+
+    features: Features
+    active: np.ndarray
+    track: Track | None
+    signal: Recording
+
+
+@dataclass(frozen=True)
+class DetectedSources:
+    """The sources of a recording, before motion and tagging.
+
+    Attributes
+    ----------
+    channels : ChannelAnalysis
+        How directions are measured; holds the features of the whole recording.
+    active : ndarray of bool [frames]
+        Where any source is active.
+    sources : tuple of DetectedSource
+        Loudest first; none in silence.
+    count_low, count_high : int
+        90 % interval of their number.
+    intensity : Intensity or None
+        Of first-order ambisonics.
+    notes : tuple of str
+        What a reader has to know.
+    """
+
+    channels: ChannelAnalysis
+    active: np.ndarray
+    sources: tuple[DetectedSource, ...] = ()
+    count_low: int = 0
+    count_high: int = 0
+    intensity: Intensity | None = None
+    notes: tuple[str, ...] = ()
+
+
+def detect_sources(recording: Recording, capture: str = "auto") -> DetectedSources:
+    """Detect the sources of a recording, their number and their directions.
+
+    Parameters
+    ----------
+    recording : Recording
+    capture : str
+        One of `spa2v_lib.cues.types.CAPTURES`, or "auto"; "foa" needs four channels.
+
+    Returns
+    -------
+    DetectedSources
+
+    See Also
+    --------
+    spa2v_lib.cues.analyze : detects, then adds labels and motion.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> left = Recording.from_samples(np.stack([noise, 0.3 * noise]), 16000)
+    >>> (source,) = detect_sources(left, "xy").sources
+    >>> bool(source.track.azimuth.max() < -10.0)
+    True
+    """
+    fits = capture in ("auto", "foa") and is_ambisonic(recording)
+    notes: tuple[str, ...] = ()
+    if capture == "auto" and fits:
+        capture, notes = "foa", (_AMBISONIC,)
+    elif capture == "foa" and not fits:
+        notes = (_NOT_AMBISONIC,)
+    pair, intensity = recording, None
+    if capture == "foa":
+        pair, intensity = middle_side(recording), measure_intensity(recording)
+    features = extract_features(pair, with_bins=True)
+    active = activity(features)
+    channels = analyze_channels(features, active, recording.channels, capture)
+    notes += channels.notes
+    if not active.any():
+        return DetectedSources(channels, active, intensity=intensity, notes=(*notes, _SILENCE))
+    located = _located(pair, channels, active, intensity)
+    return replace(located, notes=notes)
+
+
+_AMBISONIC = "the powers of the four channels fit AmbiX: analyzed as first-order ambisonics"
+_NOT_AMBISONIC = "the powers of the channels do not fit AmbiX: directions are unreliable"
+_SILENCE = "silence: no source"
+
+
+def _located(
+    pair: Recording, channels: ChannelAnalysis, active: np.ndarray, intensity: Intensity | None
+) -> DetectedSources:
+    """Return one source, or the separated ones where there are several."""
+    features = channels.features
+    low, high = 1, MOST_SOURCES
+    if not channels.directional:
+        source = DetectedSource(features, active, None, pair)
+        return DetectedSources(channels, active, (source,), low, high)
+    if channels.channels_differ and active.sum() >= _LEAST_FRAMES:
+        capture = "ms" if intensity is not None else channels.capture.format
+        item, table = FORMATS[capture], steering(capture)
+        bins = weighted_bins(features.bins, active)
+        count = count_sources(bins, table)
+        low, high = count.low, count.high
+        if len(count.mixture.paths) > 1:
+            parts = split_sources(features, active, bins, table, item, count.mixture)
+            if len(parts) > 1:
+                sources = _separated(pair, channels, capture, parts)
+                if intensity is not None:
+                    sources = [_front_or_back(source, intensity) for source in sources]
+                return DetectedSources(channels, active, tuple(sources), low, high, intensity)
+    track = (
+        track_direction(features, intensity, active)
+        if intensity is not None
+        else track_azimuth(
+            features, active, channels.capture.format, format_known=channels.format_known
+        )
+    )
+    source = DetectedSource(features, active, track, pair)
+    return DetectedSources(channels, active, (source,), low, high, intensity)
+
+
+def _separated(
+    recording: Recording, channels: ChannelAnalysis, capture: str, parts: list[SourceShare]
+) -> list[DetectedSource]:
+    tracks = [_track(part, capture, channels.format_known) for part in parts]
+    power = [np.where(part.active, 10.0 ** (part.features.level_db / 10.0), 0.0) for part in parts]
+    azimuth = np.stack([track.azimuth for track in tracks])
+    narrow = recording.resampled(min(recording.rate, _PITCH_RATE))
+    signals = separate_sources(narrow, capture, azimuth, np.stack(power), channels.polarity)
+    return [
+        DetectedSource(part.features, part.active, track, signal)
+        for part, track, signal in zip(parts, tracks, signals, strict=True)
+    ]
+
+
+def _front_or_back(source: DetectedSource, intensity: Intensity) -> DetectedSource:
+    """Mirror a source to the back if the energy in its bands flows from there."""
+    power = source.features.left + source.features.right
+    ahead = (power * intensity.ahead / (intensity.energy + 1e-20)).sum()
+    if ahead >= 0.0 or source.track is None:
+        return source
+    track = source.track
+    back = np.where(track.azimuth >= 0.0, 180.0, -180.0)
+    turned = replace(
+        track,
+        azimuth=back - track.azimuth,
+        low=back - track.high,
+        high=back - track.low,
+        raw=back - track.raw,
+    )
+    return replace(source, track=turned)
+
+
+def _track(part: SourceShare, capture: str, format_known: bool) -> Track:
+    """Return the path through the mixture with the interval of the source's own bins.
+
+    Where the two disagree, the interval widens.
+    """
+    track = track_azimuth(part.features, part.active, capture, format_known=format_known)
+    taps = np.hanning(_SMOOTH_FRAMES + 2)[1:-1]
+    padded = np.pad(part.azimuth_deg, _SMOOTH_FRAMES // 2, mode="edge")
+    azimuth = np.convolve(padded, taps / taps.sum(), "valid")
+    off = _WIDER_DEG + np.abs(track.azimuth - azimuth)
+    low = azimuth - np.hypot(_WIDER * (track.azimuth - track.low), off)
+    high = azimuth + np.hypot(_WIDER * (track.high - track.azimuth), off)
+    return replace(
+        track, azimuth=azimuth, low=np.clip(low, -90.0, 90.0), high=np.clip(high, -90.0, 90.0)
+    )
+
+
+@dataclass(frozen=True)
+class SourceShare:
+    """What one source contributes to a recording.
+
+    Attributes
+    ----------
+    features : Features
+        From the source's own bins; level and mel bands include its share of the diffuse ones.
+    active : ndarray of bool [frames]
+        Where it is active.
+    azimuth_deg : ndarray [frames]
+        Its path through the mixture.
+    """
+
+    features: Features
+    active: np.ndarray
+    azimuth_deg: np.ndarray
+
+
+def split_sources(
+    features: Features,
+    active: np.ndarray,
+    bins: Bins,
+    table: Steering,
+    item: CaptureFormat,
+    mixture: Mixture,
+) -> list[SourceShare]:
+    """Divide a recording among its sources, loudest first.
+
+    Parameters
+    ----------
+    features : Features
+        Of the whole recording.
+    active : ndarray of bool [frames]
+        Where any source is active.
+    bins : Bins
+        From `weighted_bins`.
+    table : Steering
+        Of the capture format.
+    item : CaptureFormat
+        The capture format.
+    mixture : Mixture
+        Paths of the sources, and their shares of the bins.
+
+    Returns
+    -------
+    list of SourceShare
+        Without sources that are nowhere active.
+    """
+    owned = ownership(bins, table, mixture)
+    masks = _masks(owned, bins)
+    power = np.einsum("kfb,fb->kf", owned[1:], bins.power)
+    parts = [
+        SourceShare(
+            _own_features(features, bins, item, own, mask, table.azimuth_deg[path]),
+            active & _is_active(power[k], power.sum(0)),
+            table.azimuth_deg[path],
+        )
+        for k, (own, mask, path) in enumerate(zip(owned[1:], masks, mixture.paths, strict=True))
+    ]
+    order = np.argsort(-power.sum(1), kind="stable")
+    return [parts[k] for k in order if parts[k].active.any()]
+
+
+def _masks(owned: np.ndarray, bins: Bins) -> np.ndarray:
+    """Return each source's share of every bin, diffuse bins included; shares add up to 1."""
+    strength = owned[1:] * (np.sqrt(bins.power) * bins.weight + 1e-12)
+    padded = np.pad(strength, ((0, 0), (_NEAR_FRAMES + 1, _NEAR_FRAMES), (0, 0)))
+    total = np.cumsum(padded, axis=1, dtype=np.float64)
+    width = 2 * _NEAR_FRAMES + 1
+    near = total[:, width:] - total[:, :-width] + 1e-12
+    return owned[1:] + owned[:1] * (near / near.sum(0)).astype(np.float32)
+
+
+def _is_active(own: np.ndarray, everyone: np.ndarray) -> np.ndarray:
+    loud = np.percentile(own, 95)
+    return (own > loud * 10.0 ** (-_QUIET_DB / 10.0)) & (own > _LEAST_SHARE * everyone)
+
+
+def _own_features(
+    features: Features,
+    bins: Bins,
+    item: CaptureFormat,
+    own: np.ndarray,
+    mask: np.ndarray,
+    azimuth_deg: np.ndarray,
+) -> Features:
+    bands = _nearest(BAND_CENTRES_HZ)
+    delay = np.interp(azimuth_deg, GRID_DEG, item.delay_s)
+    turn = np.exp(2j * np.pi * delay[:, None] * BIN_HZ)
+    own_weight = own * np.maximum(bins.weight, 0.02)
+    cross = own_weight * bins.cross
+    share = (mask * bins.power).sum(1) / (bins.power.sum(1) + 1e-20)
+    level = features.level_db + 10.0 * np.log10(share + 1e-12)
+    return Features(
+        times_s=features.times_s,
+        level_db=np.maximum(level, -120.0),
+        left=(own_weight * bins.left) @ bands,
+        right=(own_weight * bins.right) @ bands,
+        cross=cross.real @ bands,
+        aligned=(cross * turn).real @ bands,
+        gcc=_gcc(bins, own_weight),
+        mel=_masked_mel(features.mel, bins.power, mask),
+    )
+
+
+@cache
+def _lags() -> np.ndarray:
+    return np.exp(2j * np.pi * BIN_HZ[:, None] * LAGS_S).astype(np.complex64)
+
+
+def _gcc(bins: Bins, own_weight: np.ndarray) -> np.ndarray:
+    """Return the cross-correlation of a source's bins, whitened as in `extract_features`."""
+    geometric = np.sqrt(bins.left * bins.right) + 1e-20
+    size = np.abs(bins.cross)
+    weight = own_weight * geometric ** (1.0 / 3.0) * (size / geometric)
+    white = bins.cross / (size + 1e-20) * weight
+    white /= weight.sum(1, keepdims=True) + 1e-20
+    return (white.astype(np.complex64) @ _lags()).real
+
+
+def _nearest(centres_hz: np.ndarray) -> np.ndarray:
+    """Return which of the wider bands each bin is in [bands, wider bands]."""
+    borders = np.sqrt(centres_hz[1:] * centres_hz[:-1])
+    inside = np.searchsorted(borders, BIN_HZ)
+    return (inside[:, None] == np.arange(len(centres_hz))).astype(np.float32)
+
+
+@cache
+def _mel_weights() -> np.ndarray:
+    """Return the bins' weight in each mel band [bands, 40]: triangles, or the nearest bin."""
+    peaks = MEL_EDGES_HZ[1:-1]
+    nearest = np.abs(BIN_HZ[:, None] - peaks).argmin(0) == np.arange(len(BIN_HZ))[:, None]
+    return mel_triangles(BIN_HZ) + 1e-3 * nearest.astype(np.float32)
+
+
+def _masked_mel(mel: np.ndarray, power: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    weights = _mel_weights()
+    share = ((mask * power) @ weights + 1e-20) / (power @ weights + 1e-20)
+    return mel * np.repeat(np.minimum(share, 1.0), len(mel) // len(share), axis=0)
