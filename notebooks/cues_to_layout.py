@@ -186,9 +186,9 @@ print(f"centre at 1 s: {layout.boxes_at(1.0)[0].center[0]:.1f} of the picture's 
 
 # %%
 from spa2v_lab import metrics
-from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.scene import ground_truth_layout
 
-truth = truth_layout(scene)
+truth = ground_truth_layout(scene)
 print(f"overlap (IoU) {metrics.iou(truth, layout):.1f}")
 print(f"the mirrored plan {metrics.iou(truth, layout.mirrored()):.1f}")
 print(f"centres apart: {metrics.x_center_error(truth, layout):.2f} picture widths")

@@ -73,11 +73,11 @@ SEED = 1
 
 # %%
 from spa2v_lab.scenes.sampler import sample_scene
-from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.scene import ground_truth_layout
 from spa2v_lib.sampling import generate, get_preset
 
 drawn = {"labels": (LABEL,), "styles": ("fluent3d",), "duration_s": SECONDS}
-layout = truth_layout(sample_scene(SCENE, motion=MOTION, **drawn))
+layout = ground_truth_layout(sample_scene(SCENE, motion=MOTION, **drawn))
 layout
 
 # %% [markdown]
@@ -407,7 +407,7 @@ for name, asked in (("its own boxes", mirror), ("the ones before", layout)):
 # %% tags=["hide-cell"]
 # Solution
 pair = {"labels": ("bus", "truck"), "styles": ("fluent3d",), "duration_s": SECONDS}
-both = truth_layout(sample_scene(9_000_000_258, object_count=2, **pair))
+both = ground_truth_layout(sample_scene(9_000_000_258, object_count=2, **pair))
 together = generate(both, grounding=method, **settings)
 frames_beside(both, {both.caption: together})
 

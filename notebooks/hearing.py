@@ -53,9 +53,9 @@ SCENES = 20
 
 # %%
 from spa2v_lab.scenes.sound import render_sound
-from spa2v_lab.scenes.stage import Way, stage
+from spa2v_lab.scenes.stage import Trajectory, stage
 
-way = Way(PASSING, from_deg=-70, to_deg=60, from_m=35, to_m=24)
+way = Trajectory(PASSING, from_deg=-70, to_deg=60, from_m=35, to_m=24)
 scene = stage(way, capture="ortf", seconds=4.0, noise_db=-25)
 recording = render_sound(scene)
 
@@ -77,9 +77,9 @@ viz.azimuth_map(recording, cues)
 # %%
 import numpy as np
 
-from spa2v_lab.bench.hearing_scores import truths
+from spa2v_lab.bench.hearing_scores import ground_truths
 
-(truth,) = truths(scene, cues.times_s)
+(truth,) = ground_truths(scene, cues.times_s)
 source = cues.sources[0]
 off = np.abs(np.array(source.azimuth_deg) - truth.azimuth_deg)[truth.sounding]
 print(f"{len(cues.sources)} source, {source.motion.replace('_', ' ')}")
@@ -128,7 +128,7 @@ if fit.speed_m_s is not None:
 # doubling of distance. The library gives distance as a ratio to the smallest one:
 
 # %%
-coming = Way(PASSING, 10, from_m=24, to_m=6)
+coming = Trajectory(PASSING, 10, from_m=24, to_m=6)
 sound = render_sound(stage(coming, capture="ortf", seconds=4.0, noise_db=-25))
 closer = spa2v.extract_cues(sound).sources[0]
 print(f"{closer.motion}, {closer.level_change_db:+.0f} dB")
@@ -141,9 +141,9 @@ print(f"at first {closer.relative_range[0]:.0f} times as far as at last; in trut
 # knew only directions could leave with the wrong one.
 
 # %%
-ways = (Way(FIRST, -50, 50, from_m=5.0), Way(SECOND, 50, -50, from_m=5.0))
+ways = (Trajectory(FIRST, -50, 50, from_m=5.0), Trajectory(SECOND, 50, -50, from_m=5.0))
 if RT60_S > 0:
-    ways = (Way(FIRST, -50, 50, from_m=1.5), Way(SECOND, 50, -50, from_m=1.5))
+    ways = (Trajectory(FIRST, -50, 50, from_m=1.5), Trajectory(SECOND, 50, -50, from_m=1.5))
 crossing = render_sound(stage(*ways, capture="ortf", seconds=6.0, rt60_s=RT60_S))
 heard = spa2v.extract_cues(crossing)
 where, _, spectra = viz.hearing_exhibits(crossing, heard)
@@ -260,7 +260,7 @@ HearingExplorer(DRUM)
 # %%
 from spa2v_lab.bench.hearing_scenes import test_scenes
 
-drawn = (item for item in test_scenes(10 * SCENES) if len(item.kind) == 1)
+drawn = (item for item in test_scenes(10 * SCENES) if len(item.motions) == 1)
 items = [item for item, _ in zip(drawn, range(SCENES), strict=False)]
 
 
@@ -269,7 +269,7 @@ def listen(item):
     """Return truth and interval over the frames that sound."""
     sound = render_sound(item.scene, 22_050)
     cues = spa2v.extract_cues(sound, capture=item.capture, label="it")
-    truth, one = item.truths(np.array(cues.times_s))[0], cues.sources[0]
+    truth, one = item.ground_truths(np.array(cues.times_s))[0], cues.sources[0]
     rows = np.array([one.azimuth_low_deg, one.azimuth_deg, one.azimuth_high_deg], float)
     return truth.azimuth_deg[truth.sounding], rows[:, truth.sounding]
 
@@ -309,9 +309,9 @@ print(f"intervals are from {min(width):.0f}° to {max(width):.0f}° wide")
 # before and after it.
 
 # %%
-garden = stage(Way("bird_01.flac", -30, from_m=4), seconds=9, noise_db=-25, seed=1)
-practice = stage(Way("drum_roll_01.flac", 20, from_m=1.5), seconds=8, rt60_s=0.4)
-railway = stage(Way("train_diesel_01.flac", 50, -50, from_m=9), seconds=7, noise_db=-12)
+garden = stage(Trajectory("bird_01.flac", -30, from_m=4), seconds=9, noise_db=-25, seed=1)
+practice = stage(Trajectory("drum_roll_01.flac", 20, from_m=1.5), seconds=8, rt60_s=0.4)
+railway = stage(Trajectory("train_diesel_01.flac", 50, -50, from_m=9), seconds=7, noise_db=-12)
 parts = [render_sound(place).samples for place in (garden, practice, railway)]
 evening = spa2v.Recording.from_samples(np.concatenate(parts, axis=1), 44_100, name="evening")
 
@@ -401,7 +401,7 @@ print("no speed is claimed" if speed is None else f"speed {speed.value:.0f} m/s"
 # %% tags=["hide-cell"]
 # Solution: count them.
 for apart in (60, 40, 20, 10):
-    two = (Way(FIRST, -apart / 2, from_m=5.0), Way(SECOND, apart / 2, from_m=5.0))
+    two = (Trajectory(FIRST, -apart / 2, from_m=5.0), Trajectory(SECOND, apart / 2, from_m=5.0))
     pair = render_sound(stage(*two, capture="ortf", seconds=4.0, noise_db=-25))
     counted = spa2v.extract_cues(pair, label="one, other")
     print(f"{apart}° apart: {len(counted.sources)} ({counted.count_low} to {counted.count_high})")

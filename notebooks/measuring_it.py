@@ -50,8 +50,8 @@ CONDITION = "all"  # or one of the kinds of clips
 from spa2v_lab.scenes.benchmark import draw
 
 clip = draw(SEED, CLIP)
-scene, truth = clip.scene, clip.truth
-print(f"{clip.kind}: {truth.caption}")
+scene, truth = clip.scene, clip.ground_truth
+print(f"{clip.scene_type}: {truth.caption}")
 print(f"captured as {scene.receiver}, noise {scene.noise_db:.0f} dB")
 
 # %%
@@ -88,7 +88,7 @@ from IPython.display import Markdown
 from spa2v_lab.scenes.benchmark_card import card
 
 text = card([draw(SEED, number) for number in range(200)], SEED)
-Markdown(text[text.index("| kind") : text.index("Things:")])
+Markdown(text[text.index("| type") : text.index("Objects:")])
 
 # %%
 Markdown(text[text.index("## What it cannot") :].replace("## ", "#### "))
@@ -122,7 +122,7 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 # %% [markdown]
 # *Layouts of every method against the truth, with 95 % intervals over clips.* How to read it:
 #
-# - **another clip** is chance: true boxes, but of another clip. **truth** is the ceiling.
+# - **another clip** is chance: true boxes, but of another clip. **ground truth** is the ceiling.
 # - **captions + LVD**, **neither** and **without spatial reasoning** know what sounds and are deaf
 #   to where. Their mirror gap, how much better they fit the truth than its mirror image, is zero
 #   up to rounding. Their LTSim {cite}`otani2024ltsim` is not small at all: it gives 0.61 to 0.78 to
@@ -130,7 +130,7 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 #   that a deaf method does well at does not measure hearing.
 # - **full** against **without exemplars**: examples teach how high things are seen, and nothing
 #   about directions; which of them are shown hardly matters.
-# - **full, told what sounds** against **full**: what the tagger loses.
+# - **full, true labels** against **full**: what the tagger loses.
 
 # %%
 from IPython.display import HTML
@@ -151,10 +151,10 @@ for row in layouts:
 # The mean hides two worlds: clips with one thing, and clips with several.
 
 # %%
-from spa2v_lab.scenes.benchmark import KINDS
+from spa2v_lab.scenes.benchmark import SCENE_TYPES
 
 for row in results.rows:
-    if row.method == "layouts: full" and row.condition in KINDS:
+    if row.method == "layouts: full" and row.condition in SCENE_TYPES:
         score = row.measures["MaxIoU"].mean
         print(f"{row.condition:24s}{row.count:3d} clips, MaxIoU {score:.2f}")
 

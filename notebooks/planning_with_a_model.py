@@ -243,14 +243,18 @@ for model in ("google:gemini-2.0-flash", "openai-chat:gpt-4o-audio-preview"):
 
 # %%
 from spa2v_lab import metrics
-from spa2v_lab.bench.planning_scenes import deaf_cues, heard_scene, true_cues
+from spa2v_lab.bench.planning_scenes import analyzed_scene, ground_truth_cues, label_only_cues
 
-heard = [heard_scene(seed=0, number=number) for number in range(5)]
-ways = {"measured cues": lambda one: one.cues, "true cues": true_cues, "deaf": deaf_cues}
+heard = [analyzed_scene(seed=0, number=number) for number in range(5)]
+ways = {
+    "measured cues": lambda one: one.cues,
+    "true cues": ground_truth_cues,
+    "deaf": label_only_cues,
+}
 
 # %%
 for name, cues_of in ways.items():
-    pairs = [(one.truth, plan_acoustic(cues_of(one))) for one in heard]
+    pairs = [(one.ground_truth, plan_acoustic(cues_of(one))) for one in heard]
     overlap = np.mean([metrics.iou(*pair) for pair in pairs])
     right = np.mean([metrics.motion_direction(*pair) for pair in pairs])
     print(f"{name:<14} IoU {overlap:.1f}, moves right {right:.0%}")

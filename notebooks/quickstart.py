@@ -117,9 +117,9 @@ HTML(video.html(recording))
 
 # %%
 from spa2v_lab import metrics
-from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.scene import ground_truth_layout
 
-truth = truth_layout(scene)
+truth = ground_truth_layout(scene)
 print(f"overlap (IoU): {metrics.iou(truth, layout):.1f}")
 print(f"centres apart: {metrics.x_center_error(truth, layout):.2f} picture widths")
 

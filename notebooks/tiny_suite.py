@@ -285,11 +285,11 @@ for a, b in zip(told[:-1], told[1:], strict=True):
 # %%
 from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lab.scenes.sampler import sample_scene
-from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.scene import ground_truth_layout
 
 way = {"motion": "right_crossing", "labels": ("cow",), "styles": (data.STYLE,)}
 scene = sample_scene(SEED, duration_s=2.0, **way)
-layout = truth_layout(scene)
+layout = ground_truth_layout(scene)
 
 # %%
 from spa2v_lib.sampling import generate

@@ -66,14 +66,14 @@ GROUNDING = "default"
 
 # %%
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
-from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.scene import ground_truth_layout
 from spa2v_lib.sampling import get_preset
 
 FIRST = 9_000_000_100
 drawn = {"labels": get_preset("tiny").labels, "styles": ("fluent3d",), "duration_s": SECONDS}
 motions = [MOTIONS[number % len(MOTIONS)] for number in range(SCENES)]
 scenes = [sample_scene(FIRST + n, motion=motion, **drawn) for n, motion in enumerate(motions)]
-layouts = [truth_layout(scene) for scene in scenes]
+layouts = [ground_truth_layout(scene) for scene in scenes]
 
 # %%
 print("\n".join(layout.caption for layout in layouts))
@@ -126,9 +126,9 @@ frames_beside(layouts[-1], tried[-1])
 # draws: what the detector gives to a perfect video.
 
 # %%
-from spa2v_lab.bench.ablation import mean_scores, scores_of_ways
+from spa2v_lab.bench.ablation import combination_scores, mean_scores
 
-scores = [scores_of_ways(scene, videos) for scene, videos in zip(scenes, tried, strict=True)]
+scores = [combination_scores(scene, videos) for scene, videos in zip(scenes, tried, strict=True)]
 means = mean_scores(scores)
 
 # %%

@@ -50,9 +50,9 @@ CAPTURE = "ortf"
 
 # %%
 from spa2v_lab.scenes.sound import render_sound
-from spa2v_lab.scenes.stage import Way, stage
+from spa2v_lab.scenes.stage import Trajectory, stage
 
-scene = stage(Way(RECORDING, AZIMUTH, from_m=2.0), capture=CAPTURE, seconds=2.0)
+scene = stage(Trajectory(RECORDING, AZIMUTH, from_m=2.0), capture=CAPTURE, seconds=2.0)
 recording = render_sound(scene)
 recording
 
@@ -170,7 +170,7 @@ from IPython.display import HTML
 
 from spa2v_lib.viz.player import sound_player
 
-way = Way(RECORDING, -60, 60, from_m=4.0)
+way = Trajectory(RECORDING, -60, 60, from_m=4.0)
 swept = {c: render_sound(stage(way, capture=c, seconds=4.0), 32_000) for c in NAMES}
 HTML("".join(sound_player(swept[c], name).html() for c, name in NAMES.items()))
 
@@ -234,7 +234,7 @@ for hz in (250, 1000, 4000):
 
 # %%
 rooms = {"in the open": 0.0, "RT60 0.3 s": 0.3, "RT60 0.6 s": 0.6}
-near = Way(RECORDING, AZIMUTH, from_m=1.0)
+near = Trajectory(RECORDING, AZIMUTH, from_m=1.0)
 pairs = {
     name: render_sound(stage(near, capture="xy", seconds=2.0, rt60_s=rt60_s), 22_050)
     for name, rt60_s in rooms.items()
@@ -324,7 +324,7 @@ from spa2v_lab.bench.hearing_baselines import estimate
 def both(capture, rt60_s, azimuth):
     """Return the direction by raw level difference, and by the library."""
     room = {"capture": capture, "rt60_s": rt60_s, "seconds": 2.0}
-    pair = render_sound(stage(Way(RECORDING, azimuth, from_m=1.0), **room), 22_050)
+    pair = render_sound(stage(Trajectory(RECORDING, azimuth, from_m=1.0), **room), 22_050)
     plain = estimate("raw ILD", pair, capture, np.arange(0.2, 1.8, 0.1), sources=1)
     source = spa2v.extract_cues(pair, capture=capture, label="source").sources[0]
     ours = np.array(source.azimuth_deg)[source.active]

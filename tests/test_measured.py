@@ -73,7 +73,7 @@ HEADLINES: dict[str, tuple[str, tuple[Where, ...]]] = {
         for count in ("1 source", "2 sources", "3 sources")
     )),
     "90 % intervals hold the truth": ("hearing", tuple(
-        (KNOWN, "any number, 20 dB", f"{what} held %") for what in ("azimuth", "range", "count")
+        (KNOWN, "any number, 20 dB", f"{what} coverage %") for what in ("azimuth", "range", "count")
     )),
     "crossing in the right direction": ("hearing", (
         (KNOWN, "1 source, 20 dB", "crossing right %"),
@@ -84,7 +84,7 @@ HEADLINES: dict[str, tuple[str, tuple[Where, ...]]] = {
         (f"layouts: {method}", "all", measure)
         for method in (
             "full", "without spatial reasoning", "copy nearest exemplar", "another clip",
-            "full, told what sounds",
+            "full, true labels",
         )
         for measure in ("MaxIoU", "LTSim")
     )),
@@ -95,7 +95,7 @@ HEADLINES: dict[str, tuple[str, tuple[Where, ...]]] = {
     "videos of true layouts": ("run", tuple(
         (f"videos: {method}", "all", "LTSim")
         for method in (
-            "true layout", "true layout, MIGC kind", "true layout, no grounding",
+            "true layout", "true layout, MIGC", "true layout, no grounding",
             "drawn from the true layout",
         )
     )),

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from spa2v_lab.bench.ablation import WAYS, ablated, mean_scores, scores_of_ways
+from spa2v_lab.bench.ablation import COMBINATIONS, ablated, combination_scores, mean_scores
 from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lab.scenes.sampler import sample_scene
-from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.scene import ground_truth_layout
 from spa2v_lib.sampling import generate
 from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.video import Video
@@ -17,9 +17,9 @@ SCENE = sample_scene(3, motion="stationary", labels=("bus",), styles=("fluent3d"
 
 
 def test_every_way_differs_and_both_is_what_generate_does() -> None:
-    layout = truth_layout(SCENE)
+    layout = ground_truth_layout(SCENE)
     videos = ablated(layout, grounding="gligen", seed=2, steps=1)
-    assert list(videos) == list(WAYS)
+    assert list(videos) == list(COMBINATIONS)
     assert len({video.sha256() for video in videos.values()}) == 4
     usual = generate(layout, seed=2, steps=1, grounding="gligen")
     assert np.array_equal(videos["with both"].frames, usual.frames)
@@ -27,7 +27,7 @@ def test_every_way_differs_and_both_is_what_generate_does() -> None:
 
 def test_drawn_frames_score_high_and_their_mirror_image_low() -> None:
     frames = draw_scene(SCENE, width=get_preset("tiny").size[0])
-    scores = scores_of_ways(SCENE, {"drawn by hand": Video(frames, 8.0)})
+    scores = combination_scores(SCENE, {"drawn by hand": Video(frames, 8.0)})
     assert scores["drawn by hand"] == scores["drawn"]
     assert scores["drawn"]["IoU"] > 0.6
     assert scores["mirrored layout"]["IoU"] < scores["drawn"]["IoU"]

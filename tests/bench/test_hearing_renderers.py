@@ -57,15 +57,15 @@ def test_a_method_says_nothing_where_its_cue_does_not_exist():
 def median_error(item, method: str) -> float:
     recording = item.rendered()
     times = np.arange(round(10 * recording.duration_s)) * 0.1 + 0.05
-    truths = item.truths(times)
+    ground_truths = item.ground_truths(times)
     found = baselines.estimate(method, recording, item.capture, times, 1)
-    return float(np.median(score_azimuths(truths, found)["azimuth"]))
+    return float(np.median(score_azimuths(ground_truths, found)["azimuth"]))
 
 
 @pytest.mark.skipif(not has_kemar(), reason="slab is not installed")
 def test_measured_heads_have_our_sign_and_move_as_their_truth_says():
     scenes = kemar_scenes(3, seed=1)
-    assert [s.kind[0] for s in scenes] == ["stationary", "right_crossing", "left_crossing"]
+    assert [s.motions[0] for s in scenes] == ["stationary", "right_crossing", "left_crossing"]
     assert max(median_error(item, "GCC-PHAT") for item in scenes) < 15.0  # a sphere is no head
 
 
@@ -78,9 +78,9 @@ def test_rooms_of_pyroomacoustics_have_our_sign():
 
 def test_an_external_crossing_is_closest_where_its_way_is_ahead():
     item = kemar_scenes(2)[1]
-    (truth,) = item.truths(np.arange(300) * 0.01)
-    ahead = int(np.abs(truth.azimuth_deg).argmin())
-    assert truth.closest_s == pytest.approx(ahead * 0.01, abs=0.01)
-    assert truth.range_m.argmin() == ahead
+    (ground_truth,) = item.ground_truths(np.arange(300) * 0.01)
+    ahead = int(np.abs(ground_truth.azimuth_deg).argmin())
+    assert ground_truth.closest_s == pytest.approx(ahead * 0.01, abs=0.01)
+    assert ground_truth.range_m.argmin() == ahead
     start, end = np.tan(np.radians(item.azimuths_deg))
-    assert truth.speed_over_distance == pytest.approx(abs(end - start) / 3.0)
+    assert ground_truth.speed_over_distance == pytest.approx(abs(end - start) / 3.0)

@@ -7,19 +7,19 @@ from spa2v_lab.bench.hearing_goals import pooled
 from spa2v_lab.bench.hearing_scores import (
     MISSED_DEG,
     NO_CLOSEST_MS,
-    Truth,
+    GroundTruth,
     circular_error_deg,
     matched,
     score_azimuths,
     score_cues,
-    score_reading,
+    score_unknown_format,
 )
 from spa2v_lib.cues import CaptureGuess, PassBy, Range, SourceTrack, SpatialCues
 
 FRAMES = 4
 
 
-def truth(azimuth=0.0, motion="stationary", **changes) -> Truth:
+def ground_truth(azimuth=0.0, motion="stationary", **changes) -> GroundTruth:
     values = {
         "label": "train",
         "recording": "train_diesel_01.flac",
@@ -31,7 +31,7 @@ def truth(azimuth=0.0, motion="stationary", **changes) -> Truth:
         "speed_m_s": 0.0,
         "distance_m": 2.0,
     }
-    return Truth(**(values | changes))
+    return GroundTruth(**(values | changes))
 
 
 def track(azimuth=0.0, half=3.0, **changes) -> SourceTrack:
@@ -87,16 +87,16 @@ def test_errors_go_the_short_way_round():
 
 
 def test_only_sounding_frames_with_a_claim_count_as_errors_and_the_rest_as_not_heard():
-    there = truth(10.0, sounding=np.array([True, True, True, False]))
+    there = ground_truth(10.0, sounding=np.array([True, True, True, False]))
     said = track([12.0, 10.0, 50.0, 90.0], active=[True, True, False, True])
     found = score_cues([there], cues(said))
     assert found["azimuth"].tolist() == [2.0, 0.0]
-    assert found["heard"].tolist() == [1, 1, 0]
+    assert found["claimed"].tolist() == [1, 1, 0]
 
 
 def test_sources_are_matched_by_the_permutation_of_least_error():
     # Greedily the first source would take +8, its nearest, and leave 42° to the second.
-    first, second = truth(0.0), truth(20.0)
+    first, second = ground_truth(0.0), ground_truth(20.0)
     estimates = [np.full(FRAMES, 8.0), np.full(FRAMES, -22.0)]
     assert matched([first, second], estimates) == [1, 0]
     assert matched([first, second], estimates[:1]) == [0, None]
@@ -104,32 +104,32 @@ def test_sources_are_matched_by_the_permutation_of_least_error():
 
 
 def test_a_missed_source_is_wrong_by_ninety_degrees_in_all_its_frames():
-    found = score_cues([truth(-30.0), truth(30.0)], cues(track(29.0)))
+    found = score_cues([ground_truth(-30.0), ground_truth(30.0)], cues(track(29.0)))
     assert sorted(found["azimuth"]) == [1.0] * FRAMES + [MISSED_DEG] * FRAMES
-    assert found["count"].tolist() == [0] and found["count held"].tolist() == [0]
-    assert found["side"].mean() == 0.5 and found["heard"].mean() == 0.5
+    assert found["count"].tolist() == [0] and found["count coverage"].tolist() == [0]
+    assert found["side"].mean() == 0.5 and found["claimed"].mean() == 0.5
 
 
 def test_of_several_tracks_for_one_source_the_loudest_is_judged():
-    found = score_cues([truth(10.0)], cues(track(-40.0), track(10.0), low=1, high=2))
+    found = score_cues([ground_truth(10.0)], cues(track(-40.0), track(10.0), low=1, high=2))
     assert found["azimuth"].tolist() == [50.0] * FRAMES
-    assert found["count"].tolist() == [0] and found["count held"].tolist() == [1]
+    assert found["count"].tolist() == [0] and found["count coverage"].tolist() == [1]
 
 
 def test_sides_have_borders_at_ten_degrees_and_truths_near_a_border_do_not_count():
-    there = truth([0.0, 8.0, 16.0, -16.0])
+    there = ground_truth([0.0, 8.0, 16.0, -16.0])
     found = score_cues([there], cues(track([9.0, 40.0, 9.0, -12.0])))
     assert found["side"].tolist() == [1, 0, 1]
 
 
 def test_a_direction_behind_has_the_side_of_its_mirror_image_ahead():
-    found = score_cues([truth(170.0 - 30.0)], cues(track(40.0)))
+    found = score_cues([ground_truth(170.0 - 30.0)], cues(track(40.0)))
     assert found["side"].all() and found["azimuth"].tolist() == [100.0] * FRAMES
 
 
 def test_motion_is_judged_by_what_the_source_did():
     def judged(motion, said, **changes):
-        return score_cues([truth(motion=motion, **changes)], cues(track(motion=said)))
+        return score_cues([ground_truth(motion=motion, **changes)], cues(track(motion=said)))
 
     assert judged("stationary", "approaching")["false motion"].tolist() == [1]
     assert judged("receding", "receding")["radial"].tolist() == [1]
@@ -151,7 +151,7 @@ def passing(**changes) -> PassBy:
     return PassBy(**(values | changes))
 
 
-CROSSING = truth([-40.0, -10.0, 10.0, 40.0], "right_crossing", closest_s=0.2, speed_m_s=4.0)
+CROSSING = ground_truth([-40.0, -10.0, 10.0, 40.0], "right_crossing", closest_s=0.2, speed_m_s=4.0)
 
 
 def test_a_pass_by_is_compared_with_closest_time_rate_and_speed():
@@ -179,30 +179,30 @@ def test_speed_is_asked_only_where_pitch_is_steady_and_the_source_fast():
 
 
 def test_intervals_hold_the_truth_or_do_not():
-    there = truth([0.0, 5.0, -2.0, 3.0], range_m=np.array([2.0, 2.2, 2.6, 2.0]))
+    there = ground_truth([0.0, 5.0, -2.0, 3.0], range_m=np.array([2.0, 2.2, 2.6, 2.0]))
     found = score_cues([there], cues(track(0.0, half=3.0)))
-    assert found["azimuth held"].tolist() == [1, 0, 1, 1]
-    assert found["range held"].tolist() == [1, 1, 0, 1]  # 1, 1.1, 1.3, 1 within [1, 1.2]
+    assert found["azimuth coverage"].tolist() == [1, 0, 1, 1]
+    assert found["range coverage"].tolist() == [1, 1, 0, 1]  # 1, 1.1, 1.3, 1 within [1, 1.2]
 
 
 def test_an_interval_may_reach_over_the_half_circle():
     said = track(175.0, azimuth_low_deg=[165.0] * FRAMES, azimuth_high_deg=[180.0] * FRAMES)
-    assert not score_cues([truth(-175.0)], cues(said))["azimuth held"].any()
-    assert score_cues([truth(170.0)], cues(said))["azimuth held"].all()
+    assert not score_cues([ground_truth(-175.0)], cues(said))["azimuth coverage"].any()
+    assert score_cues([ground_truth(170.0)], cues(said))["azimuth coverage"].all()
 
 
 def test_an_unknown_format_is_held_to_the_image_position_and_the_true_direction():
     # XY at 45° stands at 18.4° between loudspeakers: a reader of images is right to say so.
     said = track(18.435, half=30.0)
-    found = score_reading(truth(45.0), cues(said), "xy")
+    found = score_unknown_format(ground_truth(45.0), cues(said), "xy")
     assert found["image"] == pytest.approx([0.0] * FRAMES, abs=1e-3)
-    assert found["reading held"].all()
-    assert "image" not in score_reading(truth(45.0), cues(said), "ortf")
+    assert found["direction coverage"].all()
+    assert "image" not in score_unknown_format(ground_truth(45.0), cues(said), "ortf")
 
 
 def test_directions_without_identity_are_matched_anew_in_every_frame():
     both = np.array([[20.0, -20.0, 20.0, 20.0], [-20.0, 20.0, np.nan, -20.0]])
-    found = score_azimuths([truth(-20.0), truth(20.0)], both)
+    found = score_azimuths([ground_truth(-20.0), ground_truth(20.0)], both)
     assert sorted(found["azimuth"]) == [0.0] * 7 + [MISSED_DEG]
 
 

@@ -10,7 +10,7 @@ import pytest
 from spa2v_lab.bench import planning as bench
 from spa2v_lab.bench import planning_scores as models
 from spa2v_lab.bench.frame import run_benchmark
-from spa2v_lab.bench.planning_scenes import heard_scene, true_cues
+from spa2v_lab.bench.planning_scenes import analyzed_scene, ground_truth_cues
 from spa2v_lab.bench.planning_scores import TRIALS, ModelTrials
 from spa2v_lab.metrics import max_iou
 from spa2v_lib.errors import PlanningError, Spa2vError
@@ -19,7 +19,7 @@ from spa2v_lib.planning.answer_cache import FOLDER_VARIABLE
 from spa2v_lib.planning.backends.base import Prompt
 from spa2v_lib.planning.exemplars import choose_exemplars
 
-heard_once = cache(heard_scene)
+analyzed_once = cache(analyzed_scene)
 
 DEAF = ("class prior", "mono fold-down", "mirrored", "another scene")
 
@@ -28,7 +28,7 @@ DEAF = ("class prior", "mono fold-down", "mirrored", "another scene")
 def results():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench, "QUICK", 5)
-        patch.setattr(bench, "heard_scene", heard_once)
+        patch.setattr(bench, "analyzed_scene", analyzed_once)
         return bench.run(quick=True, seed=0, progress=lambda *_: None)
 
 
@@ -38,7 +38,7 @@ def measure(results, method, name, condition="all"):
 
 
 def test_every_method_is_scored_with_every_measure(results):
-    for method in ("acoustic", "true cues", "nearest exemplar", "truth", *DEAF):
+    for method in ("acoustic", "true cues", "nearest exemplar", "ground truth", *DEAF):
         for name in ("MaxIoU", "coverage", "tube IoU", "LTSim", "DocSim", "DocSim, of best"):
             assert -1e-9 <= measure(results, method, name) <= 1.0 + 1e-9
         for name in ("x-centre error", "motion direction", "size trend", "mirror gap"):
@@ -49,21 +49,21 @@ def test_every_method_is_scored_with_every_measure(results):
 
 def test_the_truth_is_the_best_of_every_measure(results):
     for name in ("MaxIoU", "coverage", "tube IoU", "LTSim", "DocSim, of best", "size trend"):
-        assert measure(results, "truth", name) == pytest.approx(1.0)
-    assert measure(results, "truth", "x-centre error") == 0.0
+        assert measure(results, "ground truth", name) == pytest.approx(1.0)
+    assert measure(results, "ground truth", "x-centre error") == 0.0
 
 
 def test_hearing_beats_what_cannot_hear(results):
-    for deaf in DEAF:
-        assert measure(results, "acoustic", "MaxIoU") > measure(results, deaf, "MaxIoU")
-        assert measure(results, "acoustic", "mirror gap") > measure(results, deaf, "mirror gap")
+    for method in DEAF:
+        assert measure(results, "acoustic", "MaxIoU") > measure(results, method, "MaxIoU")
+        assert measure(results, "acoustic", "mirror gap") > measure(results, method, "mirror gap")
         error = measure(results, "acoustic", "x-centre error")
-        assert error < measure(results, deaf, "x-centre error")
+        assert error < measure(results, method, "x-centre error")
 
 
-@pytest.mark.parametrize("deaf", ["class prior", "mono fold-down"])
-def test_what_is_deaf_to_space_has_no_mirror_gap(results, deaf):
-    assert measure(results, deaf, "mirror gap") == pytest.approx(0.0, abs=1e-9)
+@pytest.mark.parametrize("method", ["class prior", "mono fold-down"])
+def test_what_is_deaf_to_space_has_no_mirror_gap(results, method):
+    assert measure(results, method, "mirror gap") == pytest.approx(0.0, abs=1e-9)
 
 
 def test_perfect_hearing_is_no_worse_than_hearing(results):
@@ -89,23 +89,23 @@ def test_what_was_not_asked_says_so_with_the_command_that_asks(results):
 
 def test_no_exemplar_holds_the_recording_that_is_planned():
     for number in range(0, 5):
-        heard = heard_once(0, number)
-        for exemplar in choose_exemplars(heard.cues, 9, recordings=heard.recordings):
-            assert not set(exemplar.recordings) & set(heard.recordings)
+        analyzed = analyzed_once(0, number)
+        for exemplar in choose_exemplars(analyzed.cues, 9, recordings=analyzed.recordings):
+            assert not set(exemplar.recordings) & set(analyzed.recordings)
 
 
 def test_the_same_seed_gives_the_same_scene_and_another_seed_another():
-    first, again, other = heard_once(0, 1), heard_scene(0, 1), heard_scene(1, 1)
-    assert first.truth == again.truth and first.cues == again.cues
-    assert first.truth != other.truth
+    first, again, other = analyzed_once(0, 1), analyzed_scene(0, 1), analyzed_scene(1, 1)
+    assert first.ground_truth == again.ground_truth and first.cues == again.cues
+    assert first.ground_truth != other.ground_truth
 
 
 def test_true_cues_place_the_thing_where_the_scene_has_it():
-    heard = heard_once(0, 4)
-    planned = plan_acoustic(true_cues(heard))
-    (true,), (found,) = heard.truth.boxes_at(1.0), planned.boxes_at(1.0)
-    assert found.center[0] == pytest.approx(true.center[0], abs=0.05)
-    assert max_iou(heard.truth, planned) > 0.0
+    analyzed = analyzed_once(0, 4)
+    planned = plan_acoustic(ground_truth_cues(analyzed))
+    (true,), (scores,) = analyzed.ground_truth.boxes_at(1.0), planned.boxes_at(1.0)
+    assert scores.center[0] == pytest.approx(true.center[0], abs=0.05)
+    assert max_iou(analyzed.ground_truth, planned) > 0.0
 
 
 class Model:
@@ -144,7 +144,7 @@ def kept_here(tmp_path, monkeypatch):
 
 
 def trials(count: int) -> ModelTrials:
-    scenes = [heard_once(0, number) for number in range(count)]
+    scenes = [analyzed_once(0, number) for number in range(count)]
     return ModelTrials(scenes, 0, True, lambda *_: None)
 
 
@@ -152,9 +152,9 @@ def trials(count: int) -> ModelTrials:
 def test_a_model_is_scored_without_its_silent_things_and_asked_once():
     asking, model = trials(2), Model()
     rows = asking._trial(model, "cues", "knn")
-    found = {row.condition: row.measures for row in rows}["all"]
-    assert found["answered"].mean == found["coverage"].mean == found["class right"].mean == 1.0
-    assert 0.0 < found["caption"].mean < 1.0
+    scores = {row.condition: row.measures for row in rows}["all"]
+    assert scores["answered"].mean == scores["coverage"].mean == scores["class right"].mean == 1.0
+    assert 0.0 < scores["caption"].mean < 1.0
     assert "Example 3" in model.prompts[0].text
     asking._trial(model, "cues", "knn")
     assert len(model.prompts) == 2
@@ -165,8 +165,8 @@ def test_a_model_is_scored_without_its_silent_things_and_asked_once():
 @pytest.mark.usefixtures("kept_here")
 def test_answers_that_cannot_be_used_count_as_an_empty_layout():
     rows = trials(1)._trial(Model(spoilt=99), "cues", "none")
-    found = rows[0].measures
-    assert found["answered"].mean == found["MaxIoU"].mean == found["class right"].mean == 0.0
+    scores = rows[0].measures
+    assert scores["answered"].mean == scores["MaxIoU"].mean == scores["class right"].mean == 0.0
 
 
 @pytest.mark.usefixtures("kept_here")
@@ -187,8 +187,8 @@ def test_the_price_is_told_before_a_hosted_model_is_asked(monkeypatch, capsys):
     monkeypatch.setattr(HostedModel, "ask", ask)
     with pytest.raises(PlanningError, match="away"):
         trials(1).measure(["openai-chat:some@http://127.0.0.1:9/v1"])
-    told = capsys.readouterr().err
-    assert "6 requests" in told and "tokens in" in told
+    with_true_labels = capsys.readouterr().err
+    assert "6 requests" in with_true_labels and "tokens in" in with_true_labels
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ import pytest
 from spa2v_lab.bench import run as bench
 from spa2v_lab.bench import run_layouts as run_models
 from spa2v_lab.bench.frame import Kept, Results, read, run_benchmark
-from spa2v_lab.bench.run_layouts import heard_clip, layouts_of, told
+from spa2v_lab.bench.run_layouts import analyzed_clip, layouts_of, with_true_labels
 from spa2v_lab.bench.run_tables import results_of
-from spa2v_lab.bench.run_videos import DRAWN, MIRRORED, WAYS, found_layout
+from spa2v_lab.bench.run_videos import DRAWN, MIRRORED, SAMPLING_VARIANTS, detected_layout
 from spa2v_lab.metrics import max_iou
 from spa2v_lab.scenes.benchmark import draw
 from spa2v_lib.errors import OutputError, Spa2vError
@@ -45,7 +45,7 @@ def measure(results, method, name, condition="all"):
 
 def made_up_videos(clips: int) -> dict:
     """Raw results of stage 2, with other numbers for every clip and way."""
-    ways = [way.name for way in WAYS] + [DRAWN]
+    ways = [way.name for way in SAMPLING_VARIANTS] + [DRAWN]
     scores = {
         str(n): {
             "sound": {"onsets": [1.0 + n]},
@@ -75,11 +75,11 @@ def test_every_method_has_a_row_for_every_kind_that_there_is(raw):
 
 def test_the_truth_is_best_and_the_mirror_shows_who_is_deaf(raw):
     results = results_of(raw, SEED)
-    assert measure(results, "layouts: truth", "MaxIoU") == pytest.approx(1.0)
+    assert measure(results, "layouts: ground truth", "MaxIoU") == pytest.approx(1.0)
     full = measure(results, "layouts: full", "mirror gap")
     assert measure(results, "layouts: full, mirrored", "mirror gap") == pytest.approx(-full)
-    for deaf in ("without spatial reasoning", "neither", "captions + LVD"):
-        assert measure(results, f"layouts: {deaf}", "mirror gap") == pytest.approx(0.0, abs=1e-9)
+    for method in ("without spatial reasoning", "neither", "captions + LVD"):
+        assert measure(results, f"layouts: {method}", "mirror gap") == pytest.approx(0.0, abs=1e-9)
 
 
 def test_tables_come_from_the_file_alone(folder, raw):
@@ -115,7 +115,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
             measured.append("stopped")
             raise KeyboardInterrupt
         measured.append(job[1])
-        return {"clip": {}, "scores": {"truth": {"mirror gap": 0.0}, "full": {}}}
+        return {"clip": {}, "scores": {"ground truth": {"mirror gap": 0.0}, "full": {}}}
 
     monkeypatch.setattr(bench, "_scored", scored)
     monkeypatch.setattr(bench, "results_of", lambda raw, seed: Results("run", [], []))
@@ -155,7 +155,7 @@ def test_videos_have_rows_with_chance_ceiling_and_distance(raw):
     assert measure(results, "videos: full", "AV-Align by chance") == pytest.approx(1 / 3)
     distances = [
         measure(results, f"videos: {way.name}", "Fréchet distance, drawn-world features")
-        for way in WAYS
+        for way in SAMPLING_VARIANTS
     ]
     assert distances == sorted(distances, reverse=True) and distances[-1] > 0
     (goal,) = [g for g in results.goals if g.name.startswith("videos of true layouts")]
@@ -169,32 +169,35 @@ def test_goals_that_were_not_computed_are_missed(raw):
 
 
 def test_what_a_detector_finds_is_a_layout_frame_by_frame():
-    truth = draw(SEED, 1).truth
-    (label,) = {thing.label for thing in truth.objects}
+    ground_truth = draw(SEED, 1).ground_truth
+    (label,) = {obj.label for obj in ground_truth.objects}
     seen = [
-        [Detection(label, 0.9, row[0])] if row[0] is not None else [] for row in truth.frame_boxes()
+        [Detection(label, 0.9, row[0])] if row[0] is not None else []
+        for row in ground_truth.frame_boxes()
     ]
-    assert max_iou(truth, found_layout(seen, truth)) == pytest.approx(1.0)
+    assert max_iou(ground_truth, detected_layout(seen, ground_truth)) == pytest.approx(1.0)
     doubled = [[*row, Detection(label, 0.4, Box(x0=0, y0=0, x1=0.1, y1=0.1))] for row in seen]
-    assert len(found_layout(doubled, truth).objects) == 2
-    assert max_iou(truth, found_layout(doubled, truth)) == 0.0
-    assert found_layout([[]] * len(seen), truth).objects == []
+    assert len(detected_layout(doubled, ground_truth).objects) == 2
+    assert max_iou(ground_truth, detected_layout(doubled, ground_truth)) == 0.0
+    assert detected_layout([[]] * len(seen), ground_truth).objects == []
 
 
 def test_sources_are_told_what_is_nearest_to_them():
-    clip = next(draw(SEED, n) for n in range(50) if draw(SEED, n).kind == "translational, single")
-    heard = heard_clip(clip, SEED)
-    named = told(heard.cues, clip.scene)
+    clip = next(
+        draw(SEED, n) for n in range(50) if draw(SEED, n).scene_type == "translational, single"
+    )
+    analyzed = analyzed_clip(clip, SEED)
+    named = with_true_labels(analyzed.cues, clip.scene)
     assert named.sources[0].label == clip.scene.objects[0].label
     assert len(named.sources) <= len(clip.scene.objects)
-    assert told(named.model_copy(update={"sources": []}), clip.scene).sources == []
+    assert with_true_labels(named.model_copy(update={"sources": []}), clip.scene).sources == []
 
 
 def test_exemplars_decide_heights_but_not_directions():
     clip = next(
         c for n in range(60) if (c := draw(SEED, n)).scene.objects[0].label in ("bird", "guitar")
     )
-    layouts = layouts_of(heard_clip(clip, SEED))
+    layouts = layouts_of(analyzed_clip(clip, SEED))
     boxes = [layouts[name].frame_boxes()[0] for name in ("full", "without exemplars")]
     for one, other in zip(*boxes, strict=True):
         if one and other:
@@ -204,7 +207,10 @@ def test_exemplars_decide_heights_but_not_directions():
 @pytest.mark.slow
 def test_one_clip_is_sampled_in_every_way(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "QUICK", 1)
-    monkeypatch.setattr("spa2v_lab.bench.run_videos.WAYS", WAYS[:1] + WAYS[4:5])
+    monkeypatch.setattr(
+        "spa2v_lab.bench.run_videos.SAMPLING_VARIANTS",
+        SAMPLING_VARIANTS[:1] + SAMPLING_VARIANTS[4:5],
+    )
     results = run_benchmark("run", tmp_path / "out", quick=True, seed=SEED)
     ways = {row.method for row in results.rows if row.method.startswith("videos")}
     assert ways == {f"videos: {w}" for w in ("full", "true layout", MIRRORED, DRAWN)}

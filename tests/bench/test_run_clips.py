@@ -25,9 +25,9 @@ def manifest(folder, *lines, header="recording,layout,video,label,capture"):
 
 def test_annotated_clips_are_scored_by_every_method(clips, tmp_path):
     results = run_benchmark("run", tmp_path / "out", clips=clips / "manifest.csv")
-    found = {row.method: row.measures["MaxIoU"].mean for row in results.rows}
-    assert found["layouts: truth"] == pytest.approx(1.0)
-    assert found["layouts: full"] > found["layouts: full, mirrored"]
+    scores = {row.method: row.measures["MaxIoU"].mean for row in results.rows}
+    assert scores["layouts: ground truth"] == pytest.approx(1.0)
+    assert scores["layouts: full"] > scores["layouts: full, mirrored"]
     assert all(row.condition == "own clips" and row.count == 2 for row in results.rows)
 
 
@@ -56,7 +56,7 @@ def test_a_reference_video_is_looked_at_by_a_detector(clips, tmp_path, monkeypat
 def test_a_line_without_a_truth_is_refused_before_anything_is_heard(
     clips, tmp_path, monkeypatch, line, said
 ):
-    monkeypatch.setattr(run_clips, "_measured", lambda *a: pytest.fail("heard"))
+    monkeypatch.setattr(run_clips, "_measured", lambda *a: pytest.fail("measured"))
     with pytest.raises(BatchError, match=said):
         run_benchmark("run", tmp_path / "out", clips=manifest(clips, line))
     assert not (tmp_path / "out").exists()

@@ -10,7 +10,7 @@ from spa2v_lab.scenes.exemplar_scenes import PLANS, make_exemplar, mirrored_scen
 from spa2v_lab.scenes.exemplars import _rounded
 from spa2v_lab.scenes.recordings import recordings_table
 from spa2v_lab.scenes.sampler import sample_scene
-from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.scene import ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
@@ -251,8 +251,8 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
 def test_the_mirror_of_a_mirrored_scene_is_the_scene() -> None:
     scene = sample_scene(4, motion="left_crossing")
     assert mirrored_scene(mirrored_scene(scene)) == scene
-    boxes = truth_layout(mirrored_scene(scene)).objects[0].boxes
-    expected = truth_layout(scene).mirrored().objects[0].boxes
+    boxes = ground_truth_layout(mirrored_scene(scene)).objects[0].boxes
+    expected = ground_truth_layout(scene).mirrored().objects[0].boxes
     for box, other in zip(boxes, expected, strict=True):
         assert (box is None) == (other is None)
         assert box is None or box.as_tuple() == pytest.approx(other.as_tuple())

@@ -11,8 +11,8 @@ import pytest
 
 from spa2v_lab.scenes import benchmark
 from spa2v_lab.scenes.benchmark import (
-    KINDS,
     MOVES,
+    SCENE_TYPES,
     SIDES,
     draw,
     exemplar_pool,
@@ -38,7 +38,7 @@ def test_turns_by_hand():
     assert list(islice(turns({"a": 2, "b": 1}), 6)) == ["a", "b", "a", "a", "b", "a"]
 
 
-@pytest.mark.parametrize("weights", [KINDS, SIDES, MOVES])
+@pytest.mark.parametrize("weights", [SCENE_TYPES, SIDES, MOVES])
 def test_every_beginning_has_the_right_proportions_to_within_one(weights):
     counts, total = Counter(), sum(weights.values())
     for number, name in enumerate(islice(turns(weights), 300), 1):
@@ -47,37 +47,38 @@ def test_every_beginning_has_the_right_proportions_to_within_one(weights):
 
 
 def test_kinds_and_motions_of_clips_are_as_in_the_paper():
-    kinds = Counter(clip.kind for clip in CLIPS)
+    types = Counter(clip.scene_type for clip in CLIPS)
     assert all(
-        abs(kinds[k] / len(CLIPS) - n / sum(KINDS.values())) < 0.01 for k, n in KINDS.items()
+        abs(types[k] / len(CLIPS) - n / sum(SCENE_TYPES.values())) < 0.01
+        for k, n in SCENE_TYPES.items()
     )
     for clip in CLIPS:
         moving = [motion != "stationary" for motion in clip.plan.motions]
-        assert all(moving) if clip.kind.startswith("translational") else not any(moving)
-        assert (len(moving) > 1) == clip.kind.endswith("multiple")
+        assert all(moving) if clip.scene_type.startswith("translational") else not any(moving)
+        assert (len(moving) > 1) == clip.scene_type.endswith("multiple")
 
 
 def test_things_stand_where_the_plan_says_and_move_as_it_says():
     for clip in CLIPS:
-        for thing, side, motion in zip(
+        for obj, side, motion in zip(
             clip.scene.objects, clip.plan.sides, clip.plan.motions, strict=True
         ):
-            assert thing.motion == motion
+            assert obj.motion == motion
             if side is not None:
-                box = thing.box(clip.scene.camera, 0.0)
+                box = obj.box(clip.scene.camera, 0.0)
                 assert position_phrase(box.center[0]).endswith(side)
 
 
 def test_a_clip_has_sixteen_frames_and_each_class_once():
     for clip in CLIPS:
-        assert clip.truth.frame_count == 16
-        labels = [thing.label for thing in clip.scene.objects]
+        assert clip.ground_truth.frame_count == 16
+        labels = [obj.label for obj in clip.scene.objects]
         assert len(set(labels)) == len(labels)
 
 
 def test_instruments_stand_in_rooms_that_no_exemplar_has():
     for clip in CLIPS:
-        held = {CLASSES[thing.label].place == "held" for thing in clip.scene.objects}
+        held = {CLASSES[obj.label].place == "held" for obj in clip.scene.objects}
         assert held == {clip.scene.rt60_s > 0}
         assert not 0.26 < clip.scene.rt60_s < 0.34
     assert any(clip.scene.rt60_s > 0 for clip in CLIPS)
@@ -101,8 +102,8 @@ def test_recordings_that_change_their_level_by_themselves_are_left_out():
 def test_things_arrive_about_equally_loud():
     for clip in CLIPS:
         arriving = [
-            thing.gain_db - 20 * np.log10(np.hypot(*thing.position(np.linspace(0, 4, 9)).T).min())
-            for thing in clip.scene.objects
+            obj.gain_db - 20 * np.log10(np.hypot(*obj.position(np.linspace(0, 4, 9)).T).min())
+            for obj in clip.scene.objects
         ]
         assert max(arriving) - min(arriving) <= 6.0
 
@@ -115,7 +116,7 @@ def test_the_seed_decides_the_clip():
 
 def test_the_card_counts_what_is_there():
     text = card(CLIPS, 0)
-    singles = sum(clip.kind == "stationary, single" for clip in CLIPS)
+    singles = sum(clip.scene_type == "stationary, single" for clip in CLIPS)
     assert f"| stationary, single | {singles} | {singles / len(CLIPS):.1%} | 37.1% |" in text
     assert all(label in text for label in shared_classes())
     assert "What it cannot measure" in text
@@ -124,10 +125,12 @@ def test_the_card_counts_what_is_there():
 def test_written_clips_have_sound_truth_and_reference(tmp_path):
     folder = write_benchmark(tmp_path / "clips", count=2, seed=3)
     listed = json.loads((folder / "scenes.json").read_text(encoding="utf-8"))
-    assert [row["kind"] for row in listed["scenes"]] == [draw(3, n).kind for n in range(2)]
+    assert [row["scene_type"] for row in listed["scenes"]] == [
+        draw(3, n).scene_type for n in range(2)
+    ]
     for name in ("000", "001"):
         truth = VideoSceneLayout.load(folder / f"{name}.json")
-        assert truth == draw(3, int(name)).truth
+        assert truth == draw(3, int(name)).ground_truth
         video, sound = read_video(folder / f"{name}.mp4"), read_audio(folder / f"{name}.wav")
         assert len(video.frames) == 16 and sound.duration_s == pytest.approx(benchmark.SECONDS)
         assert np.abs(sound.samples).max() > 0.1

@@ -1,4 +1,4 @@
-"""The drawn world shows each thing where its scene's geometry says."""
+"""The drawn world shows each object where its scene's geometry says."""
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ def _car(speed: float, depth: float = 4.0, x: float = 0.0) -> WorldObject:
     return WorldObject("car", "fluent3d", path, "right_crossing", 2.6, 1.7, 0.0)
 
 
-def _scene(*things: WorldObject) -> Scene:
-    return Scene(things, "meadow", Camera(), duration_s=1.0, seed=3)
+def _scene(*objects: WorldObject) -> Scene:
+    return Scene(objects, "meadow", Camera(), duration_s=1.0, seed=3)
 
 
 def test_only_pixels_inside_the_projected_box_change():

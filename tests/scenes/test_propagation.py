@@ -10,7 +10,7 @@ from spa2v_lab.scenes.propagation import (
     air_absorption_db_per_m,
     emission_times,
     first_emission_s,
-    heard,
+    received,
 )
 from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, get_receiver
 from spa2v_lib.errors import SceneError
@@ -49,18 +49,18 @@ def test_interpolation_between_samples_is_exact_to_75_db(pitch):
 @pytest.mark.parametrize("speed", [-60.0, -20.0, -5.0, 5.0, 30.0, 60.0])
 def test_a_source_on_the_line_of_sight_shifts_pitch_by_the_doppler_formula(speed):
     place = straight((0, 80.0, 0), (0, speed, 0))  # positive: receding
-    sound, _ = heard(tone_emission(1000.0), get_receiver("xy"), place, RATE, RATE)
+    sound, _ = received(tone_emission(1000.0), get_receiver("xy"), place, RATE, RATE)
     expected = 1000.0 / (1 + speed / SPEED_OF_SOUND)
     assert pitch_of(sound[0]) == pytest.approx(expected, rel=2e-5)
 
 
 def test_level_falls_as_one_over_the_distance_at_retarded_time():
     place = straight((-20.0, 4.0, 0), (40.0, 0, 0))
-    sound, distance = heard(tone_emission(2000.0), get_receiver("ab"), place, RATE, RATE)
+    sound, distance = received(tone_emission(2000.0), get_receiver("ab"), place, RATE, RATE)
     level = np.sqrt(np.convolve(sound[0] ** 2, np.ones(441) / 441, "same") * 2)
     inner = slice(1000, -1000)
     assert np.abs(20 * np.log10(level * distance)[inner]).max() < 0.25
-    # What is heard when it passes left 4 m / c ago: the closest way is heard that much later.
+    # What arrives when it passes left 4 m / c ago: the closest point is received that much later.
     assert distance.argmin() / RATE == pytest.approx(0.5 + 4.0 / SPEED_OF_SOUND, abs=2e-3)
 
 
@@ -68,7 +68,9 @@ def test_sound_arrives_after_the_distance_over_the_speed_of_sound():
     click = np.zeros(FINE)
     click[FINE // 10] = 1.0  # at 0.1 s
     place = straight((0, 100.0, 0), (0, 0, 0))
-    sound, _ = heard(Emission.from_samples(click, FINE, 0.0), get_receiver("xy"), place, RATE, RATE)
+    sound, _ = received(
+        Emission.from_samples(click, FINE, 0.0), get_receiver("xy"), place, RATE, RATE
+    )
     arrival = np.abs(sound[0]).argmax() / RATE
     assert arrival == pytest.approx(0.1 + 100 / SPEED_OF_SOUND, abs=1.5 / RATE)
     assert first_emission_s(place) == pytest.approx(-100 / SPEED_OF_SOUND)
@@ -80,7 +82,7 @@ def test_both_channels_get_the_receivers_time_difference():
     noise = np.fft.irfft(spectrum)
     emission = Emission.from_samples(noise, FINE, -1.0)
     place = straight((5.0, 5.0, 0), (0, 0, 0))  # 45 degrees right
-    sound, _ = heard(emission, get_receiver("ab"), place, RATE, RATE)
+    sound, _ = received(emission, get_receiver("ab"), place, RATE, RATE)
     size = 1 << 17
     left, right = np.fft.rfft(sound, size)
     cross = np.fft.irfft(left * right.conj(), 8 * size)  # eight times finer than the samples
@@ -110,9 +112,9 @@ def test_air_absorption_is_that_of_the_standards_table():
 
 def test_air_damps_a_tone_by_distance_times_attenuation():
     t = np.arange(RATE) / RATE
-    for pitch, way in ((1000.0, 300.0), (8000.0, 50.0)):
+    for pitch, travelled_m in ((1000.0, 300.0), (8000.0, 50.0)):
         tone = np.tile(np.sin(2 * np.pi * pitch * t), (2, 1))
-        damped = absorbed_by_air(tone, np.full(RATE, way), RATE)
+        damped = absorbed_by_air(tone, np.full(RATE, travelled_m), RATE)
         loss = 20 * np.log10(tone[0, 5000:-5000].std() / damped[0, 5000:-5000].std())
-        assert loss == pytest.approx(way * air_absorption_db_per_m(pitch), rel=0.02)
+        assert loss == pytest.approx(travelled_m * air_absorption_db_per_m(pitch), rel=0.02)
         assert damped.shape == tone.shape

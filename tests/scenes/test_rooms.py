@@ -73,9 +73,9 @@ def test_the_tail_decays_by_60_db_in_the_reverberation_time():
 def test_the_tail_holds_the_energy_of_the_image_sources_that_it_stands_for():
     own = room(0.5)
     images = own.images(order=25)  # later ones hold a hundredth of the energy
-    ways = np.linalg.norm(images.signs * PLACES[1] + images.offsets, axis=1)
+    trajectories = np.linalg.norm(images.signs * PLACES[1] + images.offsets, axis=1)
     late = images.orders > IMAGE_ORDER
-    truth = ((images.gains / ways) ** 2)[late].sum()
+    truth = ((images.gains / trajectories) ** 2)[late].sum()
     tail = reverberant_tail(own, get_receiver("ab"), RATE, np.random.default_rng(0))
     assert 10 * np.log10((tail**2).sum() / 2 / truth) == pytest.approx(0.0, abs=1.5)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
-from spa2v_lab.scenes.scene import truth_layout
+from spa2v_lab.scenes.scene import ground_truth_layout
 from spa2v_lib.errors import SceneError
 from spa2v_lib.layout.classes import CLASSES
 
@@ -36,7 +36,7 @@ def test_azimuth_and_range_agree_with_the_motion(seed):
 
 def test_the_nearest_box_is_well_seen_and_in_the_picture():
     for seed in SEEDS:
-        layout = truth_layout(sample_scene(seed))
+        layout = ground_truth_layout(sample_scene(seed))
         areas = [box.area for row in layout.frame_boxes() for box in row if box]
         assert areas and 0.015 < max(areas) < 0.5
 
@@ -61,7 +61,7 @@ def test_an_unknown_motion_is_refused():
 
 def test_the_true_layout_has_the_boxes_of_the_geometry():
     scene = sample_scene(11, motion="left_crossing")
-    layout = truth_layout(scene)
+    layout = ground_truth_layout(scene)
     for time, box in zip(layout.key_times_s, layout.objects[0].boxes, strict=True):
         assert box == scene.objects[0].box(scene.camera, time)
     assert "from right to left" in layout.caption

@@ -32,9 +32,9 @@ class Thing:
         return np.asarray(self.start) + np.outer(t, self.velocity)
 
 
-def scene(*things: Thing, receiver="xy", rt60_s=0.0, noise_db=None, duration_s=1.5, seed=0):
+def scene(*objects: Thing, receiver="xy", rt60_s=0.0, noise_db=None, duration_s=1.5, seed=0):
     return SimpleNamespace(
-        objects=things,
+        objects=objects,
         camera=SimpleNamespace(height_m=1.5),
         duration_s=duration_s,
         receiver=receiver,
@@ -45,8 +45,8 @@ def scene(*things: Thing, receiver="xy", rt60_s=0.0, noise_db=None, duration_s=1
     )
 
 
-def rendered(*things: Thing, **options) -> np.ndarray:
-    return render_sound(scene(*things, **options), RATE).samples.astype(float)
+def rendered(*objects: Thing, **options) -> np.ndarray:
+    return render_sound(scene(*objects, **options), RATE).samples.astype(float)
 
 
 @pytest.fixture
@@ -158,8 +158,8 @@ def test_height_counts_in_the_distance():
 
 
 def test_far_sources_lose_treble():
-    def treble_share(way):
-        sound = rendered(Thing((0, way)))[0]
+    def treble_share(trajectory):
+        sound = rendered(Thing((0, trajectory)))[0]
         power = np.abs(np.fft.rfft(sound)) ** 2
         bins = np.fft.rfftfreq(sound.size, 1 / RATE)
         return 10 * np.log10(power[bins > 6000].sum() / power[bins < 2000].sum())
@@ -168,9 +168,9 @@ def test_far_sources_lose_treble():
 
 
 def test_reverberation_lowers_the_level_difference_and_lasts_after_the_sound():
-    thing = Thing((3, 3), recording="drum_snare_01.flac", onset_s=0.1)
-    dry = rendered(thing, duration_s=0.65)
-    wet = rendered(thing, duration_s=0.65, rt60_s=0.8)
+    obj = Thing((3, 3), recording="drum_snare_01.flac", onset_s=0.1)
+    dry = rendered(obj, duration_s=0.65)
+    wet = rendered(obj, duration_s=0.65, rt60_s=0.8)
 
     def ild(s):
         return 20 * np.log10(s[1].std() / s[0].std())
@@ -195,15 +195,15 @@ def test_the_reflections_of_a_mirrored_path_swap_the_channels(monkeypatch):
 
 
 def test_noise_has_the_wanted_level_and_comes_from_the_seed():
-    thing = Thing((2, 6))
-    clean = rendered(thing)
-    noisy = rendered(thing, noise_db=-10.0)
+    obj = Thing((2, 6))
+    clean = rendered(obj)
+    noisy = rendered(obj, noise_db=-10.0)
     scale = (noisy * clean).sum() / (clean**2).sum()
     noise = noisy - scale * clean
     level = 10 * np.log10((noise**2).mean() / ((scale * clean) ** 2).mean())
     assert level == pytest.approx(-10.0, abs=0.3)
-    assert np.array_equal(noisy, rendered(thing, noise_db=-10.0))
-    assert not np.allclose(noisy, rendered(thing, noise_db=-10.0, seed=1))
+    assert np.array_equal(noisy, rendered(obj, noise_db=-10.0))
+    assert not np.allclose(noisy, rendered(obj, noise_db=-10.0, seed=1))
 
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])
@@ -219,10 +219,10 @@ def test_a_far_fast_source_is_heard_from_the_first_sample():
 
 
 @pytest.mark.parametrize(
-    ("things", "options", "words"),
+    ("objects", "options", "words"),
     [
-        ((), {}, "nothing to hear"),
-        ((Thing((0, 5), recording=None),), {}, "nothing to hear"),
+        ((), {}, "silent"),
+        ((Thing((0, 5), recording=None),), {}, "silent"),
         ((Thing((0, 5), recording="no.flac"),), {}, r"no\.flac"),
         ((Thing((0, 5)),), {"receiver": "surround"}, "surround"),
         ((Thing((0, 500), (0, -400)),), {}, "fast as sound"),
@@ -230,9 +230,9 @@ def test_a_far_fast_source_is_heard_from_the_first_sample():
         ((Thing((0, 5), onset_s=9.0),), {}, "starts too late"),
     ],
 )
-def test_impossible_scenes_are_refused(things, options, words):
+def test_impossible_scenes_are_refused(objects, options, words):
     with pytest.raises(SceneError, match=words):
-        render_sound(scene(*things, **options))
+        render_sound(scene(*objects, **options))
 
 
 def test_the_projects_own_scene_can_be_rendered():

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject, truth_layout
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject, ground_truth_layout
 from spa2v_lab.training import data
 from spa2v_lab.training.autoencoder import encode_set, to_pixels, train_autoencoder
-from spa2v_lab.training.base import new_base, thing_weights, train_base, velocity_loss
+from spa2v_lab.training.base import new_base, object_weights, train_base, velocity_loss
 from spa2v_lab.training.encoded import EncodedSet
 from spa2v_lab.training.grounding import train_gligen
 from spa2v_lab.training.loop import Plan
@@ -131,14 +131,14 @@ def test_later_stages_leave_the_base_as_it_was(encoded, tmp_path):
 
 def test_a_cell_weighs_more_the_more_of_it_a_thing_covers():
     boxes = torch.tensor([[[0.0, 0.0, 0.5, 0.25], [0.0, 0.0, 0.0, 0.0]]])
-    weights = thing_weights(boxes, side=2)
+    weights = object_weights(boxes, side=2)
     assert weights.shape == (1, 1, 2, 2)
     assert weights[0, 0].tolist() == [[2.0, 1.0], [1.0, 1.0]]
 
 
 def test_the_first_label_of_a_scene_is_the_first_of_its_drawn_truth():
     thing = WorldObject("bus", data.STYLE, StraightPath((0, 9.0)), "stationary", 4.0, 3.0, 0.0)
-    layout = truth_layout(Scene((thing,), "street", Camera(), 1.0, seed=0))
+    layout = ground_truth_layout(Scene((thing,), "street", Camera(), 1.0, seed=0))
     assert layout.caption == "a bus stands on a city street"
 
 

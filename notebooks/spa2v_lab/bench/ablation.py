@@ -1,9 +1,7 @@
-"""Take a part away again, to see what it adds.
+"""Ablations of the tiny suite: one scene with and without grounding, with and without motion.
 
-Which part does what: one scene sampled with and without grounding, with and without motion.
-
-Base, motion modules and grounding layers of the tiny suite were trained apart; the four ways to
-put them together differ in nothing else, neither noise nor captions.
+Base, motion modules and grounding layers were trained separately; the four combinations differ in
+nothing else, neither noise nor captions.
 """
 
 from __future__ import annotations
@@ -16,7 +14,7 @@ import numpy as np
 
 from spa2v_lab.bench.sampling import score
 from spa2v_lab.scenes.picture import draw_scene
-from spa2v_lab.scenes.scene import Scene, truth_layout
+from spa2v_lab.scenes.scene import Scene, ground_truth_layout
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.sampling import generate, get_preset
 from spa2v_lib.sampling.loading import load
@@ -28,10 +26,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
-    "WAYS",
+    "COMBINATIONS",
     "ablated",
     "mean_scores",
-    "scores_of_ways",
+    "combination_scores",
     "without_motion",
 ]
 
@@ -58,7 +56,7 @@ def _given(_module: Any, arguments: tuple, named: dict[str, Any], _found: Tensor
     return arguments[0] if arguments else named["hidden_states"]
 
 
-WAYS = {
+COMBINATIONS = {
     "base alone": (False, False),
     "with motion": (False, True),
     "with grounding": (True, False),
@@ -74,7 +72,7 @@ def ablated(
     seed: int = 0,
     steps: int | None = None,
 ) -> dict[str, Video]:
-    """Sample a layout in all four ways with the tiny suite, from the same noise.
+    """Sample a layout in all four combinations with the tiny suite, from the same noise.
 
     Parameters
     ----------
@@ -88,21 +86,21 @@ def ablated(
     Returns
     -------
     dict of str to Video
-        By the names in `WAYS`.
+        By the names in `COMBINATIONS`.
     """
-    found = {}
-    for name, (grounded, moving) in WAYS.items():
+    videos = {}
+    for name, (grounded, moving) in COMBINATIONS.items():
         method = grounding if grounded else "none"
         settings = {"seed": seed, "steps": steps, "grounding": method}
         if moving:
-            found[name] = generate(layout, **settings)
+            videos[name] = generate(layout, **settings)
         else:
             with without_motion(load("tiny", "auto")):  # the one that generate uses
-                found[name] = generate(layout, **settings)
-    return found
+                videos[name] = generate(layout, **settings)
+    return videos
 
 
-def scores_of_ways(scene: Scene, videos: Mapping[str, Video]) -> dict[str, dict[str, float]]:
+def combination_scores(scene: Scene, videos: Mapping[str, Video]) -> dict[str, dict[str, float]]:
     """Score the videos of a scene's true layout, with chance and ceiling.
 
     Parameters
@@ -118,11 +116,11 @@ def scores_of_ways(scene: Scene, videos: Mapping[str, Video]) -> dict[str, dict[
         right exchanged) and "drawn" (the scene's own frames): "IoU", "right class" and
         "consistency", see `spa2v_lab.bench.sampling`.
     """
-    layout = truth_layout(scene)
-    found = {name: detect(video.frames) for name, video in videos.items()}
-    scores = {name: score(layout, videos[name].frames, seen) for name, seen in found.items()}
+    layout = ground_truth_layout(scene)
+    detections = {name: detect(video.frames) for name, video in videos.items()}
+    scores = {name: score(layout, videos[name].frames, seen) for name, seen in detections.items()}
     last = list(videos)[-1]
-    scores["mirrored layout"] = score(layout.mirrored(), videos[last].frames, found[last])
+    scores["mirrored layout"] = score(layout.mirrored(), videos[last].frames, detections[last])
     frames = draw_scene(scene, width=get_preset("tiny").size[0])
     return scores | {"drawn": score(layout, frames, detect(frames))}
 
@@ -133,18 +131,18 @@ def mean_scores(scores: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str
     Parameters
     ----------
     scores : sequence of dict
-        A scene each, as `scores_of_ways` returns them.
+        A scene each, as `combination_scores` returns them.
 
     Returns
     -------
     dict of str to dict
-        By way and measure; NaN where no scene has a value.
+        By combination and measure; NaN where no scene has a value.
     """
     means: dict[str, dict[str, float]] = {}
-    for way in scores[0]:
-        means[way] = {}
-        for measure in scores[0][way]:
-            values = np.array([one[way][measure] for one in scores])
+    for combination in scores[0]:
+        means[combination] = {}
+        for measure in scores[0][combination]:
+            values = np.array([one[combination][measure] for one in scores])
             known = values[~np.isnan(values)]
-            means[way][measure] = float(known.mean()) if len(known) else float("nan")
+            means[combination][measure] = float(known.mean()) if len(known) else float("nan")
     return means

@@ -66,8 +66,8 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
         resumed = _resumed(place, seed)
         progress("resuming", 1, 1)
     ratio = np.mean(gaps[1]) / np.mean(gaps[2])
-    found = (float(ratio), float(np.median(overheads)), resumed)
-    values = dict(zip(GOALS, found, strict=True))
+    measured = (float(ratio), float(np.median(overheads)), resumed)
+    values = dict(zip(GOALS, measured, strict=True))
     rows = [
         Row(
             f"{workers} worker{'s' if workers > 1 else ''}",

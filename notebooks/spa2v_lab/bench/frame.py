@@ -75,10 +75,10 @@ class Kept:
         self.raw: dict[str, Any] = {"asked": asked}
         if not path.is_file():
             return
-        found = read(path)
-        other = [name for name in asked if found.get("asked", {}).get(name) != asked[name]]
+        stored = read(path)
+        other = [name for name in asked if stored.get("asked", {}).get(name) != asked[name]]
         if not other:
-            self.raw = found
+            self.raw = stored
         elif not overwrite:
             raise OutputError(
                 f"{path} was measured with another {', '.join(other)}; choose another folder, or "
@@ -110,12 +110,12 @@ def read(path: Path) -> dict[str, Any]:
         If the file cannot be read or is none of this library's.
     """
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OutputError(f"{path} cannot be read as raw results: {error}") from error
-    if not isinstance(found, dict) or "asked" not in found:
+    if not isinstance(content, dict) or "asked" not in content:
         raise OutputError(f"{path} holds no raw results of a benchmark")
-    return found
+    return content
 
 
 def rounded(value: Any) -> Any:
@@ -221,7 +221,7 @@ class Goal:
 
 @dataclass(frozen=True)
 class Results:
-    """What a benchmark found; `notes` say what could not be measured, and why."""
+    """What a benchmark measured; `notes` say what could not be measured, and why."""
 
     name: str
     rows: list[Row]
@@ -378,9 +378,9 @@ def interval(values: Sequence[float], seed: int = 0) -> Interval:
     return Interval(float(known.mean()), float(low), float(high), len(known))
 
 
-def _cell(found: Interval | None, bare: bool) -> str:
-    if found is None or found.mean is None:
+def _cell(one: Interval | None, bare: bool) -> str:
+    if one is None or one.mean is None:
         return ""
-    if bare or found.low is None or found.high is None:
-        return f"{found.mean:.3g}"
-    return f"{found.mean:.3g} [{found.low:.3g}, {found.high:.3g}]"
+    if bare or one.low is None or one.high is None:
+        return f"{one.mean:.3g}"
+    return f"{one.mean:.3g} [{one.low:.3g}, {one.high:.3g}]"

@@ -1,4 +1,4 @@
-"""How right hearing is: simulated and externally rendered scenes, against usual methods.
+"""How accurate the cues are: simulated and externally rendered scenes, against baselines.
 
 Every scene of `hearing_scenes.test_scenes` is rendered and heard with its capture format named
 and, where one source sounds, with the format left to be told from the recording. Scenes rendered
@@ -30,15 +30,15 @@ from spa2v_lab.bench.hearing_scenes import (
 from spa2v_lab.bench.hearing_scores import (
     MISSED_DEG,
     NO_CLOSEST_MS,
-    Truth,
+    GroundTruth,
     score_azimuths,
     score_cues,
-    score_reading,
+    score_unknown_format,
 )
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
 
-__all__ = ["KNOWN", "UNKNOWN", "Outcome", "heard", "rows_of", "run"]
+__all__ = ["KNOWN", "UNKNOWN", "SceneScores", "analyzed", "rows_of", "run"]
 
 QUICK, FULL = 66, 660
 _EXTERNAL_QUICK, _EXTERNAL_FULL = 9, 63
@@ -56,18 +56,18 @@ class Item(Protocol):
     capture: str
     room: str
     snr_db: int
-    kind: tuple[str, ...]
+    motions: tuple[str, ...]
 
     def rendered(self) -> Recording:
         """Return its sound."""
 
-    def truths(self, times_s: np.ndarray) -> list[Truth]:
-        """Return the truth of every source."""
+    def ground_truths(self, times_s: np.ndarray) -> list[GroundTruth]:
+        """Return the ground truth of every source."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """One scene and the scores of every method that heard it."""
+class SceneScores:
+    """One scene and the scores of every method on it."""
 
     item: Item
     scores: dict[str, Scores]
@@ -82,27 +82,27 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
     outside = _EXTERNAL_QUICK if quick else _EXTERNAL_FULL
     notes = _notes()
     rows = []
-    simulated = heard(test_scenes(count, seed), "scenes", progress)
+    simulated = analyzed(test_scenes(count, seed), "scenes", progress)
     rows += rows_of(simulated, simulated_conditions(), seed)
     external = room_scenes(outside, seed)
     if has_kemar():
         external = kemar_scenes(outside, seed) + external
     else:
         notes.append('KEMAR: not run, as slab is not installed; install "spa2v[bench]"')
-    rows += rows_of(heard(external, "external scenes", progress), external_conditions(), seed)
-    costs, said = cost_rows(quick=quick, seed=seed, progress=progress)
+    rows += rows_of(analyzed(external, "external scenes", progress), external_conditions(), seed)
+    costs, cost_notes = cost_rows(quick=quick, seed=seed, progress=progress)
     tags, confusion = tagger_rows(quick=quick, seed=seed)
     rows += costs + tags
-    return Results("hearing", rows, goals(rows), notes + said + confusion)
+    return Results("hearing", rows, goals(rows), notes + cost_notes + confusion)
 
 
-def heard(
+def analyzed(
     items: Sequence[Item],
     name: str,
     progress: Progress,
     render: Callable[[Item], Recording] = lambda item: item.rendered(),
-) -> list[Outcome]:
-    """Render and hear scenes with every method.
+) -> list[SceneScores]:
+    """Render scenes and analyze them with every method.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def heard(
     """
     outcomes = []
     for done, item in enumerate(items, start=1):
-        outcomes.append(Outcome(item, _scores(item, render(item))))
+        outcomes.append(SceneScores(item, _scores(item, render(item))))
         progress(name, done, len(items))
     return outcomes
 
@@ -124,19 +124,23 @@ def heard(
 def _scores(item: Item, recording: Recording) -> dict[str, Scores]:
     cues = extract_cues(recording, capture=item.capture)
     times = np.array(cues.times_s)
-    truths = item.truths(times)
-    scores = {KNOWN: score_cues(truths, cues)}
-    if len(truths) == 1:
-        scores[UNKNOWN] = score_reading(truths[0], extract_cues(recording), item.capture)
-    if len(truths) <= _MOST_BASELINE_SOURCES and item.snr_db == _BASELINE_SNR_DB:
+    ground_truths = item.ground_truths(times)
+    scores = {KNOWN: score_cues(ground_truths, cues)}
+    if len(ground_truths) == 1:
+        scores[UNKNOWN] = score_unknown_format(
+            ground_truths[0], extract_cues(recording), item.capture
+        )
+    if len(ground_truths) <= _MOST_BASELINE_SOURCES and item.snr_db == _BASELINE_SNR_DB:
         for method in baselines.METHODS:
-            found = baselines.estimate(method, recording, item.capture, times, len(truths))
-            if found is not None:
-                scores[method] = score_azimuths(truths, found)
+            azimuths_deg = baselines.estimate(
+                method, recording, item.capture, times, len(ground_truths)
+            )
+            if azimuths_deg is not None:
+                scores[method] = score_azimuths(ground_truths, azimuths_deg)
     return scores
 
 
-def rows_of(outcomes: list[Outcome], conditions: list[Condition], seed: int) -> list[Row]:
+def rows_of(outcomes: list[SceneScores], conditions: list[Condition], seed: int) -> list[Row]:
     """Return a row for every method and condition with at least one scene."""
     rows = []
     for method in (KNOWN, UNKNOWN, *baselines.METHODS):
@@ -161,67 +165,66 @@ def _compared(condition: str) -> bool:
 
 def simulated_conditions() -> list[Condition]:
     """Return the marginals for each number of sources, and the cells that the goals name."""
-    found: list[Condition] = []
+    conditions: list[Condition] = []
     for count in (1, 2, 3):
         name = f"{count} source{'s'[: count > 1]}"
-        found += [
-            (name, lambda item, n=count: len(item.kind) == n),
-            (f"{name}, 20 dB", lambda item, n=count: len(item.kind) == n and item.snr_db == 20),
+        conditions += [
+            (name, lambda item, n=count: len(item.motions) == n),
+            (f"{name}, 20 dB", lambda item, n=count: len(item.motions) == n and item.snr_db == 20),
         ]
         for values, attribute in (
             (CAPTURE_ORDER, "capture"),
             (ROOMS, "room"),
         ):
-            found += [
+            conditions += [
                 (
                     f"{name}, 20 dB, {value}",
                     lambda item, n=count, a=attribute, v=value: (
-                        len(item.kind) == n and item.snr_db == 20 and getattr(item, a) == v
+                        len(item.motions) == n and item.snr_db == 20 and getattr(item, a) == v
                     ),
                 )
                 for value in values
             ]
-        found += [
+        conditions += [
             (
                 f"{name}, {snr} dB",
-                lambda item, n=count, v=snr: len(item.kind) == n and item.snr_db == v,
+                lambda item, n=count, v=snr: len(item.motions) == n and item.snr_db == v,
             )
             for snr in sorted(set(SNR_ORDER_DB) - {20})
         ]
-    found += [
+    conditions += [
         (
             f"1 source, 20 dB, {capture}, {room}",
             lambda item, c=capture, r=room: (
-                len(item.kind) == 1 and item.snr_db == 20 and (item.capture, item.room) == (c, r)
+                len(item.motions) == 1 and item.snr_db == 20 and (item.capture, item.room) == (c, r)
             ),
         )
         for capture in CAPTURE_ORDER
         for room in ROOMS
     ]
     motions = ("stationary", "crossing", "approaching", "receding", "pass_by")
-    found += [
+    conditions += [
         (
             f"1 source, 20 dB, {motion.replace('_', '-')}",
             lambda item, m=motion: (
-                len(item.kind) == 1 and item.snr_db == 20 and item.kind[0].endswith(m)
+                len(item.motions) == 1 and item.snr_db == 20 and item.motions[0].endswith(m)
             ),
         )
         for motion in motions
     ]
-    return [*found, ("any number, 20 dB", lambda item: item.snr_db == 20)]
+    return [*conditions, ("any number, 20 dB", lambda item: item.snr_db == 20)]
 
 
 def external_conditions() -> list[Condition]:
     """Return rows by renderer and motion or microphones."""
-    kinds = ("stationary", "crossing")
-    found: list[Condition] = [
+    conditions: list[Condition] = [
         (
-            f"KEMAR, 20 dB, {kind}",
-            lambda item, k=kind: item.renderer == "KEMAR" and item.kind[0].endswith(k),
+            f"KEMAR, 20 dB, {motion}",
+            lambda item, m=motion: item.renderer == "KEMAR" and item.motions[0].endswith(m),
         )
-        for kind in kinds
+        for motion in ("stationary", "crossing")
     ]
-    found += [
+    conditions += [
         (
             f"pyroomacoustics, 20 dB, {capture}, {room}",
             lambda item, c=capture, r=room: (
@@ -231,15 +234,15 @@ def external_conditions() -> list[Condition]:
         for capture in ("xy", "ortf", "ab")
         for room in ROOMS
     ]
-    return found
+    return conditions
 
 
 def _notes() -> list[str]:
     single = ", ".join(single_recording_classes())
     return [
         f"classes whose one recording serves tuning and test alike: {single}",
-        f"a source that was not found counts {MISSED_DEG:g}° in all its frames; a v/d or speed "
+        f"a source that was not detected counts {MISSED_DEG:g}° in all its frames; a v/d or speed "
         f"that was not claimed counts 100 %, a closest approach {NO_CLOSEST_MS:g} ms",
-        "the baselines are told the number of sources, and may name them anew in every frame",
+        "the baselines are given the number of sources, and may estimate them anew in every frame",
         "front assumed, except with foa: true directions are ahead of the microphones there",
     ]

@@ -1,4 +1,4 @@
-"""Usual ways to a direction that know the capture format: what hearing is compared with.
+"""Baselines of localization, which know the capture format.
 
 Every method looks at `SEGMENT_S` of sound around the middle of a cue frame and names as many
 directions as there are sources, which it is told.
@@ -145,11 +145,11 @@ def _array_method(
 ) -> np.ndarray:
     from pyroomacoustics.doa import MUSIC, SRP
 
-    kind, count = (MUSIC, 1) if method == "MUSIC" else (SRP, sources)
+    algorithm, count = (MUSIC, 1) if method == "MUSIC" else (SRP, sources)
     half = _SPACING_M[capture] / 2
     places = np.array([[-half, half], [0.0, 0.0]])
     # its angles go from the right-hand side over ahead to the left-hand side
-    finder = kind(
+    finder = algorithm(
         places,
         _RATE_HZ,
         _FFT,

@@ -30,7 +30,7 @@ _LEAST, _USUAL, _MOST = 0.3, 1.65, 4.0
 
 
 def ratios(item: HearingScene, recording: Recording) -> np.ndarray:
-    """Return error over reckoned error, and directness, of a scene's sounding frames [2, n]."""
+    """Return error over predicted error, and directness, of a scene's sounding frames [2, n]."""
     if item.capture == "foa":
         features = extract_features(middle_side(recording))
         active = activity(features)
@@ -39,9 +39,9 @@ def ratios(item: HearingScene, recording: Recording) -> np.ndarray:
         features = extract_features(recording)
         active = activity(features)
         track = track_azimuth(features, active, item.capture, format_known=True)
-    truth = item.truths(features.times_s)[0]
-    use = truth.sounding & active
-    error = circular_error_deg(track.azimuth, truth.azimuth_deg)
+    ground_truth = item.ground_truths(features.times_s)[0]
+    use = ground_truth.sounding & active
+    error = circular_error_deg(track.azimuth, ground_truth.azimuth_deg)
     return np.stack([error / track.spread, track.directness])[:, use]
 
 
@@ -54,7 +54,7 @@ def fitted_scales(
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in CAPTURE_ORDER}
     for item in items:
-        if len(item.kind) == 1:
+        if len(item.motions) == 1:
             found[item.capture].append(ratios(item, render(item)))
     return {name: _scales(scenes) for name, scenes in found.items() if scenes}
 

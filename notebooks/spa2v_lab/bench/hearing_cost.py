@@ -51,18 +51,18 @@ def tagger_rows(*, quick: bool, seed: int) -> tuple[list[Row], list[str]]:
     rows : list of Row
         Classes with several recordings (each left out in turn) and classes with one (after room,
         noise, filter and pitch) apart, and what is left of those that are heard among others;
-        then the share that is called unknown, by kind of sound.
+        then the share that is called unknown, by type of sound.
     notes : list of str
         The confusion table of the recordings left out, a line a class.
     """
     from spa2v_lab.training.tagger_scores import evaluate
 
-    found = evaluate(quick=quick, seed=seed)
-    return _rows(found, seed), _notes(found)
+    scores = evaluate(quick=quick, seed=seed)
+    return _rows(scores, seed), _notes(scores)
 
 
-def _rows(found: dict[str, Any], seed: int) -> list[Row]:
-    left_out = found["leave_one_recording_out"]
+def _rows(scores: dict[str, Any], seed: int) -> list[Row]:
+    left_out = scores["leave_one_recording_out"]
     each = left_out["each"]
     tops = {
         f"{name} %": interval([100.0 * recording[key] for recording in each], seed)
@@ -70,12 +70,12 @@ def _rows(found: dict[str, Any], seed: int) -> list[Row]:
     }
     rows = [
         Row(_METHOD, "each recording left out", left_out["recordings"], tops),
-        _ranked("single recordings, changed", found["single_recording"]),
-        _ranked("recordings that it learnt, taken apart from others", found["apart"]),
+        _ranked("single recordings, changed", scores["single_recording"]),
+        _ranked("recordings that it learnt, taken apart from others", scores["apart"]),
     ]
     rows += [
-        Row(_METHOD, kind, 1, {"called unknown %": _alone(100.0 * found["unknown"][key], 1)})
-        for key, kind in _UNKNOWN_OF.items()
+        Row(_METHOD, sounds, 1, {"called unknown %": _alone(100.0 * scores["unknown"][key], 1)})
+        for key, sounds in _UNKNOWN_OF.items()
     ]
     return rows
 
@@ -88,13 +88,13 @@ def _ranked(condition: str, ranks: dict[str, Any]) -> Row:
     )
 
 
-def _notes(found: dict[str, Any]) -> list[str]:
-    left = found["leave_one_class_out"]
+def _notes(scores: dict[str, Any]) -> list[str]:
+    left = scores["leave_one_class_out"]
     lines = [
         f"tagger, a class left out against sounds it learnt: AUROC {left['auroc']:.2f}, "
         f"{100 * left['false_acceptance']:.0f} % accepted where 90 % of known sounds are"
     ]
-    for label, answers in found["confusion"].items():
+    for label, answers in scores["confusion"].items():
         said = ", ".join(f"{answer} {count}" for answer, count in answers.items())
         lines.append(f"tagger, {label} on recordings left out: {said}")
     return lines
@@ -147,11 +147,11 @@ def cost_rows(*, quick: bool, seed: int, progress: Progress) -> tuple[list[Row],
         progress("cost", step, 3)
         name = f"{count} source{'s'[: count > 1]}, 48 kHz, one core"
         try:
-            factors, found = real_time_factors(count, 3 if quick else 7, seed)
+            factors, scores = real_time_factors(count, 3 if quick else 7, seed)
         except Spa2vError as error:
-            factors, found, notes = [], 0, [*notes, f"{name}: {error}"]
-        if factors and found != count:
-            notes.append(f"{name}: {found} found, so that the time is that of {found}")
+            factors, scores, notes = [], 0, [*notes, f"{name}: {error}"]
+        if factors and scores != count:
+            notes.append(f"{name}: {scores} found, so that the time is that of {scores}")
         rows.append(Row("spa2v", name, len(factors), {FACTOR: interval(factors, seed)}))
     progress("cost", 2, 3)
     peaks: list[float] = []
@@ -175,7 +175,7 @@ def real_time_factors(sources: int, repetitions: int, seed: int) -> tuple[list[f
     factors : list of float
         Seconds of sound per second of the processor's time, once a repetition, after a first call
         that loads libraries.
-    found : int
+    scores : int
         Sources that were found.
 
     Raises
@@ -195,8 +195,8 @@ def real_time_factors(sources: int, repetitions: int, seed: int) -> tuple[list[f
     )
     if done.returncode:
         raise Spa2vError(f"hearing cannot be timed: {done.stderr.strip()[-300:]}")
-    factors, found = json.loads(done.stdout)
-    return factors, found
+    factors, scores = json.loads(done.stdout)
+    return factors, scores
 
 
 def _print_factors(sources: int, repetitions: int, seed: int) -> None:

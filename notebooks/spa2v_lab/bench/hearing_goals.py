@@ -26,7 +26,7 @@ STATISTICS: dict[str, tuple[str, str]] = {
     "azimuth median °": ("azimuth", "median"),
     "azimuth p95 °": ("azimuth", "p95"),
     "side right %": ("side", "percent"),
-    "heard %": ("heard", "percent"),
+    "claimed %": ("claimed", "percent"),
     "count right %": ("count", "percent"),
     "crossing right %": ("crossing", "percent"),
     "false motion %": ("false motion", "percent"),
@@ -34,14 +34,14 @@ STATISTICS: dict[str, tuple[str, str]] = {
     "closest median ms": ("closest", "median"),
     "v/d median %": ("v/d", "median"),
     "speed median %": ("speed", "median"),
-    "azimuth held %": ("azimuth held", "percent"),
-    "range held %": ("range held", "percent"),
-    "count held %": ("count held", "percent"),
+    "azimuth coverage %": ("azimuth coverage", "percent"),
+    "range coverage %": ("range coverage", "percent"),
+    "count coverage %": ("count coverage", "percent"),
     "image median °": ("image", "median"),
-    "reading held %": ("reading held", "percent"),
+    "direction coverage %": ("direction coverage", "percent"),
 }
-"""Every measure of the table: which values it pools, and how. "held" is the share of truths within
-the 90 % interval; "heard" the share of sounding frames for which a direction is claimed."""
+"""Every measure of the table: which values it pools, and how. "Coverage" is the share of true
+values within the 90 % interval; "claimed", of sounding frames for which a direction is claimed."""
 
 _RESAMPLES = 400
 
@@ -131,7 +131,7 @@ _GOALS: tuple[tuple[str, str, float, str, str, str], ...] = (
             85,
             _UNKNOWN,
             f"{_ONE}, {capture}",
-            "reading held %",
+            "direction coverage %",
         )
         for capture in ("panned", "xy", "ms")
     ),
@@ -147,9 +147,9 @@ _GOALS: tuple[tuple[str, str, float, str, str, str], ...] = (
     *(
         (f"90 % interval of {what} holds the truth, %", relation, bound, _KNOWN, _ALL, measure)
         for what, measure in (
-            ("azimuth", "azimuth held %"),
-            ("range", "range held %"),
-            ("count", "count held %"),
+            ("azimuth", "azimuth coverage %"),
+            ("range", "range coverage %"),
+            ("count", "count coverage %"),
         )
         for relation, bound in ((">=", 85), ("<=", 95))
     ),

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spa2v_lab.bench.hearing_scenes import ROOMS, recordings_of
-from spa2v_lab.bench.hearing_scores import Truth, emission_sounding
+from spa2v_lab.bench.hearing_scores import GroundTruth, emission_sounding
 from spa2v_lab.scenes.receivers import SPEED_OF_SOUND
 from spa2v_lab.scenes.recordings import emitted
 from spa2v_lib.audio.recording import Recording
@@ -52,7 +52,7 @@ class ExternalScene:
     renderer : str
         "KEMAR" or "pyroomacoustics".
     azimuths_deg : tuple of float
-        At the beginning and at the end; a straight way between them, closest ahead.
+        At the beginning and at the end; a straight path between them, closest ahead.
     recording : str
     distance_m : float
         Closest.
@@ -62,7 +62,7 @@ class ExternalScene:
     number: int
     capture: str
     room: str
-    kind: tuple[str, ...]
+    motions: tuple[str, ...]
     azimuths_deg: tuple[float, float]
     recording: str
     distance_m: float
@@ -78,21 +78,21 @@ class ExternalScene:
         sound = sound + noise
         return Recording.from_samples(sound * (_PEAK / np.abs(sound).max()), _RATE, "scene")
 
-    def truths(self, times_s: np.ndarray) -> list[Truth]:
-        """Return the truth at those times [frames], the way's own delay left out."""
+    def ground_truths(self, times_s: np.ndarray) -> list[GroundTruth]:
+        """Return the ground truth at those times [frames], the path's own delay left out."""
         times = np.asarray(times_s, float)
         start, end = np.tan(np.radians(self.azimuths_deg))
-        still = self.kind == ("stationary",)
+        still = self.motions == ("stationary",)
         if still:
             azimuth = np.full(len(times), self.azimuths_deg[0])
         else:
             azimuth = np.degrees(np.arctan(self._along(times)))
         rate = float(abs(end - start)) / _SECONDS
         return [
-            Truth(
+            GroundTruth(
                 label="",
                 recording=self.recording,
-                motion=self.kind[0],
+                motion=self.motions[0],
                 azimuth_deg=azimuth,
                 range_m=self._range_m(azimuth),
                 sounding=emission_sounding(self.recording, times),
@@ -103,12 +103,12 @@ class ExternalScene:
         ]
 
     def _along(self, times_s: np.ndarray) -> np.ndarray:
-        """Return how far along its way the source is, in closest distances."""
+        """Return how far along its path the source is, in closest distances."""
         start, end = np.tan(np.radians(self.azimuths_deg))
         return start + (end - start) * times_s / _SECONDS
 
     def _range_m(self, azimuth_deg: np.ndarray) -> np.ndarray:
-        if self.kind == ("stationary",):
+        if self.motions == ("stationary",):
             return np.full(len(azimuth_deg), self.distance_m)
         return self.distance_m / np.cos(np.radians(azimuth_deg))
 
@@ -128,8 +128,8 @@ def kemar_scenes(count: int, seed: int = 0) -> list[ExternalScene]:
         side = float(rng.uniform(-75.0, 75.0))
         ends = (side, side)
         if motion != "stationary":
-            way = 1.0 if motion == "right_crossing" else -1.0
-            ends = (-way * float(rng.uniform(25, 65)), way * float(rng.uniform(25, 65)))
+            sign = 1.0 if motion == "right_crossing" else -1.0
+            ends = (-sign * float(rng.uniform(25, 65)), sign * float(rng.uniform(25, 65)))
         file = str(rng.choice([info.file for info in files]))
         scenes.append(
             ExternalScene("KEMAR", number, "binaural", ROOMS[0], (motion,), ends, file, 1.4)
@@ -173,7 +173,7 @@ def _kemar_sound(scene: ExternalScene) -> np.ndarray:
     spectrum_size = 1 << (size + _TAPS - 1).bit_length()
     sound = np.zeros((2, len(padded) + spectrum_size))
     times = np.array([s / _RATE for s in starts])  # middles of the blocks in the dry sound
-    azimuth = scene.truths(times)[0].azimuth_deg
+    azimuth = scene.ground_truths(times)[0].azimuth_deg
     gain = scene.distance_m / scene._range_m(azimuth)
     for start, direction, level in zip(starts, azimuth, gain, strict=True):
         block = np.fft.rfft(padded[start : start + size] * window, spectrum_size)

@@ -1,9 +1,9 @@
-"""Scenes for tuning and for testing what is heard: one drawing code, two sets that stay apart.
+"""Scenes for tuning and for testing cue extraction: one drawing code, two disjoint sets.
 
 The sets differ in recordings (where a class has several), in the seeds that all paths, rooms and
-levels are drawn from, and in reverberation times. Scene number n has the n-th capture format,
-room, kind and signal-to-noise ratio in turn; as the four counts have no common divisor, any run
-of scenes is balanced over all of them.
+levels are drawn from, and in reverberation times. Capture format, room, scene type and
+signal-to-noise ratio take turns; as their counts have no common divisor, any run of scenes is
+balanced over all of them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spa2v_lab.bench.hearing_scores import STEADY_PITCH, Truth, truths
+from spa2v_lab.bench.hearing_scores import STEADY_PITCH, GroundTruth, ground_truths
 from spa2v_lab.scenes.recordings import RecordingInfo, recordings_table
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lab.scenes.sound import render_sound
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CAPTURE_ORDER",
-    "KINDS",
+    "SCENE_TYPES",
     "ROOMS",
     "SNR_ORDER_DB",
     "HearingScene",
@@ -43,7 +43,7 @@ ROOMS = ("anechoic", "RT60 0.3 s", "RT60 0.6 s")
 SNR_ORDER_DB = (20, 30, 20, 10, 20, 30, 20, 10, 20, 30, 20, 10, 20)
 """Taken in turn; the goals are set at 20 dB, so that it comes most often."""
 
-KINDS: tuple[tuple[str, ...], ...] = (
+SCENE_TYPES: tuple[tuple[str, ...], ...] = (
     ("stationary",),
     ("left_crossing",),
     ("stationary", "stationary"),
@@ -86,8 +86,8 @@ class HearingScene:
         One of `ROOMS`.
     snr_db : int
         Signal over diffuse noise.
-    kind : tuple of str
-        One of `KINDS`.
+    motions : tuple of str
+        One of `SCENE_TYPES`.
     scene : Scene
         One object a source.
     """
@@ -97,16 +97,16 @@ class HearingScene:
     capture: str
     room: str
     snr_db: int
-    kind: tuple[str, ...]
+    motions: tuple[str, ...]
     scene: Scene
 
     def rendered(self) -> Recording:
         """Render the sound; the same samples at every call."""
         return render_sound(self.scene)
 
-    def truths(self, times_s: np.ndarray) -> list[Truth]:
-        """Return the truth of every source at those times [frames]."""
-        return truths(self.scene, times_s)
+    def ground_truths(self, times_s: np.ndarray) -> list[GroundTruth]:
+        """Return the ground truth of every source at those times [frames]."""
+        return ground_truths(self.scene, times_s)
 
 
 def tuning_scenes(count: int, seed: int = 0) -> list[HearingScene]:
@@ -153,14 +153,16 @@ def _by_class() -> dict[str, list[RecordingInfo]]:
 def _hearing_scene(split: Split, number: int, seed: int) -> HearingScene:
     rng = np.random.default_rng([seed, _SPLIT_KEY[split], number])
     capture = CAPTURE_ORDER[number % len(CAPTURE_ORDER)]
-    kind = KINDS[number % len(KINDS)]
+    motions = SCENE_TYPES[number % len(SCENE_TYPES)]
     snr_db = SNR_ORDER_DB[number % len(SNR_ORDER_DB)]
-    place = 0 if kind == ("pass_by",) else number % len(ROOMS)
+    place = 0 if motions == ("pass_by",) else number % len(ROOMS)
     duration_s = round(float(rng.uniform(3.0, 4.0)), 1)
     objects = tuple(
-        _thing(rng, info, way, duration_s, alone=len(kind) == 1)
-        for info, way in zip(
-            _recordings(rng, split, kind), _ways(rng, kind, capture, place > 0), strict=True
+        _world_object(rng, info, trajectory, duration_s, alone=len(motions) == 1)
+        for info, trajectory in zip(
+            _recordings(rng, split, motions),
+            _trajectories(rng, motions, capture, place > 0),
+            strict=True,
         )
     )
     scene = Scene(
@@ -174,50 +176,52 @@ def _hearing_scene(split: Split, number: int, seed: int) -> HearingScene:
         room_margin_m=float(rng.uniform(*_MARGIN_M)),
         noise_db=-float(snr_db),
     )
-    return HearingScene(split, number, capture, ROOMS[place], snr_db, kind, scene)
+    return HearingScene(split, number, capture, ROOMS[place], snr_db, motions, scene)
 
 
 @dataclass(frozen=True)
-class _Way:
-    """A straight way: from `start` to `end` over the whole scene, and its motion's name."""
+class _Trajectory:
+    """A straight path: from `start` to `end` over the whole scene, and its motion's name."""
 
     start: np.ndarray
     end: np.ndarray
     motion: str
 
 
-def _ways(
-    rng: np.random.Generator, kind: tuple[str, ...], capture: str, indoors: bool
-) -> list[_Way]:
-    """Draw the ways of all sources."""
+def _trajectories(
+    rng: np.random.Generator, motions: tuple[str, ...], capture: str, indoors: bool
+) -> list[_Trajectory]:
+    """Draw the paths of all sources."""
     widest = _WIDEST_DEG.get(capture, _SIDE_DEG)
-    places = _apart(rng, kind.count("stationary"), widest)
-    if capture == "foa" and kind == ("stationary",):
+    places = _separated_directions(rng, motions.count("stationary"), widest)
+    if capture == "foa" and motions == ("stationary",):
         places = [float(rng.uniform(-180.0, 180.0))]  # only there is behind not ahead
-    ways = []
-    for motion in kind:
+    trajectories = []
+    for motion in motions:
         if motion == "stationary":
-            ways.append(_standing(places.pop(), _near(rng, indoors)))
+            trajectories.append(_standing(places.pop(), _near(rng, indoors)))
         elif motion in ("approaching", "receding"):
-            ways.append(_radial(rng, motion, widest, indoors))
+            trajectories.append(_radial(rng, motion, widest, indoors))
         else:
-            ways.append(_crossing(rng, motion, widest, indoors))
-    return ways
+            trajectories.append(_crossing(rng, motion, widest, indoors))
+    return trajectories
 
 
 def _recordings(
-    rng: np.random.Generator, split: Split, kind: tuple[str, ...]
+    rng: np.random.Generator, split: Split, motions: tuple[str, ...]
 ) -> list[RecordingInfo]:
     """Draw one recording a source, of different classes."""
     choice = [
-        info for info in recordings_of(split) if kind != ("pass_by",) or info.file in STEADY_PITCH
+        info
+        for info in recordings_of(split)
+        if motions != ("pass_by",) or info.file in STEADY_PITCH
     ]
     labels = sorted({info.label for info in choice})
-    drawn = rng.choice(labels, size=len(kind), replace=False)
+    drawn = rng.choice(labels, size=len(motions), replace=False)
     return [rng.choice([info for info in choice if info.label == label]) for label in drawn]
 
 
-def _apart(rng: np.random.Generator, count: int, widest_deg: float) -> list[float]:
+def _separated_directions(rng: np.random.Generator, count: int, widest_deg: float) -> list[float]:
     """Draw directions within ±`widest_deg`, in random order, at least a quarter of it apart."""
     while True:
         drawn = rng.uniform(-widest_deg, widest_deg, count)
@@ -235,22 +239,24 @@ def _place(azimuth_deg: float, distance_m: float) -> np.ndarray:
     return distance_m * np.array([np.sin(angle), np.cos(angle)])
 
 
-def _standing(azimuth_deg: float, distance_m: float) -> _Way:
+def _standing(azimuth_deg: float, distance_m: float) -> _Trajectory:
     place = _place(azimuth_deg, distance_m)
-    return _Way(place, place, "stationary")
+    return _Trajectory(place, place, "stationary")
 
 
-def _radial(rng: np.random.Generator, motion: str, widest_deg: float, indoors: bool) -> _Way:
+def _radial(rng: np.random.Generator, motion: str, widest_deg: float, indoors: bool) -> _Trajectory:
     near = float(rng.uniform(0.8, 1.3)) if indoors else _near(rng, indoors)
     azimuth = float(rng.uniform(-0.8, 0.8)) * widest_deg
     close = _place(azimuth, near)
     away = _place(azimuth, near * float(rng.uniform(2.0, 3.2)))
     ends = (away, close) if motion == "approaching" else (close, away)
-    return _Way(*ends, motion)
+    return _Trajectory(*ends, motion)
 
 
-def _crossing(rng: np.random.Generator, motion: str, widest_deg: float, indoors: bool) -> _Way:
-    """Draw a way past the microphone whose closest point lies within 20 degrees of ahead."""
+def _crossing(
+    rng: np.random.Generator, motion: str, widest_deg: float, indoors: bool
+) -> _Trajectory:
+    """Draw a path past the microphone whose closest point lies within 20 degrees of ahead."""
     least, most, near = 0.5 * widest_deg, widest_deg, _near(rng, indoors)
     if motion == "pass_by":
         least, most = most, min(1.2 * widest_deg, 44.0 if widest_deg < 45.0 else 75.0)
@@ -263,22 +269,31 @@ def _crossing(rng: np.random.Generator, motion: str, widest_deg: float, indoors:
         _place(foot, near) + near * np.tan(np.radians(side - foot)) * along for side in (begin, end)
     )
     leftward = motion == "left_crossing" or (motion != "right_crossing" and rng.uniform() < 0.5)
-    return _Way(last, first, "left_crossing") if leftward else _Way(first, last, "right_crossing")
+    return (
+        _Trajectory(last, first, "left_crossing")
+        if leftward
+        else _Trajectory(first, last, "right_crossing")
+    )
 
 
-def _thing(
-    rng: np.random.Generator, info: RecordingInfo, way: _Way, duration_s: float, *, alone: bool
+def _world_object(
+    rng: np.random.Generator,
+    info: RecordingInfo,
+    trajectory: _Trajectory,
+    duration_s: float,
+    *,
+    alone: bool,
 ) -> WorldObject:
     """Make the object; beside others it is about as loud as they are at the microphone."""
-    distance = float(np.hypot(*((way.start + way.end) / 2)))
+    distance = float(np.hypot(*((trajectory.start + trajectory.end) / 2)))
     gain_db = 0.0 if alone else 20 * np.log10(distance) + float(rng.uniform(-3.0, 3.0))
     height = 0.4
-    velocity = (way.end - way.start) / duration_s
+    velocity = (trajectory.end - trajectory.start) / duration_s
     return WorldObject(
         label=info.label,
         style="noto",
-        path=StraightPath(tuple(way.start.tolist()), tuple(velocity.tolist())),
-        motion=way.motion,
+        path=StraightPath(tuple(trajectory.start.tolist()), tuple(velocity.tolist())),
+        motion=trajectory.motion,
         width_m=height,
         height_m=height,
         base_m=_MICROPHONE_M - height / 2 + float(rng.uniform(-0.1, 0.1)),

@@ -33,15 +33,15 @@ __all__ = [
     "MISSED_DEG",
     "NO_CLOSEST_MS",
     "STEADY_PITCH",
-    "Truth",
+    "GroundTruth",
     "circular_error_deg",
     "emission_sounding",
     "image_position_deg",
     "matched",
     "score_azimuths",
     "score_cues",
-    "score_reading",
-    "truths",
+    "score_unknown_format",
+    "ground_truths",
 ]
 
 STEADY_PITCH = (
@@ -59,7 +59,7 @@ _IMAGE_BASE_DEG = 45.0
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """One source over the cue frames.
 
     What is heard at a time left the source earlier, by the time the sound was on its way: every
@@ -103,12 +103,12 @@ class Truth:
     @property
     def sweep_deg(self) -> float:
         """Change of azimuth from the first to the last sounding frame, positive to the right."""
-        heard = self.azimuth_deg[self.sounding]
-        return float(heard[-1] - heard[0]) if len(heard) else 0.0
+        azimuth = self.azimuth_deg[self.sounding]
+        return float(azimuth[-1] - azimuth[0]) if len(azimuth) else 0.0
 
 
-def truths(scene: Scene, times_s: np.ndarray) -> list[Truth]:
-    """Return the truth of every sounding object at the middle of each cue frame.
+def ground_truths(scene: Scene, times_s: np.ndarray) -> list[GroundTruth]:
+    """Return the ground truth of every sounding object at the middle of each cue frame.
 
     Parameters
     ----------
@@ -117,9 +117,9 @@ def truths(scene: Scene, times_s: np.ndarray) -> list[Truth]:
         As in `SpatialCues.times_s`.
     """
     return [
-        _truth(thing, scene, np.asarray(times_s, float))
-        for thing in scene.objects
-        if thing.recording is not None
+        _ground_truth(obj, scene, np.asarray(times_s, float))
+        for obj in scene.objects
+        if obj.recording is not None
     ]
 
 
@@ -144,37 +144,37 @@ def emission_sounding(recording: str, left_s: np.ndarray, onset_s: float = 0.0) 
     return power > np.percentile(power, 95) * 10 ** (-_SOUNDING_DB / 10)
 
 
-def _truth(thing: WorldObject, scene: Scene, times_s: np.ndarray) -> Truth:
-    up = thing.base_m + thing.height_m / 2 - scene.camera.height_m
+def _ground_truth(obj: WorldObject, scene: Scene, times_s: np.ndarray) -> GroundTruth:
+    up = obj.base_m + obj.height_m / 2 - scene.camera.height_m
 
-    def way_s(emission_s: np.ndarray) -> np.ndarray:
-        return _distance(thing, emission_s, up) / SPEED_OF_SOUND
+    def travel_s(emission_s: np.ndarray) -> np.ndarray:
+        return _distance(obj, emission_s, up) / SPEED_OF_SOUND
 
-    left_s = emission_times(times_s, way_s)
-    x, z = thing.position(left_s).T
-    velocity = np.array(thing.path.velocity)
+    left_s = emission_times(times_s, travel_s)
+    x, z = obj.position(left_s).T
+    velocity = np.array(obj.path.velocity)
     speed = float(np.hypot(*velocity))
     closest_s, nearest_s = None, 0.0
     if speed > 0:
-        nearest_s = -float(np.array(thing.path.start) @ velocity) / speed**2
-    distance = float(_distance(thing, np.array([nearest_s]), up)[0])
-    if thing.motion in ("left_crossing", "right_crossing"):
+        nearest_s = -float(np.array(obj.path.start) @ velocity) / speed**2
+    distance = float(_distance(obj, np.array([nearest_s]), up)[0])
+    if obj.motion in ("left_crossing", "right_crossing"):
         closest_s = nearest_s + distance / SPEED_OF_SOUND
-    return Truth(
-        label=thing.label,
-        recording=thing.recording,
-        motion=thing.motion,
+    return GroundTruth(
+        label=obj.label,
+        recording=obj.recording,
+        motion=obj.motion,
         azimuth_deg=np.degrees(np.arctan2(x, z)),
-        range_m=_distance(thing, left_s, up),
-        sounding=emission_sounding(thing.recording, left_s, thing.onset_s),
+        range_m=_distance(obj, left_s, up),
+        sounding=emission_sounding(obj.recording, left_s, obj.onset_s),
         closest_s=closest_s,
         speed_m_s=speed,
         distance_m=distance,
     )
 
 
-def _distance(thing: WorldObject, times_s: np.ndarray, up_m: float) -> np.ndarray:
-    x, z = thing.position(times_s).T
+def _distance(obj: WorldObject, times_s: np.ndarray, up_m: float) -> np.ndarray:
+    x, z = obj.position(times_s).T
     return np.sqrt(x**2 + z**2 + up_m**2)
 
 
@@ -182,7 +182,7 @@ MISSED_DEG = 90.0
 NO_CLOSEST_MS = 1000.0
 
 _CENTRE_DEG = 10.0
-_UNCLEAR_DEG = 5.0  # truths this close to a border have no side
+_UNCLEAR_DEG = 5.0  # ground truths this close to a border have no side
 _LEAST_SWEEP_DEG = 10.0
 
 
@@ -199,12 +199,14 @@ def circular_error_deg(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.abs((np.asarray(first) - second + 180.0) % 360.0 - 180.0)
 
 
-def matched(truths: Sequence[Truth], azimuths_deg: Sequence[np.ndarray]) -> list[int | None]:
+def matched(
+    ground_truths: Sequence[GroundTruth], azimuths_deg: Sequence[np.ndarray]
+) -> list[int | None]:
     """Return for every true source the number of its estimate, or None.
 
     Parameters
     ----------
-    truths : sequence of Truth
+    ground_truths : sequence of GroundTruth
     azimuths_deg : sequence of ndarray [frames]
         NaN where nothing is claimed.
 
@@ -217,52 +219,52 @@ def matched(truths: Sequence[Truth], azimuths_deg: Sequence[np.ndarray]) -> list
     from scipy.optimize import linear_sum_assignment
 
     if not len(azimuths_deg):
-        return [None] * len(truths)
-    cost = np.array([[_mean_error(t, azimuth) for azimuth in azimuths_deg] for t in truths])
-    found: list[int | None] = [None] * len(truths)
+        return [None] * len(ground_truths)
+    cost = np.array([[_mean_error(t, azimuth) for azimuth in azimuths_deg] for t in ground_truths])
+    found: list[int | None] = [None] * len(ground_truths)
     for row, column in zip(*linear_sum_assignment(cost), strict=True):
         found[row] = int(column)
     return found
 
 
-def score_cues(truths: Sequence[Truth], cues: SpatialCues) -> Scores:
+def score_cues(ground_truths: Sequence[GroundTruth], cues: SpatialCues) -> Scores:
     """Score everything that the cues claim about a scene."""
     claims = [_claim(track) for track in cues.sources]
-    if len(truths) == 1:
+    if len(ground_truths) == 1:
         claims = claims[:1]
     scores = _Collector()
-    scores.add("count", [len(cues.sources) == len(truths)])
-    scores.add("count held", [cues.count_low <= len(truths) <= cues.count_high])
-    numbers = matched(truths, [claim.azimuth_deg for claim in claims])
-    for truth, number in zip(truths, numbers, strict=True):
+    scores.add("count", [len(cues.sources) == len(ground_truths)])
+    scores.add("count coverage", [cues.count_low <= len(ground_truths) <= cues.count_high])
+    numbers = matched(ground_truths, [claim.azimuth_deg for claim in claims])
+    for ground_truth, number in zip(ground_truths, numbers, strict=True):
         claim = None if number is None else claims[number]
-        _score_directions(scores, truth, None if claim is None else claim.azimuth_deg)
+        _score_directions(scores, ground_truth, None if claim is None else claim.azimuth_deg)
         track = None if claim is None else claim.track
-        _score_motion(scores, truth, track)
+        _score_motion(scores, ground_truth, track)
         if track is not None:
-            _score_intervals(scores, truth, track)
+            _score_intervals(scores, ground_truth, track)
     return scores.arrays()
 
 
-def score_azimuths(truths: Sequence[Truth], azimuths_deg: np.ndarray) -> Scores:
+def score_azimuths(ground_truths: Sequence[GroundTruth], azimuths_deg: np.ndarray) -> Scores:
     """Score directions [estimates, frames] that have no identity.
 
     In every frame they may be matched anew, which flatters them.
     """
     scores = _Collector()
-    best = np.full((len(truths), azimuths_deg.shape[1]), np.nan)
+    best = np.full((len(ground_truths), azimuths_deg.shape[1]), np.nan)
     for frame in range(azimuths_deg.shape[1]):
-        here = [_at(truth, frame) for truth in truths]
+        here = [_at(ground_truth, frame) for ground_truth in ground_truths]
         numbers = matched(here, list(azimuths_deg[:, frame : frame + 1]))
         for row, number in enumerate(numbers):
             if number is not None:
                 best[row, frame] = azimuths_deg[number, frame]
-    for truth, azimuth in zip(truths, best, strict=True):
-        _score_directions(scores, truth, azimuth, missed_frames=True)
+    for ground_truth, azimuth in zip(ground_truths, best, strict=True):
+        _score_directions(scores, ground_truth, azimuth, missed_frames=True)
     return scores.arrays()
 
 
-def score_reading(truth: Truth, cues: SpatialCues, capture: str) -> Scores:
+def score_unknown_format(ground_truth: GroundTruth, cues: SpatialCues, capture: str) -> Scores:
     """Score one source whose capture format had to be told from the recording.
 
     Where level alone carries direction the formats cannot be told apart: the azimuth is held to
@@ -271,14 +273,14 @@ def score_reading(truth: Truth, cues: SpatialCues, capture: str) -> Scores:
     """
     scores = _Collector()
     claim = _claim(cues.sources[0]) if cues.sources else None
-    _score_directions(scores, truth, None if claim is None else claim.azimuth_deg)
+    _score_directions(scores, ground_truth, None if claim is None else claim.azimuth_deg)
     if claim is not None and claim.track is not None:
-        _score_intervals(scores, truth, claim.track)
+        _score_intervals(scores, ground_truth, claim.track)
         if capture in ("panned", "xy", "ms"):
-            use = truth.sounding & ~np.isnan(claim.azimuth_deg)
-            image = image_position_deg(capture, truth.azimuth_deg[use])
+            use = ground_truth.sounding & ~np.isnan(claim.azimuth_deg)
+            image = image_position_deg(capture, ground_truth.azimuth_deg[use])
             scores.add("image", circular_error_deg(claim.azimuth_deg[use], image))
-            scores.add("reading held", _held(truth, claim.track))
+            scores.add("direction coverage", _covered(ground_truth, claim.track))
     return scores.arrays()
 
 
@@ -300,29 +302,34 @@ def _claim(track: SourceTrack) -> _Claim:
     return _Claim(np.where(track.active, azimuth, np.nan), track)
 
 
-def _at(truth: Truth, frame: int) -> Truth:
+def _at(ground_truth: GroundTruth, frame: int) -> GroundTruth:
     from dataclasses import replace
 
     one = slice(frame, frame + 1)
-    return replace(truth, azimuth_deg=truth.azimuth_deg[one], sounding=np.ones(1, bool))
+    return replace(
+        ground_truth, azimuth_deg=ground_truth.azimuth_deg[one], sounding=np.ones(1, bool)
+    )
 
 
-def _mean_error(truth: Truth, azimuth_deg: np.ndarray) -> float:
-    use = truth.sounding & ~np.isnan(azimuth_deg)
+def _mean_error(ground_truth: GroundTruth, azimuth_deg: np.ndarray) -> float:
+    use = ground_truth.sounding & ~np.isnan(azimuth_deg)
     if not use.any():
         return MISSED_DEG
-    return float(circular_error_deg(truth.azimuth_deg[use], azimuth_deg[use]).mean())
+    return float(circular_error_deg(ground_truth.azimuth_deg[use], azimuth_deg[use]).mean())
 
 
 def _score_directions(
-    scores: _Collector, truth: Truth, azimuth_deg: np.ndarray | None, missed_frames: bool = False
+    scores: _Collector,
+    ground_truth: GroundTruth,
+    azimuth_deg: np.ndarray | None,
+    missed_frames: bool = False,
 ) -> None:
     """Add error and side; a source that was never found is wrong in all its frames."""
-    sounding = truth.sounding
+    sounding = ground_truth.sounding
     claimed = np.zeros(len(sounding), bool) if azimuth_deg is None else ~np.isnan(azimuth_deg)
-    scores.add("heard", claimed[sounding])
+    scores.add("claimed", claimed[sounding])
     use = sounding & claimed
-    side = _side(truth.azimuth_deg)
+    side = _side(ground_truth.azimuth_deg)
     if missed_frames or not use.any():
         error = np.full(len(sounding), MISSED_DEG)
         right = np.zeros(len(sounding))
@@ -330,7 +337,7 @@ def _score_directions(
     else:
         error, right, counted = np.empty(len(sounding)), np.empty(len(sounding)), use
     if use.any():
-        error[use] = circular_error_deg(azimuth_deg[use], truth.azimuth_deg[use])
+        error[use] = circular_error_deg(azimuth_deg[use], ground_truth.azimuth_deg[use])
         right[use] = _side(azimuth_deg[use], unclear_deg=0.0) == side[use]
     scores.add("azimuth", error[counted])
     scores.add("side", right[counted & ~np.isnan(side)])
@@ -343,48 +350,48 @@ def _side(azimuth_deg: np.ndarray, unclear_deg: float = _UNCLEAR_DEG) -> np.ndar
     return np.where(np.abs(np.abs(lateral) - _CENTRE_DEG) < unclear_deg, np.nan, side)
 
 
-def _score_motion(scores: _Collector, truth: Truth, track: SourceTrack | None) -> None:
+def _score_motion(scores: _Collector, ground_truth: GroundTruth, track: SourceTrack | None) -> None:
     said = None if track is None else track.motion
-    if truth.motion == "stationary":
+    if ground_truth.motion == "stationary":
         if track is not None:
             scores.add("false motion", [said != "stationary"])
         return
-    if truth.motion in ("approaching", "receding"):
-        scores.add("radial", [said == truth.motion])
+    if ground_truth.motion in ("approaching", "receding"):
+        scores.add("radial", [said == ground_truth.motion])
         return
-    if abs(truth.sweep_deg) >= _LEAST_SWEEP_DEG:
-        scores.add("crossing", [said == truth.motion])
+    if abs(ground_truth.sweep_deg) >= _LEAST_SWEEP_DEG:
+        scores.add("crossing", [said == ground_truth.motion])
     passing = None if track is None else track.pass_by
     closest = passing.closest_s.value if passing else track.closest_s if track else None
-    late_ms = NO_CLOSEST_MS if closest is None else 1e3 * abs(closest - truth.closest_s)
+    late_ms = NO_CLOSEST_MS if closest is None else 1e3 * abs(closest - ground_truth.closest_s)
     scores.add("closest", [min(late_ms, NO_CLOSEST_MS)])
     rate = passing.speed_over_distance.value if passing else 0.0
-    scores.add("v/d", [_percent_off(rate, truth.speed_over_distance)])
-    if truth.has_doppler:
+    scores.add("v/d", [_percent_off(rate, ground_truth.speed_over_distance)])
+    if ground_truth.has_doppler:
         speed = passing.speed_m_s.value if passing and passing.speed_m_s else 0.0
-        scores.add("speed", [_percent_off(speed, truth.speed_m_s)])
+        scores.add("speed", [_percent_off(speed, ground_truth.speed_m_s)])
 
 
 def _percent_off(found: float, true: float) -> float:
     return min(100.0 * abs(found / true - 1.0), 100.0)
 
 
-def _score_intervals(scores: _Collector, truth: Truth, track: SourceTrack) -> None:
-    scores.add("azimuth held", _held(truth, track))
+def _score_intervals(scores: _Collector, ground_truth: GroundTruth, track: SourceTrack) -> None:
+    scores.add("azimuth coverage", _covered(ground_truth, track))
     known = [value is not None for value in track.relative_range_low]
-    use = truth.sounding & np.array(known) & track.active
+    use = ground_truth.sounding & np.array(known) & track.active
     if use.any():
-        range_ = truth.range_m / truth.range_m[np.array(known)].min()
+        range_ = ground_truth.range_m / ground_truth.range_m[np.array(known)].min()
         low = np.array(track.relative_range_low, float)[use]
         high = np.array(track.relative_range_high, float)[use]
-        scores.add("range held", (low <= range_[use]) & (range_[use] <= high))
+        scores.add("range coverage", (low <= range_[use]) & (range_[use] <= high))
 
 
-def _held(truth: Truth, track: SourceTrack) -> np.ndarray:
+def _covered(ground_truth: GroundTruth, track: SourceTrack) -> np.ndarray:
     """Return for every claimed frame whether the interval holds the true direction."""
     low = np.array(track.azimuth_low_deg, float)
     high = np.array(track.azimuth_high_deg, float)
-    use = truth.sounding & ~np.isnan(low) & track.active
+    use = ground_truth.sounding & ~np.isnan(low) & track.active
     # the interval may be given beyond the half circle: compare from its own lower end
-    turn = (truth.azimuth_deg[use] - low[use]) % 360.0
+    turn = (ground_truth.azimuth_deg[use] - low[use]) % 360.0
     return turn <= (high - low)[use]

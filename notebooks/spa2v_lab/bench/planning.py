@@ -1,6 +1,6 @@
 """How right the planned layouts are, on simulated scenes whose true layout is known.
 
-Each scene is rendered as sound, heard, planned, and compared with its truth.
+Each scene is rendered as sound, heard, planned, and compared with its ground truth.
 
 Methods
 -------
@@ -9,7 +9,7 @@ acoustic
     the scene's recording is taken, here and below.
 acoustic, without exemplars; random exemplars
     The same without them, or with any instead of the nearest.
-acoustic, label heard
+acoustic, label from the tagger
     The same, but the tagger says what sounds. A sound that it does not know leaves the layout
     empty. The tagger has learnt from these very recordings, which flatters it.
 true cues
@@ -27,7 +27,7 @@ mirrored
     score less than it does without.
 another scene
     The true boxes of another scene, drawn at random, under this scene's class: chance.
-truth
+ground truth
     The true layout: the best of every measure.
 
 Language models (`spa2v_lab.bench.planning_scores`) follow, as far as they were named or are here.
@@ -40,7 +40,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from spa2v_lab.bench.frame import Progress, Results
-from spa2v_lab.bench.planning_scenes import HeardScene, deaf_cues, heard_scene, true_cues
+from spa2v_lab.bench.planning_scenes import (
+    AnalyzedScene,
+    analyzed_scene,
+    ground_truth_cues,
+    label_only_cues,
+)
 from spa2v_lab.bench.planning_scores import ModelTrials, check_planners, goals, rows, scored, worded
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import PlanningError
@@ -53,8 +58,12 @@ __all__ = ["run"]
 QUICK, FULL = 35, 210
 """Scenes; a multiple of 35 holds each motion with each receiver equally often."""
 
-_IN_FULL = ("acoustic", "acoustic, label heard", "true cues")  # shown by motion and receiver
-_WORDED = ("acoustic, label heard",)  # those that choose their words
+_IN_FULL = (
+    "acoustic",
+    "acoustic, label from the tagger",
+    "true cues",
+)  # shown by motion and receiver
+_WORDED = ("acoustic, label from the tagger",)  # those that choose their words
 
 
 def run(*, quick: bool, seed: int, progress: Progress, planners: Sequence[str] = ()) -> Results:
@@ -80,71 +89,75 @@ def run(*, quick: bool, seed: int, progress: Progress, planners: Sequence[str] =
     count = QUICK if quick else FULL
     scenes = []
     for number in range(count):
-        scenes.append(heard_scene(seed, number))
+        scenes.append(analyzed_scene(seed, number))
         progress("scenes", number + 1, count)
-    found = []
+    measured = []
     for method, layouts in _layouts(scenes, seed).items():
         pairs = list(zip(scenes, layouts, strict=True))
-        scores = [scored(heard.truth, layout) for heard, layout in pairs]
+        scores = [scored(analyzed.ground_truth, layout) for analyzed, layout in pairs]
         if method in _WORDED:
             scores = [
-                s | worded(heard.truth, layout)
-                for s, (heard, layout) in zip(scores, pairs, strict=True)
+                s | worded(analyzed.ground_truth, layout)
+                for s, (analyzed, layout) in zip(scores, pairs, strict=True)
             ]
-        found += rows(method, scores, scenes, seed, short=method not in _IN_FULL)
+        measured += rows(method, scores, scenes, seed, short=method not in _IN_FULL)
     models = ModelTrials(scenes, seed, quick, progress)
     asked, notes = models.measure(planners)
-    return Results("planning", found + asked, goals(found, "acoustic"), notes)
+    return Results("planning", measured + asked, goals(measured, "acoustic"), notes)
 
 
-def _layouts(scenes: list[HeardScene], seed: int) -> dict[str, list[VideoSceneLayout]]:
+def _layouts(scenes: list[AnalyzedScene], seed: int) -> dict[str, list[VideoSceneLayout]]:
     """Return the layouts of every method that asks no model, one a scene."""
-    planned = [_planned(heard, heard.cues) for heard in scenes]
+    planned = [_planned(analyzed, analyzed.cues) for analyzed in scenes]
     return {
         "acoustic": planned,
-        "acoustic, without exemplars": [_planned(heard, heard.cues, "none") for heard in scenes],
-        "acoustic, random exemplars": [
-            _planned(heard, heard.cues, "random", seed + number)
-            for number, heard in enumerate(scenes)
+        "acoustic, without exemplars": [
+            _planned(analyzed, analyzed.cues, "none") for analyzed in scenes
         ],
-        "acoustic, label heard": [_planned(heard, heard.unaided) for heard in scenes],
-        "true cues": [_planned(heard, true_cues(heard)) for heard in scenes],
-        "mono fold-down": [_planned(heard, heard.folded) for heard in scenes],
-        "class prior": [_planned(heard, deaf_cues(heard)) for heard in scenes],
-        "nearest exemplar": [_nearest(heard) for heard in scenes],
+        "acoustic, random exemplars": [
+            _planned(analyzed, analyzed.cues, "random", seed + number)
+            for number, analyzed in enumerate(scenes)
+        ],
+        "acoustic, label from the tagger": [
+            _planned(analyzed, analyzed.unaided) for analyzed in scenes
+        ],
+        "true cues": [_planned(analyzed, ground_truth_cues(analyzed)) for analyzed in scenes],
+        "mono fold-down": [_planned(analyzed, analyzed.folded_to_mono) for analyzed in scenes],
+        "class prior": [_planned(analyzed, label_only_cues(analyzed)) for analyzed in scenes],
+        "nearest exemplar": [_nearest(analyzed) for analyzed in scenes],
         "mirrored": [layout.mirrored() for layout in planned],
         "another scene": [
-            _renamed(scenes[other].truth, heard)
-            for other, heard in zip(_others(len(scenes), seed), scenes, strict=True)
+            _renamed(scenes[other].ground_truth, analyzed)
+            for other, analyzed in zip(_others(len(scenes), seed), scenes, strict=True)
         ],
-        "truth": [heard.truth for heard in scenes],
+        "ground truth": [analyzed.ground_truth for analyzed in scenes],
     }
 
 
 def _planned(
-    heard: HeardScene, cues: SpatialCues, how: str = "knn", seed: int = 0
+    analyzed: AnalyzedScene, cues: SpatialCues, how: str = "knn", seed: int = 0
 ) -> VideoSceneLayout:
-    examples = ranked_exemplars(cues, how, seed=seed, recordings=heard.recordings)
-    view = {"fps": heard.scene.fps, "aspect": heard.truth.aspect}
+    examples = ranked_exemplars(cues, how, seed=seed, recordings=analyzed.recordings)
+    view = {"fps": analyzed.scene.fps, "aspect": analyzed.ground_truth.aspect}
     try:
         return plan_acoustic(cues, exemplars=examples, **view)
     except PlanningError:
-        return heard.truth.model_copy(update={"objects": []})
+        return analyzed.ground_truth.model_copy(update={"objects": []})
 
 
-def _nearest(heard: HeardScene) -> VideoSceneLayout:
+def _nearest(analyzed: AnalyzedScene) -> VideoSceneLayout:
     """Return the layout of the nearest exemplar, stretched to the scene's length."""
-    (nearest,) = choose_exemplars(heard.cues, 1, recordings=heard.recordings)
-    layout, truth = nearest.layout, heard.truth
-    stretch = truth.key_times_s[-1] / layout.key_times_s[-1]
+    (nearest,) = choose_exemplars(analyzed.cues, 1, recordings=analyzed.recordings)
+    layout, ground_truth = nearest.layout, analyzed.ground_truth
+    stretch = ground_truth.key_times_s[-1] / layout.key_times_s[-1]
     shown = layout.model_copy(
         update={
             "key_times_s": [stretch * time for time in layout.key_times_s],
-            "duration_s": truth.duration_s,
-            "fps": truth.fps,
+            "duration_s": ground_truth.duration_s,
+            "fps": ground_truth.fps,
         }
     )
-    return _renamed(shown, heard)
+    return _renamed(shown, analyzed)
 
 
 def _others(count: int, seed: int) -> list[int]:
@@ -153,10 +166,10 @@ def _others(count: int, seed: int) -> list[int]:
     return ((np.arange(count) + steps) % count).tolist()
 
 
-def _renamed(layout: VideoSceneLayout, heard: HeardScene) -> VideoSceneLayout:
-    label = heard.label
+def _renamed(layout: VideoSceneLayout, analyzed: AnalyzedScene) -> VideoSceneLayout:
+    label = analyzed.label
     objects = [
-        SceneObject(id=thing.id, label=label, caption=label, boxes=thing.boxes)
-        for thing in layout.objects
+        SceneObject(id=obj.id, label=label, caption=label, boxes=obj.boxes)
+        for obj in layout.objects
     ]
     return layout.model_copy(update={"objects": objects})

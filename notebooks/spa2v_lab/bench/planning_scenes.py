@@ -12,39 +12,46 @@ import numpy as np
 from spa2v_lab.scenes.export import sounding_recordings
 from spa2v_lab.scenes.receivers import RECEIVERS
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
-from spa2v_lab.scenes.scene import Scene, truth_layout
+from spa2v_lab.scenes.scene import Scene, ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues, extract_cues
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
-__all__ = ["HeardScene", "deaf", "deaf_cues", "folded", "heard_scene", "true_cues"]
+__all__ = [
+    "AnalyzedScene",
+    "without_spatial_cues",
+    "label_only_cues",
+    "folded_to_mono",
+    "analyzed_scene",
+    "ground_truth_cues",
+]
 
 _NOISE_DB = -25.0
 
 
 @dataclass(frozen=True)
-class HeardScene:
+class AnalyzedScene:
     """A scene, what was heard in it, and its true layout.
 
     Attributes
     ----------
     scene : Scene
-        With one thing that sounds.
-    truth : VideoSceneLayout
+        With one object that sounds.
+    ground ground_truth : VideoSceneLayout
     cues : SpatialCues
         Measured; what sounds is told.
     unaided : SpatialCues
         The same, but the tagger says what sounds.
-    folded : SpatialCues
+    folded_to_mono : SpatialCues
         Measured in one channel, the mean of left and right (of ambisonics, W); what sounds is told.
     """
 
     scene: Scene
-    truth: VideoSceneLayout
+    ground_truth: VideoSceneLayout
     cues: SpatialCues
     unaided: SpatialCues
-    folded: SpatialCues
+    folded_to_mono: SpatialCues
 
     @property
     def label(self) -> str:
@@ -54,10 +61,10 @@ class HeardScene:
     @property
     def recordings(self) -> list[str]:
         """Files under ``data/recordings`` that sound in it."""
-        return [thing.recording for thing in self.scene.objects if thing.recording]
+        return [obj.recording for obj in self.scene.objects if obj.recording]
 
 
-def heard_scene(seed: int, number: int) -> HeardScene:
+def analyzed_scene(seed: int, number: int) -> AnalyzedScene:
     """Draw, render and hear one scene; motions and receivers take turns."""
     recordings = sounding_recordings()
     receivers = tuple(RECEIVERS)
@@ -71,42 +78,44 @@ def heard_scene(seed: int, number: int) -> HeardScene:
     )
     sound = render_sound(scene)
     label = scene.objects[0].label
-    return HeardScene(
+    return AnalyzedScene(
         scene,
-        truth_layout(scene),
+        ground_truth_layout(scene),
         extract_cues(sound, label=label),
         extract_cues(sound),
-        extract_cues(folded(sound), label=label),
+        extract_cues(folded_to_mono(sound), label=label),
     )
 
 
-def true_cues(heard: HeardScene) -> SpatialCues:
-    """Return the cues of a scene with the truth in the place of what was measured."""
-    thing = heard.scene.objects[0]
-    x, z = thing.position(np.array(heard.cues.times_s)).T
+def ground_truth_cues(analyzed: AnalyzedScene) -> SpatialCues:
+    """Return the cues of a scene with the ground truth in the place of what was measured."""
+    obj = analyzed.scene.objects[0]
+    x, z = obj.position(np.array(analyzed.cues.times_s)).T
     azimuth = np.degrees(np.arctan2(x, z))
     distance = np.hypot(x, z)
     return _with_sources(
-        heard.cues.model_copy(update={"sources": heard.cues.sources[:1]}),
+        analyzed.cues.model_copy(update={"sources": analyzed.cues.sources[:1]}),
         azimuth_deg=azimuth.tolist(),
         azimuth_low_deg=azimuth.tolist(),
         azimuth_high_deg=azimuth.tolist(),
         azimuth_start_deg=float(azimuth[0]),
         azimuth_end_deg=float(azimuth[-1]),
         active=[True] * len(azimuth),
-        motion=thing.motion,
+        motion=obj.motion,
         relative_range=(distance / distance.min()).tolist(),
-        closest_s=float(heard.cues.times_s[int(distance.argmin())]),
+        closest_s=float(analyzed.cues.times_s[int(distance.argmin())]),
         pass_by=None,
     )
 
 
-def deaf_cues(heard: HeardScene) -> SpatialCues:
+def label_only_cues(analyzed: AnalyzedScene) -> SpatialCues:
     """Return the cues of a scene with nothing but the label."""
-    return deaf(heard.cues.model_copy(update={"sources": heard.cues.sources[:1]}))
+    return without_spatial_cues(
+        analyzed.cues.model_copy(update={"sources": analyzed.cues.sources[:1]})
+    )
 
 
-def deaf(cues: SpatialCues) -> SpatialCues:
+def without_spatial_cues(cues: SpatialCues) -> SpatialCues:
     """Return cues without direction and motion: of every source, only what it is."""
     frames = len(cues.times_s)
     nothing = [None] * frames
@@ -124,7 +133,7 @@ def deaf(cues: SpatialCues) -> SpatialCues:
     )
 
 
-def folded(sound: Recording) -> Recording:
+def folded_to_mono(sound: Recording) -> Recording:
     """Return the recording in one channel: the mean of left and right; of ambisonics, W."""
     samples = sound.samples[:1] if sound.channels == 4 else sound.samples.mean(0, keepdims=True)
     return Recording.from_samples(samples, sound.rate, name=sound.name)

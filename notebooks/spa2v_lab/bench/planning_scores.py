@@ -6,11 +6,11 @@ A named model is asked with either placement and with exemplars chosen by nearne
 none. SmolLM2 is small enough to be asked unnamed, on few scenes, unless the benchmark is quick. A
 hosted model that nobody named is a row that says "not run"; the notes say which command runs it.
 
-They are told what the tagger heard, not what sounds, and choose their own words: "class right" is
-the share of scenes whose thing they name rightly, "caption" the ROUGE-L of the video's caption with
-the true one. Silent things that they add are no fault, and are not scored. A scene for which none
-of their answers could be used scores as an empty layout; "answered" is the share of the others.
-Answers are kept (`spa2v_lib.planning.answer_cache`), so that measuring again asks nothing again.
+They are given the tagger's labels, not the true ones, and choose their own words: "class right" is
+the share of scenes whose object they name rightly, "caption" the ROUGE-L of the video's caption
+with the true one. Silent objects that they add are no fault, and are not scored. A scene for which
+none of their answers could be used scores as an empty layout; "answered" is the share of the
+others. Answers are cached (`spa2v_lib.planning.answer_cache`): measuring again asks nothing again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spa2v_lab.bench.frame import Goal, Interval, Progress, Row, interval
-from spa2v_lab.bench.planning_scenes import HeardScene
+from spa2v_lab.bench.planning_scenes import AnalyzedScene
 from spa2v_lab.metrics import (
     caption_overlap,
     class_recall,
@@ -64,7 +64,7 @@ _OFF_CENTRE = 0.12  # least mean distance of the true centre from the middle, in
 Scores = dict[str, float]
 
 
-def scored(truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
+def scored(ground_truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
     """Compare a layout with the true one.
 
     Returns
@@ -73,39 +73,39 @@ def scored(truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
         By measure. The mirror gap is that of MaxIoU; it and the size trend are NaN where a scene
         cannot show them: near the middle, or where nothing changes its size.
     """
-    gap = mirror_gap(truth, layout, max_iou) if off_centre(truth) else np.nan
+    gap = mirror_gap(ground_truth, layout, max_iou) if off_centre(ground_truth) else np.nan
     return {
-        "MaxIoU": max_iou(truth, layout),
-        "coverage": max_iou_coverage(truth, layout),
-        "tube IoU": tube_iou(truth, layout),
-        "LTSim": ltsim(truth, layout),
-        "DocSim": docsim(truth, layout),
-        "DocSim, of best": docsim(truth, layout) / docsim_of_itself(truth),
-        "x-centre error": x_center_error(truth, layout),
-        "motion direction": motion_direction(truth, layout),
-        "size trend": size_trend(truth, layout),
+        "MaxIoU": max_iou(ground_truth, layout),
+        "coverage": max_iou_coverage(ground_truth, layout),
+        "tube IoU": tube_iou(ground_truth, layout),
+        "LTSim": ltsim(ground_truth, layout),
+        "DocSim": docsim(ground_truth, layout),
+        "DocSim, of best": docsim(ground_truth, layout) / docsim_of_itself(ground_truth),
+        "x-centre error": x_center_error(ground_truth, layout),
+        "motion direction": motion_direction(ground_truth, layout),
+        "size trend": size_trend(ground_truth, layout),
         "mirror gap": gap,
     }
 
 
-def worded(truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
+def worded(ground_truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
     """Compare its words: whether what sounds is named rightly, and the caption (ROUGE-L)."""
     return {
-        "class right": class_recall(truth, layout),
-        "caption": caption_overlap(truth, layout),
+        "class right": class_recall(ground_truth, layout),
+        "caption": caption_overlap(ground_truth, layout),
     }
 
 
-def off_centre(truth: VideoSceneLayout) -> bool:
-    """Whether the true things are, on average, off the middle of the picture."""
-    away = [abs(b.center[0] - 0.5) for boxes in truth.frame_boxes() for b in boxes if b]
+def off_centre(ground_truth: VideoSceneLayout) -> bool:
+    """Whether the true objects are, on average, off the middle of the picture."""
+    away = [abs(b.center[0] - 0.5) for boxes in ground_truth.frame_boxes() for b in boxes if b]
     return bool(away) and float(np.mean(away)) >= _OFF_CENTRE
 
 
 def rows(
     method: str,
     scores: Sequence[Scores],
-    scenes: Sequence[HeardScene],
+    scenes: Sequence[AnalyzedScene],
     seed: int,
     *,
     short: bool = False,
@@ -123,17 +123,17 @@ def rows(
     short : bool
         Leave motions and receivers out.
     """
-    conditions: list[tuple[str, Callable[[HeardScene], bool]]] = [
-        ("all", lambda heard: True),
-        ("off-centre", lambda heard: off_centre(heard.truth)),
+    conditions: list[tuple[str, Callable[[AnalyzedScene], bool]]] = [
+        ("all", lambda analyzed: True),
+        ("off-centre", lambda analyzed: off_centre(analyzed.ground_truth)),
     ]
     if not short:
         conditions += [
-            (name.replace("_", " "), lambda heard, m=name: heard.scene.objects[0].motion == m)
+            (name.replace("_", " "), lambda analyzed, m=name: analyzed.scene.objects[0].motion == m)
             for name in MOTIONS
         ]
         conditions += [
-            (f"receiver {name}", lambda heard, r=name: heard.scene.receiver == r)
+            (f"receiver {name}", lambda analyzed, r=name: analyzed.scene.receiver == r)
             for name in RECEIVERS
         ]
     pairs = list(zip(scores, scenes, strict=True))
@@ -151,10 +151,10 @@ def row(method: str, condition: str, scores: Sequence[Scores], seed: int) -> Row
 
 def goals(rows: Sequence[Row], method: str) -> list[Goal]:
     """Return what was asked of the acoustic planner."""
-    (found,) = [r.measures for r in rows if (r.method, r.condition) == (method, "all")]
-    motion = found["motion direction"].mean
+    (measures,) = [r.measures for r in rows if (r.method, r.condition) == (method, "all")]
+    motion = measures["motion direction"].mean
     return [
-        Goal("acoustic planner, MaxIoU", ">=", 0.45, found["MaxIoU"].mean),
+        Goal("acoustic planner, MaxIoU", ">=", 0.45, measures["MaxIoU"].mean),
         Goal(
             "acoustic planner, motion direction, %",
             ">=",
@@ -165,7 +165,7 @@ def goals(rows: Sequence[Row], method: str) -> list[Goal]:
             "acoustic planner, x-centre error, picture widths",
             "<=",
             0.04,
-            found["x-centre error"].mean,
+            measures["x-centre error"].mean,
         ),
     ]
 
@@ -203,27 +203,27 @@ def check_planners(planners: Sequence[str]) -> None:
 class ModelTrials:
     """Language models on the first of the benchmark's scenes."""
 
-    scenes: Sequence[HeardScene]
+    scenes: Sequence[AnalyzedScene]
     seed: int
     quick: bool
     progress: Progress
 
     def measure(self, planners: Sequence[str]) -> tuple[list[Row], list[str]]:
         """Return the rows of the named models and of SmolLM2, and notes on what was not run."""
-        found: list[Row] = []
+        measured: list[Row] = []
         notes: list[str] = []
         for planner in planners:
             backend = make_backend(parse_planner(planner), seed=self.seed)
             self._announce(planner, backend)
             for placement, exemplars in TRIALS:
-                found += self._trial(backend, placement, exemplars)
+                measured += self._trial(backend, placement, exemplars)
         if "smollm" not in planners:
             more, note = self._smollm()
-            found, notes = found + more, notes + note
+            measured, notes = measured + more, notes + note
         if not any(parse_planner(name).hosted for name in planners):
-            found += [_not_run(_method(PAPERS, *trial)) for trial in TRIALS]
+            measured += [_not_run(_method(PAPERS, *trial)) for trial in TRIALS]
             notes.append(f"{PAPERS}: not run; to run it: {_COMMAND.format(planner=PAPERS)}")
-        return found, notes
+        return measured, notes
 
     def _smollm(self) -> tuple[list[Row], list[str]]:
         method = _method("smollm", "cues", "knn")
@@ -237,18 +237,18 @@ class ModelTrials:
         backend = make_backend(parse_planner("smollm"), seed=self.seed)
         return self._trial(backend, "cues", "knn"), []
 
-    def _chosen(self, backend: Backend) -> Sequence[HeardScene]:
+    def _chosen(self, backend: Backend) -> Sequence[AnalyzedScene]:
         if backend.name == "smollm":
             return self.scenes[:MOST_SMOLLM]
         return self.scenes[: MOST_QUICK if self.quick else MOST]
 
-    def _asked(self, heard: HeardScene, number: int, name: str) -> dict[str, object]:
+    def _asked(self, analyzed: AnalyzedScene, number: int, name: str) -> dict[str, object]:
         return {
             "shots": _SHOTS_SMOLLM if name == "smollm" else _SHOTS,
             "seed": self.seed + number,
-            "recordings": heard.recordings,
-            "fps": heard.scene.fps,
-            "aspect": heard.truth.aspect,
+            "recordings": analyzed.recordings,
+            "fps": analyzed.scene.fps,
+            "aspect": analyzed.ground_truth.aspect,
         }
 
     def _announce(self, planner: str, backend: Backend) -> None:
@@ -257,12 +257,12 @@ class ModelTrials:
         if not spec.hosted:
             return
         estimates = []
-        for number, heard in enumerate(self._chosen(backend)):
-            sound = render_sound(heard.scene)
-            asked = self._asked(heard, number, backend.name)
+        for number, analyzed in enumerate(self._chosen(backend)):
+            sound = render_sound(analyzed.scene)
+            asked = self._asked(analyzed, number, backend.name)
             for placement, exemplars in TRIALS:
                 chosen = {"placement": placement, "exemplars": exemplars}
-                prompt = show_prompt(sound, heard.unaided, backend, **chosen, **asked)
+                prompt = show_prompt(sound, analyzed.unaided, backend, **chosen, **asked)
                 estimates.append(estimate(prompt, spec))
         print(f"{planner}: {total(estimates)}", file=sys.stderr, flush=True)
 
@@ -270,32 +270,35 @@ class ModelTrials:
         method, chosen, scores = _method(backend.name, placement, exemplars), [], []
         cache = AnswerCache()
         scenes = self._chosen(backend)
-        for number, heard in enumerate(scenes):
-            asked = self._asked(heard, number, backend.name)
+        for number, analyzed in enumerate(scenes):
+            asked = self._asked(analyzed, number, backend.name)
             try:
                 layout = plan_with_model(
-                    render_sound(heard.scene),
-                    heard.unaided,
+                    render_sound(analyzed.scene),
+                    analyzed.unaided,
                     backend,
                     placement=placement,
                     exemplars=exemplars,
                     cache=cache,
                     **asked,
                 )
-                shown, answered = _sounding(layout, heard), 1.0
+                shown, answered = _sounding(layout, analyzed), 1.0
             except AnswerError:
-                shown, answered = heard.truth.model_copy(update={"objects": [], "caption": ""}), 0.0
-            chosen.append(heard)
-            found = scored(heard.truth, shown) | worded(heard.truth, shown)
-            scores.append(found | {"answered": answered})
+                shown, answered = (
+                    analyzed.ground_truth.model_copy(update={"objects": [], "caption": ""}),
+                    0.0,
+                )
+            chosen.append(analyzed)
+            compared = scored(analyzed.ground_truth, shown) | worded(analyzed.ground_truth, shown)
+            scores.append(compared | {"answered": answered})
             self.progress(method, number + 1, len(scenes))
         return rows(method, scores, chosen, self.seed, short=True)
 
 
-def _sounding(layout: VideoSceneLayout, heard: HeardScene) -> VideoSceneLayout:
-    """Leave out the silent things that the model added."""
-    sources = {source.id for source in heard.unaided.sources}
-    kept = [thing for thing in layout.objects if thing.id in sources]
+def _sounding(layout: VideoSceneLayout, analyzed: AnalyzedScene) -> VideoSceneLayout:
+    """Leave out the silent objects that the model added."""
+    sources = {source.id for source in analyzed.unaided.sources}
+    kept = [obj for obj in layout.objects if obj.id in sources]
     return layout.model_copy(update={"objects": kept})
 
 

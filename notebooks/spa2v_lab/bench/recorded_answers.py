@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from spa2v_lab.metrics.layout import evaluate
 from spa2v_lab.scenes.export import sounding_recordings
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
-from spa2v_lab.scenes.scene import Scene, truth_layout
+from spa2v_lab.scenes.scene import Scene, ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues, extract_cues
@@ -62,7 +62,7 @@ _FIRST_SEED = 100
 
 @cache
 def recorded_scene(number: int) -> tuple[Scene, Recording, SpatialCues]:
-    """Draw, render and hear one of the scenes; motions take turns.
+    """Draw, render and analyze one of the scenes; motions take turns.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def recorded_scene(number: int) -> tuple[Scene, Recording, SpatialCues]:
     scene : Scene
     recording : Recording
     cues : SpatialCues
-        Measured; only what sounds is told.
+        Measured; only the label is given.
     """
     recordings = sounding_recordings()
     scene = sample_scene(
@@ -91,7 +91,7 @@ def recorded_scene(number: int) -> tuple[Scene, Recording, SpatialCues]:
 
 
 def replayed(record: RecordedAnswer) -> VideoSceneLayout:
-    """Return what becomes of a recorded answer: the scene is heard again, the model is not asked.
+    """Return the layout of a recorded answer: the scene is analyzed again, no model is asked.
 
     Raises
     ------
@@ -121,16 +121,18 @@ def mean_scores(layouts: Mapping[int, VideoSceneLayout]) -> tuple[float, float, 
     -------
     tuple of float
         IoU; x-centre error in picture widths, over the layouts that have a box to measure, NaN if
-        none has; share of things that move the right way.
+        none has; share of objects that move the right way.
     """
-    scores = [evaluate(truth_layout(recorded_scene(n)[0]), plan) for n, plan in layouts.items()]
+    scores = [
+        evaluate(ground_truth_layout(recorded_scene(n)[0]), plan) for n, plan in layouts.items()
+    ]
     errors = [s["x_center_error"] for s in scores if not math.isnan(s["x_center_error"])]
     overlap, right = (mean(score[name] for score in scores) for name in ("iou", "motion_direction"))
     return overlap, mean(errors) if errors else math.nan, right
 
 
 def record_answers(
-    path: Path, count: int = SCENES, ways: Sequence[tuple[str, str]] = ASKED
+    path: Path, count: int = SCENES, trials: Sequence[tuple[str, str]] = ASKED
 ) -> None:
     """Ask about the first `count` scenes; the file is written after each answer.
 
@@ -139,7 +141,7 @@ def record_answers(
     path : Path
         Answers that it holds already are kept, as far as the same is asked.
     count : int
-    ways : sequence of (str, str)
+    trials : sequence of (str, str)
         Placement and choice of examples.
 
     Raises
@@ -149,7 +151,7 @@ def record_answers(
     """
     known = recorded_answers(path) if path.exists() else ()
     records: list[RecordedAnswer] = []
-    for placement, exemplars in ways:
+    for placement, exemplars in trials:
         for number in range(count):
             records.append(_asked(number, placement, exemplars, known))
             with replacing(path) as partial:
@@ -200,7 +202,7 @@ def _asked(
 
 def _options(number: int, placement: str, exemplars: str) -> dict[str, Any]:
     scene, _, _ = recorded_scene(number)
-    sounding = [thing.recording for thing in scene.objects if thing.recording]
+    sounding = [obj.recording for obj in scene.objects if obj.recording]
     return {
         "placement": placement,
         "exemplars": exemplars,

@@ -23,7 +23,7 @@ from typing import Any
 
 from spa2v_lab.bench.frame import RAW, Kept, Progress, Results
 from spa2v_lab.bench.planning_scores import scored, worded
-from spa2v_lab.bench.run_layouts import heard_clip, layouts_of, simulated_layouts
+from spa2v_lab.bench.run_layouts import analyzed_clip, layouts_of, simulated_layouts
 from spa2v_lab.bench.run_tables import results_of
 from spa2v_lab.bench.tables import results_page
 from spa2v_lab.scenes.benchmark import draw
@@ -109,13 +109,13 @@ def _asked(quick: bool, seed: int) -> dict[str, Any]:
 
 def _plan(kept: Kept, count: int, seed: int, progress: Progress) -> None:
     """Stage 1, in two processes; what takes long is rendering rooms."""
-    found = kept.part("stage1")
-    todo = [number for number in range(count) if str(number) not in found]
+    clips = kept.part("stage1")
+    todo = [number for number in range(count) if str(number) not in clips]
     begin = time.perf_counter()
     spent = kept.part("seconds").get("stage1", 0.0)
     for done, (number, measured) in enumerate(_measured(todo, seed, count), 1):
         kept.part("seconds")["stage1"] = round(spent + time.perf_counter() - begin, 2)
-        kept.put(found, str(number), measured)
+        kept.put(clips, str(number), measured)
         progress("layouts", count - len(todo) + done, count)
 
 
@@ -129,28 +129,28 @@ def _measured(todo: Sequence[int], seed: int, count: int) -> Iterator[tuple[int,
         yield from _numbered(todo, pool.map(_scored, jobs))
 
 
-def _numbered(todo: Sequence[int], found: Iterable[dict]) -> Iterator[tuple[int, dict]]:
-    yield from zip(todo, found, strict=True)
+def _numbered(todo: Sequence[int], measured: Iterable[dict]) -> Iterator[tuple[int, dict]]:
+    yield from zip(todo, measured, strict=True)
 
 
 def _scored(job: tuple[int, int, int]) -> dict[str, Any]:
     """Return what a clip is, and the scores of every method on it."""
     seed, number, count = job
     clip = draw(seed, number)
-    heard, scene = heard_clip(clip, seed), clip.scene
-    layouts = layouts_of(heard) | simulated_layouts(heard, clip, seed, count)
+    analyzed, scene = analyzed_clip(clip, seed), clip.scene
+    layouts = layouts_of(analyzed) | simulated_layouts(analyzed, clip, seed, count)
     return {
         "clip": {
-            "kind": clip.kind,
-            "labels": [thing.label for thing in scene.objects],
+            "scene_type": clip.scene_type,
+            "labels": [obj.label for obj in scene.objects],
             "motions": list(clip.plan.motions),
             "receiver": scene.receiver,
             "rt60_s": round(scene.rt60_s, 3),
             "noise_db": round(scene.noise_db or 0.0, 2),
-            "heard": len(heard.cues.sources),
+            "detected": len(analyzed.cues.sources),
         },
         "scores": {
-            method: scored(heard.truth, layout) | worded(heard.truth, layout)
+            method: scored(analyzed.ground_truth, layout) | worded(analyzed.ground_truth, layout)
             for method, layout in layouts.items()
         },
     }
@@ -160,10 +160,10 @@ def _sample(kept: Kept, count: int, seed: int, progress: Progress) -> None:
     """Stage 2, in this process: sampling takes all cores by itself."""
     from spa2v_lab.bench.run_videos import sampled
 
-    found = kept.part("stage2")
+    clips = kept.part("stage2")
     for number in range(count):
-        if str(number) not in found:
+        if str(number) not in clips:
             clip = draw(seed, number)
-            heard = heard_clip(clip, seed)
-            kept.put(found, str(number), sampled(heard, clip.scene, layouts_of(heard)))
+            analyzed = analyzed_clip(clip, seed)
+            kept.put(clips, str(number), sampled(analyzed, clip.scene, layouts_of(analyzed)))
         progress("videos", number + 1, count)

@@ -1,4 +1,4 @@
-"""One's own clips in the whole-pipeline benchmark: recordings whose truth is annotated or filmed.
+"""One's own clips in the whole-pipeline benchmark, with annotated or filmed ground truth.
 
 The manifest is a table with commas, in UTF-8, with a header; paths are relative to it::
 
@@ -9,7 +9,7 @@ The manifest is a table with commas, in UTF-8, with a header; paths are relative
 ``recording``
     The sound: one, two or four channels.
 ``layout``
-    The truth, as a Video Scene Layout in JSON (`VideoSceneLayout.save`).
+    The ground truth, as a Video Scene Layout in JSON (`VideoSceneLayout.save`).
 ``video``
     Instead of it, a reference video of the same length: OWL-ViT looks for what ``label`` names in
     every frame. Its weights come from the Hugging Face hub or the folder that ``SPA2V_DETECTOR``
@@ -31,9 +31,9 @@ from typing import Any
 
 from spa2v_lab.bench.frame import RAW, Kept, Progress, Results, Row
 from spa2v_lab.bench.planning_scores import scored, worded
-from spa2v_lab.bench.run_layouts import HeardClip, layouts_of
+from spa2v_lab.bench.run_layouts import AnalyzedClip, layouts_of
 from spa2v_lab.bench.run_tables import STAGE1, score_row
-from spa2v_lab.bench.run_videos import found_layout
+from spa2v_lab.bench.run_videos import detected_layout
 from spa2v_lab.metrics.audiovisual import av_align
 from spa2v_lab.metrics.spatial import spatial_av_align
 from spa2v_lib.audio.recording import Recording, read_audio
@@ -62,7 +62,7 @@ Detections = Sequence[Sequence[Detection]]
 def run_clips(
     manifest: str | os.PathLike[str], *, seed: int, progress: Progress, out: Path, overwrite: bool
 ) -> Results:
-    """Plan every clip of a manifest by every method, and compare with its truth.
+    """Plan every clip of a manifest by every method, and compare with its ground truth.
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ def run_clips(
     Raises
     ------
     BatchError, LayoutError, OutputError
-        Before anything is measured, if the manifest or a truth cannot be used.
+        Before anything is measured, if the manifest or a ground truth cannot be used.
     DataError
         If the detector is needed and its weights are not to be had.
     """
@@ -88,10 +88,10 @@ def run_clips(
     for clip in clips:
         clip.check()
     kept = Kept(out / RAW, _asked(clips, seed), overwrite=overwrite)
-    found = kept.part("clips")
+    done = kept.part("clips")
     for number, clip in enumerate(clips):
-        if str(number) not in found:
-            kept.put(found, str(number), _measured(clip, seed + number))
+        if str(number) not in done:
+            kept.put(done, str(number), _measured(clip, seed + number))
         progress("clips", number + 1, len(clips))
     return Results("run", _rows(kept.raw, seed), [], _notes(kept.raw))
 
@@ -103,23 +103,23 @@ class _OwnClip:
     line: Line
     base: Path
 
-    def told(self, name: str) -> str:
+    def value(self, name: str) -> str:
         return self.line.parameters.get(name, COLUMNS[name])
 
     def file(self, name: str) -> Path | None:
-        return self.base / self.told(name) if self.told(name) else None
+        return self.base / self.value(name) if self.value(name) else None
 
     def check(self) -> None:
-        """Refuse a line whose truth cannot be used, before any is measured."""
+        """Refuse a line whose ground truth cannot be used, before any is measured."""
         where = f"{self.line.name} (line {self.line.line})"
         layout, video = self.file("layout"), self.file("video")
         if (layout is None) == (video is None):
             raise BatchError(f"{where}: give either a layout or a video as its truth")
-        if video is not None and not self.told("label"):
+        if video is not None and not self.value("label"):
             raise BatchError(f"{where}: a video needs a label, which says what to look for in it")
         for name, path in (("layout", layout), ("video", video)):
             if path is not None and not path.is_file():
-                raise BatchError(f"{where}: no such file: {name} {self.told(name)!r}")
+                raise BatchError(f"{where}: no such file: {name} {self.value(name)!r}")
         if layout is not None:
             lasts, sounds = VideoSceneLayout.load(layout).duration_s, self.sound().duration_s
             if abs(lasts - sounds) > _SAME_LENGTH_S:
@@ -134,26 +134,26 @@ class _OwnClip:
 
 def _asked(clips: Sequence[_OwnClip], seed: int) -> dict[str, Any]:
     paths = [p for c in clips for p in (c.line.path, c.file("layout"), c.file("video")) if p]
-    told = [[c.line.name, c.told("label"), c.told("capture")] for c in clips]
+    clips_asked = [[c.line.name, c.value("label"), c.value("capture")] for c in clips]
     hashes = [file_hash(path) for path in paths]
-    return {"seed": seed, "code": code_hash(), "files": hashes, "clips": told}
+    return {"seed": seed, "code": code_hash(), "files": hashes, "clips": clips_asked}
 
 
 def _measured(clip: _OwnClip, seed: int) -> dict[str, Any]:
-    truth, seen = _truth(clip)
-    heard = HeardClip(
-        truth=truth,
+    ground_truth, seen = _truth(clip)
+    analyzed = AnalyzedClip(
+        ground_truth=ground_truth,
         render=clip.sound,
         recordings=(clip.line.path.name,),
         pool=load_exemplars(),
         seed=seed,
-        capture=clip.told("capture"),
+        capture=clip.value("capture"),
     )
     scores = {
-        method: scored(truth, layout) | worded(truth, layout)
-        for method, layout in layouts_of(heard).items()
+        method: scored(ground_truth, layout) | worded(ground_truth, layout)
+        for method, layout in layouts_of(analyzed).items()
     }
-    aligned = {} if seen is None else _of_reference(heard, *seen)
+    aligned = {} if seen is None else _of_reference(analyzed, *seen)
     return {
         "name": clip.line.name,
         "scores": scores | ({"reference video": aligned} if seen else {}),
@@ -161,15 +161,15 @@ def _measured(clip: _OwnClip, seed: int) -> dict[str, Any]:
 
 
 def _truth(clip: _OwnClip) -> tuple[VideoSceneLayout, tuple[Video, Detections] | None]:
-    """Return the true layout, and the reference video with what was found in it."""
+    """Return the true layout, and the reference video with what was detected in it."""
     if (path := clip.file("layout")) is not None:
         return VideoSceneLayout.load(path), None
     video = read_video(clip.file("video"))
-    labels = [label.strip() for label in clip.told("label").split(",")]
+    labels = [label.strip() for label in clip.value("label").split(",")]
     seen = _detector().detect(video.frames, labels)
     height, width = video.frames.shape[1:3]
     empty = VideoSceneLayout(
-        reasoning="found by a detector",
+        reasoning="seen by a detector",
         caption=", ".join(labels),
         frame_captions=[""],
         key_times_s=[0.0],
@@ -178,7 +178,7 @@ def _truth(clip: _OwnClip) -> tuple[VideoSceneLayout, tuple[Video, Detections] |
         fps=video.fps,
         aspect=width / height,
     )
-    return found_layout(seen, empty), (video, seen)
+    return detected_layout(seen, empty), (video, seen)
 
 
 def _detector() -> OwlVit:
@@ -186,12 +186,12 @@ def _detector() -> OwlVit:
     return OwlVit(folder) if folder else OwlVit()
 
 
-def _of_reference(heard: HeardClip, video: Video, seen: Detections) -> dict[str, float]:
+def _of_reference(analyzed: AnalyzedClip, video: Video, seen: Detections) -> dict[str, float]:
     """Return how well the reference video's own pictures go with its sound."""
-    found = {"Spatial AV-Align": spatial_av_align(heard.cues, seen, video.fps)}
+    aligned = {"Spatial AV-Align": spatial_av_align(analyzed.cues, seen, video.fps)}
     if find_spec("cv2") is None:
-        return found
-    return found | {"AV-Align": av_align(video.frames, video.fps, heard.sound)}
+        return aligned
+    return aligned | {"AV-Align": av_align(video.frames, video.fps, analyzed.sound)}
 
 
 def _rows(raw: Mapping[str, Any], seed: int) -> list[Row]:

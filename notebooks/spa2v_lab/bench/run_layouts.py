@@ -13,17 +13,17 @@ full
 full, 1 shot; full, 2 shots; full, random exemplars; without exemplars
     The same with fewer exemplars, any, or none.
 without spatial reasoning; neither
-    What sounds is heard, where and how it moves is not heeded: each thing stands in the centre at
+    What sounds is heard, where and how it moves is not heeded: each object stands in the centre at
     its usual size. "Neither" has no exemplars either: the class priors alone.
 captions + LVD
     Deaf to space, as the paper's baseline is: what a caption of the mono fold-down would say (what
     sounds, and whether it comes closer or goes away) decides the layout. The paper lets GPT-4 write
     it; here the acoustic planner does. In stage 2 it is sampled with LVD's energy guidance.
 copy nearest exemplar
-    The layout of the exemplar whose cues are nearest, its things called what is heard here.
-full, told what sounds
+    The layout of the exemplar whose cues are nearest, its objects called what is heard here.
+full, true labels
     What is lost by the tagger: each source that was heard is called what is really there.
-full, mirrored; another clip; truth
+full, mirrored; another clip; ground truth
     Left and right exchanged; the boxes of another clip under this one's classes (chance); the best.
 
 Exemplars come from recordings that the benchmark does not play, see
@@ -41,7 +41,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from spa2v_lab.bench.frame import Kept, Progress
-from spa2v_lab.bench.planning_scenes import deaf, folded
+from spa2v_lab.bench.planning_scenes import folded_to_mono, without_spatial_cues
 from spa2v_lab.bench.planning_scores import PAPERS, scored, worded
 from spa2v_lab.scenes.benchmark import Clip, draw, exemplar_pool
 from spa2v_lab.scenes.scene import Scene, WorldObject
@@ -58,12 +58,12 @@ from spa2v_lib.planning.mllm import plan_with_model
 
 __all__ = [
     "VARIANTS",
-    "HeardClip",
-    "heard_clip",
+    "AnalyzedClip",
+    "analyzed_clip",
     "layouts_of",
     "planned_by_models",
     "simulated_layouts",
-    "told",
+    "with_true_labels",
 ]
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -86,15 +86,15 @@ def planned_by_models(
     kept: Kept, planners: Sequence[str], seed: int, quick: bool, progress: Progress
 ) -> None:
     """Ask the named models, as far as they were not asked yet, and keep their scores."""
-    found = kept.part("models")
+    variants = kept.part("models")
     for planner in planners or (PAPERS,):
         for variant in VARIANTS:
-            found.setdefault(f"{planner}, {variant}", {})
+            variants.setdefault(f"{planner}, {variant}", {})
     kept.raw["notes"] = [] if planners else [_not_run(quick, seed)]
     for planner in planners:
         backend = make_backend(parse_planner(planner), seed=seed)
         for variant, how in VARIANTS.items():
-            by_clip = found[f"{planner}, {variant}"]
+            by_clip = variants[f"{planner}, {variant}"]
             count = MOST_QUICK if quick else MOST
             for number in range(count):
                 if str(number) not in by_clip:
@@ -104,27 +104,27 @@ def planned_by_models(
 
 
 def _asked(backend: Any, seed: int, number: int, how: dict[str, Any]) -> dict[str, float]:
-    heard = heard_clip(draw(seed, number), seed)
-    truth = heard.truth
+    analyzed = analyzed_clip(draw(seed, number), seed)
+    ground_truth = analyzed.ground_truth
     try:
         layout = plan_with_model(
-            heard.sound,
-            heard.cues,
+            analyzed.sound,
+            analyzed.cues,
             backend,
             seed=seed + number,
-            recordings=heard.recordings,
-            pool=heard.pool,
-            fps=truth.fps,
-            aspect=truth.aspect,
+            recordings=analyzed.recordings,
+            pool=analyzed.pool,
+            fps=ground_truth.fps,
+            aspect=ground_truth.aspect,
             cache=AnswerCache(),
             **how,
         )
-        sources = {source.id for source in heard.cues.sources}
-        things = [thing for thing in layout.objects if thing.id in sources]
-        shown, answered = layout.model_copy(update={"objects": things}), 1.0
+        sources = {source.id for source in analyzed.cues.sources}
+        objects = [obj for obj in layout.objects if obj.id in sources]
+        shown, answered = layout.model_copy(update={"objects": objects}), 1.0
     except AnswerError:
-        shown, answered = heard.empty, 0.0
-    return scored(truth, shown) | worded(truth, shown) | {"answered": answered}
+        shown, answered = analyzed.empty, 0.0
+    return scored(ground_truth, shown) | worded(ground_truth, shown) | {"answered": answered}
 
 
 def _not_run(quick: bool, seed: int) -> str:
@@ -136,12 +136,12 @@ SHOTS = 3
 
 
 @dataclass(frozen=True)
-class HeardClip:
+class AnalyzedClip:
     """A clip that is heard when it is first asked for.
 
     Attributes
     ----------
-    truth : VideoSceneLayout
+    ground ground_truth : VideoSceneLayout
         What it shows; its frame rate and aspect are those that are planned for.
     render : callable
         Gives its sound.
@@ -155,7 +155,7 @@ class HeardClip:
         Its format, if that is known; else "auto".
     """
 
-    truth: VideoSceneLayout
+    ground_truth: VideoSceneLayout
     render: Callable[[], Recording]
     recordings: tuple[str, ...]
     pool: tuple[Exemplar, ...]
@@ -173,13 +173,13 @@ class HeardClip:
         return extract_cues(self.sound, capture=self.capture)
 
     @cached_property
-    def folded(self) -> SpatialCues:
+    def folded_to_mono(self) -> SpatialCues:
         """What is heard in the mono fold-down."""
-        return extract_cues(folded(self.sound))
+        return extract_cues(folded_to_mono(self.sound))
 
     def planned(self, cues: SpatialCues, how: str = "knn", shots: int = SHOTS) -> VideoSceneLayout:
         """Plan acoustically; an empty layout where nothing that is heard is known."""
-        view = {"fps": self.truth.fps, "aspect": self.truth.aspect}
+        view = {"fps": self.ground_truth.fps, "aspect": self.ground_truth.aspect}
         try:
             return plan_acoustic(cues, exemplars=self.ranked(cues, how), shots=shots, **view)
         except PlanningError:
@@ -194,13 +194,13 @@ class HeardClip:
     @property
     def empty(self) -> VideoSceneLayout:
         """A layout that shows nothing."""
-        return self.truth.model_copy(update={"objects": [], "caption": ""})
+        return self.ground_truth.model_copy(update={"objects": [], "caption": ""})
 
 
-def heard_clip(clip: Clip, seed: int) -> HeardClip:
+def analyzed_clip(clip: Clip, seed: int) -> AnalyzedClip:
     """Return a clip of the benchmark that is still to be heard."""
-    return HeardClip(
-        truth=clip.truth,
+    return AnalyzedClip(
+        ground_truth=clip.ground_truth,
         render=partial(render_sound, clip.scene),
         recordings=tuple(clip.recordings),
         pool=tuple(exemplar_pool()),
@@ -208,52 +208,52 @@ def heard_clip(clip: Clip, seed: int) -> HeardClip:
     )
 
 
-def layouts_of(heard: HeardClip) -> dict[str, VideoSceneLayout]:
-    """Return the layout of every method that needs to know the truth of no scene."""
-    cues, silent = heard.cues, deaf(heard.cues)
-    full = heard.planned(cues)
+def layouts_of(analyzed: AnalyzedClip) -> dict[str, VideoSceneLayout]:
+    """Return the layout of every method that needs to know the ground truth of no scene."""
+    cues, silent = analyzed.cues, without_spatial_cues(analyzed.cues)
+    full = analyzed.planned(cues)
     return {
         "full": full,
-        "full, 2 shots": heard.planned(cues, shots=2),
-        "full, 1 shot": heard.planned(cues, shots=1),
-        "full, random exemplars": heard.planned(cues, "random"),
-        "without exemplars": heard.planned(cues, "none"),
-        "without spatial reasoning": heard.planned(silent),
-        "neither": heard.planned(silent, "none"),
-        "captions + LVD": heard.planned(heard.folded, "none"),
-        "copy nearest exemplar": _copied(heard),
+        "full, 2 shots": analyzed.planned(cues, shots=2),
+        "full, 1 shot": analyzed.planned(cues, shots=1),
+        "full, random exemplars": analyzed.planned(cues, "random"),
+        "without exemplars": analyzed.planned(cues, "none"),
+        "without spatial reasoning": analyzed.planned(silent),
+        "neither": analyzed.planned(silent, "none"),
+        "captions + LVD": analyzed.planned(analyzed.folded_to_mono, "none"),
+        "copy nearest exemplar": _copied(analyzed),
         "full, mirrored": full.mirrored(),
-        "truth": heard.truth,
+        "ground truth": analyzed.ground_truth,
     }
 
 
 def simulated_layouts(
-    heard: HeardClip, clip: Clip, seed: int, count: int
+    analyzed: AnalyzedClip, clip: Clip, seed: int, count: int
 ) -> dict[str, VideoSceneLayout]:
     """Return the layouts that only a simulated clip allows.
 
     Parameters
     ----------
-    heard : HeardClip
+    analyzed : HeardClip
     clip : Clip
     seed, count : int
         Of the benchmark, from whose clips another one is drawn.
     """
     step = int(np.random.default_rng([seed, clip.number]).integers(1, max(count, 2)))
-    other = draw(seed, (clip.number + step) % max(count, 2)).truth
-    labels = [thing.label for thing in clip.scene.objects]
+    other = draw(seed, (clip.number + step) % max(count, 2)).ground_truth
+    labels = [obj.label for obj in clip.scene.objects]
     return {
-        "full, told what sounds": heard.planned(told(heard.cues, clip.scene)),
-        "another clip": _renamed(other, heard.truth, labels),
+        "full, true labels": analyzed.planned(with_true_labels(analyzed.cues, clip.scene)),
+        "another clip": _renamed(other, analyzed.ground_truth, labels),
     }
 
 
-def told(cues: SpatialCues, scene: Scene) -> SpatialCues:
-    """Call every source that was heard what is nearest to it in direction; each thing once."""
+def with_true_labels(cues: SpatialCues, scene: Scene) -> SpatialCues:
+    """Call every source that was heard what is nearest to it in direction; each object once."""
     sources = list(cues.sources)
     if not sources:
         return cues
-    gaps = np.array([[_gap(source, thing, cues) for thing in scene.objects] for source in sources])
+    gaps = np.array([[_gap(source, obj, cues) for obj in scene.objects] for source in sources])
     rows, columns = linear_sum_assignment(gaps)
     names = dict(zip(rows.tolist(), columns.tolist(), strict=True))
     named = [
@@ -271,25 +271,27 @@ def told(cues: SpatialCues, scene: Scene) -> SpatialCues:
     return cues.model_copy(update={"sources": named})
 
 
-def _gap(source: SourceTrack, thing: WorldObject, cues: SpatialCues) -> float:
-    """Return the median distance of a source's direction from a thing's, in degrees."""
-    heard = np.array([0.0 if a is None else a for a in source.azimuth_deg])
-    return float(np.median(np.abs(heard - thing.azimuth_deg(np.array(cues.times_s)))))
+def _gap(source: SourceTrack, obj: WorldObject, cues: SpatialCues) -> float:
+    """Return the median distance of a source's direction from a object's, in degrees."""
+    analyzed = np.array([0.0 if a is None else a for a in source.azimuth_deg])
+    return float(np.median(np.abs(analyzed - obj.azimuth_deg(np.array(cues.times_s)))))
 
 
-def _copied(heard: HeardClip) -> VideoSceneLayout:
-    nearest = heard.ranked(heard.cues)[0].layout
-    return _renamed(nearest, heard.truth, [source.label for source in heard.cues.sources])
+def _copied(analyzed: AnalyzedClip) -> VideoSceneLayout:
+    nearest = analyzed.ranked(analyzed.cues)[0].layout
+    return _renamed(
+        nearest, analyzed.ground_truth, [source.label for source in analyzed.cues.sources]
+    )
 
 
 def _renamed(
     layout: VideoSceneLayout, like: VideoSceneLayout, labels: Sequence[str | None]
 ) -> VideoSceneLayout:
-    """Return a layout stretched to another's length, its things in turn under these labels."""
+    """Return a layout stretched to another's length, its objects in turn under these labels."""
     stretch = like.key_times_s[-1] / layout.key_times_s[-1]
     objects = [
-        SceneObject(id=thing.id, label=label, caption=label, boxes=thing.boxes)
-        for thing, label in zip(layout.objects, labels, strict=False)
+        SceneObject(id=obj.id, label=label, caption=label, boxes=obj.boxes)
+        for obj, label in zip(layout.objects, labels, strict=False)
         if label
     ]
     return layout.model_copy(

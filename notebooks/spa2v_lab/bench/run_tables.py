@@ -1,8 +1,8 @@
 """The tables of the whole-pipeline benchmark, made from its raw results and nothing else.
 
 Chance of AV-Align is that of the same videos with the sound of the other clips. Distances between
-the videos of a way and the drawn ones are over all clips at once and have no interval; with so few
-clips they are biased upward, alike for all ways.
+the videos of a variant and the drawn ones are over all clips at once and have no interval; with so
+few clips they are biased upward, alike for all variants.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval
-from spa2v_lab.bench.run_videos import DRAWN, WAYS
-from spa2v_lab.scenes.benchmark import FPS, KINDS
+from spa2v_lab.bench.run_videos import DRAWN, SAMPLING_VARIANTS
+from spa2v_lab.scenes.benchmark import FPS, SCENE_TYPES
 
 __all__ = ["STAGE1", "STAGE2", "results_of", "score_row", "stage1_rows", "stage2_rows"]
 
@@ -51,8 +51,11 @@ def stage1_rows(raw: Raw, seed: int) -> list[Row]:
         return []
     conditions: list[tuple[str, Callable[[dict], bool]]] = [
         ("all", lambda one: True),
-        ("off-centre", lambda one: isfinite(_number(one["scores"]["truth"]["mirror gap"]))),
-        *((kind, lambda one, k=kind: one["clip"]["kind"] == k) for kind in KINDS),
+        ("off-centre", lambda one: isfinite(_number(one["scores"]["ground truth"]["mirror gap"]))),
+        *(
+            (scene_type, lambda one, t=scene_type: one["clip"]["scene_type"] == t)
+            for scene_type in SCENE_TYPES
+        ),
     ]
     rows = [
         score_row(
@@ -77,17 +80,17 @@ def _model_rows(raw: Raw, seed: int) -> list[Row]:
 
 
 def stage2_rows(raw: Raw, seed: int) -> list[Row]:
-    """Return a row for every way to a video, with chance and ceiling."""
+    """Return a row for every variant of a video, with chance and ceiling."""
     clips = [raw["stage2"][key] for key in sorted(raw.get("stage2", {}), key=int)]
     if not clips:
         return []
     rows = []
-    for way in (name for name in clips[0] if name != "sound"):
-        kept = [one[way] for one in clips]
+    for variant in (name for name in clips[0] if name != "sound"):
+        kept = [one[variant] for one in clips]
         scores = [{k: v for k, v in one.items() if k not in _NOT_SCORES} for one in kept]
-        row = score_row(f"{STAGE2}: {way}", "all", scores, seed)
-        row.measures.update(_heard_and_seen(clips, way, seed))
-        if way != DRAWN and "features" in kept[0]:
+        row = score_row(f"{STAGE2}: {variant}", "all", scores, seed)
+        row.measures.update(_alignment(clips, variant, seed))
+        if variant != DRAWN and "features" in kept[0]:
             row.measures[_DISTANCE] = _distance(kept, [one[DRAWN] for one in clips])
         rows.append(row)
     return rows
@@ -97,7 +100,7 @@ def score_row(method: str, condition: str, scores: Sequence[Mapping], seed: int)
     """Return the mean of every score with its interval; None and what is missing do not count."""
     names = list(dict.fromkeys(name for score in scores for name in score))
     values = {name: [_number(score.get(name)) for score in scores] for name in names}
-    measures = {name: interval(found, seed) for name, found in values.items()}
+    measures = {name: interval(scores, seed) for name, scores in values.items()}
     return Row(method, condition, len(scores), measures)
 
 
@@ -105,19 +108,19 @@ def _number(value: float | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def _heard_and_seen(clips: Sequence[Raw], way: str, seed: int) -> dict[str, Interval]:
+def _alignment(clips: Sequence[Raw], variant: str, seed: int) -> dict[str, Interval]:
     """Return AV-Align with its chance; empty where the motion could not be measured."""
     from spa2v_lab.metrics.audiovisual import aligned
 
-    peaks = [one[way].get("peaks") for one in clips]
-    if any(found is None for found in peaks):
+    peaks = [one[variant].get("peaks") for one in clips]
+    if any(times is None for times in peaks):
         return {}
     onsets, window = [one["sound"]["onsets"] for one in clips], 1.0 / FPS
     own = [aligned(o, p, window) for o, p in zip(onsets, peaks, strict=True)]
     others = [
-        float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
+        float(np.nanmean(chance)) if np.isfinite(chance).any() else float("nan")
         for k, p in enumerate(peaks)
-        if (found := [aligned(o, p, window) for j, o in enumerate(onsets) if j != k])
+        if (chance := [aligned(o, p, window) for j, o in enumerate(onsets) if j != k])
     ]
     return {"AV-Align": interval(own, seed), "AV-Align by chance": interval(others, seed)}
 
@@ -132,10 +135,10 @@ def _distance(kept: Sequence[Raw], drawn: Sequence[Raw]) -> Interval:
 
 
 def _goals(rows: Sequence[Row], raw: Raw) -> list[Goal]:
-    found = {(row.method, row.condition): row.measures for row in rows}
+    measures = {(row.method, row.condition): row.measures for row in rows}
 
     def mean(method: str, measure: str, condition: str = "all") -> float | None:
-        of = found.get((method, condition), {})
+        of = measures.get((method, condition), {})
         return of[measure].mean if measure in of else None
 
     full, reached, ceiling = f"{STAGE1}: full", f"{STAGE2}: true layout", f"{STAGE2}: {DRAWN}"
@@ -169,14 +172,18 @@ def _notes(raw: Raw) -> list[str]:
         "classes whose one recording sounds in exemplars and clips alike (never in an exemplar "
         f"that is shown for the same recording): {', '.join(shared_classes())}",
         "the tagger has learnt from the very recordings that sound here, which flatters every row "
-        "but `told what sounds`",
-        f"videos: {len(raw.get('stage2', {}))} clips in {len(WAYS)} ways; distances between "
-        "so few are biased upward",
+        "but `true labels`",
+        f"videos: {len(raw.get('stage2', {}))} clips in {len(SAMPLING_VARIANTS)} variants; "
+        "distances between so few are biased upward",
     ]
-    if any(way.get("peaks") is None for c in raw.get("stage2", {}).values() for way in _ways(c)):
+    if any(
+        variant.get("peaks") is None
+        for c in raw.get("stage2", {}).values()
+        for variant in _variants(c)
+    ):
         notes.append('AV-Align: not run, as OpenCV is not installed; install "spa2v[bench]"')
     return notes + raw.get("notes", [])
 
 
-def _ways(clip: Raw) -> list[Raw]:
-    return [clip[way.name] for way in WAYS if way.name in clip]
+def _variants(clip: Raw) -> list[Raw]:
+    return [clip[variant.name] for variant in SAMPLING_VARIANTS if variant.name in clip]

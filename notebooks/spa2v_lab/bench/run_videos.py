@@ -1,10 +1,10 @@
 """Stage 2 of the whole-pipeline benchmark: from layouts to videos, judged by a detector.
 
-The tiny suite samples each clip in every way; frames drawn from the clip's own scene are the
+The tiny suite samples each clip in every variant; frames drawn from the clip's own scene are the
 ceiling. A detector that shares nothing with the suite says what is where in each frame, and these
 boxes are compared with the *true* layout: errors of hearing and planning count, as in the paper.
 IoU is the paired one, in which an invented box costs as much as a missing one; MaxIoU would be 0
-wherever the detector sees one thing too many.
+wherever the detector sees one object too many.
 What is kept of a video is little (scores, times of onsets and peaks, one vector of features), so
 that tables can be made again without sampling.
 """
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from spa2v_lab.bench.planning_scores import off_centre
-from spa2v_lab.bench.run_layouts import HeardClip
+from spa2v_lab.bench.run_layouts import AnalyzedClip
 from spa2v_lab.metrics import iou, ltsim, mirror_gap
 from spa2v_lab.metrics.spatial import spatial_av_align
 from spa2v_lab.metrics.video import object_consistency
@@ -27,12 +27,19 @@ from spa2v_lib.layout.box import Box
 from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
 from spa2v_lib.sampling.detection import Detection
 
-__all__ = ["DRAWN", "MIRRORED", "WAYS", "Way", "found_layout", "sampled"]
+__all__ = [
+    "DRAWN",
+    "MIRRORED",
+    "SAMPLING_VARIANTS",
+    "SamplingVariant",
+    "detected_layout",
+    "sampled",
+]
 
 
 @dataclass(frozen=True)
-class Way:
-    """One way to come to a video.
+class SamplingVariant:
+    """One variant of sampling a video.
 
     Attributes
     ----------
@@ -49,16 +56,16 @@ class Way:
     captions: str = "mixed"
 
 
-WAYS = (
-    Way("full", "full"),
-    Way("full, global captions", "full", captions="global"),
-    Way("full, frame captions", "full", captions="frame"),
-    Way("captions + LVD", "captions + LVD", grounding="lvd"),
-    Way("true layout", "truth"),
-    Way("true layout, MIGC kind", "truth", grounding="migc"),
-    Way("true layout, attention guidance", "truth", grounding="attention"),
-    Way("true layout, LVD", "truth", grounding="lvd"),
-    Way("true layout, no grounding", "truth", grounding="none"),
+SAMPLING_VARIANTS = (
+    SamplingVariant("full", "full"),
+    SamplingVariant("full, global captions", "full", captions="global"),
+    SamplingVariant("full, frame captions", "full", captions="frame"),
+    SamplingVariant("captions + LVD", "captions + LVD", grounding="lvd"),
+    SamplingVariant("true layout", "ground truth"),
+    SamplingVariant("true layout, MIGC", "ground truth", grounding="migc"),
+    SamplingVariant("true layout, attention guidance", "ground truth", grounding="attention"),
+    SamplingVariant("true layout, LVD", "ground truth", grounding="lvd"),
+    SamplingVariant("true layout, no grounding", "ground truth", grounding="none"),
 )
 """The paper's rows of stage 2, as far as they can be sampled here."""
 
@@ -71,13 +78,13 @@ Kept = dict[str, Any]
 
 
 def sampled(
-    heard: HeardClip, scene: Scene, layouts: dict[str, VideoSceneLayout]
+    analyzed: AnalyzedClip, scene: Scene, layouts: dict[str, VideoSceneLayout]
 ) -> dict[str, Kept]:
-    """Sample a clip in every way.
+    """Sample a clip in every variant.
 
     Parameters
     ----------
-    heard : HeardClip
+    analyzed : HeardClip
     scene : Scene
         What it was made from.
     layouts : dict of str to VideoSceneLayout
@@ -86,67 +93,74 @@ def sampled(
     Returns
     -------
     dict of str to dict
-        By way: scores by name, "features", and "peaks", seconds of the greatest motion. Under
+        By variant: scores by name, "features", and "peaks", seconds of the greatest motion. Under
         "sound", "onsets".
     """
     from spa2v_lab.scenes.picture import draw_scene
     from spa2v_lib.sampling import generate, get_preset
     from spa2v_lib.sampling.tiny_detector import detect
 
-    truth = heard.truth
-    found: dict[str, Kept] = {"sound": {"onsets": _onsets(heard)}}
-    for way in WAYS:
+    ground_truth = analyzed.ground_truth
+    kept: dict[str, Kept] = {"sound": {"onsets": _onsets(analyzed)}}
+    for variant in SAMPLING_VARIANTS:
         video = generate(
-            layouts[way.layout], seed=_SEED, grounding=way.grounding, captions=way.captions
+            layouts[variant.layout],
+            seed=_SEED,
+            grounding=variant.grounding,
+            captions=variant.captions,
         )
         seen = detect(video.frames)
-        found[way.name] = _judged(heard, truth, video.frames, seen)
-        if way.name == "true layout":
-            found[MIRRORED] = _compared(truth.mirrored(), seen)
+        kept[variant.name] = _judged(analyzed, ground_truth, video.frames, seen)
+        if variant.name == "true layout":
+            kept[MIRRORED] = _compared(ground_truth.mirrored(), seen)
     frames = draw_scene(scene, width=get_preset("tiny").size[0])
-    found[DRAWN] = _judged(heard, truth, frames, detect(frames))
-    return found
+    kept[DRAWN] = _judged(analyzed, ground_truth, frames, detect(frames))
+    return kept
 
 
 def _judged(
-    heard: HeardClip,
-    truth: VideoSceneLayout,
+    analyzed: AnalyzedClip,
+    ground_truth: VideoSceneLayout,
     frames: np.ndarray,
     seen: Sequence[Sequence[Detection]],
 ) -> Kept:
     from spa2v_lab.metrics.frechet import DrawnWorldFeatures
 
-    boxes = truth.frame_boxes()
+    boxes = ground_truth.frame_boxes()
     alike = [
         object_consistency(frames, [row[index] for row in boxes])
-        for index in range(len(truth.objects))
+        for index in range(len(ground_truth.objects))
     ]
-    return _compared(truth, seen) | {
+    return _compared(ground_truth, seen) | {
         "consistency": float(np.nanmean(alike)) if np.isfinite(alike).any() else float("nan"),
-        "Spatial AV-Align": spatial_av_align(heard.cues, seen, truth.fps),
+        "Spatial AV-Align": spatial_av_align(analyzed.cues, seen, ground_truth.fps),
         "features": [round(float(v), 5) for v in DrawnWorldFeatures()(frames)],
-        "peaks": _peaks(frames, truth.fps),
+        "peaks": _peaks(frames, ground_truth.fps),
     }
 
 
-def _compared(truth: VideoSceneLayout, seen: Sequence[Sequence[Detection]]) -> Kept:
-    found = found_layout(seen, truth)
+def _compared(ground_truth: VideoSceneLayout, seen: Sequence[Sequence[Detection]]) -> Kept:
+    detected = detected_layout(seen, ground_truth)
     right = [
-        any(d.label == thing.label and d.box.iou(box) > 0 for d in detections)
-        for detections, row in zip(seen, truth.frame_boxes(), strict=True)
-        for thing, box in zip(truth.objects, row, strict=True)
+        any(d.label == obj.label and d.box.iou(box) > 0 for d in detections)
+        for detections, row in zip(seen, ground_truth.frame_boxes(), strict=True)
+        for obj, box in zip(ground_truth.objects, row, strict=True)
         if box is not None
     ]
     return {
-        "LTSim": ltsim(truth, found),
-        "IoU": iou(truth, found),
+        "LTSim": ltsim(ground_truth, detected),
+        "IoU": iou(ground_truth, detected),
         "right class": float(np.mean(right)) if right else float("nan"),
-        "mirror gap": mirror_gap(truth, found, iou) if off_centre(truth) else float("nan"),
+        "mirror gap": mirror_gap(ground_truth, detected, iou)
+        if off_centre(ground_truth)
+        else float("nan"),
     }
 
 
-def found_layout(seen: Sequence[Sequence[Detection]], like: VideoSceneLayout) -> VideoSceneLayout:
-    """Return what a detector found as a layout: a key frame for every frame.
+def detected_layout(
+    seen: Sequence[Sequence[Detection]], like: VideoSceneLayout
+) -> VideoSceneLayout:
+    """Return detections as a layout: a key frame for every frame.
 
     Parameters
     ----------
@@ -182,10 +196,10 @@ def _ranked(detections: Sequence[Detection], label: str, rank: int) -> Box | Non
     return of_label[rank] if rank < len(of_label) else None
 
 
-def _onsets(heard: HeardClip) -> list[float]:
+def _onsets(analyzed: AnalyzedClip) -> list[float]:
     from spa2v_lab.metrics.audiovisual import audio_onsets
 
-    return [round(float(t), 3) for t in audio_onsets(heard.sound)]
+    return [round(float(t), 3) for t in audio_onsets(analyzed.sound)]
 
 
 def _peaks(frames: np.ndarray, fps: float) -> list[float] | None:

@@ -45,7 +45,7 @@ from spa2v_lab.bench.speed import measured_process
 from spa2v_lab.metrics.video import object_consistency
 from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
-from spa2v_lab.scenes.scene import Scene, truth_layout
+from spa2v_lab.scenes.scene import Scene, ground_truth_layout
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.sampling import generate
 from spa2v_lib.sampling.presets import get_preset
@@ -73,12 +73,14 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
     """Sample and score every scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`."""
     count = QUICK if quick else FULL
     methods = ("none", *get_preset("tiny").groundings)
-    generate(truth_layout(_scene(seed, 0)), seed=_SEED, steps=1)  # weights load on the first call
+    generate(
+        ground_truth_layout(_scene(seed, 0)), seed=_SEED, steps=1
+    )  # weights load on the first call
     scores: list[Scores] = []
     kinds: list[set[str]] = []
     for number in range(count):
         scene = _scene(seed, number)
-        layout = truth_layout(scene)
+        layout = ground_truth_layout(scene)
         scores.append(_scores(scene, layout, methods))
         kinds.append(_conditions(layout))
         progress("scenes", number + 1, count)

@@ -104,9 +104,9 @@ def rows(*, repetitions: int = 3, steps: int = 25) -> list[Row]:
     return [row for size in SIZES for row in _measured(pipeline, size, repetitions, steps, device)]
 
 
-def goals(found: list[Row]) -> list[Goal]:
+def goals(scores: list[Row]) -> list[Goal]:
     """Hold the slowest grounding of either size to what was asked for."""
-    ratios = [row.measures[_RATIO].mean for row in found if row.method in _METHODS]
+    ratios = [row.measures[_RATIO].mean for row in scores if row.method in _METHODS]
     worst = max((ratio for ratio in ratios if ratio is not None), default=None)
     return [Goal("GPU, full size: time over diffusers' AnimateDiffPipeline", "<=", 1.15, worst)]
 

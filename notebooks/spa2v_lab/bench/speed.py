@@ -80,8 +80,8 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
         "generate 4 s with preset tiny, GB of memory": [peak for _, peak in runs],
     }
     rows = [
-        Row("spa2v", name, len(found), {"value": interval(found, seed)})
-        for name, found in values.items()
+        Row("spa2v", name, len(measured), {"value": interval(measured, seed)})
+        for name, measured in values.items()
     ]
     goals = [
         Goal(name, relation, bound, _typical(values[name]))
@@ -144,17 +144,17 @@ def _hearing_factors(seed: int, repetitions: int) -> list[float]:
 
 def _timed_runs(seed: int, repetitions: int) -> tuple[list[tuple[float, float]], list[str]]:
     """Return seconds and gigabytes of ``spa2v generate`` on four seconds, or why it failed."""
-    found = []
+    runs = []
     for _ in range(repetitions):
         with tempfile.TemporaryDirectory() as folder:
             audio = _passing_noise(4.0, seed).save(Path(folder) / "passing.wav")
             command = [sys.executable, "-m", "spa2v_lib.cli", "generate", str(audio)]
             options = ["--out", str(Path(folder) / "run"), "--label", "car", "--seed", str(seed)]
             try:
-                found.append(measured_process([*command, *options]))
+                runs.append(measured_process([*command, *options]))
             except Spa2vError as error:
                 return [], [str(error)]
-    return found, []
+    return runs, []
 
 
 def _passing_noise(seconds: float, seed: int) -> Recording:

@@ -13,7 +13,7 @@ from ipywidgets import HTML, Checkbox, Dropdown, HBox, VBox
 
 from spa2v_lab.explorers.sound import ROOMS
 from spa2v_lab.scenes.sound import render_sound
-from spa2v_lab.scenes.stage import Way, stage
+from spa2v_lab.scenes.stage import Trajectory, stage
 from spa2v_lab.viz.captures import NAMES
 from spa2v_lab.viz.sheets import slider
 from spa2v_lib.cues.extract import extract_cues
@@ -34,7 +34,7 @@ WAYS = {
     "comes closer": {"from_deg": 20, "from_m": 2.4, "to_m": 0.6},
     "stays on the left": {"from_deg": -30, "from_m": 2.0},
 }
-"""Ways past the microphones, short enough for a room; as `spa2v_lab.scenes.stage.Way` has them."""
+"""Ways past the microphones, short enough for a room, for `spa2v_lab.scenes.stage.Trajectory`."""
 
 _SECONDS = 4.0
 _RATE = 22_050
@@ -97,7 +97,11 @@ def hear_way(
         Whether the library is told the capture format, or has to find it out.
     """
     scene = stage(
-        Way(recording, **WAYS[way]), capture=capture, seconds=_SECONDS, rt60_s=rt60_s, noise_db=-25
+        Trajectory(recording, **WAYS[way]),
+        capture=capture,
+        seconds=_SECONDS,
+        rt60_s=rt60_s,
+        noise_db=-25,
     )
     sound = render_sound(scene, _RATE)
     cues = extract_cues(sound, capture=capture if told else "auto", label=_LABEL)

@@ -9,7 +9,7 @@ from ipywidgets import HTML, Dropdown, HBox, IntSlider, VBox
 
 from spa2v_lab.explorers.above import from_above
 from spa2v_lab.scenes.sound import render_sound
-from spa2v_lab.scenes.stage import Way, stage
+from spa2v_lab.scenes.stage import Trajectory, stage
 from spa2v_lab.viz.captures import NAMES, differences
 from spa2v_lib.viz.player import sound_player
 
@@ -41,7 +41,7 @@ def sound_from(
         Reverberation time; 0 outdoors.
     seconds : float
     """
-    way = Way(recording, azimuth_deg, from_m=2.0)
+    way = Trajectory(recording, azimuth_deg, from_m=2.0)
     return render_sound(stage(way, capture=capture, seconds=seconds, rt60_s=rt60_s))
 
 

@@ -1,1 +1,1 @@
-"""Simulated scenes whose truth is known: sound, picture and layout from one description."""
+"""Simulated scenes whose ground truth is known: sound, picture and layout from one description."""

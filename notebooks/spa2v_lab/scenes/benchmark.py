@@ -1,9 +1,9 @@
-"""The benchmark's clips, from a seed: the paper's kinds of scenes in the paper's proportions.
+"""The benchmark's clips, from a seed: the paper's types of scenes in the paper's proportions.
 
 AVLBench (Pham et al., ACM MM 2025, sec. 4) was not released; its page gives its counts. Clips here
-are drawn in the same proportions: *stationary* ones with one or several things to the left, in the
+are drawn in the same proportions: *stationary* ones with one or several objects to the left, in the
 centre and to the right, *translational* ones that cross, approach or recede. Half of the stationary
-clips are instruments in a room, the others things that stand outdoors; what moves is outdoors. The
+clips are instruments in a room, the others objects that stand outdoors; what moves is outdoors. The
 paper's clips hold sixteen frames, and so do these.
 
 What makes them hard is drawn too: diffuse noise, reverberation, and a capture format that nobody is
@@ -22,14 +22,14 @@ import numpy as np
 from spa2v_lab.scenes.exemplar_scenes import ScenePlan, placed_object
 from spa2v_lab.scenes.receivers import RECEIVERS
 from spa2v_lab.scenes.recordings import recordings_table
-from spa2v_lab.scenes.scene import Scene, WorldObject, truth_layout
+from spa2v_lab.scenes.scene import Scene, WorldObject, ground_truth_layout
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning.exemplars import Exemplar, load_exemplars
 
 __all__ = [
-    "KINDS",
+    "SCENE_TYPES",
     "STYLE",
     "Clip",
     "draw",
@@ -39,19 +39,19 @@ __all__ = [
     "turns",
 ]
 
-KINDS = {
+SCENE_TYPES = {
     "stationary, single": 2698,
     "stationary, multiple": 2004,
     "translational, single": 2392,
     "translational, multiple": 180,
 }
-"""The paper's clips of each kind."""
+"""The paper's clips of each type."""
 
 SIDES = {"left": 3083, "centre": 5616, "right": 3083}
-"""The paper's stationary things by where they are."""
+"""The paper's stationary objects by where they are."""
 
 MOVES = {"left_crossing": 582, "right_crossing": 582, "approaching": 800, "receding": 800}
-"""The paper's translational clips by how the thing moves."""
+"""The paper's translational clips by how the object moves."""
 
 STYLE = "fluent3d"
 """Sprites of the reference videos: the style that the embedded suite draws."""
@@ -61,7 +61,7 @@ SECONDS, FPS = 4.0, 4.0
 _FIRST_SEED = 7_000_000
 _EXEMPLARS_RT60_S = 0.3
 _RT60_S = (0.2, 0.6)
-_APART_S = 0.04  # from the exemplars' reverberation time
+_DIFFERENT_S = 0.04  # from the exemplars' reverberation time
 _MARGIN_M = (1.0, 2.5)
 _NOISE_DB = (-30.0, -10.0)
 _GAIN_DB = 3.0  # louder or softer than the others, where it is closest
@@ -74,27 +74,27 @@ class Clip:
     Attributes
     ----------
     number : int
-    kind : str
-        A key of `KINDS`.
+    scene_type : str
+        A key of `SCENE_TYPES`.
     plan : ScenePlan
         Motions and sides.
     scene : Scene
     """
 
     number: int
-    kind: str
+    scene_type: str
     plan: ScenePlan
     scene: Scene
 
     @property
-    def truth(self) -> VideoSceneLayout:
-        """The layout of a perfect listener."""
-        return truth_layout(self.scene)
+    def ground_truth(self) -> VideoSceneLayout:
+        """The layout of a perfect pipeline."""
+        return ground_truth_layout(self.scene)
 
     @property
     def recordings(self) -> list[str]:
         """Files under ``data/recordings`` that sound in it."""
-        return [thing.recording for thing in self.scene.objects if thing.recording]
+        return [obj.recording for obj in self.scene.objects if obj.recording]
 
 
 def draw(seed: int, number: int) -> Clip:
@@ -110,22 +110,22 @@ def draw(seed: int, number: int) -> Clip:
     number : int
         At least 0.
     """
-    kind, plan, instruments = _plan(number)
+    scene_type, plan, instruments = _plan(number)
     rng = np.random.default_rng([_FIRST_SEED, seed, number])
     camera = Camera(
         fov_deg=float(np.clip(rng.normal(90, 3), 80, 100)),
         height_m=float(rng.uniform(1.3, 1.8)),
         pitch_deg=float(np.clip(rng.normal(0, 2), -5, 5)),
     )
-    things = tuple(
-        _thing(rng, file, motion, side, camera)
+    objects = tuple(
+        _world_object(rng, file, motion, side, camera)
         for file, motion, side in zip(
             _files(rng, plan, instruments), plan.motions, plan.sides, strict=True
         )
     )
     scene = Scene(
-        objects=things,
-        background=CLASSES[things[0].label].background,
+        objects=objects,
+        background=CLASSES[objects[0].label].background,
         camera=camera,
         duration_s=SECONDS,
         fps=FPS,
@@ -135,7 +135,7 @@ def draw(seed: int, number: int) -> Clip:
         room_margin_m=float(rng.uniform(*_MARGIN_M)),
         noise_db=float(rng.uniform(*_NOISE_DB)),
     )
-    return Clip(number, kind, plan, scene)
+    return Clip(number, scene_type, plan, scene)
 
 
 def turns(weights: Mapping[str, int]) -> Iterator[str]:
@@ -149,22 +149,22 @@ def turns(weights: Mapping[str, int]) -> Iterator[str]:
 
 
 def _plan(number: int) -> tuple[str, ScenePlan, bool]:
-    """Return kind and plan of clip `number`, and whether it is one of instruments in a room."""
+    """Return type and plan of clip `number`, and whether it is one of instruments in a room."""
     sides, moves = turns(SIDES), turns(MOVES)
     indoors, trios = turns({"yes": 1, "no": 1}), turns({"no": 2, "yes": 1})
-    for kind in islice(turns(KINDS), number + 1):
-        if kind == "stationary, single":
+    for scene_type in islice(turns(SCENE_TYPES), number + 1):
+        if scene_type == "stationary, single":
             inside = next(indoors) == "yes"
             plan = ScenePlan(("stationary",), (next(sides),))
-        elif kind == "stationary, multiple":
+        elif scene_type == "stationary, multiple":
             inside = next(indoors) == "yes"
             places = tuple(SIDES) if next(trios) == "yes" else _two(sides)
             plan = ScenePlan(("stationary",) * len(places), places)
         else:
             inside = False
-            count = 1 if kind.endswith("single") else 2
+            count = 1 if scene_type.endswith("single") else 2
             plan = ScenePlan(tuple(islice(moves, count)), (None,) * count)
-    return kind, plan, inside
+    return scene_type, plan, inside
 
 
 def _two(sides: Iterator[str]) -> tuple[str, str]:
@@ -174,7 +174,7 @@ def _two(sides: Iterator[str]) -> tuple[str, str]:
 
 
 def _files(rng: np.random.Generator, plan: ScenePlan, instruments: bool) -> list[str]:
-    """Draw a class for every thing, each once, and one of its recordings."""
+    """Draw a class for every object, each once, and one of its recordings."""
     files: list[str] = []
     taken: set[str] = set()
     for _ in plan.motions:
@@ -189,21 +189,21 @@ def _files(rng: np.random.Generator, plan: ScenePlan, instruments: bool) -> list
     return files
 
 
-def _thing(
+def _world_object(
     rng: np.random.Generator, file: str, motion: str, side: str | None, camera: Camera
 ) -> WorldObject:
-    """Draw a thing that arrives about as loud as the others: what is filmed from far is loud."""
-    thing = placed_object(rng, file, motion, side, camera, SECONDS, styles=(STYLE,))
-    nearest = float(np.hypot(*thing.position(np.linspace(0.0, SECONDS, 9)).T).min())
+    """Draw an object that arrives about as loud as the others: what is filmed from far is loud."""
+    obj = placed_object(rng, file, motion, side, camera, SECONDS, styles=(STYLE,))
+    nearest = float(np.hypot(*obj.position(np.linspace(0.0, SECONDS, 9)).T).min())
     gain = 20.0 * np.log10(nearest) + rng.uniform(-_GAIN_DB, _GAIN_DB)
-    return replace(thing, gain_db=float(gain))
+    return replace(obj, gain_db=float(gain))
 
 
 def _reverberation(rng: np.random.Generator) -> float:
     """Draw a reverberation time that no exemplar has."""
     while True:
         rt60 = float(rng.uniform(*_RT60_S))
-        if abs(rt60 - _EXEMPLARS_RT60_S) >= _APART_S:
+        if abs(rt60 - _EXEMPLARS_RT60_S) >= _DIFFERENT_S:
             return rt60
 
 
@@ -223,10 +223,10 @@ def exemplar_pool() -> list[Exemplar]:
     """Return the shipped exemplars in which no recording of the benchmark sounds, but for those of
     classes that have one recording only."""
     shared = shared_classes()
-    kept_apart = {
+    held_out = {
         file for label, files in test_recordings().items() if label not in shared for file in files
     }
-    return [e for e in load_exemplars() if not kept_apart & set(e.recordings)]
+    return [e for e in load_exemplars() if not held_out & set(e.recordings)]
 
 
 def shared_classes() -> list[str]:
@@ -239,11 +239,11 @@ def shared_classes() -> list[str]:
 
 
 def _files_by_class() -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    files: dict[str, list[str]] = {}
     for row in recordings_table():
         if row.label in CLASSES and row.serves_motion_truth:
-            found.setdefault(row.label, []).append(row.file)
-    return found
+            files.setdefault(row.label, []).append(row.file)
+    return files
 
 
 def _tested(files: list[str]) -> list[str]:

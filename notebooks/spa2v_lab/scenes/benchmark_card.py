@@ -72,8 +72,8 @@ def write_benchmark(
 def _described(clip: Clip) -> dict[str, Any]:
     scene = clip.scene
     return {
-        "kind": clip.kind,
-        "labels": [thing.label for thing in scene.objects],
+        "scene_type": clip.scene_type,
+        "labels": [obj.label for obj in scene.objects],
         "motions": list(clip.plan.motions),
         "sides": list(clip.plan.sides),
         "recordings": clip.recordings,
@@ -84,31 +84,31 @@ def _described(clip: Clip) -> dict[str, Any]:
 
 def card(clips: Sequence[Clip], seed: int) -> str:
     """Write the card of these clips, in Markdown."""
-    things = [thing for clip in clips for thing in clip.scene.objects]
+    objects = [obj for clip in clips for obj in clip.scene.objects]
     indoors = sum(clip.scene.rt60_s > 0 for clip in clips)
     tested = test_recordings()
     return _CARD.format(
         count=len(clips),
         seed=seed,
-        kinds=_table("clips", "kind", (clip.kind for clip in clips), benchmark.KINDS),
+        types=_table("clips", "type", (clip.scene_type for clip in clips), benchmark.SCENE_TYPES),
         sides=_table(
-            "stationary things",
+            "stationary objects",
             "side",
             (side for clip in clips for side in clip.plan.sides if side),
             benchmark.SIDES,
         ),
         moves=_table(
-            "moving things",
+            "moving objects",
             "motion",
             (m for clip in clips for m in clip.plan.motions if m != "stationary"),
             benchmark.MOVES,
         ),
-        labels=_listed(Counter(thing.label for thing in things)),
+        labels=_listed(Counter(obj.label for obj in objects)),
         receivers=_listed(Counter(clip.scene.receiver for clip in clips)),
         indoors=indoors,
         exemplars=len(exemplar_pool()),
         shared=", ".join(shared_classes()),
-        apart="; ".join(
+        held_out="; ".join(
             f"{label}: {', '.join(files)}"
             for label, files in sorted(tested.items())
             if label not in shared_classes()
@@ -119,8 +119,8 @@ def card(clips: Sequence[Clip], seed: int) -> str:
     )
 
 
-def _table(title: str, column: str, found: Iterable[str], paper: dict[str, int]) -> str:
-    counts = Counter(found)
+def _table(title: str, column: str, names: Iterable[str], paper: dict[str, int]) -> str:
+    counts = Counter(names)
     total, published = sum(counts.values()) or 1, sum(paper.values())
     lines = [f"| {column} | {title} | share | share in the paper |", "|---|---|---|---|"]
     for name, number in paper.items():
@@ -143,20 +143,20 @@ draws the same clips.
 
 The paper's benchmark was not released; these clips have its proportions as its page gives them.
 
-{kinds}
+{types}
 
 {sides}
 
 {moves}
 
-Things: {labels}. Captured as: {receivers}; nobody is told which. {indoors} clips are in rooms with
-reverberation times from 0.2 to 0.6 s. Diffuse noise lies 10 to 30 dB below the sound.
+Objects: {labels}. Captured as: {receivers}; the planner does not know which. {indoors} clips are in
+rooms with reverberation times from 0.2 to 0.6 s. Diffuse noise lies 10 to 30 dB below the sound.
 
-## What is kept apart
+## What is held out
 
 - **Recordings.** Exemplars that planners may be shown ({exemplars} of those shipped) hold none of
-  these recordings: {apart}. Classes with one recording only have it on both sides: {shared}; a clip
-  is never shown an exemplar of its own recording.
+  these recordings: {held_out}. Classes with one recording only have it on both sides: {shared};
+  a clip is never shown an exemplar of its own recording.
 - **Rooms.** No clip has the exemplars' reverberation time.
 - **Sprites.** Reference videos are drawn in one style ({style}), the one that the embedded suite
   was trained on. Exemplars have no pictures; their boxes have the shapes of all three styles.
@@ -165,12 +165,12 @@ reverberation times from 0.2 to 0.6 s. Diffuse noise lies 10 to 30 dB below the 
 
 ## What it measures
 
-Whether a layout, or a video, shows the right things in the right places at the right times, when
+Whether a layout, or a video, shows the right objects in the right places at the right times, when
 the sound is reverberant, noisy and of unknown capture.
 
 ## What it cannot measure
 
-- Real scenes: rooms are empty boxes, paths straight lines, things upright cards; real recordings
+- Real scenes: rooms are empty boxes, paths straight lines, objects upright cards; real recordings
   were moved through simulated space.
 - Tagging: the embedded tagger was trained on these very recordings.
 - Beauty: the reference videos are cartoons, and so is all that the embedded suite draws. Distances

@@ -13,7 +13,7 @@ import numpy as np
 from spa2v_lab.scenes.exemplar_words import reasoning
 from spa2v_lab.scenes.recordings import RecordingInfo, recordings_table
 from spa2v_lab.scenes.sampler import sample_object
-from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject, truth_layout
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject, ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lab.scenes.world import STYLES
 from spa2v_lib.audio.recording import Recording
@@ -34,7 +34,7 @@ _NAMED = ("xy", "ms")  # what only the recordist can tell from panning
 _DURATIONS_S = (4.0, 5.0, 3.0, 6.0)
 _NOISE_DB = -30.0
 _INDOOR_RT60_S = 0.3
-_HEARD_WITHIN_DEG = 12.0
+_WITHIN_DEG = 12.0
 _MIRROR = {"left_crossing": "right_crossing", "right_crossing": "left_crossing"}
 _SIDES = {"left": "on the left", "centre": "in the centre", "right": "on the right"}
 
@@ -151,14 +151,14 @@ def _draw(number: int, attempt: int, plan: ScenePlan) -> Scene:
     camera = Camera(height_m=float(rng.uniform(1.3, 1.8)), pitch_deg=float(rng.uniform(-4, 4)))
     duration = _DURATIONS_S[number % len(_DURATIONS_S)]
     files = _choose_files(rng, plan)
-    things = tuple(
+    objects = tuple(
         placed_object(rng, file, motion, side, camera, duration)
         for file, motion, side in zip(files, plan.motions, plan.sides, strict=True)
     )
-    background = CLASSES[things[0].label].background
-    indoors = all(CLASSES[thing.label].place == "held" for thing in things)
+    background = CLASSES[objects[0].label].background
+    indoors = all(CLASSES[obj.label].place == "held" for obj in objects)
     return Scene(
-        objects=things,
+        objects=objects,
         background=background,
         camera=camera,
         duration_s=duration,
@@ -216,24 +216,24 @@ def placed_object(
         Sprite styles to draw from.
     """
     while True:
-        thing = sample_object(rng, _label(file), motion, camera, duration_s, styles)
-        box = thing.box(camera, 0.0) or thing.box(camera, duration_s)
+        obj = sample_object(rng, _label(file), motion, camera, duration_s, styles)
+        box = obj.box(camera, 0.0) or obj.box(camera, duration_s)
         if box and (side is None or position_phrase(box.center[0]) == _SIDES[side]):
-            return replace(thing, recording=file)
+            return replace(obj, recording=file)
 
 
 def mirrored_scene(scene: Scene) -> Scene:
     """Return the scene with left and right exchanged."""
     objects = tuple(
         replace(
-            thing,
-            motion=_MIRROR.get(thing.motion, thing.motion),
+            obj,
+            motion=_MIRROR.get(obj.motion, obj.motion),
             path=StraightPath(
-                (-thing.path.start[0], thing.path.start[1]),
-                (-thing.path.velocity[0], thing.path.velocity[1]),
+                (-obj.path.start[0], obj.path.start[1]),
+                (-obj.path.velocity[0], obj.path.velocity[1]),
             ),
         )
-        for thing in scene.objects
+        for obj in scene.objects
     )
     return replace(scene, objects=objects)
 
@@ -250,20 +250,20 @@ def _exemplar(
 ) -> Exemplar | None:
     named = scene.receiver if scene.receiver in _NAMED else "auto"
     cues = extract_cues(sound, capture=named)
-    order = _heard_right(scene, cues)
+    order = _recovered(scene, cues)
     if order is None:
         return None
     labels = [scene.objects[index].label for index in order]
     if [source.label for source in cues.sources] != labels:
         cues = extract_cues(sound, capture=named, label=",".join(labels))
-    layout = truth_layout(scene)
+    layout = ground_truth_layout(scene)
     words = np.random.default_rng([scene.seed, variant == "mirrored"])
     layout = layout.model_copy(update={"reasoning": reasoning(scene, layout, words)})
     return Exemplar(
         id=f"{family}-{variant}",
         family=family,
         variant=variant,
-        recordings=sorted({thing.recording for thing in scene.objects}),
+        recordings=sorted({obj.recording for obj in scene.objects}),
         attributes=plan.attributes,
         cues=cues.model_copy(update={"recording": f"exemplar {family}"}),
         objects={
@@ -274,21 +274,21 @@ def _exemplar(
     )
 
 
-def _heard_right(scene: Scene, cues: SpatialCues) -> tuple[int, ...] | None:
+def _recovered(scene: Scene, cues: SpatialCues) -> tuple[int, ...] | None:
     """Return which object each source is; None unless number, directions and motions fit."""
     if len(cues.sources) != len(scene.objects):
         return None
     for order in permutations(range(len(scene.objects))):
         pairs = zip(cues.sources, (scene.objects[i] for i in order), strict=True)
-        if all(_is(source, thing, cues.times_s) for source, thing in pairs):
+        if all(_is(source, obj, cues.times_s) for source, obj in pairs):
             return order
     return None
 
 
-def _is(source: SourceTrack, thing: WorldObject, times_s: list[float]) -> bool:
-    if source.motion != thing.motion or None in source.azimuth_deg:
+def _is(source: SourceTrack, obj: WorldObject, times_s: list[float]) -> bool:
+    if source.motion != obj.motion or None in source.azimuth_deg:
         return False
     sounding = np.array(source.active)
-    true = thing.azimuth_deg(np.array(times_s)[sounding])
+    true = obj.azimuth_deg(np.array(times_s)[sounding])
     error = np.abs(np.array(source.azimuth_deg)[sounding] - true)
-    return bool(np.median(error) <= _HEARD_WITHIN_DEG)
+    return bool(np.median(error) <= _WITHIN_DEG)

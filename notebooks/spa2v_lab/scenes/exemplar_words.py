@@ -1,7 +1,7 @@
 """The reasoning of an exemplar: from what two channels tell to what the picture shows.
 
-The sentences are written from the truth of a simulated scene. There are several for every step,
-so that a model learns the steps and not the wording.
+The sentences are written from the ground truth of a simulated scene. There are several for every
+step, so that a model learns the steps and not the wording.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ _UNSEEN = (
 
 @dataclass(frozen=True)
 class _Course:
-    """Where a thing is over the key frames: azimuths, ranges, and its boxes."""
+    """Where a object is over the key frames: azimuths, ranges, and its boxes."""
 
     azimuth: np.ndarray
     distance: np.ndarray
@@ -121,21 +121,21 @@ def reasoning(scene: Scene, layout: VideoSceneLayout, rng: np.random.Generator) 
     ----------
     scene : Scene
     layout : VideoSceneLayout
-        The truth of that scene.
+        The ground truth of that scene.
     rng : numpy.random.Generator
         Picks the wording.
     """
     times = np.array(layout.key_times_s)
-    names = _listed([get_class(thing.label).with_article for thing in scene.objects])
+    names = _listed([get_class(obj.label).with_article for obj in scene.objects])
     number = len(scene.objects)
     count = f"{_COUNT[number]} source{'s' if number > 1 else ''}"
     sentences = [_pick(rng, _OPENING).format(seconds=scene.duration_s, count=count, names=names)]
     if number > 1:
         sentences.append("I take them one after the other, the first named first.")
-    for thing, drawn in zip(scene.objects, layout.objects, strict=True):
-        x, z = thing.position(times).T
+    for obj, drawn in zip(scene.objects, layout.objects, strict=True):
+        x, z = obj.position(times).T
         course = _Course(np.degrees(np.arctan2(x, z)), np.hypot(x, z), drawn.boxes)
-        sentences += _about(scene, thing, course, rng)
+        sentences += _about(scene, obj, course, rng)
     return " ".join(sentences)
 
 
@@ -147,24 +147,22 @@ def _pick(rng: np.random.Generator, wordings: tuple[str, ...]) -> str:
     return wordings[int(rng.integers(len(wordings)))]
 
 
-def _about(
-    scene: Scene, thing: WorldObject, course: _Course, rng: np.random.Generator
-) -> list[str]:
-    kind, boxes = get_class(thing.label), course.seen
+def _about(scene: Scene, obj: WorldObject, course: _Course, rng: np.random.Generator) -> list[str]:
+    sound_class, boxes = get_class(obj.label), course.seen
     first, last = boxes[0], boxes[-1]
     start, end = float(course.azimuth[0]), float(course.azimuth[-1])
     ratio = float(course.distance.max() / course.distance.min())
     origin, goal = ("left", "right") if end > start else ("right", "left")
     why = _why(scene.receiver, start, rng)
     facts = {
-        "noun": kind.noun,
+        "noun": sound_class.noun,
         "azimuth": start + 0.0,
         "start": start + 0.0,
         "end": end + 0.0,
         "origin": origin,
         "goal": goal,
         "seconds": scene.duration_s,
-        "closest": _closest_s(thing, scene.duration_s),
+        "closest": _closest_s(obj, scene.duration_s),
         "x0": first.center[0],
         "x1": last.center[0],
         "w0": first.width,
@@ -177,9 +175,9 @@ def _about(
         "why_low": why[0].lower() + why[1:],
     }
     wordings = {"stationary": _STAYS, "approaching": _COMES, "receding": _GOES}
-    said = [_pick(rng, wordings.get(thing.motion, _CROSSES)).format(**facts)]
+    said = [_pick(rng, wordings.get(obj.motion, _CROSSES)).format(**facts)]
     horizon = scene.camera.horizon_y()
-    said.append(_pick(rng, _HEIGHT[kind.place]).format(horizon=horizon))
+    said.append(_pick(rng, _HEIGHT[sound_class.place]).format(horizon=horizon))
     hidden = len(course.boxes) - len(boxes)
     if hidden:
         said.append(_pick(rng, _UNSEEN).format(hidden=hidden, frames=len(course.boxes)))
@@ -193,7 +191,7 @@ def _why(receiver: str, azimuth: float, rng: np.random.Generator) -> str:
     return cue[0].upper() + cue[1:]
 
 
-def _closest_s(thing: WorldObject, duration_s: float) -> float:
-    """Return when the thing is closest within the recording."""
+def _closest_s(obj: WorldObject, duration_s: float) -> float:
+    """Return when the object is closest within the recording."""
     times = np.linspace(0.0, duration_s, 101)
-    return float(times[np.hypot(*thing.position(times).T).argmin()])
+    return float(times[np.hypot(*obj.position(times).T).argmin()])

@@ -30,11 +30,11 @@ def sounding_recordings() -> dict[str, tuple[str, ...]]:
     """Return, by class, the recordings whose level over time is theirs only by the motion."""
     from spa2v_lib.layout.classes import CLASSES
 
-    found: dict[str, tuple[str, ...]] = {}
+    recordings: dict[str, tuple[str, ...]] = {}
     for row in recordings_table():
         if row.label in CLASSES and row.serves_motion_truth:
-            found[row.label] = (*found.get(row.label, ()), row.file)
-    return found
+            recordings[row.label] = (*recordings.get(row.label, ()), row.file)
+    return recordings
 
 
 def write_scenes(
@@ -116,23 +116,23 @@ def write_list(folder: Path, content: dict[str, Any]) -> None:
 def write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
     """Write a scene's four files, named after `stem`; return what the list says of it."""
     from spa2v_lab.scenes.picture import draw_scene
-    from spa2v_lab.scenes.scene import truth_layout
+    from spa2v_lab.scenes.scene import ground_truth_layout
     from spa2v_lab.scenes.sound import render_sound
     from spa2v_lib.video import Video
     from spa2v_lib.viz.frames import contact_sheet
 
-    layout, sound = truth_layout(scene), render_sound(scene)
+    layout, sound = ground_truth_layout(scene), render_sound(scene)
     video = Video(draw_scene(scene, width=_SHEET_SIDE), scene.fps, layout)
     layout.save(folder / f"{stem}.json")
     sound.save(folder / f"{stem}.wav")
     video.save(folder / f"{stem}.mp4", sound)
     contact_sheet(video.frames, layout).save(folder / f"{stem}.png")
-    thing = scene.objects[0]
+    obj = scene.objects[0]
     return {
         "name": stem,
         "caption": layout.caption,
-        "label": thing.label,
-        "motion": thing.motion,
-        "recording": thing.recording,
+        "label": obj.label,
+        "motion": obj.motion,
+        "recording": obj.recording,
         "receiver": scene.receiver,
     }

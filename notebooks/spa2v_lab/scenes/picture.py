@@ -42,7 +42,7 @@ def background_canvas(scene: Scene, width: int, height: int) -> Image.Image:
 
 
 def draw_frame(scene: Scene, t: float, canvas: Image.Image) -> np.ndarray:
-    """Draw the frame at time `t` on a copy of `canvas`; the far things first.
+    """Draw the frame at time `t` on a copy of `canvas`; the far objects first.
 
     Returns
     -------
@@ -50,28 +50,26 @@ def draw_frame(scene: Scene, t: float, canvas: Image.Image) -> np.ndarray:
     """
     picture = canvas.copy()
     by_depth = sorted(scene.objects, key=lambda o: -float(o.position(np.array([t]))[0, 1]))
-    for thing in by_depth:
-        if thing.box(scene.camera, t) is not None:
-            _paste(picture, thing, thing.raw_box(scene.camera, t))
+    for obj in by_depth:
+        if obj.box(scene.camera, t) is not None:
+            _paste(picture, obj, obj.raw_box(scene.camera, t))
     small = (picture.width // _OVERSAMPLE, picture.height // _OVERSAMPLE)
     return np.asarray(picture.resize(small, Image.Resampling.BOX))
 
 
-def _paste(
-    picture: Image.Image, thing: WorldObject, box: tuple[float, float, float, float]
-) -> None:
+def _paste(picture: Image.Image, obj: WorldObject, box: tuple[float, float, float, float]) -> None:
     x0, y0, x1, y1 = box
     left, top = round(x0 * picture.width), round(y0 * picture.height)
     size = (
         max(1, round(x1 * picture.width) - left),
         max(1, round(y1 * picture.height) - top),
     )
-    image = _turned(thing).resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    image = _turned(obj).resize(size, Image.Resampling.LANCZOS, reducing_gap=2.0)
     picture.paste(image, (left, top), image)
 
 
-def _turned(thing: WorldObject) -> Image.Image:
-    """Return the sprite facing the way the thing goes."""
-    image, drawn = sprite(thing.label, thing.style), facing(thing.label, thing.style)
-    goes = "right" if thing.path.velocity[0] > 0 else "left"
+def _turned(obj: WorldObject) -> Image.Image:
+    """Return the sprite facing the way the object goes."""
+    image, drawn = sprite(obj.label, obj.style), facing(obj.label, obj.style)
+    goes = "right" if obj.path.velocity[0] > 0 else "left"
     return ImageOps.mirror(image) if drawn != "front" and drawn != goes else image

@@ -1,7 +1,7 @@
 """From a source that moves to two channels: delay, Doppler, distance, air and the head.
 
-Everything is computed at retarded time: what is heard at t left the source at the earlier time
-τ that solves τ + d(τ) = t, d the time on the way. Reading the source's sound at τ(t) is the whole
+Everything is computed at retarded time: what arrives at t left the source at the earlier time
+τ that solves τ + d(τ) = t, d the travel time. Reading the source's sound at τ(t) is the whole
 of the Doppler effect; no pitch is set anywhere.
 """
 
@@ -23,7 +23,7 @@ __all__ = [
     "air_absorption_db_per_m",
     "emission_times",
     "first_emission_s",
-    "heard",
+    "received",
 ]
 
 NEAREST_M = 0.3
@@ -78,9 +78,9 @@ def emission_times(times_s: np.ndarray, delay_of: Callable[[np.ndarray], np.ndar
     Parameters
     ----------
     times_s : numpy.ndarray [n]
-        Times of hearing.
+        Times of arrival.
     delay_of : callable
-        Seconds on the way for sound that leaves at the given times; same shape out as in.
+        Travel time, in seconds, of sound that leaves at the given times; same shape out as in.
 
     Returns
     -------
@@ -102,19 +102,19 @@ def emission_times(times_s: np.ndarray, delay_of: Callable[[np.ndarray], np.ndar
 
 
 def first_emission_s(place_of: Callable[[np.ndarray], np.ndarray]) -> float:
-    """Return when the direct sound that is heard at time 0 left the source, at most 0."""
+    """Return when the direct sound that arrives at time 0 left the source, at most 0."""
     left = emission_times(np.zeros(1), lambda t: _polar(place_of(t))[0] / SPEED_OF_SOUND)
     return float(left[0])
 
 
-def heard(
+def received(
     emission: Emission,
     receiver: Receiver,
     place_of: Callable[[np.ndarray], np.ndarray],
     frames: int,
     rate: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the receiver hears of one source on its straight way, without the air's part.
+    """Return what the receiver records of one source on its straight path, without air absorption.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def heard(
     receiver : Receiver
     place_of : callable
         Times [n] to places [n, 3] in metres (right, ahead, up) from the microphone; asked for
-        times before 0, as what is heard at 0 left earlier.
+        times before 0, as what arrives at 0 left earlier.
     frames, rate : int
         Length and sampling rate (Hz) of the result.
 
@@ -132,13 +132,13 @@ def heard(
     sound : numpy.ndarray [channels, frames]
         Level falls as 1/r.
     distance_m : numpy.ndarray [frames]
-        Length of the way of what is heard at each sample, mean of all channels.
+        Travelled distance of what arrives at each sample, mean of all channels.
     """
     from scipy.interpolate import CubicSpline
 
     times = np.arange(frames) / rate
     grid = np.linspace(0.0, frames / rate, max(int(frames / rate * _GRID_HZ), 4))
-    sound, way = np.zeros((receiver.channels, frames)), np.zeros(len(grid))
+    sound, travelled_m = np.zeros((receiver.channels, frames)), np.zeros(len(grid))
     for channel in range(receiver.channels):
 
         def delay_of(emitted: np.ndarray, channel: int = channel) -> np.ndarray:
@@ -155,8 +155,8 @@ def heard(
             share = np.interp(times, grid, shadow[channel])
             raw = share * raw + _one_pole((1.0 - share) * raw, 2 * receiver.shadow_rad_s, rate)
         sound[channel] = raw
-        way += distance / receiver.channels
-    return sound, np.interp(times, grid, way)
+        travelled_m += distance / receiver.channels
+    return sound, np.interp(times, grid, travelled_m)
 
 
 def air_absorption_db_per_m(
@@ -191,7 +191,7 @@ def air_absorption_db_per_m(
 
 
 def absorbed_by_air(sound: np.ndarray, distance_m: np.ndarray, rate: int) -> np.ndarray:
-    """Filter the sound as air does over a way that changes with time.
+    """Filter the sound as air does over a distance that changes with time.
 
     Each short-time spectrum (23 ms at 44.1 kHz) is damped by ISO 9613-1's attenuation over the
     distance at its middle; phase is left as it is.
@@ -207,8 +207,8 @@ def absorbed_by_air(sound: np.ndarray, distance_m: np.ndarray, rate: int) -> np.
 
     size = 1024
     bins, centres, spectra = stft(sound, rate, nperseg=size, noverlap=size * 3 // 4)
-    way = np.interp(centres, np.arange(len(distance_m)) / rate, distance_m)
-    loss_db = air_absorption_db_per_m(bins)[:, None] * way[None]
+    travelled_m = np.interp(centres, np.arange(len(distance_m)) / rate, distance_m)
+    loss_db = air_absorption_db_per_m(bins)[:, None] * travelled_m[None]
     _, damped = istft(spectra * 10 ** (-loss_db / 20), rate, nperseg=size, noverlap=size * 3 // 4)
     return damped[:, : sound.shape[1]]
 

@@ -56,7 +56,7 @@ class RecordingInfo:
 
     @property
     def serves_motion_truth(self) -> bool:
-        """Whether a scene may move it towards, past or away from the listener as known truth.
+        """Whether a scene may move it towards, past or away from the receiver as ground truth.
 
         Not where it moves by itself, and not where it is played once and dies away: then the
         level tells of the recording, not of the range.

@@ -187,7 +187,7 @@ def diffuse_noise(
 ) -> np.ndarray:
     """Return noise that comes from all directions alike, [channels, frames].
 
-    An omnidirectional microphone would hear it at an RMS of 1.
+    An omnidirectional microphone would record it at an RMS of 1.
 
     Parameters
     ----------
@@ -211,8 +211,8 @@ def diffuse_noise(
     weight = 10 ** (tilt_db_per_octave / 20 * np.log2(np.maximum(frequency, 50.0) / 50.0))
     weight /= np.sqrt(np.mean(weight**2))
     # independent noises become channels with the field's powers and coherence
-    heard = np.stack([sum(m * n for m, n in zip(row, own, strict=False)) for row in mixing])
-    return np.fft.irfft(heard * weight, frames) * np.sqrt(frames / 2)
+    noise = np.stack([sum(m * n for m, n in zip(row, own, strict=False)) for row in mixing])
+    return np.fft.irfft(noise * weight, frames) * np.sqrt(frames / 2)
 
 
 def _cholesky(spectra: list[list[np.ndarray]]) -> list[list[np.ndarray]]:

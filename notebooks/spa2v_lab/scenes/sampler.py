@@ -2,7 +2,7 @@
 
 Sizes, camera and paths are drawn here, independently of the usual sizes and ranges in
 `spa2v_lib.layout.classes` that a planner works with; otherwise a planner would be scored against
-its own assumptions. Paths are drawn so that the thing is well seen: its closest approach fills
+its own assumptions. Paths are drawn so that the object is well seen: its closest approach fills
 between a fifth and a half of the picture's width.
 """
 
@@ -55,7 +55,7 @@ def sample_scene(
     aspect : float
         Width over height of the picture.
     recordings : dict, optional
-        File names to draw from for each label; things without one are silent.
+        File names to draw from for each label; objects without one are silent.
     **sound
         Further fields of `Scene` (``receiver``, ``rt60_s``, ``noise_db``).
 
@@ -73,18 +73,18 @@ def sample_scene(
         pitch_deg=float(np.clip(rng.normal(0, 2), -5, 5)),
     )
     names = labels or tuple(CLASSES)
-    things = []
+    objects = []
     for index in range(object_count):
         label = str(rng.choice(names))
         chosen = motion if motion and index == 0 else str(rng.choice(MOTIONS))
-        thing = sample_object(rng, label, chosen, camera, duration_s, styles)
+        obj = sample_object(rng, label, chosen, camera, duration_s, styles)
         files = (recordings or {}).get(label)
         if files:
-            thing = WorldObject(**{**vars(thing), "recording": str(rng.choice(files))})
-        things.append(thing)
+            obj = WorldObject(**{**vars(obj), "recording": str(rng.choice(files))})
+        objects.append(obj)
     return Scene(
-        objects=tuple(things),
-        background=_background(rng, things),
+        objects=tuple(objects),
+        background=_background(rng, objects),
         camera=camera,
         duration_s=duration_s,
         seed=int(rng.integers(2**31)),
@@ -92,9 +92,9 @@ def sample_scene(
     )
 
 
-def _background(rng: np.random.Generator, things: list[WorldObject]) -> str:
-    """Draw the usual background of the first thing, or, one time in three, any other land."""
-    usual = CLASSES[things[0].label].background if things else str(rng.choice(tuple(BACKGROUNDS)))
+def _background(rng: np.random.Generator, objects: list[WorldObject]) -> str:
+    """Draw the usual background of the first object, or, one time in three, any other land."""
+    usual = CLASSES[objects[0].label].background if objects else str(rng.choice(tuple(BACKGROUNDS)))
     if usual in ("sea", "stage") or rng.uniform() < 2 / 3:
         return usual
     return str(rng.choice([name for name in BACKGROUNDS if name not in ("sea", "stage")]))
@@ -115,8 +115,8 @@ def sample_object(
     WorldObject
         Silent; its recording is the caller's choice.
     """
-    kind, style = CLASSES[label], str(rng.choice(styles))
-    height = kind.height_m * float(np.exp(rng.normal(0, 0.12)))
+    sound_class, style = CLASSES[label], str(rng.choice(styles))
+    height = sound_class.height_m * float(np.exp(rng.normal(0, 0.12)))
     image = sprite(label, style)
     width = height * image.width / image.height * float(np.exp(rng.normal(0, 0.08)))
     nearest = _depth(camera, max(width, 0.7 * height), float(rng.uniform(0.22, 0.5)))
@@ -128,7 +128,7 @@ def sample_object(
         motion=motion,
         width_m=width,
         height_m=height,
-        base_m=_base(rng, kind, camera, nearest),
+        base_m=_base(rng, sound_class, camera, nearest),
     )
 
 
@@ -137,11 +137,11 @@ def _depth(camera: Camera, extent_m: float, share: float) -> float:
     return extent_m / (2 * share * np.tan(np.radians(camera.fov_deg / 2)))
 
 
-def _base(rng: np.random.Generator, kind: SoundClass, camera: Camera, depth: float) -> float:
+def _base(rng: np.random.Generator, sound_class: SoundClass, camera: Camera, depth: float) -> float:
     """Draw the height of the lower edge: on its ground, or at an elevation angle in the air."""
-    if kind.place in ("ground", "water"):
+    if sound_class.place in ("ground", "water"):
         return 0.0
-    low, high = (4, 16) if kind.place == "air" else (-14, -4)
+    low, high = (4, 16) if sound_class.place == "air" else (-14, -4)
     return camera.height_m + depth * float(np.tan(np.radians(rng.uniform(low, high))))
 
 

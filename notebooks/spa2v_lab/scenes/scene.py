@@ -15,7 +15,7 @@ from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import Motion, frame_caption, object_caption, video_caption
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 
-__all__ = ["Scene", "StraightPath", "WorldObject", "truth_layout"]
+__all__ = ["Scene", "StraightPath", "WorldObject", "ground_truth_layout"]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class StraightPath:
 
 @dataclass(frozen=True)
 class WorldObject:
-    """A thing in the world: how it looks, what it plays and where it goes.
+    """A object in the world: how it looks, what it plays and where it goes.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class WorldObject:
     width_m, height_m, base_m : float
         Extent and height above ground of the upright picture plane it fills.
     recording : str or None
-        File name under ``data/recordings``; None for a silent thing.
+        File name under ``data/recordings``; None for a silent object.
     gain_db : float
         Level of its recording at 1 m.
     onset_s : float
@@ -98,7 +98,7 @@ class WorldObject:
 
 @dataclass(frozen=True)
 class Scene:
-    """A scene whose truth is known.
+    """A scene whose ground truth is known.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class Scene:
     fps: float = 8.0
 
 
-def truth_layout(scene: Scene, key_rate_hz: float = 2.0) -> VideoSceneLayout:
+def ground_truth_layout(scene: Scene, key_rate_hz: float = 2.0) -> VideoSceneLayout:
     """Return the layout that a perfect listener would plan for `scene`.
 
     Parameters
@@ -147,11 +147,11 @@ def truth_layout(scene: Scene, key_rate_hz: float = 2.0) -> VideoSceneLayout:
     """
     last = (max(1, round(scene.duration_s * scene.fps)) - 1) / scene.fps
     times = np.linspace(0.0, last, max(2, 1 + round(last * key_rate_hz))) if last else [0.0]
-    boxes = [[thing.box(scene.camera, float(t)) for t in times] for thing in scene.objects]
+    boxes = [[obj.box(scene.camera, float(t)) for t in times] for obj in scene.objects]
     visible = [
         [
-            (thing.label, row[k].center[0])
-            for thing, row in zip(scene.objects, boxes, strict=True)
+            (obj.label, row[k].center[0])
+            for obj, row in zip(scene.objects, boxes, strict=True)
             if row[k] is not None
         ]
         for k in range(len(times))
@@ -163,12 +163,12 @@ def truth_layout(scene: Scene, key_rate_hz: float = 2.0) -> VideoSceneLayout:
         key_times_s=[float(t) for t in times],
         objects=[
             SceneObject(
-                id=f"{thing.label}-{i + 1}",
-                label=thing.label,
-                caption=object_caption(thing.label),
+                id=f"{obj.label}-{i + 1}",
+                label=obj.label,
+                caption=object_caption(obj.label),
                 boxes=row,
             )
-            for i, (thing, row) in enumerate(zip(scene.objects, boxes, strict=True))
+            for i, (obj, row) in enumerate(zip(scene.objects, boxes, strict=True))
         ],
         duration_s=scene.duration_s,
         fps=scene.fps,

@@ -12,7 +12,7 @@ from spa2v_lab.scenes.propagation import (
     Emission,
     absorbed_by_air,
     first_emission_s,
-    heard,
+    received,
 )
 from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, Receiver, get_receiver
 from spa2v_lab.scenes.recordings import RecordingInfo, emitted, recording_info, recordings_table
@@ -24,7 +24,7 @@ __all__ = [
     "PEAK",
     "RecordingInfo",
     "SoundScene",
-    "SoundingThing",
+    "SoundingObject",
     "recording_info",
     "recordings_table",
     "render_sound",
@@ -39,7 +39,7 @@ _PATH_STEPS = 64
 _SPARE_S = 0.1
 
 
-class SoundingThing(Protocol):
+class SoundingObject(Protocol):
     """What is asked of an object; those without a recording are silent."""
 
     recording: str | None
@@ -59,7 +59,7 @@ class _Camera(Protocol):
 class SoundScene(Protocol):
     """What is asked of a scene; `spa2v_lab.scenes.scene.Scene` gives it."""
 
-    objects: Sequence[SoundingThing]
+    objects: Sequence[SoundingObject]
     camera: _Camera
     duration_s: float
     receiver: str
@@ -70,7 +70,7 @@ class SoundScene(Protocol):
 
 
 def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
-    """Render what the scene's receiver hears.
+    """Render what the scene's receiver records.
 
     Every recording is brought to the same RMS at 1 m, changed by the object's `gain_db`, and
     sounds from the middle of the object's height. On its way it is delayed (hence Doppler),
@@ -96,12 +96,12 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
         If no object sounds, the receiver or a recording is unknown, something is as fast as
         sound, or the room cannot be.
     """
-    things = [thing for thing in scene.objects if thing.recording is not None]
-    if not things:
-        raise SceneError("no object of the scene has a recording: there is nothing to hear")
+    objects = [obj for obj in scene.objects if obj.recording is not None]
+    if not objects:
+        raise SceneError("no object of the scene has a recording: it would be silent")
     receiver = get_receiver(scene.receiver)
     frames = round(scene.duration_s * rate)
-    paths = [_path_from_microphone(thing, scene.camera.height_m) for thing in things]
+    paths = [_path_from_microphone(obj, scene.camera.height_m) for obj in objects]
     room_rng, noise_rng = np.random.default_rng(scene.seed).spawn(2)
     room = None
     if scene.rt60_s > 0:
@@ -110,15 +110,15 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
         room = Room.around(places, scene.camera.height_m, scene.rt60_s, scene.room_margin_m)
         tail = reverberant_tail(room, receiver, rate, room_rng)
     sound = np.zeros((receiver.channels, frames))
-    for thing, path in zip(things, paths, strict=True):
-        emission = _emission(thing, path, scene, room, rate)
+    for obj, path in zip(objects, paths, strict=True):
+        emission = _emission(obj, path, scene, room, rate)
         sound += _direct(emission, receiver, path, frames, rate)
         if room is not None:
             sound += _early(emission, receiver, path, room, frames, rate)
-            sound += _late(thing, tail, scene, frames, rate)
+            sound += _late(obj, tail, scene, frames, rate)
     if not sound.any():
         raise SceneError(
-            f"nothing is heard within {scene.duration_s:g} s: every object starts too late or is "
+            f"nothing sounds within {scene.duration_s:g} s: every object starts too late or is "
             "too far away"
         )
     if scene.noise_db is not None:
@@ -129,30 +129,30 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
 
 
 def _path_from_microphone(
-    thing: SoundingThing, microphone_height_m: float
+    obj: SoundingObject, microphone_height_m: float
 ) -> Callable[[np.ndarray], np.ndarray]:
-    up = thing.base_m + thing.height_m / 2 - microphone_height_m
+    up = obj.base_m + obj.height_m / 2 - microphone_height_m
 
     def path(times_s: np.ndarray) -> np.ndarray:
-        return np.column_stack([thing.position(times_s), np.full(len(times_s), up)])
+        return np.column_stack([obj.position(times_s), np.full(len(times_s), up)])
 
     return path
 
 
 def _emission(
-    thing: SoundingThing,
+    obj: SoundingObject,
     path: Callable[[np.ndarray], np.ndarray],
     scene: SoundScene,
     room: Room | None,
     rate: int,
 ) -> Emission:
-    """The emitted sound, from so early that the longest way has it at time 0."""
+    """The emitted sound, from so early that even the longest path has it at time 0."""
     fine = OVERSAMPLING * rate
     begin_s = first_emission_s(path) - _SPARE_S
     if room is not None:
         begin_s -= (IMAGE_ORDER + 1) * float(np.linalg.norm(room.size_m)) / SPEED_OF_SOUND
-    samples = emitted(thing.recording, fine, begin_s, scene.duration_s + _SPARE_S, thing.onset_s)
-    return Emission.from_samples(10 ** (thing.gain_db / 20) * samples, fine, begin_s)
+    samples = emitted(obj.recording, fine, begin_s, scene.duration_s + _SPARE_S, obj.onset_s)
+    return Emission.from_samples(10 ** (obj.gain_db / 20) * samples, fine, begin_s)
 
 
 def _direct(
@@ -162,7 +162,7 @@ def _direct(
     frames: int,
     rate: int,
 ) -> np.ndarray:
-    sound, distance = heard(emission, receiver, path, frames, rate)
+    sound, distance = received(emission, receiver, path, frames, rate)
     return absorbed_by_air(sound, distance, rate)
 
 
@@ -174,30 +174,30 @@ def _early(
     frames: int,
     rate: int,
 ) -> np.ndarray:
-    """Image sources; the air damps each order over its mean way."""
+    """Image sources; the air damps each order over its mean distance."""
     images = room.images()
     total = np.zeros((receiver.channels, frames))
     for order in np.unique(images.orders):
         members = np.flatnonzero(images.orders == order)
-        sound, way = np.zeros_like(total), np.zeros(frames)
+        sound, travelled_m = np.zeros_like(total), np.zeros(frames)
         for image in members:
 
             def place(times_s: np.ndarray, image: int = image) -> np.ndarray:
                 return images.of(image, path(times_s))
 
-            part, distance = heard(emission, receiver, place, frames, rate)
+            part, distance = received(emission, receiver, place, frames, rate)
             sound += images.gains[image] * part
-            way += distance / len(members)
-        total += absorbed_by_air(sound, way, rate)
+            travelled_m += distance / len(members)
+        total += absorbed_by_air(sound, travelled_m, rate)
     return total
 
 
 def _late(
-    thing: SoundingThing, tail: np.ndarray, scene: SoundScene, frames: int, rate: int
+    obj: SoundingObject, tail: np.ndarray, scene: SoundScene, frames: int, rate: int
 ) -> np.ndarray:
     from scipy.signal import fftconvolve
 
     lead_s = tail.shape[1] / rate
-    samples = emitted(thing.recording, rate, -lead_s, scene.duration_s, thing.onset_s)
+    samples = emitted(obj.recording, rate, -lead_s, scene.duration_s, obj.onset_s)
     wet = fftconvolve(samples[None], tail, axes=1)[:, tail.shape[1] :][:, :frames]
-    return 10 ** (thing.gain_db / 20) * wet
+    return 10 ** (obj.gain_db / 20) * wet

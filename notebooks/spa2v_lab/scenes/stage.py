@@ -12,7 +12,7 @@ from spa2v_lib.errors import SceneError
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import Motion
 
-__all__ = ["Way", "stage"]
+__all__ = ["Trajectory", "stage"]
 
 _MICROPHONE_M = 1.5
 _SIZE_M = 1.0
@@ -20,8 +20,8 @@ _CROSSING_DEG = 10.0  # less than this is no crossing
 
 
 @dataclass(frozen=True)
-class Way:
-    """A recording on a straight way past the microphone, at its height.
+class Trajectory:
+    """A recording on a straight path past the microphone, at its height.
 
     Attributes
     ----------
@@ -59,8 +59,8 @@ class Way:
             return "stationary"
         return "approaching" if self.to_m < self.from_m else "receding"
 
-    def thing(self, seconds: float) -> WorldObject:
-        """Return the object that goes this way in that time."""
+    def world_object(self, seconds: float) -> WorldObject:
+        """Return the object that moves along it in that time."""
         start = _place(self.from_deg, self.from_m)
         end = _place(
             self.from_deg if self.to_deg is None else self.to_deg,
@@ -82,18 +82,18 @@ class Way:
 
 
 def stage(
-    *ways: Way,
+    *trajectories: Trajectory,
     capture: str = "xy",
     seconds: float = 3.0,
     rt60_s: float = 0.0,
     noise_db: float | None = None,
     seed: int = 0,
 ) -> Scene:
-    """Put recordings on their ways into one scene.
+    """Put recordings on their trajectories into one scene.
 
     Parameters
     ----------
-    *ways : Way
+    *trajectories : Trajectory
         At least one.
     capture : str
         A key of `spa2v_lab.scenes.receivers.RECEIVERS`.
@@ -109,12 +109,14 @@ def stage(
     Raises
     ------
     SceneError
-        If there is no way, or no time.
+        If there is no trajectory, or no time.
     """
-    if not ways or seconds <= 0:
-        raise SceneError(f"{len(ways)} ways in {seconds:g} s; at least one is needed, and time")
+    if not trajectories or seconds <= 0:
+        raise SceneError(
+            f"{len(trajectories)} trajectories in {seconds:g} s; at least one is needed, and time"
+        )
     return Scene(
-        objects=tuple(way.thing(seconds) for way in ways),
+        objects=tuple(trajectory.world_object(seconds) for trajectory in trajectories),
         background="meadow",
         camera=Camera(height_m=_MICROPHONE_M),
         duration_s=seconds,

@@ -25,7 +25,7 @@ from spa2v_lib.sampling.grounding.gligen import cell_boxes, coverage
 
 __all__ = [
     "DROP_SHARE", "WIDTHS", "Base", "drop_captions", "new_base", "new_scheduler", "new_unet",
-    "thing_weights", "train_base", "velocity_loss",
+    "object_weights", "train_base", "velocity_loss",
 ]  # fmt: skip
 
 WIDTHS = (128, 192)
@@ -62,7 +62,7 @@ def new_unet() -> UNet2DConditionModel:
     )
 
 
-def thing_weights(boxes: Tensor, side: int, more: float = _THING_WEIGHT) -> Tensor:
+def object_weights(boxes: Tensor, side: int, more: float = _THING_WEIGHT) -> Tensor:
     """Return loss weights [n, 1, side, side]: `more` is added where boxes [n, k, 4] cover.
 
     Things fill a tenth of the picture and hold nearly all that is hard to draw.
@@ -152,7 +152,7 @@ def train_base(base: Base, drawn: EncodedSet, plan: Plan, folder: Path) -> dict:
             words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
             return unet(noisy, times, words).sample
 
-        weights = thing_weights(boxes[rows], latents.shape[-1])
+        weights = object_weights(boxes[rows], latents.shape[-1])
         return velocity_loss(predict, latents[rows], weights, generator)
 
     log = fit("base", [*unet.parameters(), *text.parameters()], loss, plan, folder)

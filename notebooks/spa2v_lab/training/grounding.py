@@ -9,7 +9,7 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spa2v_lab.training.base import drop_captions, thing_weights, velocity_loss
+from spa2v_lab.training.base import drop_captions, object_weights, velocity_loss
 from spa2v_lab.training.data import PHRASES
 from spa2v_lab.training.encoded import EncodedSet
 from spa2v_lab.training.loop import Plan, fit
@@ -101,7 +101,7 @@ def train_gligen(
             kwargs = {"gligen": objects}  # the image UNet makes the tokens itself
             return unet(noisy, times, words, cross_attention_kwargs=kwargs).sample
 
-        weights = thing_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
+        weights = object_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
         return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 
     return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)
@@ -158,7 +158,7 @@ def train_migc(
         def predict(noisy: Tensor, times: Tensor) -> Tensor:
             return unet(noisy, times, words).sample
 
-        weights = thing_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
+        weights = object_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
         with grounded(unet, objects):
             return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 

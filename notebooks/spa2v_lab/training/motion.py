@@ -13,7 +13,7 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spa2v_lab.training.base import WIDTHS, drop_captions, thing_weights, velocity_loss
+from spa2v_lab.training.base import WIDTHS, drop_captions, object_weights, velocity_loss
 from spa2v_lab.training.data import CLIP_FRAMES
 from spa2v_lab.training.encoded import EncodedSet
 from spa2v_lab.training.loop import Plan, fit
@@ -76,7 +76,7 @@ def train_motion(
             words = text(drop_captions(ids[rows], empty, generator)).last_hidden_state
         words = words.repeat_interleave(CLIP_FRAMES, dim=0)
         side = latents.shape[-1]
-        weights = thing_weights(boxes[rows].flatten(0, 1), side).reshape(
+        weights = object_weights(boxes[rows].flatten(0, 1), side).reshape(
             -1, 1, CLIP_FRAMES, side, side
         )
 
