@@ -34,44 +34,23 @@ if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed alre
 # %% [markdown]
 # ## What to run
 #
-# | parameter | means |
+# | parameter | meaning |
 # |---|---|
 # | `RECORDING` | path of a sound or video file; empty for the example below |
-# | `LABEL` | what sounds ("bird, car": the louder first); empty leaves it to the tagger |
-# | `CAPTURE` | how it was recorded: `auto`, `panned`, `xy`, `ms`, `ortf`, `ab`, `binaural`, `foa` |
-# | `PLANNER` | `acoustic`, or a language model ([Planning with a model](planning_with_a_model)) |
-# | `PLACEMENT` | who places boxes when a language model plans: code from the `cues`, or `model` |
-# | `EXEMPLARS` | which examples teach it: `knn` (the most alike), `fixed`, `random`, `none` |
-# | `SHOTS` | how many examples |
-# | `PRESET` | `tiny`, or published weights on a GPU |
-# | `GROUNDING` | how boxes are obeyed: `default`, `none`, or a method of the preset |
-# | `CAPTIONS` | what frames are told: `global` (the video's), `frame` (their own), `mixed` (both) |
-# | `DEVICE` | where to draw: `auto`, `cuda` or `cpu` |
-# | `SEED` | of all chance |
-# | `STEPS` | of sampling; 0 takes the preset's own number |
-# | `FPS` | frames a second |
-# | `CLIP` | which scene of a long recording, from 1; 0 takes the recording from its start |
-# | `MAX_SECONDS` | what is longer is cut, and the notes say so |
-# | `OUT` | the run folder to make; empty makes one among the temporary files |
+# | `SETTINGS` | any of the parameters in the next table: `{"label": "bus", "seed": 3}` |
+# | `OUT` | the run folder to make; empty makes one that goes when the notebook is closed |
 
 # %% tags=["parameters"]
 RECORDING = ""
-LABEL = ""
-CAPTURE = "auto"
-PLANNER = "acoustic"
-PLACEMENT = "cues"
-EXEMPLARS = "knn"
-SHOTS = 3
-PRESET = "tiny"
-GROUNDING = "default"
-CAPTIONS = "mixed"
-DEVICE = "auto"
-SEED = 0
-STEPS = 0
-FPS = 8.0
-CLIP = 0
-MAX_SECONDS = 30.0
+SETTINGS = {}
 OUT = ""
+
+# %% tags=["nbval-ignore-output", "lesson"]
+from IPython.display import Markdown
+
+from spa2v_lib.runs import settings_table
+
+Markdown(settings_table())
 
 # %% [markdown]
 # ## The recording
@@ -96,30 +75,26 @@ from pathlib import Path
 from spa2v_lab.demo import example_recording
 from spa2v_lab.explorers.upload import save_upload
 
-work = Path(tempfile.mkdtemp(prefix="spa2v-"))
+scratch = tempfile.TemporaryDirectory(prefix="spa2v-")  # removed when the notebook is closed
+work = Path(scratch.name)
 audio = RECORDING or save_upload(upload.value, work) or example_recording(work)
 
 # %% [markdown]
 # ## The run
 #
-# One call does everything: it hears, plans, samples, and writes. A mistake in the parameters is
-# named before anything is computed, and a run that fails leaves no folder behind.
+# One call analyzes, plans, samples, and writes. A mistake in the parameters is named before
+# anything is computed, and a run that fails leaves no folder behind.
 
 # %%
 from spa2v_lib.runs import generate_run
 
-hear = {"label": LABEL or None, "capture": CAPTURE}
-hear |= {"clip": CLIP or None, "max_seconds": MAX_SECONDS}
-plan = {"planner": PLANNER, "placement": PLACEMENT, "exemplars": EXEMPLARS, "shots": SHOTS}
-draw = {"preset": PRESET, "grounding": GROUNDING, "captions": CAPTIONS, "device": DEVICE}
-draw |= {"seed": SEED, "steps": STEPS or None, "fps": FPS or None}
-run = generate_run(audio, OUT or work / "run", overwrite=True, **hear, **plan, **draw)
+run = generate_run(audio, OUT or work / "run", overwrite=not OUT, **SETTINGS)
 print("\n".join(sorted(path.name for path in run.iterdir())))
 
 # %% [markdown]
 # `report.html` shows everything below on one page that works offline; send it to whom you like.
 #
-# ## What was heard
+# ## What sounds where
 
 # %%
 import spa2v_lib as spa2v
@@ -165,7 +140,7 @@ from spa2v_lib.video import read_video
 viz.film_strip(layout, read_video(run / "video.mp4"))
 
 # %% [markdown]
-# *Six frames, the first and the last among them, and the boxes that they were asked to follow.*
+# *Six frames, the first and the last among them, and the boxes that they should follow.*
 
 # %%
 import json
@@ -185,14 +160,14 @@ for note in record["notes"]:
 #
 # ```{admonition} Exercise 1
 # :class: tip
-# Which stage takes longest? And what part of the whole is hearing? Ask `run.json`.
+# Which stage takes longest? And what share of the time does analysis take? Ask `run.json`.
 # ```
 
 # %% tags=["lesson", "hide-cell"]
 # Solution
 seconds = record["timings_s"]
 print("longest:", max(seconds, key=seconds.get))
-print("hearing takes less than a third:", seconds["hear"] < sum(seconds.values()) / 3)
+print("analysis takes less than a third:", seconds["analyze"] < sum(seconds.values()) / 3)
 
 # %% [markdown] tags=["lesson"]
 # ```{admonition} Exercise 2
@@ -206,7 +181,7 @@ print("hearing takes less than a third:", seconds["hear"] < sum(seconds.values()
 from spa2v_lib.layout.box import motion_of
 
 for source, row in zip(cues.sources, zip(*layout.frame_boxes(), strict=True), strict=False):
-    print(f"heard {source.motion}, planned {motion_of(list(row))}")
+    print(f"measured {source.motion}, planned {motion_of(list(row))}")
 
 # %% [markdown] tags=["lesson"]
 # ```{admonition} Take away

@@ -17,6 +17,7 @@ __all__ = [
     "RunError",
     "SamplingError",
     "SceneError",
+    "SettingsError",
     "Spa2vError",
     "VideoError",
 ]
@@ -68,6 +69,10 @@ class OutputError(Spa2vError):
 
 class DataError(Spa2vError):
     """A file that the project ships, or weights that a preset names, are missing or broken."""
+
+
+class SettingsError(Spa2vError):
+    """A run is asked for with a parameter that does not exist, or with a value it cannot have."""
 
 
 class RunError(Spa2vError):

@@ -215,7 +215,7 @@ def test_the_doctor_ends_well_only_if_the_default_can_run(spa2v):
     code, out, _ = spa2v("doctor")
     assert "torch" in out and "libx264" in out
     assert code == (0 if tiny_is_there() else 2)
-    assert ("all is there" in out) == (code == 0)
+    assert ("everything is there" in out) == (code == 0)
 
 
 def test_every_command_explains_itself(spa2v):

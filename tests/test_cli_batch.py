@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from typing import Annotated, Any
 
 import pytest
+import typer
 
-from spa2v_lib.batch import Progress, Summary
-from spa2v_lib.batch.tasks import Outcome
-from spa2v_lib.cli.batch_terminal import batch_progress, show_estimate
-from spa2v_lib.errors import RunError
+from spa2v_lib.batch import BatchProgress, BatchSummary
+from spa2v_lib.batch.tasks import TaskResult
+from spa2v_lib.cli.terminal import batch_progress, show_estimate
+from spa2v_lib.errors import RunError, SettingsError
 from spa2v_lib.planning.cost import Estimate
-from spa2v_lib.runs import Difference, Verification
+from spa2v_lib.runs import Difference, Settings, Verification
 
 
 @pytest.mark.parametrize(("failed", "code"), [(0, 0), (2, 1)])
@@ -20,7 +22,7 @@ def test_the_exit_code_says_whether_items_failed(spa2v, monkeypatch, tmp_path, f
 
     def run_batch(sources, out, **given):
         asked.update(given, sources=sources)
-        return Summary(tmp_path / "out", 9, 3, 6, failed)
+        return BatchSummary(tmp_path / "out", 9, 3, 6, failed)
 
     monkeypatch.setattr("spa2v_lib.batch.run_batch", run_batch)
     options = ["--resume", "--seed", 3, "--engine", "processes", "--workers", 2]
@@ -30,43 +32,72 @@ def test_the_exit_code_says_whether_items_failed(spa2v, monkeypatch, tmp_path, f
     assert [path.name for path in asked["sources"]] == ["a.wav", "b.csv"]
     assert asked["announce"] is show_estimate
     assert asked["resume"] and asked["seed"] == 3 and "label" not in asked
-    assert (asked["crew"].engine, asked["crew"].workers) == ("processes", 2)
+    assert (asked["engine"].name, asked["engine"].workers) == ("processes", 2)
 
 
-PLANNING_AND_DRAWING = {
-    "placement": "model",
-    "exemplars": "none",
-    "shots": 0,
-    "captions": "frame",
-    "device": "cpu",
-    "fps": 4.0,
-    "clip": 2,
-    "max-seconds": 9.0,
-}
+def other_than_default(name: str) -> object:
+    """Return a value for a parameter that is not its default."""
+    field = Settings.model_fields[name]
+    value = field.default
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, (int, float)):
+        return type(value)(value + 1)
+    return 2 if "int" in str(field.annotation) or "float" in str(field.annotation) else "another"
 
 
-def test_what_plans_and_draws_can_be_told_to_a_batch_and_a_rerun(spa2v, monkeypatch, tmp_path):
+@pytest.mark.parametrize("command", ["generate", "batch", "rerun"])
+def test_every_parameter_of_a_run_is_an_option_and_only_what_is_given_is_passed_on(
+    spa2v, monkeypatch, tmp_path, command
+):
     asked = []
 
-    def run_batch(sources, out, **given):
-        asked.append(given)
-        return Summary(tmp_path, 1, 0, 1, 0)
-
-    def rerun(run, out, **given):
+    def stop(*_, **given):
         asked.append(given)
         raise RunError("not now")
 
-    monkeypatch.setattr("spa2v_lib.batch.run_batch", run_batch)
-    monkeypatch.setattr("spa2v_lib.runs.rerun", rerun)
-    options = [
-        part for name, value in PLANNING_AND_DRAWING.items() for part in (f"--{name}", value)
-    ]
-    assert spa2v("batch", "a.wav", "--out", tmp_path / "out", *options)[0] == 0
-    assert spa2v("rerun", "run", "--out", tmp_path / "out", *options)[0] == 2
-    wanted = {name.replace("-", "_"): value for name, value in PLANNING_AND_DRAWING.items()}
-    for given in asked:
-        assert wanted.items() <= given.items()
-    assert len(asked) == 2
+    monkeypatch.setattr("spa2v_lib.batch.run_batch", stop)
+    monkeypatch.setattr("spa2v_lib.runs.rerun", stop)
+    monkeypatch.setattr("spa2v_lib.runs.generate_run", stop)
+    options = {name: other_than_default(name) for name in Settings.model_fields}
+    told = [part for name, v in options.items() for part in (f"--{name.replace('_', '-')}", v)]
+    assert spa2v(command, "a.wav", "--out", tmp_path / "out", *told)[0] == 2
+    assert spa2v(command, "a.wav", "--out", tmp_path / "out", "--seed", 3)[0] == 2
+    first, second = ({k: v for k, v in one.items() if k in options} for one in asked)
+    assert first == options and second == {"seed": 3}
+
+
+def test_a_parameter_that_is_added_to_the_settings_is_everywhere(monkeypatch, tmp_path):
+    """One field more, and nothing else changed."""
+    from pydantic import Field, create_model
+    from typer.testing import CliRunner
+
+    from spa2v_lib import runs
+    from spa2v_lib.batch import tasks
+    from spa2v_lib.batch.manifest import read_rows
+    from spa2v_lib.cli import options
+
+    gain = (Annotated[float, "analyze"], Field(1.0, le=9, description="How much louder."))
+    more = create_model("More", __base__=Settings, gain=gain)
+    for module in (options, tasks, runs.settings):
+        monkeypatch.setattr(module, "Settings", more)
+    assert "| `gain` | `1.0` | How much louder. |" in runs.settings_table()
+    app = typer.Typer()
+
+    @app.command()
+    @options.settings_options()
+    def command(settings: dict[str, Any]) -> None:
+        print(settings)
+
+    assert CliRunner().invoke(app, ["--gain", "2"]).output == "{'gain': 2.0}\n"
+    assert "How much louder." in CliRunner().invoke(app, ["--help"]).output
+    (tmp_path / "a.wav").touch()
+    (tmp_path / "list.csv").write_text("recording,gain\na.wav,3.5\n")
+    template = tasks.read_template(tasks.end_to_end())
+    rows = read_rows([tmp_path / "list.csv"], dict.fromkeys(more.model_fields))
+    assert template.settings(rows[0].parameters).gain == 3.5
+    with pytest.raises(SettingsError, match="gain is '10'; it should be less than"):
+        template.settings({"gain": "10"})
 
 
 def test_the_estimate_of_a_batch_goes_to_the_error_stream(capsys):
@@ -84,21 +115,21 @@ def test_a_batch_that_cannot_work_gives_one_line_and_code_2(spa2v, tmp_path):
 def test_a_log_gets_failures_and_now_and_then_a_line(capsys):
     with batch_progress() as tell:
         for done in range(1, 101):
-            last = Outcome("x", "failed", "no [sound]") if done == 7 else Outcome("x", "done")
-            tell(Progress(done, int(done >= 7), 100, 4000.0 - 40 * done, last))
+            last = TaskResult("x", "failed", "no [sound]") if done == 7 else TaskResult("x", "done")
+            tell(BatchProgress(done, int(done >= 7), 100, 4000.0 - 40 * done, last))
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "1 of 100 about 66 min left"
     assert lines[1] == "failed: x: no [sound]"
     assert lines[2:] == ["100 of 100 1 failed"]
 
 
-@pytest.mark.parametrize(("kind", "code"), [("version", 0), ("result", 1), ("file", 1)])
-def test_verify_says_what_differs_and_whether_it_matters(spa2v, monkeypatch, kind, code):
-    found = Verification([Difference(kind, "torch", "1.0", "[2.0]")], "f" * 64)
+@pytest.mark.parametrize(("category", "code"), [("version", 0), ("result", 1), ("file", 1)])
+def test_verify_says_what_differs_and_whether_it_matters(spa2v, monkeypatch, category, code):
+    found = Verification([Difference(category, "torch", "1.0", "[2.0]")], "f" * 64)
     monkeypatch.setattr("spa2v_lib.runs.verify", lambda *_, **__: found)
     ended, out, _ = spa2v("verify", "run")
     assert ended == code
-    assert f"{kind} torch" in out and "[2.0]" in out
+    assert f"{category} torch" in out and "[2.0]" in out
     assert ("came out the same" in out) == (code == 0)
 
 

@@ -58,13 +58,13 @@ def test_hearing_planning_and_estimating_show_how_far_they_are(spa2v, audio, mon
 
     monkeypatch.setattr("spa2v_lib.cli.terminal.progress", progress)
     spa2v("cues", audio, "--clips", "--label", "car")
-    assert seen == [2.0, ("hear", 0, 1), ("hear", 0, 2), ("hear", 1, 2)]
+    assert seen == [2.0, ("analyze", 0, 1), ("analyze", 0, 2), ("analyze", 1, 2)]
     seen.clear()
     spa2v("plan", audio, "--label", "car")
-    assert seen == [2.0, ("hear", 0, 1), ("hear", 1, 1), ("plan", 0, 1)]
+    assert seen == [2.0, ("analyze", 0, 1), ("analyze", 1, 1), ("plan", 0, 1)]
     seen.clear()
     spa2v("estimate", audio, "--label", "car", "--planner", "openai-chat:a@http://127.0.0.1:9/v1")
-    assert seen == [2.0, ("hear", 0, 1), ("hear", 1, 1)]
+    assert seen == [2.0, ("analyze", 0, 1), ("analyze", 1, 1)]
 
 
 def test_every_receiver_is_named_in_the_help(spa2v):

@@ -31,8 +31,7 @@ from hypothesis import strategies as st
 from spa2v_lib import cli
 from spa2v_lib.audio.recording import read_audio
 from spa2v_lib.batch.manifest import read_rows
-from spa2v_lib.batch.tasks import make_tasks
-from spa2v_lib.batch.template import Template
+from spa2v_lib.batch.tasks import Template, make_tasks
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout

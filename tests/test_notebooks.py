@@ -98,27 +98,21 @@ def test_it_has_one_parameters_cell_and_other_parameters_to_be_tried(path: Path)
 
 
 def test_every_parameter_of_the_end_to_end_notebook_reaches_the_run(monkeypatch) -> None:
-    from dataclasses import fields
-
     from execute import from_text
 
-    from spa2v_lib.runs import Settings
-
     cells = from_text(ROOT / "notebooks/end_to_end.py").cells
-    (told,) = [c.source for c in cells if "parameters" in tags(c)]
     (call,) = [c.source for c in cells if "generate_run(" in c.source and c.cell_type == "code"]
-    parameters, asked = {}, {}
-    exec(told, parameters)
-    del parameters["__builtins__"]
-    for name, value in parameters.items():  # all of them other than the defaults
-        parameters[name] = f"{value}-other" if isinstance(value, str) else value + 7
+    given = []
     monkeypatch.setattr(
-        "spa2v_lib.runs.generate_run", lambda *_, **given: asked.update(given) or ROOT
+        "spa2v_lib.runs.generate_run", lambda *paths, **told: given.append((paths, told)) or ROOT
     )
-    exec(call, {**parameters, "audio": "a.wav", "work": ROOT})
-    named = {name.lower(): value for name, value in parameters.items()}
-    assert {**named, "overwrite": True} == {**asked, **{k: named[k] for k in ("recording", "out")}}
-    assert {field.name for field in fields(Settings)} <= set(named)
+    settings = {"label": "dog", "seed": 7}
+    exec(call, {"SETTINGS": settings, "OUT": "out", "audio": "a.wav", "work": ROOT})
+    exec(call, {"SETTINGS": {}, "OUT": "", "audio": "a.wav", "work": ROOT})
+    assert given == [
+        (("a.wav", "out"), {"overwrite": False, **settings}),
+        (("a.wav", ROOT / "run"), {"overwrite": True}),
+    ]
 
 
 @each_notebook

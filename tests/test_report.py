@@ -37,7 +37,7 @@ def a_page(text="a car", sources=True):
         "seed": 0,
         "frames": {"count": 8, "width": 16, "height": 16, "fps": 8.0, "sha256": "f" * 64},
         "weights": {text: "b" * 64},
-        "timings_s": {"hear": 0.1},
+        "timings_s": {"analyze": 0.1},
         "environment": {
             "spa2v": "1",
             "commit": None,

@@ -17,6 +17,7 @@ from spa2v_lib.errors import (
     OutputError,
     PlanningError,
     SamplingError,
+    SettingsError,
     Spa2vError,
 )
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
@@ -73,7 +74,7 @@ def test_a_run_folder_holds_everything_and_says_how_it_was_made(audio, out, draw
     video = read_video(folder / "video.mp4")
     assert len(video.frames) == layout.frame_count == record["frames"]["count"] == 8
     assert record["seed"] == 3 and record["parameters"]["label"] == "car"
-    assert set(record["timings_s"]) == {"read", "hear", "plan", "sample", "write"}
+    assert set(record["timings_s"]) == {"read", "analyze", "plan", "sample", "write"}
     assert record["weights"] and record["environment"]["packages"]["torch"]
     assert set(record["files"]) == names - {"run.json"}
     assert str(audio.parent) not in (folder / "run.json").read_text(encoding="utf-8")
@@ -134,7 +135,7 @@ def test_one_scene_of_a_long_recording_can_be_taken(tmp_path, drawn):
 def test_stages_are_reported_in_order(audio, out, drawn):
     seen = []
     runs.generate_run(audio, out, label="car", progress=lambda stage, *_: seen.append(stage))
-    assert list(dict.fromkeys(seen)) == ["hear", "sample", "write"]
+    assert list(dict.fromkeys(seen)) == ["analyze", "sample", "write"]
 
 
 @pytest.mark.parametrize(
@@ -144,11 +145,15 @@ def test_stages_are_reported_in_order(audio, out, drawn):
         ({"preset": "huge"}, SamplingError, "huge.*tiny"),
         ({"planner": "oracle"}, PlanningError, "oracle.*acoustic"),
         ({"capture": "wire"}, CueError, "wire.*binaural"),
-        ({"seed": -1}, SamplingError, "seed is -1"),
-        ({"steps": 0}, SamplingError, "0 sampling steps"),
-        ({"fps": 0}, SamplingError, "fps is 0"),
-        ({"fps": float("nan")}, SamplingError, "fps is nan"),
-        ({"clip": 0}, CueError, "clip is 0.*from 1"),
+        ({"seed": -1}, SettingsError, "seed is -1"),
+        ({"steps": 0}, SettingsError, "steps is 0.*equal to 1"),
+        ({"fps": 0}, SettingsError, "fps is 0"),
+        ({"fps": float("nan")}, SettingsError, "fps is nan"),
+        ({"fps": 61}, SettingsError, "equal to 60"),
+        ({"seed": 2**63}, SettingsError, "less than"),
+        ({"shots": -1}, SettingsError, "shots is -1"),
+        ({"colour": "red"}, SettingsError, "no parameter 'colour'.*label"),
+        ({"clip": 0}, SettingsError, "clip is 0.*equal to 1"),
         ({"max_seconds": 0}, AudioError, "max_seconds is 0.*at least 0.25"),
         ({"max_seconds": float("inf")}, AudioError, "max_seconds is inf.*finite"),
         ({"grounding": "some"}, SamplingError, "some.*none"),

@@ -10,7 +10,7 @@ import pytest
 
 from spa2v_lib import runs, sampling
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.errors import LayoutError, RunError, SamplingError
+from spa2v_lib.errors import LayoutError, RunError, SamplingError, SettingsError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.video import Video
 
@@ -57,7 +57,7 @@ def test_other_weights_versions_and_code_are_named_though_the_frames_are_the_sam
     made = {**record["environment"], "python": "3.0.1"}
     change(run, weights={"unet": "1" * 64}, environment=made, code="older")
     found = runs.verify(run)
-    named = {(one.kind, one.name) for one in found.differences}
+    named = {(one.category, one.name) for one in found.differences}
     assert {("weights", "unet"), ("version", "python"), ("version", "code")} <= named
     assert found.reproduced
 
@@ -67,7 +67,7 @@ def test_other_frames_and_changed_files_are_told(run, monkeypatch):
     (run / "report.html").write_text("edited")
     (run / "video.mp4").unlink()
     found = runs.verify(run)
-    named = {(one.kind, one.name) for one in found.differences}
+    named = {(one.category, one.name) for one in found.differences}
     assert {("file", "report.html"), ("file", "video.mp4"), ("result", "frames")} <= named
     assert not found.reproduced
 
@@ -81,7 +81,7 @@ def test_another_recording_is_told_and_one_that_is_missing_is_asked_for(run, tmp
     noise = 0.1 * np.random.default_rng(1).standard_normal((2, RATE))
     other = Recording.from_samples(noise, RATE).save(tmp_path / "other.wav")
     found = runs.verify(run, recording=other)
-    assert [one.kind for one in found.differences if one.kind == "input"] == ["input"]
+    assert [one.category for one in found.differences if one.category == "input"] == ["input"]
     shutil.copy(other, audio)  # the name alone is not enough
     with pytest.raises(RunError, match="right.wav with SHA-256 .*--recording"):
         runs.verify(run)
@@ -120,8 +120,8 @@ def test_a_rerun_changes_what_is_asked_and_keeps_the_rest(run, tmp_path):
     ("changes", "error", "words"),
     [
         ({"preset": "huge"}, SamplingError, "huge"),
-        ({"colour": "red"}, RunError, "colour"),
-        ({"fps": 0}, SamplingError, "fps is 0"),
+        ({"colour": "red"}, SettingsError, "colour"),
+        ({"fps": 0}, SettingsError, "fps is 0"),
     ],
 )
 def test_a_change_that_cannot_be_is_refused(run, tmp_path, changes, error, words, monkeypatch):
@@ -137,7 +137,7 @@ def test_a_change_that_cannot_be_is_refused(run, tmp_path, changes, error, words
         (None, "not a run folder"),
         ("{", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
-        ("[]", "not a record"),
+        ("[]", "not the record"),
         ('{"version": "spa2v.run/1"}', "lacks environment"),
     ],
 )

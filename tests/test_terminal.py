@@ -63,16 +63,16 @@ def shown(monkeypatch, seconds: float, **options: float) -> str:
     terminal_of_its_own = partial(Console, file=screen, force_terminal=True, width=100)
     monkeypatch.setattr(terminal, "Console", lambda **_: terminal_of_its_own())
     with terminal.progress(**options) as tell:
-        tell("hear", 0, 3)
+        tell("analyze", 0, 3)
         time.sleep(seconds)
-        tell("hear", 3, 3)
+        tell("analyze", 3, 3)
     return screen.getvalue()
 
 
 def test_a_bar_appears_only_if_the_work_takes_a_while(monkeypatch) -> None:
-    assert "hearing" in shown(monkeypatch, 0.0)
-    assert "hearing" not in shown(monkeypatch, 0.0, after_s=5.0)
-    assert "hearing" in shown(monkeypatch, 0.5, after_s=0.1)
+    assert "analyzing" in shown(monkeypatch, 0.0)
+    assert "analyzing" not in shown(monkeypatch, 0.0, after_s=5.0)
+    assert "analyzing" in shown(monkeypatch, 0.5, after_s=0.1)
 
 
 def test_a_bar_that_waits_goes_when_the_work_fails(monkeypatch) -> None:

@@ -2,61 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spa2v_lib.batch.tasks import Task, settings_of
+from spa2v_lib.batch.tasks import Task
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.planning import parse_planner
 from spa2v_lib.planning.cost import Estimate, estimate_batch, total
 from spa2v_lib.runs import Settings
-from spa2v_lib.runs.make import hear_recording, read_recording
+from spa2v_lib.runs.make import StageProgress, analyze_recording, read_recording
 from spa2v_lib.sampling import get_preset
 
 if TYPE_CHECKING:
-    from spa2v_lib.batch.manifest import Row
+    from spa2v_lib.batch.manifest import ManifestRow
 
-__all__ = ["COLUMNS", "estimate_rows", "estimate_tasks", "hosted"]
-
-Progress = Callable[[str, int, int], None]
-
-# A manifest's empty cells and zeros stand for None, as in the end-to-end notebook.
-_NONE = {"label": "", "fps": 0.0, "steps": 0, "clip": 0}
-
-COLUMNS: dict[str, Any] = {
-    field.name: _NONE.get(field.name, field.default) for field in fields(Settings)
-}
-"""Columns that a manifest may have where no notebook says it: all that a run can be asked for."""
+__all__ = ["estimate_rows", "estimate_tasks", "hosted"]
 
 
 def estimate_rows(
-    rows: Sequence[Row], told: Mapping[str, Any], progress: Progress | None = None
+    rows: Sequence[ManifestRow],
+    defaults: Mapping[str, Any],
+    progress: StageProgress | None = None,
 ) -> Estimate:
-    """Hear recordings and estimate what a model would take to plan them; nothing is sent.
+    """Analyze recordings and estimate what a model would take to plan them; nothing is sent.
 
     Parameters
     ----------
-    rows : sequence of Row
+    rows : sequence of ManifestRow
         Recordings are cut as a run cuts them.
-    told : mapping
-        Parameters for rows that say nothing else, the planner among them.
+    defaults : mapping
+        Fields of `Settings` for rows that say nothing else, the planner among them.
     progress : callable, optional
-        Called with "hear", the recordings heard and how many there are.
+        Called with "analyze", the recordings analyzed and how many there are.
 
     Raises
     ------
     Spa2vError
-        If a recording cannot be heard, or a planner asks no model.
+        If a recording cannot be analyzed, or a planner asks no model.
+
+    Examples
+    --------
+    >>> estimate_rows([], {}).requests
+    0
     """
-    asked = [(row.path, settings_of({**told, **row.parameters})) for row in rows]
-    return total(_each(asked, progress))
+    report_stage = progress or (lambda stage, done, count: None)
+    estimates = []
+    for number, row in enumerate(rows):
+        report_stage("analyze", number, len(rows))
+        estimates.append(_estimate(row.path, Settings.of({**defaults, **row.parameters})))
+    report_stage("analyze", len(rows), len(rows))
+    return total(estimates)
 
 
 def hosted(tasks: Iterable[Task]) -> list[Task]:
-    """Return the items of a batch that a model behind a server plans."""
-    return [task for task in tasks if parse_planner(_settings(task).planner).hosted]
+    """Return the items of a batch that a model behind a server plans.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+    """
+    return [task for task in tasks if parse_planner(Settings.of(task.settings).planner).hosted]
 
 
 def estimate_tasks(tasks: Iterable[Task]) -> Estimate | None:
@@ -65,46 +71,34 @@ def estimate_tasks(tasks: Iterable[Task]) -> Estimate | None:
     Parameters
     ----------
     tasks : iterable of Task
-        Recordings that cannot be heard are left out: their items are going to say why.
+        Recordings that cannot be analyzed are left out: their items are going to say why.
 
     Returns
     -------
     Estimate or None
         None if there is nothing to be planned.
     """
-    asked = [(Path(task.recording), _settings(task)) for task in tasks]
-    return total(_each(asked, None, broken=True)) if asked else None
+    estimates = [one for task in tasks for one in _estimate_if_readable(task)]
+    return total(estimates) if estimates else None
 
 
-def _settings(task: Task) -> Settings:
-    return settings_of({name.lower(): value for name, value in task.parameters.items()})
+def _estimate_if_readable(task: Task) -> list[Estimate]:
+    try:
+        return [_estimate(Path(task.recording), Settings.of(task.settings))]
+    except Spa2vError:
+        return []
 
 
-def _each(
-    asked: Sequence[tuple[Path, Settings]], progress: Progress | None, *, broken: bool = False
-) -> Iterable[Estimate]:
-    """Yield the estimate of each recording, without those that cannot be heard if `broken`."""
-    tell = progress or (lambda stage, done, of: None)
-    for number, (path, settings) in enumerate(asked):
-        tell("hear", number, len(asked))
-        try:
-            yield _estimated(path, settings)
-        except Spa2vError:
-            if not broken:
-                raise
-    tell("hear", len(asked), len(asked))
-
-
-def _estimated(path: Path, wanted: Settings) -> Estimate:
-    recording = read_recording(path, wanted)
-    width, height = get_preset(wanted.preset).size
+def _estimate(path: Path, settings: Settings) -> Estimate:
+    recording = read_recording(path, settings)
+    width, height = get_preset(settings.preset).size
     return estimate_batch(
-        [(recording, hear_recording(recording, wanted))],
-        wanted.planner,
-        fps=8.0 if wanted.fps is None else wanted.fps,
+        [(recording, analyze_recording(recording, settings))],
+        settings.planner,
+        fps=settings.fps or 8.0,
         aspect=width / height,
-        placement=wanted.placement,
-        exemplars=wanted.exemplars,
-        shots=wanted.shots,
-        seed=wanted.seed,
+        placement=settings.placement,
+        exemplars=settings.exemplars,
+        shots=settings.shots,
+        seed=settings.seed,
     )

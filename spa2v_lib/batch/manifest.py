@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import glob
+import io
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from typing import Any
 
 from spa2v_lib.errors import BatchError
 
-__all__ = ["SUFFIXES", "Row", "read_rows"]
+__all__ = ["SUFFIXES", "ManifestRow", "read_rows"]
 
 SUFFIXES = frozenset(
     f".{ending}"
@@ -25,11 +28,13 @@ SUFFIXES = frozenset(
 """Endings of the files that are taken from a folder."""
 
 _OWN = ("recording", "name")
+_DELIMITERS = ",;\t|"
 _MOST_SHOWN = 5
+_MOST_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
-class Row:
+class ManifestRow:
     """One recording with what is asked for it.
 
     Attributes
@@ -53,29 +58,40 @@ class Row:
     line: int
 
 
-def read_rows(sources: Sequence[str | os.PathLike[str]], columns: Mapping[str, Any]) -> list[Row]:
+def read_rows(
+    sources: Sequence[str | os.PathLike[str]], columns: Mapping[str, Any]
+) -> list[ManifestRow]:
     """Read manifests, folders, patterns and recordings, in the order given.
 
     Parameters
     ----------
     sources : sequence of path
-        A manifest ends in .csv: UTF-8, a header, a column ``recording`` with paths relative to
-        the manifest, and any of ``name`` and `columns`; empty cells take the default. A folder
-        gives the recordings directly in it, by name; a pattern (``*``, ``?``, ``**``) those that
-        fit. Anything else is a recording.
+        A manifest ends in .csv or .tsv, as text editors and spreadsheets write them: a header, a
+        column ``recording`` with paths relative to the manifest, and any of ``name`` and
+        `columns`; empty cells take the default. A folder gives the recordings directly in it, by
+        name, without hidden files; a pattern (``*``, ``?``, ``**``) those that fit. Anything else
+        is a recording.
     columns : mapping
-        The parameters that a manifest may set, with a value of the right type for each.
+        The parameters that a manifest may set, each with a value of the right type; None leaves
+        the cell's text to whoever uses it.
 
     Returns
     -------
-    list of Row
+    list of ManifestRow
 
     Raises
     ------
     BatchError
         If something cannot be read or understood; the message names the lines.
+
+    Examples
+    --------
+    >>> read_rows(["no/such/folder/*.wav"], {})
+    Traceback (most recent call last):
+        ...
+    spa2v_lib.errors.BatchError: there is no recording in no/such/folder/*.wav
     """
-    rows: list[Row] = []
+    rows: list[ManifestRow] = []
     for source in sources:
         text = os.fspath(source)
         if "\0" in text:
@@ -86,13 +102,12 @@ def read_rows(sources: Sequence[str | os.PathLike[str]], columns: Mapping[str, A
     return rows
 
 
-def _read(source: str, columns: Mapping[str, Any]) -> list[Row]:
+def _read(source: str, columns: Mapping[str, Any]) -> list[ManifestRow]:
     path = Path(source)
     try:
         if path.is_dir():
-            files = sorted(child for child in path.iterdir() if child.suffix.lower() in SUFFIXES)
-            return _plain_rows([str(file) for file in files if file.is_file()])
-        if path.suffix.lower() == ".csv":
+            return _plain_rows([str(file) for file in sorted(path.iterdir()) if _is_sound(file)])
+        if path.suffix.lower() in (".csv", ".tsv"):
             return _manifest(path, columns)
         if not path.exists() and glob.has_magic(source):
             found = sorted(glob.glob(source, recursive=True))
@@ -104,18 +119,23 @@ def _read(source: str, columns: Mapping[str, Any]) -> list[Row]:
     return _plain_rows([source])
 
 
-def _plain_rows(files: Sequence[str]) -> list[Row]:
+def _is_sound(path: Path) -> bool:
+    """Whether a folder's file is taken; hidden ones are other systems' debris, such as ._a.wav."""
+    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
+
+
+def _plain_rows(files: Sequence[str]) -> list[ManifestRow]:
     for file in files:
         if not file.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in file):
             raise BatchError(f"the name {file!r} is not UTF-8; rename the file")
     return [
-        Row(file, Path(file).resolve(), Path(file).name, {}, number)
+        ManifestRow(file, Path(file).resolve(), Path(file).name, {}, number)
         for number, file in enumerate(files, 1)
     ]
 
 
-def _manifest(path: Path, columns: Mapping[str, Any]) -> list[Row]:
-    rows: list[Row] = []
+def _manifest(path: Path, columns: Mapping[str, Any]) -> list[ManifestRow]:
+    rows: list[ManifestRow] = []
     problems: list[str] = []
     for line, fields in _records(path, columns):
         try:
@@ -131,43 +151,83 @@ def _manifest(path: Path, columns: Mapping[str, Any]) -> list[Row]:
 
 def _records(path: Path, columns: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the cells that are not empty, of every row that has some."""
-    if not _is_file(path):
-        raise BatchError(f"{path} is not a file; give a manifest, a folder or a pattern")
+    lines = io.StringIO(_text(path), newline=None)
+    delimiter, skipped = _delimiter(lines.getvalue())
+    for _ in range(skipped):
+        next(lines)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
-            header = [name.strip().lower() for name in next(reader, [])]
-            _check_header(path, header, columns)
-            for cells in reader:
-                if not any(cell.strip() for cell in cells):
-                    continue
-                if len(cells) > len(header):
-                    raise BatchError(
-                        f"{path}: line {reader.line_num}: {len(cells)} cells under "
-                        f"{len(header)} columns; quote cells that hold commas"
-                    )
-                named = zip(header, cells, strict=False)
-                yield reader.line_num, {name: cell for name, cell in named if cell.strip()}
-    except UnicodeDecodeError as error:
-        raise BatchError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
+        header = [name.strip().lower() for name in next(reader, [])]
+        _check_header(path, header, columns)
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                line = reader.line_num + skipped
+                yield line, _named(path, line, header, cells, delimiter)
     except csv.Error as error:
         raise BatchError(f"{path} is not a table with commas: {error}") from error
 
 
+def _text(path: Path) -> str:
+    if _unusable(path):
+        raise BatchError(f"{path} is not a file; give a manifest, a folder or a pattern")
+    if path.stat().st_size > _MOST_BYTES:
+        raise BatchError(f"{path} is larger than {_MOST_BYTES // 1_000_000} MB; split it")
+    data = path.read_bytes()
+    sixteen = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if sixteen else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BatchError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
+
+
+def _delimiter(text: str) -> tuple[str, int]:
+    """Return what separates cells, and how many lines stand before the header.
+
+    The header tells: it has a column ``recording``. Spreadsheets may write ``sep=;`` before it.
+    """
+    lines = text.split("\n", 50)
+    skipped = next((k for k, line in enumerate(lines) if line.strip(" \t\r,;")), 0)
+    first = lines[skipped].strip().strip('"').lower()
+    if re.fullmatch(r"sep=.", first):
+        return first[-1], skipped + 1
+    for delimiter in _DELIMITERS:
+        cells = [cell.strip(' \r"') for cell in first.split(delimiter)]
+        if "recording" in cells and len(cells) > 1:
+            return delimiter, skipped
+    return ",", skipped
+
+
 def _check_header(path: Path, header: list[str], columns: Mapping[str, Any]) -> None:
-    known = (*_OWN, *columns)
-    if "recording" not in header:
+    known, named = (*_OWN, *columns), [name for name in header if name]
+    if "recording" not in named:
         raise BatchError(f"{path} has no column 'recording'; its first line must name the columns")
-    if unknown := [name for name in header if name not in known]:
+    if unknown := [name for name in named if name not in known]:
         raise BatchError(
             f"{path}: no parameter {', '.join(map(repr, unknown))}; columns may be: "
             f"{', '.join(known)}"
         )
-    if len(set(header)) < len(header):
-        raise BatchError(f"{path} names a column twice: {', '.join(header)}")
+    if len(set(named)) < len(named):
+        raise BatchError(f"{path} names a column twice: {', '.join(named)}")
 
 
-def _row(path: Path, line: int, fields: dict[str, str], columns: Mapping[str, Any]) -> Row:
+def _named(
+    path: Path, line: int, header: list[str], cells: list[str], delimiter: str
+) -> dict[str, str]:
+    """Return a row's cells by their columns; beside the named columns there may be empty ones."""
+    names = header + [""] * (len(cells) - len(header))
+    filled = [(name, cell) for name, cell in zip(names, cells, strict=False) if cell.strip()]
+    if not all(name for name, _ in filled):
+        count = max(k for k, cell in enumerate(cells, 1) if cell.strip())
+        raise BatchError(
+            f"{path}: line {line}: {count} cells under {sum(map(bool, header))} named columns; "
+            "quote cells that hold commas"
+        )
+    if delimiter == ";":  # where cells are separated so, a comma is a decimal point
+        filled = [(n, re.sub(r"^(\s*-?\d+),(\d+\s*)$", r"\1.\2", cell)) for n, cell in filled]
+    return dict(filled)
+
+
+def _row(path: Path, line: int, fields: dict[str, str], columns: Mapping[str, Any]) -> ManifestRow:
     """Make a row; a ValueError says what is wrong with it."""
     written = fields.get("recording")
     if written is None:
@@ -175,24 +235,26 @@ def _row(path: Path, line: int, fields: dict[str, str], columns: Mapping[str, An
     if "\0" in written:
         raise ValueError("a path cannot hold a NUL character")
     recording = path.parent / written
+    if _unusable(recording):  # perhaps for a space beside the comma
+        recording = path.parent / written.strip()
     if trouble := _unusable(recording):
         raise ValueError(f"{written}: {trouble}")
     given = {name: _value(name, fields[name], columns[name]) for name in columns if name in fields}
     name = " ".join(fields.get("name", recording.name).split()) or recording.name
-    return Row(str(recording), recording.resolve(), name, given, line)
+    return ManifestRow(str(recording), recording.resolve(), name, given, line)
 
 
 def _value(name: str, text: str, default: Any) -> Any:
     """Return a cell as the type that the parameter has."""
-    kind, text = type(default), text.strip()
+    form, text = type(default), text.strip()
     try:
-        if kind is bool:
+        if form is bool:
             return {"true": True, "false": False, "1": True, "0": False}[text.lower()]
-        if kind in (int, float):
-            return kind(text)
+        if form in (int, float):
+            return form(text)
     except (ValueError, KeyError):
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}[kind]
-        raise ValueError(f"{name} is {text!r}; it must be {wanted}") from None
+        right = {bool: "true or false", int: "a whole number", float: "a number"}[form]
+        raise ValueError(f"{name} is {text!r}; it must be {right}") from None
     return text
 
 
@@ -204,7 +266,3 @@ def _unusable(path: Path) -> str | None:
         return "no such file"
     except (OSError, ValueError) as error:
         return getattr(error, "strerror", None) or str(error)
-
-
-def _is_file(path: Path) -> bool:
-    return _unusable(path) is None

@@ -1,4 +1,4 @@
-"""The table of results: one row an item, as CSV and as Parquet."""
+"""What a batch shows: a table of results, as CSV and as Parquet, and an index page."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from spa2v_lib.batch.store import Store
 from spa2v_lib.files import replacing
+from spa2v_lib.pages import printable, render
 
-__all__ = ["COLUMNS", "as_row", "write_tables"]
+__all__ = ["COLUMNS", "as_row", "render_index", "write_index", "write_tables"]
 
 COLUMNS: dict[str, type] = {
     "number": int,
@@ -22,7 +24,7 @@ COLUMNS: dict[str, type] = {
     "error": str,
     "folder": str,
     "caption": str,
-    "heard": str,
+    "sources": str,
     "motion": str,
     "duration_s": float,
     "frames": int,
@@ -39,6 +41,8 @@ COLUMNS: dict[str, type] = {
 }
 """Names and types; a cell of which nothing is known is empty. `parameters` is JSON."""
 
+_FORMULA = ("=", "+", "-", "@")  # what a spreadsheet takes for the beginning of a formula
+
 
 def as_row(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return an item's row of the table.
@@ -47,6 +51,11 @@ def as_row(record: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     record : mapping
         An item's ``item.json``, with its folder's name under "folder".
+
+    Examples
+    --------
+    >>> as_row({"folder": "car-1", "title": "car", "status": "done"})["folder"]
+    'items/car-1'
     """
     summary, sources = _table(record, "summary"), _table(record, "sources")
     found = {
@@ -54,14 +63,22 @@ def as_row(record: Mapping[str, Any]) -> dict[str, Any]:
         **{name: record.get(name) for name in ("number", "recording", "status", "error", "host")},
         "name": record.get("title"),
         "folder": f"items/{record.get('folder', '')}",
-        "parameters": json.dumps(_table(record, "parameters"), ensure_ascii=False),
+        "parameters": json.dumps(_flat(_table(record, "parameters")), ensure_ascii=False),
         "input_sha256": sources.get("input"),
     }
-    return {name: _cell(found.get(name), kind) for name, kind in COLUMNS.items()}
+    return {name: _cell(found.get(name), form) for name, form in COLUMNS.items()}
 
 
 def write_tables(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write ``results.csv`` and ``results.parquet``.
+
+    In the CSV, text that a spreadsheet would compute begins with an apostrophe.
+
+    Parameters
+    ----------
+    store : Store
+    rows : sequence of mapping
+        As `as_row` gives them.
 
     Raises
     ------
@@ -71,7 +88,7 @@ def write_tables(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(COLUMNS))
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({name: _harmless(cell) for name, cell in row.items()} for row in rows)
     with replacing(store.root / "results.csv") as temporary:
         temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
     _write_parquet(store.root / "results.parquet", rows)
@@ -81,11 +98,26 @@ def _write_parquet(target: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     import pyarrow
     from pyarrow import parquet
 
-    kinds = {int: pyarrow.int64(), float: pyarrow.float64(), str: pyarrow.string()}
-    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+    types = {int: pyarrow.int64(), float: pyarrow.float64(), str: pyarrow.string()}
+    schema = pyarrow.schema([(name, types[form]) for name, form in COLUMNS.items()])
     table = pyarrow.Table.from_pylist([dict(row) for row in rows], schema=schema)
     with replacing(target) as temporary:
         parquet.write_table(table, temporary)
+
+
+def _harmless(cell: Any) -> Any:
+    """Return text that is neither a formula nor a terminal's command."""
+    if not isinstance(cell, str):
+        return cell
+    text = printable(cell, lines=True)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text
+
+
+def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a notebook's parameters by column."""
+    settings = parameters.get("SETTINGS")
+    own = {name.lower(): v for name, v in parameters.items() if name != "SETTINGS"}
+    return {**(settings if isinstance(settings, dict) else {}), **own}
 
 
 def _table(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -93,11 +125,71 @@ def _table(record: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _cell(value: Any, kind: type) -> Any:
+def _cell(value: Any, form: type) -> Any:
     """Return a value of the column's type; None where it is not one."""
     if value is None or isinstance(value, (dict, list)):
         return None
     try:
-        return kind(value)
+        return form(value)
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def write_index(store: Store, rows: Sequence[Mapping[str, Any]], waiting: int) -> None:
+    """Write ``index.html``; parameters as of `render_index`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with replacing(store.root / "index.html") as temporary:
+        temporary.write_text(render_index(rows, waiting), encoding="utf-8")
+
+
+def render_index(rows: Sequence[Mapping[str, Any]], waiting: int = 0) -> str:
+    """Make the index page: thumbnails, players and a table to sort and to search.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        As `as_row` gives them.
+    waiting : int
+        How many items of the batch are not done yet.
+
+    Returns
+    -------
+    str
+        HTML that loads pictures and videos from the folder's own items, as they come into view
+        or are asked for, and nothing else. All text is escaped.
+
+    Examples
+    --------
+    >>> "3 not done yet" in render_index([], waiting=3)
+    True
+    """
+    shown = [_shown(row) for row in rows]
+    return render("batch.html", summary=_summary(rows, waiting), rows=shown)
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    done = row["status"] == "done"
+    return {
+        **row,
+        "done": done,
+        "folder": quote(row["folder"]),
+        "text": row["caption"] if done else row["error"],
+        "motion": (row["motion"] or "").replace("_", " "),
+    }
+
+
+def _summary(rows: Sequence[Mapping[str, Any]], waiting: int) -> str:
+    done = sum(row["status"] == "done" for row in rows)
+    failed = len(rows) - done
+    sound = sum(row["duration_s"] or 0.0 for row in rows)
+    parts = [
+        f"{done} video{'' if done == 1 else 's'} of {sound:.0f} s of sound",
+        f"{failed} failed" if failed else "",
+        f"{waiting} not done yet" if waiting else "",
+    ]
+    return " · ".join(part for part in parts if part)

@@ -10,19 +10,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from spa2v_lib.batch.engines import Crew, outcomes
 from spa2v_lib.batch.estimate import estimate_tasks, hosted
 from spa2v_lib.batch.manifest import read_rows
-from spa2v_lib.batch.page import write_index
-from spa2v_lib.batch.results import as_row, write_tables
+from spa2v_lib.batch.results import as_row, write_index, write_tables
 from spa2v_lib.batch.store import Store
-from spa2v_lib.batch.tasks import Outcome, Task, make_tasks
-from spa2v_lib.batch.template import end_to_end, read_template
+from spa2v_lib.batch.tasks import Task, TaskResult, end_to_end, make_tasks, read_template
 from spa2v_lib.batch.work import changes, record_failure
+from spa2v_lib.batch.workers import Engine, run_tasks
 from spa2v_lib.errors import BatchError, OutputError
 from spa2v_lib.planning.cost import Estimate
 
-__all__ = ["Progress", "Summary", "run_batch"]
+__all__ = ["BatchProgress", "BatchSummary", "run_batch"]
 
 _NEEDED = ("papermill", "pyarrow", "filelock")
 _INDEX_EVERY_S = 15.0
@@ -30,7 +28,7 @@ _LOOK_AGAIN_S = 2.0
 
 
 @dataclass(frozen=True)
-class Progress:
+class BatchProgress:
     """Where a batch stands.
 
     Attributes
@@ -39,7 +37,7 @@ class Progress:
         Items; `done` counts the failed ones too, and those that needed no work.
     left_s : float or None
         Seconds that the rest is going to take at the pace so far; None before there is one.
-    last : Outcome or None
+    last : TaskResult or None
         What has just come in.
     """
 
@@ -47,11 +45,11 @@ class Progress:
     failed: int
     total: int
     left_s: float | None
-    last: Outcome | None
+    last: TaskResult | None
 
 
 @dataclass(frozen=True)
-class Summary:
+class BatchSummary:
     """What a batch has come to.
 
     Attributes
@@ -73,13 +71,13 @@ def run_batch(
     sources: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
-    crew: Crew | None = None,
+    engine: Engine | None = None,
     notebook: str | os.PathLike[str] | None = None,
     resume: bool = False,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[BatchProgress], None] | None = None,
     announce: Callable[[Estimate], None] | None = None,
     **defaults: Any,
-) -> Summary:
+) -> BatchSummary:
     """Run many recordings through a notebook, each into a run folder of its own.
 
     Parameters
@@ -88,8 +86,8 @@ def run_batch(
         Manifests, folders, patterns or recordings; see `spa2v_lib.batch.manifest.read_rows`.
     out : path
         The batch's folder: ``items/``, ``index.html``, ``results.csv``, ``results.parquet``.
-    crew : Crew, optional
-        Who works; this process alone if not given.
+    engine : Engine, optional
+        Where items run; in this process if not given.
     notebook : path, optional
         A notebook with parameters RECORDING and OUT that makes a run folder at OUT; the book's
         end-to-end notebook if not given.
@@ -98,40 +96,47 @@ def run_batch(
         input, other parameters, weights, code or notebook is done. Several batches may work in
         one folder at the same time.
     progress : callable, optional
-        Called with a `Progress` whenever an item has come in.
+        Called with a `BatchProgress` whenever an item has come in.
     announce : callable, optional
         If a hosted model plans, called before it is asked with an `Estimate` of what the items
-        that are to be done take. They are heard once more for it.
+        that are to be done take. They are analyzed once more for it.
     **defaults
         Parameters for all rows that say nothing else, by the manifest's names.
 
     Returns
     -------
-    Summary
+    BatchSummary
 
     Raises
     ------
     BatchError
         If anything about the request cannot work; nothing is begun then. An item that fails does
-        not raise: see `Summary.failed`.
+        not raise: see `BatchSummary.failed`.
     OutputError
         If `out` cannot be written to, or not any more.
+
+    Examples
+    --------
+    >>> run_batch(["no/such/folder/*.wav"], "runs")
+    Traceback (most recent call last):
+        ...
+    spa2v_lib.errors.BatchError: there is no recording in no/such/folder/*.wav
     """
     _check_installed()
-    crew = crew or Crew()
-    crew.check()
+    engine = engine or Engine()
+    engine.check()
     template = read_template(notebook or end_to_end())
     store = Store(Path(out).resolve())
     tasks = make_tasks(store.root, read_rows(sources, template.columns), template, defaults)
     store.open(template, resume=resume)
     if announce is not None:
         _announce(store, tasks, announce)
-    stand = _Stand(store, tasks, progress or (lambda _: None))
+    state = _State(store, tasks, progress or (lambda _: None))
     try:
-        _work(store, crew, stand)
+        _work(store, engine, state)
     finally:
-        stand.write_index()
-    return stand.summary()
+        state.write_index()
+    return state.summary()
 
 
 def _check_installed() -> None:
@@ -139,35 +144,34 @@ def _check_installed() -> None:
         raise BatchError(f"batches need {', '.join(missing)}: pip install 'spa2v[batch]'")
 
 
-def _announce(store: Store, tasks: Sequence[Task], tell: Callable[[Estimate], None]) -> None:
-    """Tell what is going to be paid for; whether items still hold is looked up for no others."""
-    told = estimate_tasks(task for task in hosted(tasks) if changes(store, task))
-    if told is not None:
-        tell(told)
+def _announce(store: Store, tasks: Sequence[Task], announce: Callable[[Estimate], None]) -> None:
+    """Say what is going to be paid for; whether items still hold is looked up for no others."""
+    expected = estimate_tasks(task for task in hosted(tasks) if changes(store, task))
+    if expected is not None:
+        announce(expected)
 
 
-def _work(store: Store, crew: Crew, stand: _Stand) -> None:
+def _work(store: Store, engine: Engine, state: _State) -> None:
     """Do what is to be done, and wait for what other batches have begun."""
-    todo = stand.to_be_done()
+    todo = state.to_be_done()
     while todo:
-        found = outcomes(crew, todo)
         busy: set[str] = set()
-        for outcome in found:
-            if outcome.status == "busy":
-                busy.add(outcome.name)
+        for result in run_tasks(engine, todo):
+            if result.status == "busy":
+                busy.add(result.name)
             else:
-                stand.take(outcome)
-        todo = (stand.tasks[name] for name in sorted(busy)) if busy else None
+                state.take(result)
+        todo = (state.tasks[name] for name in sorted(busy)) if busy else None
         if busy:
-            stand.write_index()
+            state.write_index()
             time.sleep(_LOOK_AGAIN_S)
 
 
-class _Stand:
+class _State:
     """Counts what has come in, and keeps index and tables up to date."""
 
     def __init__(
-        self, store: Store, tasks: Sequence[Task], progress: Callable[[Progress], None]
+        self, store: Store, tasks: Sequence[Task], progress: Callable[[BatchProgress], None]
     ) -> None:
         self.tasks: Mapping[str, Task] = {task.name: task for task in tasks}
         self._store, self._progress = store, progress
@@ -181,27 +185,27 @@ class _Stand:
                 yield task
             else:
                 self._kept += 1
-                self._tell(None)
+                self._report(None)
 
-    def take(self, outcome: Outcome) -> None:
-        """Count an outcome; of a lost worker, keep what can be said about it."""
-        if outcome.status == "broken":
-            raise OutputError(outcome.error)
-        if outcome.status == "lost":
-            record_failure(self.tasks[outcome.name], outcome.error)
+    def take(self, result: TaskResult) -> None:
+        """Count an result; of a lost worker, keep what can be said about it."""
+        if result.status == "broken":
+            raise OutputError(result.error)
+        if result.status == "lost":
+            record_failure(self.tasks[result.name], result.error)
         self._worked += 1
-        self._failed += outcome.status != "done"
+        self._failed += result.status != "done"
         if time.monotonic() - self._written > _INDEX_EVERY_S:
             self.write_index()
-        self._tell(outcome)
+        self._report(result)
 
-    def _tell(self, outcome: Outcome | None) -> None:
+    def _report(self, result: TaskResult | None) -> None:
         done = self._kept + self._worked
         left = None
         if self._worked:
             pace = (time.monotonic() - self._begin) / self._worked
             left = pace * (len(self.tasks) - done)
-        self._progress(Progress(done, self._failed, len(self.tasks), left, outcome))
+        self._progress(BatchProgress(done, self._failed, len(self.tasks), left, result))
 
     def write_index(self) -> None:
         """Write index and tables from what lies in the folder, other batches' items included."""
@@ -213,5 +217,7 @@ class _Stand:
             write_index(self._store, rows, sum(name not in there for name in self.tasks))
         self._written = time.monotonic()
 
-    def summary(self) -> Summary:
-        return Summary(self._store.root, len(self.tasks), self._kept, self._worked, self._failed)
+    def summary(self) -> BatchSummary:
+        return BatchSummary(
+            self._store.root, len(self.tasks), self._kept, self._worked, self._failed
+        )

@@ -29,7 +29,7 @@ from spa2v_lib.errors import BatchError, OutputError
 from spa2v_lib.files import check_folder, replacing
 
 if TYPE_CHECKING:
-    from spa2v_lib.batch.template import Template
+    from spa2v_lib.batch.tasks import Template
 
 __all__ = ["ITEM", "MARKER", "NOTEBOOK", "THUMBNAIL", "VERSION", "Store", "write_json"]
 
@@ -40,7 +40,11 @@ ITEM = "item.json"
 """The file that marks an item's folder."""
 
 NOTEBOOK, THUMBNAIL = "notebook.ipynb", "thumbnail.webp"
-VERSION = "spa2v.batch/1"
+VERSION = "spa2v.batch/2"
+"""Written today; ``spa2v.batch/1`` is read, too."""
+
+
+_READABLE = (VERSION, "spa2v.batch/1")
 
 
 @dataclass(frozen=True)
@@ -112,12 +116,12 @@ class Store:
     def _check_version(self) -> None:
         marker = self.root / MARKER
         begun_just_now = marker.stat().st_size == 0  # by a batch that is about to write it
-        if not begun_just_now and _read_json(marker).get("version") != VERSION:
+        if not begun_just_now and _read_json(marker).get("version") not in _READABLE:
             raise BatchError(f"{self.root / MARKER} is not of version {VERSION!r}")
 
     def record(self, name: str) -> dict[str, Any]:
         """Return what an item's folder says of it; empty if there is none that can be read."""
-        return _read_json(self.item(name) / ITEM)
+        return _upgraded(_read_json(self.item(name) / ITEM))
 
     def records(self) -> list[dict[str, Any]]:
         """Return the records of all items in the folder, in the order of their manifests."""
@@ -221,6 +225,15 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _upgraded(record: dict[str, Any]) -> dict[str, Any]:
+    """Return an item's record of any version under today's names."""
+    summary = record.get("summary")
+    if not isinstance(summary, dict) or "heard" not in summary:
+        return record
+    renamed = {("sources" if key == "heard" else key): value for key, value in summary.items()}
+    return {**record, "version": VERSION, "summary": renamed}
 
 
 def _remove(path: Path) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from spa2v_lib.batch.store import ITEM, NOTEBOOK, THUMBNAIL, VERSION, Store, write_json
-from spa2v_lib.batch.tasks import Outcome, Task
+from spa2v_lib.batch.tasks import Task, TaskResult
 from spa2v_lib.errors import OutputError, Spa2vError
 from spa2v_lib.runs.record import MARKER, file_hash
 
@@ -24,14 +24,14 @@ __all__ = ["changes", "do", "record_failure"]
 _THUMBNAIL_WIDTH = 240
 
 
-def do(task: Task) -> Outcome:
+def do(task: Task) -> TaskResult:
     """Work on an item unless another process does, or has done it meanwhile.
 
     Whatever goes wrong in the notebook becomes the item's own failure.
 
     Returns
     -------
-    Outcome
+    TaskResult
         Its status is "busy" if another process works on it, and "broken" if its folder cannot be
         written, as on a full disk: then no other item can be either.
     """
@@ -39,13 +39,13 @@ def do(task: Task) -> Outcome:
     try:
         with store.claim(task.name) as mine:
             if not mine:
-                return Outcome(task.name, "busy")
+                return TaskResult(task.name, "busy")
             if not changes(store, task):
-                return Outcome(task.name, "done")
+                return TaskResult(task.name, "done")
             with store.staging(task.name) as place:
                 return _execute(store, task, place)
     except Spa2vError as error:
-        return Outcome(task.name, "broken", str(error))
+        return TaskResult(task.name, "broken", str(error))
 
 
 def changes(store: Store, task: Task) -> list[str]:
@@ -91,23 +91,23 @@ def record_failure(task: Task, error: str) -> None:
             return
         with store.staging(task.name) as place, _naming(place):
             notebook = nbformat.read(store.template(task.sources["notebook"]), as_version=4)
-            told = "\n".join(f"{name} = {value!r}" for name, value in task.parameters.items())
+            parameters = "\n".join(f"{name} = {value!r}" for name, value in task.parameters.items())
             notebook.cells[:0] = [
                 nbformat.v4.new_markdown_cell("**This notebook was not executed to its end.**"),
-                nbformat.v4.new_raw_cell(f"{error}\n\nIt was told:\n{told}"),
+                nbformat.v4.new_raw_cell(f"{error}\n\nIts parameters:\n{parameters}"),
             ]
             nbformat.write(notebook, place / NOTEBOOK)
             _put(store, task, place, error, 0.0)
 
 
-def _execute(store: Store, task: Task, place: Path) -> Outcome:
+def _execute(store: Store, task: Task, place: Path) -> TaskResult:
     begin = time.monotonic()
     with _naming(place):
         error = _run_notebook(store, task, place)
         if not error and not (place / "run" / MARKER).is_file():
             error = f"the notebook made no run folder at OUT: there is no {MARKER} in it"
         _put(store, task, place, error, time.monotonic() - begin)
-    return Outcome(task.name, "failed" if error else "done", error)
+    return TaskResult(task.name, "failed" if error else "done", error)
 
 
 def _run_notebook(store: Store, task: Task, place: Path) -> str:
@@ -118,14 +118,14 @@ def _run_notebook(store: Store, task: Task, place: Path) -> str:
 
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # Relative paths, so that the notebook still holds where the folder is moved with its parent.
-    told = {**task.parameters, "RECORDING": _from(place, Path(task.recording)), "OUT": "run"}
+    arguments = {**task.parameters, "RECORDING": _from(place, Path(task.recording)), "OUT": "run"}
     template = os.path.relpath(store.template(task.sources["notebook"]), place)
     try:
         with _inside(place):
             papermill.execute_notebook(
                 template,
                 NOTEBOOK,
-                told,
+                arguments,
                 engine_name=ENGINE,
                 kernel_name="python3",
                 language="python",
@@ -134,9 +134,9 @@ def _run_notebook(store: Store, task: Task, place: Path) -> str:
             )
     except papermill.PapermillExecutionError as failure:
         known = failure.ename.endswith("Error") and failure.ename in _known_errors()
-        said = failure.evalue if known else f"{failure.ename}: {failure.evalue}"
+        text = failure.evalue if known else f"{failure.ename}: {failure.evalue}"
         # The user knows the recording by the path that was written.
-        return " ".join(said.replace(told["RECORDING"], task.written).split()) or failure.ename
+        return " ".join(text.replace(arguments["RECORDING"], task.written).split()) or failure.ename
     return ""
 
 
@@ -177,7 +177,7 @@ def _summary(folder: Path) -> dict[str, Any]:
     return {
         "input": given.get("sha256", ""),
         "caption": layout.get("caption", ""),
-        "heard": ", ".join(source.get("label") or "unknown" for source in sources),
+        "sources": ", ".join(source.get("label") or "unknown" for source in sources),
         "motion": ", ".join(source.get("motion", "") for source in sources),
         "duration_s": given.get("duration_s"),
         **{name: frames.get(name) for name in ("width", "height", "fps")},

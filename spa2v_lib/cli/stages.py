@@ -1,47 +1,48 @@
-"""``spa2v cues`` and ``spa2v plan``: one stage each; ``spa2v estimate``: what a model costs."""
+"""The stages as commands: ``spa2v cues``, ``plan``, ``estimate``, ``generate``, and ``doctor``."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from spa2v_lib.cli import terminal
-from spa2v_lib.cli.app import app
 from spa2v_lib.cli.options import (
     AsJson,
     Audio,
-    Capture,
-    Exemplars,
-    Label,
     OutFile,
-    Placement,
-    Planner,
-    Seed,
-    Shots,
+    OutFolder,
+    Overwrite,
     check_out,
     clip_out,
+    settings_options,
 )
 from spa2v_lib.errors import PlanningError
+from spa2v_lib.runs.settings import Settings
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues import SpatialCues
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
+__all__ = ["cues", "doctor", "estimate", "generate", "plan"]
 
-@app.command()
+_OF_CUES_ALONE = ("fps", "exemplars", "shots", "seed")
+"""What planning from a file of cues can still be asked for."""
+
+
+@settings_options(Settings.of_stages("read", "analyze"))
 def cues(
     audio: Audio,
-    label: Label = None,
-    capture: Capture = "auto",
+    settings: dict[str, Any],
     tagger: Annotated[
-        str, typer.Option(help="Who says what sounds: embedded, ast, clap, or ast:FOLDER, ...")
+        str, typer.Option(help="What names the sources: embedded, ast, clap, or ast:FOLDER, ...")
     ] = "embedded",
     labels: Annotated[
-        str | None, typer.Option(help="What may sound, for clap: words with commas between.")
+        str | None, typer.Option(help="What may sound, for clap: words separated by commas.")
     ] = None,
     clips: Annotated[
         bool,
@@ -58,53 +59,52 @@ def cues(
 
     check_out(out, audio, clips=clips)
     words = None if labels is None else [word.strip() for word in labels.split(",")]
-    tells = get_tagger(tagger, words)
-    found = []
+    chosen = get_tagger(tagger, words)
+    measured = []
     with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
-        progress("hear", 0, 1)
+        progress("analyze", 0, 1)
         recording = read_audio(audio)
         parts = split(recording) if clips else [recording]
         for part in parts:
-            progress("hear", len(found), len(parts))
-            found.append(extract_cues(part, label=label, capture=capture, tagger=tells))
+            progress("analyze", len(measured), len(parts))
+            measured.append(extract_cues(part, tagger=chosen, **settings))
     if out is not None:
-        for number, one in enumerate(found, 1):
+        for number, one in enumerate(measured, 1):
             one.save(clip_out(out, number) if clips else out)
     if as_json:
-        text = [one.model_dump_json(indent=1) for one in found]
+        text = [one.model_dump_json(indent=1) for one in measured]
         print("[" + ",\n".join(text) + "]" if clips else text[0])
     else:
-        for one in found:
+        for one in measured:
             terminal.show_cues(one)
 
 
-@app.command()
+@settings_options((*Settings.of_stages("read", "analyze", "plan"), "seed"))
 def plan(
     source: Annotated[Path, typer.Argument(help="A recording, or a cues.json.")],
-    label: Label = None,
-    capture: Capture = "auto",
-    planner: Planner = "acoustic",
-    fps: Annotated[float, typer.Option(min=0.5, max=60, help="Frames per second.")] = 8.0,
+    settings: dict[str, Any],
     aspect: Annotated[
         float, typer.Option(min=0.2, max=5, help="Width over height of the picture.")
     ] = 1.0,
-    placement: Placement = "cues",
-    exemplars: Exemplars = "knn",
-    shots: Shots = 3,
-    seed: Seed = 0,
     show_prompt: Annotated[
-        bool, typer.Option("--show-prompt", help="Print what it would be given; send nothing.")
+        bool,
+        typer.Option("--show-prompt", help="Print the model's prompt; send nothing."),
     ] = False,
     out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Plan the layout: boxes and captions for every key frame."""
     check_out(out, source)
-    view = {"fps": fps, "aspect": aspect}
-    asked = {"placement": placement, "exemplars": exemplars, "shots": shots, "seed": seed}
+    chosen = Settings.of(settings)
+    from_cues = source.suffix.lower() == ".json"
     if show_prompt:
-        return _show_prompt(source, label, capture, planner, **view, **asked)
-    layout = _planned(source, label, capture, planner, view, asked)
+        if from_cues:
+            raise PlanningError(f"{source} holds cues; a prompt is made from the recording")
+        return _show_prompt(source, chosen, aspect)
+    if from_cues:
+        layout = _planned_from_cues(source, settings, aspect)
+    else:
+        layout = _planned(source, chosen, aspect)
     if out is not None:
         layout.save(out)
     if as_json:
@@ -113,82 +113,139 @@ def plan(
         terminal.show_layout(layout)
 
 
-@app.command()
+def _planned(source: Path, settings: Settings, aspect: float) -> VideoSceneLayout:
+    from spa2v_lib.planning import plan as plan_recording
+
+    with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
+        progress("analyze", 0, 1)
+        recording, measured = _analyzed(source, settings)
+        progress("analyze", 1, 1)
+        progress("plan", 0, 1)
+        return plan_recording(
+            recording, measured, settings.planner, aspect=aspect, **_planning(settings)
+        )
+
+
+def _planned_from_cues(source: Path, given: Mapping[str, Any], aspect: float) -> VideoSceneLayout:
+    from spa2v_lib.cues import SpatialCues
+    from spa2v_lib.planning import plan_acoustic
+    from spa2v_lib.planning.exemplars import ranked_exemplars
+
+    settings = Settings.of(given)
+    if late := [name for name in given if name not in _OF_CUES_ALONE]:
+        raise PlanningError(
+            f"{source} holds cues, to which {', '.join(late)} cannot be applied any more: give the "
+            "recording instead (only the acoustic planner works without it)"
+        )
+    measured = SpatialCues.load(source)
+    ranked = ranked_exemplars(measured, settings.exemplars, seed=settings.seed)
+    return plan_acoustic(
+        measured, exemplars=ranked, shots=settings.shots, fps=settings.fps or 8.0, aspect=aspect
+    )
+
+
+def _planning(settings: Settings) -> dict[str, Any]:
+    return {
+        "fps": settings.fps or 8.0,
+        "placement": settings.placement,
+        "exemplars": settings.exemplars,
+        "shots": settings.shots,
+        "seed": settings.seed,
+    }
+
+
+def _show_prompt(source: Path, settings: Settings, aspect: float) -> None:
+    """Print the prompt, and what sending it would take on the error stream."""
+    from spa2v_lib.planning import parse_planner, prompt_for
+    from spa2v_lib.planning.cost import estimate as estimate_prompt
+
+    prompt = prompt_for(
+        *_analyzed(source, settings), settings.planner, aspect=aspect, **_planning(settings)
+    )
+    print(prompt.text)
+    print(estimate_prompt(prompt, parse_planner(settings.planner)), file=sys.stderr)
+
+
+def _analyzed(source: Path, settings: Settings) -> tuple[Recording, SpatialCues]:
+    from spa2v_lib.audio.recording import read_audio
+    from spa2v_lib.runs.make import analyze_recording
+
+    recording = read_audio(source)
+    return recording, analyze_recording(recording, settings)
+
+
+@settings_options()
 def estimate(
     sources: Annotated[
         list[Path], typer.Argument(help="Recordings, a manifest (.csv), folders or patterns.")
     ],
-    planner: Planner,
-    label: Label = None,
-    capture: Capture = "auto",
-    placement: Placement = "cues",
-    exemplars: Exemplars = "knn",
-    shots: Shots = 3,
-    seed: Seed = 0,
+    settings: dict[str, Any],
 ) -> None:
-    """Tell what planning recordings with a language model would take; nothing is sent.
+    """Estimate what planning recordings with a language model takes; nothing is sent.
 
     Manifests and folders are read, and long recordings cut, as `spa2v batch` does it.
     """
-    from spa2v_lib.batch.estimate import COLUMNS, estimate_rows
+    from spa2v_lib.batch.estimate import estimate_rows
     from spa2v_lib.batch.manifest import read_rows
+    from spa2v_lib.batch.tasks import SETTINGS_COLUMNS
     from spa2v_lib.planning import make_backend, parse_planner
 
-    make_backend(parse_planner(planner))  # refuses one that asks no model before anything is heard
-    told = {"label": label or "", "capture": capture, "planner": planner, "placement": placement}
-    told |= {"exemplars": exemplars, "shots": shots, "seed": seed}
+    # Refuses a planner that asks no model before anything is analyzed.
+    make_backend(parse_planner(Settings.of(settings).planner))
     with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
-        found = estimate_rows(read_rows(sources, COLUMNS), told, progress)
-    print(found)
+        expected = estimate_rows(read_rows(sources, SETTINGS_COLUMNS), settings, progress)
+    print(expected)
 
 
-def _planned(
-    source: Path,
-    label: str | None,
-    capture: str,
-    planner: str,
-    view: dict[str, Any],
-    asked: dict[str, Any],
-) -> VideoSceneLayout:
-    from spa2v_lib.cues import SpatialCues
-    from spa2v_lib.planning import plan as plan_recording
-    from spa2v_lib.planning import plan_acoustic
-    from spa2v_lib.planning.exemplars import ranked_exemplars
-
-    if source.suffix.lower() != ".json":
-        with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
-            progress("hear", 0, 1)
-            recording, found = _heard(source, label, capture)
-            progress("hear", 1, 1)
-            progress("plan", 0, 1)
-            return plan_recording(recording, found, planner, **view, **asked)
-    if label is not None or capture != "auto" or planner != "acoustic":
-        raise PlanningError(
-            f"{source} holds cues: label and capture were settled when they were measured, and "
-            "only the acoustic planner works without the recording"
-        )
-    found = SpatialCues.load(source)
-    ranked = ranked_exemplars(found, asked["exemplars"], seed=asked["seed"])
-    return plan_acoustic(found, exemplars=ranked, shots=asked["shots"], **view)
-
-
-def _show_prompt(
-    source: Path, label: str | None, capture: str, planner: str, **options: Any
+@settings_options()
+def generate(
+    audio: Audio,
+    out: OutFolder,
+    settings: dict[str, Any],
+    layout: Annotated[
+        Path | None, typer.Option(help="Draw this layout instead of planning one.")
+    ] = None,
+    overwrite: Overwrite = False,
 ) -> None:
-    """Print the prompt, and what sending it would take on the error stream."""
-    from spa2v_lib.planning import parse_planner, prompt_for
-    from spa2v_lib.planning.cost import estimate
+    """Make a video of a recording, in a folder that also shows how it came about."""
+    from spa2v_lib.runs import generate_run
 
-    if source.suffix.lower() == ".json":
-        raise PlanningError(f"{source} holds cues; a prompt is made from the recording")
-    prompt = prompt_for(*_heard(source, label, capture), planner, **options)
-    print(prompt.text)
-    print(estimate(prompt, parse_planner(planner)), file=sys.stderr)
+    with terminal.progress() as progress:
+        folder = generate_run(
+            audio, out, layout=layout, overwrite=overwrite, progress=progress, **settings
+        )
+    terminal.show_run(folder)
 
 
-def _heard(source: Path, label: str | None, capture: str) -> tuple[Recording, SpatialCues]:
-    from spa2v_lib.audio.recording import read_audio
-    from spa2v_lib.cues import extract_cues
+def doctor(
+    preset: Annotated[
+        str | None, typer.Option(help="Sample a known layout with this preset, and judge it.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to sample: auto, cuda or cpu.")] = "auto",
+    video: Annotated[
+        Path | None, typer.Option(help="Keep the video of the check in this file.")
+    ] = None,
+) -> None:
+    """Show what is installed, which weights are there, and which device would be used."""
+    if preset is not None:
+        return _check_preset(preset, device, video)
+    from spa2v_lib.doctor import examine
 
-    recording = read_audio(source)
-    return recording, extract_cues(recording, label=label, capture=capture)
+    findings = examine()
+    terminal.show_findings(findings)
+    if not all(finding.good for finding in findings):
+        raise typer.Exit(2)
+
+
+def _check_preset(name: str, device: str, keep: Path | None) -> None:
+    from spa2v_lib.sampling.selfcheck import check_preset
+
+    with terminal.progress() as progress:
+        verdict = check_preset(
+            name, device=device, progress=lambda done, total: progress("sample", done, total)
+        )
+    if keep is not None:
+        verdict.video.save(keep)
+    terminal.show_verdict(name, verdict)
+    if not verdict.good:
+        raise typer.Exit(2)

@@ -1,8 +1,13 @@
-"""What the command line prints: tables, a progress bar, one line for an error."""
+"""What the command line prints: tables, progress, one line for an error.
+
+Whatever names, labels and captions hold is printed as text: neither markup nor terminal escapes.
+"""
 
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,37 +18,53 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from spa2v_lib.pages import printable
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from spa2v_lib.batch import BatchProgress, BatchSummary
     from spa2v_lib.cues import SourceTrack, SpatialCues
     from spa2v_lib.doctor import Finding
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
+    from spa2v_lib.planning.cost import Estimate
+    from spa2v_lib.runs import Verification
     from spa2v_lib.sampling.selfcheck import Verdict
 
 __all__ = [
     "PATIENCE_S",
+    "batch_progress",
     "new_console",
     "progress",
+    "show_batch",
     "show_cues",
     "show_error",
+    "show_estimate",
     "show_findings",
     "show_layout",
     "show_notes",
     "show_run",
     "show_verdict",
+    "show_verification",
 ]
 
 PATIENCE_S = 2.0
 """Seconds after which a person wonders whether anything happens."""
 
-_STAGES = {"hear": "hearing", "plan": "planning", "sample": "drawing", "write": "writing"}
+_STAGES = {
+    "analyze": "analyzing",
+    "plan": "planning",
+    "sample": "sampling",
+    "write": "writing",
+}
 _ROWS = 12
+_QUIET_S = 10.0  # between two lines where there is no terminal
+_DIGEST = 16
 
 
 def show_error(error: Exception) -> None:
     """Print an expected error as one red line on stderr."""
-    line = " ".join(str(error).split())
+    line = printable(" ".join(str(error).split()))
     console = Console(stderr=True, highlight=False, emoji=False)
     console.print(f"Error: {line}", style="red", markup=False, soft_wrap=True)
 
@@ -57,7 +78,14 @@ def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
     after_s : float
         Show nothing of work that is done within so many seconds, and leave nothing behind.
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     columns = (
@@ -65,6 +93,8 @@ def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
     )
     silent = not console.is_terminal
     bar = Progress(*columns, console=console, disable=silent, transient=after_s > 0.0)
@@ -98,12 +128,12 @@ def _shown(bar: Progress, after_s: float) -> Iterator[None]:
 
 
 def show_cues(cues: SpatialCues) -> None:
-    """Print what was heard: a line or two for each source, then their tracks side by side."""
+    """Print a line or two for each source, then their tracks side by side."""
     console = new_console()
     capture = cues.capture
     channels = f"{cues.channels} channel{'' if cues.channels == 1 else 's'}"
     console.print(
-        f"[bold]{escape(cues.recording)}[/]: {cues.duration_s:.2f} s, {channels}, "
+        f"[bold]{_text(cues.recording)}[/]: {cues.duration_s:.2f} s, {channels}, "
         f"{cues.rate} Hz; read as {capture.format} (confidence {capture.confidence:.2f}); "
         f"{_count(cues)}"
     )
@@ -127,7 +157,7 @@ def _show_source(console: Console, source: SourceTrack) -> None:
 
     label = source.label or "something unknown"
     console.print(
-        f"[bold]{source.id}[/]: {escape(label)} (confidence {source.label_confidence:.2f}), "
+        f"[bold]{source.id}[/]: {_text(label)} (confidence {source.label_confidence:.2f}), "
         f"{source.motion.replace('_', ' ')} (confidence {source.motion_confidence:.2f}), "
         f"level {source.level_change_db:+.1f} dB"
     )
@@ -138,7 +168,7 @@ def _show_source(console: Console, source: SourceTrack) -> None:
             f"{tag.start_s:.1f} to {tag.end_s:.1f} s {tag.label or 'unknown'} {tag.confidence:.2f}"
             for tag in source.tags
         )
-        console.print(f"  {escape('; '.join(spans))}")
+        console.print(f"  {_text('; '.join(spans))}")
 
 
 def _tracks(cues: SpatialCues) -> Table:
@@ -167,34 +197,34 @@ def _moment(source: SourceTrack, index: int) -> tuple[str, str, str]:
 def show_layout(layout: VideoSceneLayout) -> None:
     """Print the caption, the reasoning and the boxes of the key frames."""
     console = new_console()
-    console.print(f"[bold]{escape(layout.caption)}[/]")
-    console.print(layout.reasoning, markup=False)
-    names = [escape(thing.id) for thing in layout.objects]
+    console.print(f"[bold]{_text(layout.caption)}[/]")
+    console.print(printable(layout.reasoning, lines=True), markup=False)
+    names = [_text(item.id) for item in layout.objects]
     table = Table("time", *names, "caption", box=None, pad_edge=False)
     for index in _spread(len(layout.key_times_s)):
-        boxes = [thing.boxes[index] for thing in layout.objects]
+        boxes = [item.boxes[index] for item in layout.objects]
         table.add_row(
             f"{layout.key_times_s[index]:.2f} s",
             *(
                 "out of view" if b is None else "{:.2f} {:.2f} {:.2f} {:.2f}".format(*b.as_tuple())
                 for b in boxes
             ),
-            escape(layout.frame_captions[index]),
+            _text(layout.frame_captions[index]),
         )
     console.print(table)
 
 
 def show_run(folder: Path) -> None:
-    """Print what a run made, where, and what to keep in mind."""
+    """Print what a run made, where, and its notes."""
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     layout = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
     seconds = sum(record["timings_s"].values())
     console = new_console()
-    console.print(f"[bold]{escape(layout['caption'])}[/]")
+    console.print(f"[bold]{_text(layout['caption'])}[/]")
     show_notes(record["notes"])
     console.print(f"{record['frames']['count']} frames in {seconds:.0f} s")
     for name in ("video.mp4", "report.html"):
-        console.print(str(folder / name), markup=False, soft_wrap=True)
+        console.print(printable(str(folder / name)), markup=False, soft_wrap=True)
 
 
 def show_findings(findings: list[Finding]) -> None:
@@ -202,7 +232,7 @@ def show_findings(findings: list[Finding]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     group = None
     for finding in findings:
-        value = escape(finding.value)
+        value = _text(finding.value)
         table.add_row(
             "" if finding.group == group else f"[bold]{finding.group}[/]",
             finding.name,
@@ -212,27 +242,129 @@ def show_findings(findings: list[Finding]) -> None:
     new_console().print(table)
     wrong = sum(not finding.good for finding in findings)
     bad = f"[red]{wrong} missing[/]: the embedded default cannot run"
-    new_console().print(bad if wrong else "all is there: the embedded default can run")
+    new_console().print(bad if wrong else "everything is there: the embedded default can run")
 
 
 def show_verdict(preset: str, verdict: Verdict) -> None:
-    """Print what the check of a preset found."""
+    """Print the result of a preset's check."""
     console = new_console()
     console.print(
-        f"a car was asked for, from left to right: found in {verdict.detected:.0%} of the frames, "
-        f"IoU {verdict.iou:.2f} with the asked boxes, {verdict.mirrored_iou:.2f} with their mirror"
+        f"asked for a car from left to right: detected in {verdict.detected:.0%} of the frames, IoU "
+        f"{verdict.iou:.2f} with the boxes asked for, {verdict.mirrored_iou:.2f} with their mirror "
+        "image"
     )
     bad = f"[red]preset {preset} does not follow the layout[/]"
     console.print(f"preset {preset} follows the layout" if verdict.good else bad)
 
 
+@contextmanager
+def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
+    """Give a function that shows where a batch stands: a bar, or now and then a line in a log."""
+    console = Console(stderr=True, highlight=False, emoji=False)
+    if not console.is_terminal:
+        yield _Lines()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[left]}", markup=False))
+    with Bar(*columns, console=console) as bar:
+        row = bar.add_task("batch", total=None, left="")
+
+        def update(state: BatchProgress) -> None:
+            bar.update(row, completed=state.done, total=state.total, left=_left(state))
+            if state.last is not None and state.last.status != "done":
+                bar.console.print(_failure(state), style="red", markup=False, soft_wrap=True)
+
+        yield update
+
+
+class _Lines:
+    """Lines for a log: every failure, the last item, and otherwise one in ten seconds."""
+
+    def __init__(self) -> None:
+        self._printed_s = -_QUIET_S
+
+    def __call__(self, state: BatchProgress) -> None:
+        if state.last is not None and state.last.status != "done":
+            print(_failure(state), file=sys.stderr, flush=True)
+        if time.monotonic() - self._printed_s >= _QUIET_S or state.done == state.total:
+            self._printed_s = time.monotonic()
+            line = f"{state.done} of {state.total} {_left(state)}".rstrip()
+            print(line, file=sys.stderr, flush=True)
+
+
+def _failure(state: BatchProgress) -> str:
+    return printable(f"failed: {state.last.name}: {state.last.error}") if state.last else ""
+
+
+def _left(state: BatchProgress) -> str:
+    failed = f"{state.failed} failed" if state.failed else ""
+    return ", ".join(part for part in (failed, _time_left(state.left_s)) if part)
+
+
+def _time_left(seconds: float | None) -> str:
+    if not seconds:
+        return ""
+    if seconds < 90:
+        return f"about {max(round(seconds), 1)} s left"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} min left"
+    return f"about {seconds / 3600:.1f} h left"
+
+
+def show_estimate(estimate: Estimate) -> None:
+    """Print on stderr what planning will take, before anything is sent."""
+    print(f"planning: {estimate}", file=sys.stderr, flush=True)
+
+
+def show_batch(summary: BatchSummary) -> None:
+    """Print how many items a batch made, and where its index is."""
+    done = summary.worked - summary.failed
+    kept = f", {summary.kept} kept" if summary.kept else ""
+    failed = f", [red]{summary.failed} failed[/]" if summary.failed else ""
+    console = new_console()
+    console.print(f"{done} of {summary.total} made{kept}{failed}")
+    console.print(printable(str(summary.root / "index.html")), markup=False, soft_wrap=True)
+
+
+def show_verification(verification: Verification) -> None:
+    """Print what differs, and whether the run came out the same."""
+    console = new_console()
+    if verification.differences:
+        table = Table("what", "recorded", "now", box=None, pad_edge=False)
+        for one in verification.differences:
+            cells = (f"{one.category} {one.name}", _short(one.recorded), _short(one.actual))
+            table.add_row(*map(_text, cells))
+        console.print(table)
+    if verification.reproduced:
+        console.print(f"the run came out the same: frames {verification.frames[:_DIGEST]}…")
+    else:
+        console.print("[red]the run is not the same[/]")
+
+
+def _short(text: str) -> str:
+    """Shorten what is a digest."""
+    long = len(text) == 64 and " " not in text
+    return f"{text[:_DIGEST]}…" if long else text
+
+
 def new_console() -> Console:
+    """Return a console for stdout that takes neither numbers nor words for something to colour."""
     return Console(highlight=False, emoji=False)
 
 
+def _text(text: str) -> str:
+    """Return text that is printed as it is, inside of markup."""
+    return escape(printable(text))
+
+
 def show_notes(notes: list[str]) -> None:
+    """Print notes, a line each."""
     for note in notes:
-        new_console().print(f"note: {note}", style="yellow", markup=False, soft_wrap=True)
+        new_console().print(
+            f"note: {printable(note)}", style="yellow", markup=False, soft_wrap=True
+        )
 
 
 def _degrees(angle: float | None) -> str:

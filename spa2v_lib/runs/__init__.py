@@ -1,9 +1,9 @@
 """Run folders: made in one call, repeated, and checked against what they say of themselves."""
 
-from spa2v_lib.runs.again import Difference, Verification, rerun, verify
 from spa2v_lib.runs.make import generate_run
 from spa2v_lib.runs.record import MARKER, VERSION, code_hash, read_record, weights_of
-from spa2v_lib.runs.settings import MAX_SECONDS, Settings, check_settings
+from spa2v_lib.runs.repeat import Difference, Verification, rerun, verify
+from spa2v_lib.runs.settings import MAX_SECONDS, Settings, check_settings, settings_table
 
 __all__ = [
     "MARKER",
@@ -17,6 +17,7 @@ __all__ = [
     "generate_run",
     "read_record",
     "rerun",
+    "settings_table",
     "verify",
     "weights_of",
 ]

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.video import Video
 
-__all__ = ["generate_run", "hear_recording", "read_recording"]
+__all__ = ["StageProgress", "analyze_recording", "generate_run", "read_recording"]
 
 _SAME_LENGTH_S = 0.2
 
-Progress = Callable[[str, int, int], None]
+StageProgress = Callable[[str, int, int], None]
+"""Called with the stage's name (analyze, plan, sample, write), the steps done and in all."""
 
 
 def generate_run(
@@ -33,7 +34,7 @@ def generate_run(
     *,
     layout: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     **settings: Any,
 ) -> Path:
     """Make a video of a recording, and a folder that shows how.
@@ -66,32 +67,32 @@ def generate_run(
     Spa2vError
         If anything about the request cannot work; nothing is written then.
     """
-    wanted = Settings(**settings)
+    chosen = Settings.of(settings)
     report_stage = progress or (lambda stage, done, total: None)
     target = check_folder(out, MARKER, overwrite=overwrite)
-    check_settings(wanted)
-    given = None if layout is None else _given_layout(layout, wanted)
+    check_settings(chosen)
+    given = None if layout is None else _given_layout(layout, chosen)
     watch = _Stopwatch()
     with watch.timing("read"):
-        recording = read_recording(audio, wanted)
+        recording = read_recording(audio, chosen)
         input_hash = file_hash(Path(audio))
     with result_folder(target, MARKER, overwrite=overwrite) as folder:
-        with watch.timing("hear"):
-            report_stage("hear", 0, 1)
-            cues = hear_recording(recording, wanted)
-            report_stage("hear", 1, 1)
+        with watch.timing("analyze"):
+            report_stage("analyze", 0, 1)
+            cues = analyze_recording(recording, chosen)
+            report_stage("analyze", 1, 1)
         with watch.timing("plan"):
-            planned = given or _plan(recording, cues, wanted)
+            planned = given or _plan(recording, cues, chosen)
             _check_length(planned, recording)
         with watch.timing("sample"):
-            video = _sample(planned, wanted, report_stage)
+            video = _sample(planned, chosen, report_stage)
         report_stage("write", 0, 1)
         with _writing(target):
             with watch.timing("write"):
                 cues.save(folder / "cues.json")
                 planned.save(folder / "layout.json")
                 video.save(folder / "video.mp4", recording)
-                record = describe(wanted, recording, input_hash, cues, video, given is not None)
+                record = describe(chosen, recording, input_hash, cues, video, given is not None)
             record["timings_s"] = watch.seconds
             _write_report(folder, record, video, recording, cues, planned)
             write_record(folder, record)
@@ -121,34 +122,34 @@ def _writing(target: Path) -> Iterator[None]:
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
 
 
-def _given_layout(path: str | os.PathLike[str], wanted: Settings) -> VideoSceneLayout:
+def _given_layout(path: str | os.PathLike[str], settings: Settings) -> VideoSceneLayout:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
     layout = VideoSceneLayout.load(path)
-    if wanted.fps is not None and wanted.fps != layout.fps:
+    if settings.fps is not None and settings.fps != layout.fps:
         raise LayoutError(
-            f"{path} is for {layout.fps:g} frames a second, but {wanted.fps:g} were asked for; "
+            f"{path} is for {layout.fps:g} frames a second, but {settings.fps:g} were asked for; "
             "leave the frame rate out or change it in the layout"
         )
-    _check_drawable(layout, wanted)
+    _check_drawable(layout, settings)
     return layout
 
 
-def _check_drawable(layout: VideoSceneLayout, wanted: Settings) -> None:
+def _check_drawable(layout: VideoSceneLayout, settings: Settings) -> None:
     """Refuse a layout that could not be drawn as `_sample` is going to."""
     from spa2v_lib.sampling import check
 
     check(
         layout,
-        wanted.preset,
-        steps=wanted.steps,
-        grounding=wanted.grounding,
-        captions=wanted.captions,
-        device=wanted.device,
+        settings.preset,
+        steps=settings.steps,
+        grounding=settings.grounding,
+        captions=settings.captions,
+        device=settings.device,
     )
 
 
-def read_recording(audio: str | os.PathLike[str], wanted: Settings) -> Recording:
+def read_recording(audio: str | os.PathLike[str], settings: Settings) -> Recording:
     """Open a recording, cut as a run with these settings cuts it.
 
     Raises
@@ -159,9 +160,9 @@ def read_recording(audio: str | os.PathLike[str], wanted: Settings) -> Recording
     from spa2v_lib.audio.recording import read_audio
     from spa2v_lib.cues.segments import one_clip
 
-    if wanted.clip is None:
-        return read_audio(audio, max_seconds=wanted.max_seconds)
-    return one_clip(read_audio(audio), wanted.clip, wanted.max_seconds)
+    if settings.clip is None:
+        return read_audio(audio, max_seconds=settings.max_seconds)
+    return one_clip(read_audio(audio), settings.clip, settings.max_seconds)
 
 
 def _check_length(layout: VideoSceneLayout, recording: Recording) -> None:
@@ -172,7 +173,7 @@ def _check_length(layout: VideoSceneLayout, recording: Recording) -> None:
         )
 
 
-def hear_recording(recording: Recording, wanted: Settings) -> SpatialCues:
+def analyze_recording(recording: Recording, settings: Settings) -> SpatialCues:
     """Measure the cues as a run with these settings measures them.
 
     Raises
@@ -182,44 +183,44 @@ def hear_recording(recording: Recording, wanted: Settings) -> SpatialCues:
     """
     from spa2v_lib.cues import extract_cues
 
-    return extract_cues(recording, label=wanted.label, capture=wanted.capture)
+    return extract_cues(recording, label=settings.label, capture=settings.capture)
 
 
-def _plan(recording: Recording, cues: SpatialCues, wanted: Settings) -> VideoSceneLayout:
+def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoSceneLayout:
     from spa2v_lib.layout.classes import CLASSES
     from spa2v_lib.planning import plan
     from spa2v_lib.sampling import check_labels, get_preset
 
-    preset = get_preset(wanted.preset)
+    preset = get_preset(settings.preset)
     # Before a model is asked, which may take long and cost money.
     check_labels([s.label for s in cues.sources if s.label in CLASSES], preset)
     width, height = preset.size
     layout = plan(
         recording,
         cues,
-        wanted.planner,
-        fps=8.0 if wanted.fps is None else wanted.fps,
+        settings.planner,
+        fps=8.0 if settings.fps is None else settings.fps,
         aspect=width / height,
-        placement=wanted.placement,
-        exemplars=wanted.exemplars,
-        shots=wanted.shots,
-        seed=wanted.seed,
+        placement=settings.placement,
+        exemplars=settings.exemplars,
+        shots=settings.shots,
+        seed=settings.seed,
     )
-    _check_drawable(layout, wanted)
+    _check_drawable(layout, settings)
     return layout
 
 
-def _sample(layout: VideoSceneLayout, wanted: Settings, report_stage: Progress) -> Video:
+def _sample(layout: VideoSceneLayout, settings: Settings, report_stage: StageProgress) -> Video:
     from spa2v_lib import sampling
 
     return sampling.generate(
         layout,
-        wanted.preset,
-        wanted.seed,
-        steps=wanted.steps,
-        grounding=wanted.grounding,
-        captions=wanted.captions,
-        device=wanted.device,
+        settings.preset,
+        settings.seed,
+        steps=settings.steps,
+        grounding=settings.grounding,
+        captions=settings.captions,
+        device=settings.device,
         progress=lambda done, total: report_stage("sample", done, total),
     )
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import os
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MARKER",
     "VERSION",
+    "bare_code",
     "code_hash",
     "describe",
     "file_entry",
@@ -33,23 +34,42 @@ __all__ = [
 MARKER = "run.json"
 """The file that marks a run folder."""
 
-VERSION = "spa2v.run/1"
+VERSION = "spa2v.run/2"
+"""Written today; ``spa2v.run/1`` is read, too."""
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_NO_PART = {"_data", "__pycache__", "batch", "bench", "cli", "demo.py", "metrics", "scenes", "tiny"}
+_DECISIVE = ("audio", "layout", "cues", "planning", "sampling", "video.py")
+_DECISIVE_OF_RUNS = ("make.py", "settings.py")
 _TAGGER = ("models", "tagger", "tagger.safetensors")
-_KEYS = {"version", "input", "parameters", "seed", "frames", "weights", "environment", "files"}
+_TABLES = {"input", "parameters", "frames", "weights", "environment", "files"}
 
 
 def describe(
-    wanted: Settings,
+    settings: Settings,
     recording: Recording,
     input_hash: str,
     cues: SpatialCues,
     video: Video,
     layout_given: bool,
 ) -> dict[str, Any]:
-    """Gather what is needed to know, and to repeat, a run."""
+    """Gather what is needed to know a run and to repeat it.
+
+    Parameters
+    ----------
+    settings : Settings
+    recording : Recording
+    input_hash : str
+        SHA-256 of the recording's file.
+    cues : SpatialCues
+    video : Video
+    layout_given : bool
+        Whether the layout was given instead of planned.
+
+    Returns
+    -------
+    dict
+        The content of ``run.json`` but for timings and files.
+    """
     from spa2v_lib.doctor import environment
 
     count, height, width, _ = video.frames.shape
@@ -62,8 +82,8 @@ def describe(
             "rate": recording.rate,
             "channels": recording.channels,
         },
-        "parameters": {**asdict(wanted), "fps": video.fps, "layout_given": layout_given},
-        "seed": wanted.seed,
+        "parameters": {**settings.model_dump(), "fps": video.fps, "layout_given": layout_given},
+        "seed": settings.seed,
         "frames": {
             "count": count,
             "width": width,
@@ -71,7 +91,7 @@ def describe(
             "fps": video.fps,
             "sha256": video.sha256(),
         },
-        "weights": weights_of(wanted.preset),
+        "weights": weights_of(settings.preset),
         "code": code_hash(),
         "environment": environment(),
         "notes": list(dict.fromkeys([*recording.notes, *cues.notes])),
@@ -95,26 +115,73 @@ def weights_of(preset: str) -> dict[str, str]:
 
 @cache
 def code_hash() -> str:
-    """Return the SHA-256 of the library's files that decide what a run makes.
+    """Return the SHA-256 of the code that cues, layout and frames follow from.
 
-    Simulated scenes, benchmarks, training and the command line are left out: they change nothing
-    in a run folder.
+    That is the code of the stages and of the run that joins them, without docstrings and comments.
+    Pages, figures, batches and the command line change no result, and are left out.
+
+    Examples
+    --------
+    >>> len(code_hash())
+    64
     """
     digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*")):
-        within = path.relative_to(_PACKAGE)
-        if path.is_file() and not _NO_PART & set(within.parts) and path.suffix != ".pyc":
-            digest.update(f"{within.as_posix()}\n{file_hash(path)}\n".encode())
+    places = [*(_PACKAGE / part for part in _DECISIVE)]
+    places += [_PACKAGE / "runs" / name for name in _DECISIVE_OF_RUNS]
+    for place in places:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            code = bare_code(path.read_text(encoding="utf-8"))
+            digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\n{code}\n".encode())
     return digest.hexdigest()
 
 
+def bare_code(source: str) -> str:
+    r"""Return Python code without comments, docstrings and its author's line breaks.
+
+    Parameters
+    ----------
+    source : str
+
+    Examples
+    --------
+    >>> bare_code("def double(x):\n    'Twice.'\n    return 2*x  # simple")
+    'def double(x):\n    return 2 * x'
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [one for one in body if not _is_text(one)] or [ast.Pass()]
+    return ast.unparse(tree)
+
+
+def _is_text(statement: ast.stmt) -> bool:
+    """Whether a statement is a string alone, as docstrings are."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
 def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read the ``run.json`` of a run folder.
+    """Read the ``run.json`` of a run folder; one of an earlier version as it would be today.
+
+    Parameters
+    ----------
+    folder : path
 
     Raises
     ------
     RunError
         If there is none, or it was not written by this library.
+
+    Examples
+    --------
+    >>> read_record("no/such/run")
+    Traceback (most recent call last):
+        ...
+    spa2v_lib.errors.RunError: no/such/run is not a run folder: run.json: No such file or directory
     """
     path = Path(folder) / MARKER
     try:
@@ -123,15 +190,21 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
         raise RunError(f"{folder} is not a run folder: {MARKER}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise RunError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(record, dict) or record.get("version") != VERSION:
-        raise RunError(f"{path} is not a record of this kind; its version must be {VERSION!r}")
-    if missing := sorted(_KEYS - set(record)):
+    if not isinstance(record, dict) or record.get("version") not in (VERSION, "spa2v.run/1"):
+        raise RunError(f"{path} is not the record of a run; its version must be {VERSION!r}")
+    if missing := sorted((_TABLES | {"seed"}) - set(record)):
         raise RunError(f"{path} lacks {', '.join(missing)}")
-    if wrong := sorted(
-        key for key in _KEYS - {"version", "seed"} if not isinstance(record[key], dict)
-    ):
+    if wrong := sorted(key for key in _TABLES if not isinstance(record[key], dict)):
         raise RunError(f"{path} is damaged: {', '.join(wrong)} should be tables")
-    return record
+    return record if record["version"] == VERSION else _upgraded(record)
+
+
+def _upgraded(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of version 1 under today's names."""
+    timings = record.get("timings_s")
+    if isinstance(timings, dict):
+        timings = {("analyze" if k == "hear" else k): v for k, v in timings.items()}
+    return {**record, "version": VERSION, "timings_s": timings or {}}
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:

@@ -1,79 +1,186 @@
-"""What a run can be asked for, and which requests are refused before anything is opened."""
+"""The parameters of a run, each stated once.
+
+A field of `Settings` is everything that there is to say about a parameter. The options of the
+command line, the columns of a manifest, the end-to-end notebook's table, `verify` and `rerun` are
+made from the fields: whoever adds one adds it here, and uses it in `spa2v_lib.runs.make`.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from spa2v_lib.errors import SamplingError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-if TYPE_CHECKING:
-    from spa2v_lib.sampling import Captions
+from spa2v_lib.errors import SettingsError
 
-__all__ = ["MAX_SECONDS", "Settings", "check_settings"]
+__all__ = ["MAX_SECONDS", "Settings", "Stage", "check_settings", "settings_table"]
 
 MAX_SECONDS = 30.0
-"""Longest video that is made unless told otherwise: sampling takes far longer than hearing."""
+"""Default length limit in seconds: sampling takes far longer than analysis."""
+
+Stage = Literal["read", "cut", "analyze", "plan", "sample"]
+"""The first stage of a run whose result a parameter changes."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What a run was asked for; together with the recording it decides every frame.
+class Settings(BaseModel):
+    """The parameters of a run; together with the recording they determine every frame.
 
-    Attributes
-    ----------
-    label : str or None
-        What sounds, of several sources the loudest first and with commas between; None leaves it
-        to the tagger.
-    capture : str
-        Capture format, or "auto".
-    planner, preset : str
-    placement, exemplars : str
-        Who places boxes when a language model plans, and which examples it is shown; see
-        `spa2v_lib.planning.plan`.
-    shots : int
-        How many examples.
-    seed : int
-        From 0 to 2**63 - 1.
-    fps : float or None
-        Frames per second; None takes the layout's if one is given, else 8.
-    steps : int or None
-        Sampling steps; None takes the preset's.
-    clip : int or None
-        Which scene of a long recording to take, from 1; None takes the recording from its start.
-    max_seconds : float
-        A longer recording or clip is cut, and the notes say so.
-    grounding : str
-        A grounding method of the preset, "default" or "none".
-    captions : {"mixed", "global", "frame"}
-        Which sentences every frame is told.
-    device : {"auto", "cuda", "cpu"}
-        Where to sample.
+    Numbers out of their range are refused here. Names (of presets, planners, capture formats) are
+    known to the stages that use them: `check_settings` asks those.
+
+    See Also
+    --------
+    check_settings : Refuse what cannot work on this machine.
+    settings_table : All parameters with their defaults and meanings.
+
+    Examples
+    --------
+    >>> settings = Settings.of({"label": "car", "seed": "7"})
+    >>> settings.seed, settings.preset
+    (7, 'tiny')
+    >>> Settings.of({"seed": -1})
+    Traceback (most recent call last):
+        ...
+    spa2v_lib.errors.SettingsError: seed is -1; it should be greater than or equal to 0
     """
 
-    label: str | None = None
-    capture: str = "auto"
-    planner: str = "acoustic"
-    placement: str = "cues"
-    exemplars: str = "knn"
-    shots: int = 3
-    preset: str = "tiny"
-    seed: int = 0
-    fps: float | None = None
-    steps: int | None = None
-    clip: int | None = None
-    max_seconds: float = MAX_SECONDS
-    grounding: str = "default"
-    captions: Captions = "mixed"
-    device: str = "auto"
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: Annotated[str | None, "analyze"] = Field(
+        None,
+        description="What sounds; of several sources the loudest first, separated by commas. "
+        "The tagger decides if not given.",
+    )
+    capture: Annotated[str, "analyze"] = Field(
+        "auto",
+        description="How it was recorded: auto, panned, xy, ms, ortf, ab, binaural, foa or mono.",
+    )
+    clip: Annotated[int | None, "cut"] = Field(
+        None,
+        ge=1,
+        description="Which scene of a long recording to take, counted from 1 as by "
+        "`spa2v cues --clips`; the whole recording if not given.",
+    )
+    max_seconds: Annotated[float, "cut"] = Field(
+        MAX_SECONDS, description="A longer recording or scene is cut to this length."
+    )
+    planner: Annotated[str, "plan"] = Field(
+        "acoustic",
+        description="Who plans: acoustic, smollm, google:MODEL, openai-chat:MODEL[@URL] or "
+        "transformers:REPO_OR_FOLDER.",
+    )
+    placement: Annotated[str, "plan"] = Field(
+        "cues", description="Who places the boxes when a language model plans: cues or model."
+    )
+    exemplars: Annotated[str, "plan"] = Field(
+        "knn",
+        description="Which examples the planner is shown: knn (the most similar), fixed, random "
+        "or none.",
+    )
+    shots: Annotated[int, "plan"] = Field(3, ge=0, description="How many examples.")
+    fps: Annotated[float | None, "plan"] = Field(
+        None,
+        gt=0,
+        le=60,
+        description="Frames per second; a given layout's own if not given, else 8.",
+    )
+    preset: Annotated[str, "sample"] = Field("tiny", description="Which weights draw the video.")
+    grounding: Annotated[str, "sample"] = Field(
+        "default",
+        description="How boxes guide sampling: default, none, or a method of the preset; its "
+        "parameters follow a colon: attention:noise=on,strength=0.5.",
+    )
+    captions: Annotated[str, "sample"] = Field(
+        "mixed",
+        description="What each frame is prompted with: the video's caption (global), its own "
+        "(frame), or both (mixed).",
+    )
+    seed: Annotated[int, "sample"] = Field(
+        0, ge=0, lt=2**63, description="The only source of randomness."
+    )
+    steps: Annotated[int | None, "sample"] = Field(
+        None, ge=1, description="Sampling steps; the preset's own number if not given."
+    )
+    device: Annotated[str, "sample"] = Field(
+        "auto", description="Where to sample: auto, cuda or cpu."
+    )
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Settings:
+        """Make settings of parameters that somebody gave, as values or as text.
+
+        Parameters
+        ----------
+        given : mapping
+            Values by field; what is missing keeps its default.
+
+        Raises
+        ------
+        SettingsError
+            If there is no such parameter, or it cannot have this value.
+        """
+        try:
+            return cls.model_validate(dict(given))
+        except ValidationError as error:
+            raise SettingsError("; ".join(map(_explained, error.errors()))) from error
+
+    @classmethod
+    def of_stages(cls, *stages: Stage) -> tuple[str, ...]:
+        """Return the names of the parameters whose first stage is among `stages`.
+
+        Examples
+        --------
+        >>> Settings.of_stages("cut")
+        ('clip', 'max_seconds')
+        """
+        return tuple(
+            name for name, field in cls.model_fields.items() if set(stages) & set(field.metadata)
+        )
 
 
-def check_settings(wanted: Settings) -> None:
+def settings_table() -> str:
+    """Return all parameters with defaults and meanings, as a table in Markdown.
+
+    Examples
+    --------
+    >>> print(settings_table().splitlines()[2][:40])
+    | `label` |  | What sounds; of several s
+    """
+    rows = ["| parameter | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default is None else f"`{field.default}`"
+        rows.append(f"| `{name}` | {default} | {field.description} |")
+    return "\n".join(rows)
+
+
+def _explained(error: Mapping[str, Any]) -> str:
+    name = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"no parameter {name!r}; there are: {', '.join(Settings.model_fields)}"
+    rule = error["msg"].replace("Input should be", "it should be")
+    return f"{name} is {error['input']!r}; {rule}"
+
+
+def check_settings(settings: Settings) -> None:
     """Refuse what can be refused without opening the recording.
+
+    Parameters
+    ----------
+    settings : Settings
 
     Raises
     ------
     Spa2vError
+        If there is no such preset, planner, capture format, grounding method or device, a class
+        cannot be drawn, or weights, packages or keys are missing on this machine.
+
+    Examples
+    --------
+    >>> check_settings(Settings(capture="wire"))
+    Traceback (most recent call last):
+        ...
+    spa2v_lib.errors.CueError: no capture format 'wire'; one of: auto, ...
     """
     from spa2v_lib.audio.recording import check_max_seconds
     from spa2v_lib.cues import CAPTURES
@@ -89,28 +196,20 @@ def check_settings(wanted: Settings) -> None:
         get_preset,
     )
 
-    if wanted.capture not in ("auto", *CAPTURES):
+    if settings.capture not in ("auto", *CAPTURES):
         known = ", ".join(("auto", *CAPTURES))
-        raise CueError(f"no capture format {wanted.capture!r}; one of: {known}")
-    check_max_seconds(wanted.max_seconds)
-    if wanted.clip is not None and wanted.clip < 1:
-        raise CueError(f"clip is {wanted.clip}; clips are counted from 1")
+        raise CueError(f"no capture format {settings.capture!r}; one of: {known}")
+    check_max_seconds(settings.max_seconds)
     check_planner(
-        wanted.planner,
-        placement=wanted.placement,
-        exemplars=wanted.exemplars,
-        shots=wanted.shots,
+        settings.planner,
+        placement=settings.placement,
+        exemplars=settings.exemplars,
+        shots=settings.shots,
     )
-    check_grounding(wanted.grounding, get_preset(wanted.preset))
-    check_captions(wanted.captions)
-    check_device(get_preset(wanted.preset), wanted.device)
-    if not 0 <= wanted.seed < 2**63:
-        raise SamplingError(f"seed is {wanted.seed}; it must lie between 0 and 2**63 - 1")
-    if wanted.fps is not None and not 0 < wanted.fps <= 60:
-        raise SamplingError(f"fps is {wanted.fps:g}; it must be above 0 and at most 60")
-    if wanted.steps is not None and wanted.steps < 1:
-        raise SamplingError(f"{wanted.steps} sampling steps were asked for; at least 1 is needed")
-    check_weights(get_preset(wanted.preset))
-    if wanted.label is not None:
-        named = [get_class(name).name for name in wanted.label.split(",")]
-        check_labels(named, get_preset(wanted.preset))
+    preset = get_preset(settings.preset)
+    check_grounding(settings.grounding, preset)
+    check_captions(settings.captions)
+    check_device(preset, settings.device)
+    check_weights(preset)
+    if settings.label is not None:
+        check_labels([get_class(name).name for name in settings.label.split(",")], preset)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from spa2v_lib.batch import Crew, run_batch
+from spa2v_lib.batch import Engine, run_batch
 from spa2v_lib.errors import BatchError
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'spa2v[ray]'")
@@ -59,8 +59,8 @@ def test_a_node_that_is_lost_costs_nothing_and_nothing_is_there_twice(
 
     thread = threading.Thread(target=lose_a_node)
     thread.start()
-    crew = Crew("ray", workers=2, address=cluster.address, tries=3)
-    summary = run_batch([manifest(rows)], out, notebook=notebook, crew=crew)
+    engine = Engine("ray", workers=2, address=cluster.address, tries=3)
+    summary = run_batch([manifest(rows)], out, notebook=notebook, engine=engine)
     thread.join()
     assert lost.is_set() and summary.worked == ITEMS and summary.failed == 0
     found = results(out)
@@ -71,19 +71,19 @@ def test_a_node_that_is_lost_costs_nothing_and_nothing_is_there_twice(
     assert {path.name for path in (out / "items").iterdir()} == {
         Path(row["folder"]).name for row in found
     }
-    again = run_batch([manifest(rows)], out, notebook=notebook, crew=crew, resume=True)
+    again = run_batch([manifest(rows)], out, notebook=notebook, engine=engine, resume=True)
     assert again.kept == ITEMS
 
 
 def test_more_than_the_cluster_has_is_refused(cluster, sound, notebook, tmp_path):
     sound("a.wav")
-    crew = Crew("ray", address=cluster.address, gpus_per_item=1)
+    engine = Engine("ray", address=cluster.address, gpus_per_item=1)
     with pytest.raises(BatchError, match="too few for one item"):
-        run_batch([tmp_path / "sounds"], tmp_path / "out", notebook=notebook, crew=crew)
+        run_batch([tmp_path / "sounds"], tmp_path / "out", notebook=notebook, engine=engine)
 
 
 def test_a_cluster_that_is_not_there_is_named(sound, notebook, tmp_path):
     sound("a.wav")
-    crew = Crew("ray", address="127.0.0.1:1")
+    engine = Engine("ray", address="127.0.0.1:1")
     with pytest.raises(BatchError, match="no Ray cluster at '127.0.0.1:1'"):
-        run_batch([tmp_path / "sounds"], tmp_path / "out", notebook=notebook, crew=crew)
+        run_batch([tmp_path / "sounds"], tmp_path / "out", notebook=notebook, engine=engine)

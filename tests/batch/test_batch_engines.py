@@ -13,9 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from spa2v_lib.batch import Crew, run_batch
-from spa2v_lib.batch.engines import outcomes
-from spa2v_lib.batch.engines.processes import default_workers
+from spa2v_lib.batch import Engine, run_batch
+from spa2v_lib.batch.workers import default_workers, run_tasks
 from spa2v_lib.errors import BatchError
 from spa2v_lib.runs import code_hash
 
@@ -31,8 +30,8 @@ def test_a_worker_that_dies_or_takes_too_long_costs_its_item_alone(
 ):
     seeds = {"a.wav": 1, "dies.wav": 991, "b.wav": 2, "sleeps.wav": 992, "c.wav": 3}
     rows = [{"recording": str(sound(name)), "seed": seed} for name, seed in seeds.items()]
-    crew = Crew("processes", workers=1, timeout_s=25.0, tries=2)
-    summary = run_batch([manifest(rows)], tmp_path / "out", notebook=notebook, crew=crew)
+    engine = Engine("processes", workers=1, timeout_s=25.0, tries=2)
+    summary = run_batch([manifest(rows)], tmp_path / "out", notebook=notebook, engine=engine)
     assert (summary.worked, summary.failed) == (5, 2)
     found = statuses(tmp_path / "out")
     assert [found[name][0] for name in ("a.wav", "b.wav", "c.wav")] == ["done"] * 3
@@ -52,8 +51,10 @@ def _children() -> set[int]:
 def test_workers_go_with_the_batch(sound, notebook, tmp_path):
     before = _children()
     sound("a.wav"), sound("b.wav")
-    crew = Crew("processes", workers=2)
-    assert run_batch([tmp_path / "sounds"], tmp_path / "out", crew=crew, notebook=notebook).worked
+    engine = Engine("processes", workers=2)
+    assert run_batch(
+        [tmp_path / "sounds"], tmp_path / "out", engine=engine, notebook=notebook
+    ).worked
     assert _children() - before == set()
 
 
@@ -112,24 +113,24 @@ def test_tasks_are_taken_only_as_workers_become_free():
             taken.append(number)
             yield None
 
-    found = outcomes(Crew("inline"), tasks())
+    found = run_tasks(Engine("inline"), tasks())
     with pytest.raises(AttributeError):  # None is no task; the point is how many were taken
         next(found)
     assert taken == [0]
 
 
 @pytest.mark.parametrize(
-    ("crew", "words"),
+    ("engine", "words"),
     [
-        (Crew("processes", workers=0), "0 workers"),
-        (Crew("processes", timeout_s=0.0), "above 0"),
-        (Crew("processes", tries=0), "0 tries"),
-        (Crew("ray", gpus_per_item=-1), "fewer than 0"),
+        (Engine("processes", workers=0), "0 workers"),
+        (Engine("processes", timeout_s=0.0), "above 0"),
+        (Engine("processes", tries=0), "0 tries"),
+        (Engine("ray", gpus_per_item=-1), "fewer than 0"),
     ],
 )
-def test_a_crew_that_cannot_work_is_refused(crew, words):
+def test_a_crew_that_cannot_work_is_refused(engine, words):
     with pytest.raises(BatchError, match=words):
-        crew.check()
+        engine.check()
 
 
 def test_there_is_at_least_one_worker():

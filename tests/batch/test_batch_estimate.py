@@ -6,9 +6,10 @@ import nbformat
 import pytest
 
 from spa2v_lib.batch import run_batch
-from spa2v_lib.batch.estimate import COLUMNS, estimate_rows
+from spa2v_lib.batch.estimate import estimate_rows
 from spa2v_lib.batch.manifest import read_rows
-from spa2v_lib.batch.tasks import settings_of
+from spa2v_lib.batch.tasks import SETTINGS_COLUMNS, Template
+from spa2v_lib.errors import SettingsError
 
 SERVER = "openai-chat:any@http://127.0.0.1:9/v1"
 
@@ -45,7 +46,7 @@ def test_a_hosted_planner_is_estimated_for_what_is_to_be_done(planned, sound, tm
 
 
 def test_a_planner_that_costs_nothing_is_not_estimated(planned, sound, monkeypatch):
-    monkeypatch.setattr("spa2v_lib.batch.estimate.hear_recording", pytest.fail)
+    monkeypatch.setattr("spa2v_lib.batch.estimate.analyze_recording", pytest.fail)
     sound("a.wav")
     assert planned() == []
 
@@ -58,21 +59,27 @@ def test_a_manifest_is_estimated_row_by_row(sound, manifest, tmp_path, monkeypat
         {"recording": "sounds/b.wav", "label": "", "shots": ""},
     ]
     heard = []
-    read = read_rows([manifest(rows)], COLUMNS)
+    read = read_rows([manifest(rows)], SETTINGS_COLUMNS)
     told = {"label": "dog", "planner": SERVER, "shots": 2}
     found = estimate_rows(read, told, lambda *now: heard.append(now))
     assert found.requests == 2
-    assert heard == [("hear", 0, 2), ("hear", 1, 2), ("hear", 2, 2)]
+    assert heard == [("analyze", 0, 2), ("analyze", 1, 2), ("analyze", 2, 2)]
     first = estimate_rows(read[:1], told)
     second = estimate_rows(read[1:], told)
     assert first.input_tokens < second.input_tokens  # which has examples
 
 
-def test_zeros_leave_the_default_but_no_examples_are_none():
-    wanted = settings_of({"steps": 0, "label": "", "fps": 0.0, "clip": 0, "shots": 0, "x": "red"})
-    assert (wanted.steps, wanted.label, wanted.fps, wanted.clip) == (None,) * 4
-    assert wanted.shots == 0
+def test_a_notebook_of_ones_own_may_have_empty_defaults():
+    own = Template("own", "", {"RECORDING": "", "OUT": "", "STEPS": 0, "LABEL": "", "SHOTS": 2})
+    settings = own.settings({})
+    assert (settings.steps, settings.label, settings.shots) == (None, None, 2)
+    assert own.settings({"shots": 0, "gain": 3}).shots == 0
+    assert own.arguments({"shots": 0}, settings) == {"STEPS": 0, "LABEL": "", "SHOTS": 0}
 
 
-def test_a_length_of_zero_is_not_taken_for_the_default():
-    assert settings_of({"max_seconds": 0.0}).max_seconds == 0.0
+def test_a_value_that_cannot_be_is_not_taken_for_a_default():
+    book = Template("book", "", {"RECORDING": "", "OUT": "", "SETTINGS": {"label": "dog"}})
+    with pytest.raises(SettingsError, match="steps is 0"):
+        book.settings({"steps": 0})
+    settings = book.settings({"seed": "4"})
+    assert book.arguments({"seed": "4"}, settings) == {"SETTINGS": {"label": "dog", "seed": 4}}

@@ -7,15 +7,14 @@ from html.parser import HTMLParser
 
 import pytest
 
-from spa2v_lib.batch.page import render_index
-from spa2v_lib.batch.results import as_row
+from spa2v_lib.batch.results import as_row, render_index
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&\n\u2028\u202e🎺$name"
 
 
 def record(number: int = 1, text: str = "a car", **given: object) -> dict:
     """Return an item's record in which every free text is `text`."""
-    summary = {"caption": text, "heard": text, "motion": text, "duration_s": 2.0, "notes": text}
+    summary = {"caption": text, "sources": text, "motion": text, "duration_s": 2.0, "notes": text}
     fields = {"title": text, "recording": text, "host": text, "error": text, "status": "done"}
     return {**fields, "number": number, "folder": "car-1", "summary": summary, **given}
 

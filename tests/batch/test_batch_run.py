@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from pyarrow import parquet
 
-from spa2v_lib.batch import Crew, run_batch
+from spa2v_lib.batch import Engine, run_batch
 from spa2v_lib.batch.results import COLUMNS
 from spa2v_lib.batch.store import Store
 from spa2v_lib.errors import BatchError, OutputError, PlanningError
@@ -47,7 +47,7 @@ def test_every_recording_gets_a_folder_a_row_and_a_place_in_the_index(three, not
     rows = results(out)
     assert [row["name"] for row in rows] == ["first", "b.wav", "c.wav"]
     assert [row["status"] for row in rows] == ["done", "failed", "done"]
-    assert [json.loads(row["parameters"])["SEED"] for row in rows] == [1, 990, 5]
+    assert [json.loads(row["parameters"])["seed"] for row in rows] == [1, 990, 5]
     assert rows[0]["caption"] == "a car & seed 1"
     assert {out / row["folder"] for row in rows} == set(folders(out))
     page = (out / "index.html").read_text(encoding="utf-8")
@@ -208,8 +208,8 @@ def test_two_batches_in_one_folder_share_the_work(sound, notebook, tmp_path):
     found = []
 
     def work():
-        crew = Crew("processes", workers=1)
-        options = {"notebook": notebook, "resume": True, "crew": crew, "seed": 993}
+        engine = Engine("processes", workers=1)
+        options = {"notebook": notebook, "resume": True, "engine": engine, "seed": 993}
         found.append(run_batch([tmp_path / "sounds"], tmp_path / "out", **options))
 
     threads = [threading.Thread(target=work) for _ in range(2)]
@@ -252,9 +252,9 @@ def test_progress_counts_up_and_tells_the_time_left(done):
         ({"label": "unicorn"}, BatchError, r"a.wav \(line 1\): .*unicorn"),
         ({"seed": -1}, BatchError, "seed is -1"),
         ({"colour": "red"}, BatchError, "no parameter colour"),
-        ({"crew": Crew("steam")}, BatchError, "no engine 'steam'"),
-        ({"crew": Crew(workers=2)}, BatchError, "inline is one worker"),
-        ({"crew": Crew(timeout_s=2)}, BatchError, "no time limit"),
+        ({"engine": Engine("steam")}, BatchError, "no engine 'steam'"),
+        ({"engine": Engine(workers=2)}, BatchError, "inline is one worker"),
+        ({"engine": Engine(timeout_s=2)}, BatchError, "no time limit"),
     ],
 )
 def test_a_batch_that_cannot_work_is_refused_before_anything_is_made(
@@ -273,8 +273,8 @@ def test_what_is_wrong_with_all_recordings_is_checked_and_said_once(
         sound(f"{number}.wav")
     checked = []
 
-    def check_settings(wanted):
-        checked.append(wanted.seed)
+    def check_settings(settings):
+        checked.append(settings.seed)
         raise PlanningError("no key")
 
     monkeypatch.setattr("spa2v_lib.batch.tasks.check_settings", check_settings)

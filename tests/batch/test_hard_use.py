@@ -158,8 +158,7 @@ def test_ten_thousand_rows_are_read_checked_and_named_in_seconds(sound, notebook
     import time
 
     from spa2v_lib.batch.manifest import read_rows
-    from spa2v_lib.batch.tasks import make_tasks
-    from spa2v_lib.batch.template import read_template
+    from spa2v_lib.batch.tasks import make_tasks, read_template
 
     path = sound("a.wav")
     text = "recording,label,seed\n" + "".join(f"{path},car,{k}\n" for k in range(10_000))

@@ -55,7 +55,7 @@ def test_folders_patterns_and_files_give_their_recordings_in_order(tmp_path, sou
         ("recording,gain\nsounds/a.wav,x\n", "gain is 'x'.*number"),
         ("recording,loud\nsounds/a.wav,perhaps\n", "loud is 'perhaps'.*true or false"),
         ("recording,label\n,car\n", "line 2: no recording"),
-        ("recording\nsounds/a.wav,car\n", "line 2: 2 cells under 1 columns"),
+        ("recording\nsounds/a.wav,car\n", "line 2: 2 cells under 1 named columns"),
         ("recording\n" + "x.wav\n" * 9, "line 6: .*; and 4 more"),
         (b"recording\n\xff\xfe.wav\n", "not UTF-8"),
         ('recording\n"open', "not a table"),

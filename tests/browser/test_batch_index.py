@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spa2v_lib.batch.page import render_index
-from spa2v_lib.batch.results import as_row
+from spa2v_lib.batch.results import as_row, render_index
 from spa2v_lib.video import Video
 
 EVIL = "\"'></td><script>alert(1)</script><img src=x onerror=alert(1)><!--<script>"
@@ -28,7 +27,7 @@ PLAYS = "() => document.querySelector('video').currentTime > 0"
 
 def record(number: int, name: str, seconds: float, status: str) -> dict:
     """Return an item's record in which every free text is its name."""
-    summary = {"caption": name, "heard": name, "motion": name, "duration_s": seconds}
+    summary = {"caption": name, "sources": name, "motion": name, "duration_s": seconds}
     said = {"title": name, "recording": name, "host": name, "error": name}
     return {**said, "number": number, "status": status, "folder": f"{number}", "summary": summary}
 

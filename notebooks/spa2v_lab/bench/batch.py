@@ -23,7 +23,7 @@ from spa2v_lab.bench.frame import Goal, Progress, Results, Row, interval
 from spa2v_lib.errors import Spa2vError
 
 if TYPE_CHECKING:
-    from spa2v_lib.batch import Summary
+    from spa2v_lib.batch import BatchSummary
 
 __all__ = ["GOALS", "run"]
 
@@ -120,12 +120,12 @@ def _sounds(folder: Path, count: int, seed: int) -> None:
 
 def _gaps(place: Path, workers: int, seed: int) -> tuple[list[float], list[float]]:
     """Return seconds from item to item, and every item's seconds beyond its run."""
-    from spa2v_lib.batch import Crew
+    from spa2v_lib.batch import Engine
 
     moments: list[float] = []
-    crew = Crew("processes", workers=workers)
+    engine = Engine("processes", workers=workers)
     out = place / f"out{workers}"
-    _batch(place, out, seed, crew=crew, progress=lambda _: moments.append(time.perf_counter()))
+    _batch(place, out, seed, engine=engine, progress=lambda _: moments.append(time.perf_counter()))
     later = moments[workers - 1 :]
     summaries = [
         json.loads(path.read_text(encoding="utf-8"))["summary"]
@@ -136,7 +136,7 @@ def _gaps(place: Path, workers: int, seed: int) -> tuple[list[float], list[float
     return np.diff(later).tolist(), beyond[:-workers]
 
 
-def _batch(place: Path, out: Path, seed: int, **given: object) -> Summary:
+def _batch(place: Path, out: Path, seed: int, **given: object) -> BatchSummary:
     from spa2v_lib.batch import run_batch
 
     summary = run_batch([place / "sounds"], out, label="car", seed=seed, **given)  # type: ignore
@@ -149,8 +149,7 @@ def _resumed(place: Path, seed: int) -> float:
     """Return how long a batch takes that finds 1,000 real items done."""
     from spa2v_lib.batch.manifest import read_rows
     from spa2v_lib.batch.store import ITEM
-    from spa2v_lib.batch.tasks import make_tasks
-    from spa2v_lib.batch.template import end_to_end, read_template
+    from spa2v_lib.batch.tasks import end_to_end, make_tasks, read_template
 
     done, sound = place / "out1", place / "sounds" / "000.wav"
     shutil.copytree(done, place / "many", ignore=shutil.ignore_patterns("items"))

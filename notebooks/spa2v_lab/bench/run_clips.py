@@ -37,8 +37,7 @@ from spa2v_lab.bench.run_videos import detected_layout
 from spa2v_lab.metrics.audiovisual import av_align
 from spa2v_lab.metrics.spatial import spatial_av_align
 from spa2v_lib.audio.recording import Recording, read_audio
-from spa2v_lib.batch.manifest import Row as Line
-from spa2v_lib.batch.manifest import read_rows
+from spa2v_lib.batch.manifest import ManifestRow, read_rows
 from spa2v_lib.errors import BatchError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning.exemplars import load_exemplars
@@ -100,7 +99,7 @@ def run_clips(
 class _OwnClip:
     """A line of the manifest, and the folder that its paths are relative to."""
 
-    line: Line
+    line: ManifestRow
     base: Path
 
     def value(self, name: str) -> str:

@@ -15,13 +15,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spa2v_lib.batch.tasks import Outcome, Task
+from spa2v_lib.batch.tasks import Task, TaskResult
 from spa2v_lib.errors import BatchError
 
 if TYPE_CHECKING:
-    from spa2v_lib.batch.engines import Crew
+    from spa2v_lib.batch.workers import Engine
 
-__all__ = ["outcomes"]
+__all__ = ["run_on_cluster"]
 
 _PATIENCE_S = 120.0
 _LOOK_S = 1.0
@@ -49,8 +49,11 @@ class Worker:
         return asdict(do(Task(**task)))
 
 
-def outcomes(crew: Crew, tasks: Iterable[Task]) -> Iterator[Outcome]:
-    """Yield the outcomes of the tasks as they come; see `spa2v_lib.batch.engines.outcomes`."""
+def run_on_cluster(engine: Engine, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+    """Yield the results of tasks as they come.
+
+    Parameters as of `spa2v_lib.batch.workers.run_tasks`.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     try:
         import ray
@@ -58,27 +61,27 @@ def outcomes(crew: Crew, tasks: Iterable[Task]) -> Iterator[Outcome]:
         raise BatchError("engine ray needs Ray: pip install 'spa2v[batch,ray]'") from error
     mine = not ray.is_initialized()
     if mine:
-        _connect(ray, crew)
+        _connect(ray, engine)
     try:
-        yield from _Team(ray, crew).outcomes(tasks)
+        yield from _Team(ray, engine).results(tasks)
     finally:
         if mine:
             ray.shutdown()
 
 
-def _connect(ray: Any, crew: Crew) -> None:
+def _connect(ray: Any, engine: Engine) -> None:
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": "error"}
     options["configure_logging"] = False
-    if crew.address == "local":
+    if engine.address == "local":
         options["include_dashboard"] = False
     try:
-        _knock(crew.address)
-        ray.init(address=crew.address, **options)
+        _knock(engine.address)
+        ray.init(address=engine.address, **options)
     except (RuntimeError, ValueError, OSError, OverflowError) as error:
         reason = " ".join(str(error).split())[:300]
         raise BatchError(
-            f"no Ray cluster at {crew.address!r}: {reason}; start one (ray start --head), or take "
-            "--address local"
+            f"no Ray cluster at {engine.address!r}: {reason}; start one (ray start --head), or "
+            "take --address local"
         ) from error
 
 
@@ -92,12 +95,12 @@ def _knock(address: str) -> None:
 class _Team:
     """Hands out tasks, one to each worker at a time."""
 
-    def __init__(self, ray: Any, crew: Crew) -> None:
-        self._ray, self._crew = ray, crew
-        needs = {"num_cpus": crew.cpus_per_item, "num_gpus": crew.gpus_per_item}
+    def __init__(self, ray: Any, engine: Engine) -> None:
+        self._ray, self._engine = ray, engine
+        needs = {"num_cpus": engine.cpus_per_item, "num_gpus": engine.gpus_per_item}
         # Ray restarts nothing by itself: a worker that comes back would do its item in vain.
         self._hire = ray.remote(max_restarts=0, max_task_retries=0, **needs)(Worker).remote
-        self._count = crew.workers or self._room()
+        self._count = engine.workers or self._room()
         self._coming: dict[Any, Any] = {}  # a worker's first sign of life, and the worker
         self._busy: dict[Any, tuple[Any, Task, int, float]] = {}
         self._again: deque[tuple[Task, int]] = deque()
@@ -105,7 +108,7 @@ class _Team:
     def _room(self) -> int:
         """Return how many workers the cluster has room for."""
         has = self._ray.cluster_resources()
-        asked = {"CPU": self._crew.cpus_per_item, "GPU": self._crew.gpus_per_item}
+        asked = {"CPU": self._engine.cpus_per_item, "GPU": self._engine.gpus_per_item}
         places = [int(has.get(what, 0.0) / each) for what, each in asked.items() if each]
         if not min(places, default=1):
             raise BatchError(
@@ -114,8 +117,8 @@ class _Team:
             )
         return min(places, default=1)
 
-    def outcomes(self, tasks: Iterable[Task]) -> Iterator[Outcome]:
-        """Yield outcomes as they come."""
+    def results(self, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+        """Yield results as they come."""
         todo = iter(tasks)
         first = next(todo, None)
         if first is None:
@@ -130,17 +133,17 @@ class _Team:
             if not self._busy and not self._again:
                 return
             signs = [*self._coming, *self._busy]
-            found, _ = self._ray.wait(signs, num_returns=1, timeout=_LOOK_S)
-            for sign in found:
+            ready, _ = self._ray.wait(signs, num_returns=1, timeout=_LOOK_S)
+            for sign in ready:
                 alive = time.monotonic()
                 if sign in self._coming:
                     idle += self._arrived(sign, root)
                     continue
-                worker, outcome = self._answered(sign, root)
+                worker, result = self._answered(sign, root)
                 if worker is not None:
                     idle.append(worker)
-                if outcome is not None:
-                    yield outcome
+                if result is not None:
+                    yield result
             yield from self._late(root)
             if not self._busy and not idle and time.monotonic() - alive > _PATIENCE_S:
                 raise BatchError(f"no worker has come up for {_PATIENCE_S:g} s; see `ray status`")
@@ -170,24 +173,24 @@ class _Team:
             return []
         return [worker]
 
-    def _answered(self, sign: Any, root: str) -> tuple[Any, Outcome | None]:
-        """Return the worker if it lives, and the outcome unless the task is begun again."""
+    def _answered(self, sign: Any, root: str) -> tuple[Any, TaskResult | None]:
+        """Return the worker if it lives, and the result unless the task is begun again."""
         worker, task, tries, _ = self._busy.pop(sign)
         try:
-            return worker, Outcome(**self._ray.get(sign))
+            return worker, TaskResult(**self._ray.get(sign))
         except self._ray.exceptions.RayTaskError as error:
-            return worker, Outcome(task.name, "failed", f"{type(error.cause).__name__}: {error}")
+            return worker, TaskResult(task.name, "failed", f"{type(error.cause).__name__}: {error}")
         except self._ray.exceptions.RayError:
             self._call_in(root)
-            if tries < self._crew.tries:
+            if tries < self._engine.tries:
                 self._again.append((task, tries))
                 return None, None
             times = f" ({tries} times)" if tries > 1 else ""
-            return None, Outcome(task.name, "lost", f"the worker or its node was lost{times}")
+            return None, TaskResult(task.name, "lost", f"the worker or its node was lost{times}")
 
-    def _late(self, root: str) -> Iterator[Outcome]:
+    def _late(self, root: str) -> Iterator[TaskResult]:
         """Give up items that take too long, with their workers."""
-        limit = self._crew.timeout_s
+        limit = self._engine.timeout_s
         if limit is None:
             return
         for sign, (worker, task, _, begin) in list(self._busy.items()):
@@ -196,4 +199,4 @@ class _Team:
                 self._ray.kill(worker)
                 self._call_in(root)
                 error = f"the worker gave up after {limit:g} s, the time limit"
-                yield Outcome(task.name, "lost", error)
+                yield TaskResult(task.name, "lost", error)

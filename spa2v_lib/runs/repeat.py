@@ -5,43 +5,43 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spa2v_lib.errors import RunError
-from spa2v_lib.runs.make import generate_run
+from spa2v_lib.cues import SpatialCues
+from spa2v_lib.errors import RunError, SettingsError, Spa2vError
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.runs.make import StageProgress, generate_run
 from spa2v_lib.runs.record import code_hash, file_entry, file_hash, read_record, weights_of
 from spa2v_lib.runs.settings import Settings, check_settings
 
 __all__ = ["Difference", "Verification", "rerun", "verify"]
 
-_PLANNING = {
-    *("label", "capture", "clip", "max_seconds", "fps"),
-    *("planner", "placement", "exemplars", "shots"),
-}
-"""What a layout follows from; when one of these changes, a layout that was given holds no more."""
-
-Progress = Callable[[str, int, int], None]
+_SENTENCES = ("notes", "reasoning")
+"""What is written for people and conditions nothing."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing that is not as the run's record has it.
+    """One point in which the repetition, or the folder, differs from the run's record.
 
     Attributes
     ----------
-    kind : {"file", "input", "version", "weights", "result"}
+    category : {"file", "input", "version", "weights", "result"}
+        "file": a file of the folder was changed. "result": cues, layout or frames came out
+        different. The others may explain why, and change nothing by themselves.
     name : str
-    recorded, found : str
-        "missing" where there is nothing.
+        Which file, package, weight file or result.
+    recorded, actual : str
+        What ``run.json`` has, and what is there now; "missing" where there is nothing.
     """
 
-    kind: str
+    category: str
     name: str
     recorded: str
-    found: str
+    actual: str
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,15 @@ class Verification:
     Attributes
     ----------
     differences : list of Difference
-        Of every kind; versions may differ without changing a frame.
+        Of every category; versions may differ without changing a frame.
     frames : str
         SHA-256 of the new frames.
+
+    Examples
+    --------
+    >>> newer = Difference("version", "torch", "2.6.0", "2.7.0")
+    >>> Verification([newer], "0" * 64).reproduced
+    True
     """
 
     differences: list[Difference]
@@ -62,18 +68,20 @@ class Verification:
     @property
     def reproduced(self) -> bool:
         """Whether the files are intact and cues, layout and frames came out the same."""
-        return not any(found.kind in ("file", "result") for found in self.differences)
+        return not any(one.category in ("file", "result") for one in self.differences)
 
 
 def verify(
     run: str | os.PathLike[str],
     *,
     recording: str | os.PathLike[str] | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Verification:
     """Execute a run folder again from its ``run.json``, and say what differs.
 
-    Nothing in the folder is changed.
+    Nothing in the folder is changed. Of cues and layout everything is compared but notes and
+    reasoning, which are sentences for people. Folders that earlier versions wrote are read as they
+    would be written today.
 
     Parameters
     ----------
@@ -95,19 +103,35 @@ def verify(
         If `run` is not a run folder, or its recording is not found.
     Spa2vError
         If the run cannot be executed here at all.
+
+    See Also
+    --------
+    rerun : Make a run again with other parameters.
+
+    Examples
+    --------
+    >>> verify("no/such/run")
+    Traceback (most recent call last):
+        ...
+    spa2v_lib.errors.RunError: no/such/run is not a run folder: run.json: No such file or directory
     """
+    record = read_record(run)
     folder = Path(run).resolve()
-    record = read_record(folder)
-    settings = _settings(folder, record)
+    settings = _settings(folder, record, {})
     audio = _recording(folder, record, recording)
-    found = [*_files(folder, record), *_input(audio, record), *_made_with(record, settings)]
-    with tempfile.TemporaryDirectory() as place:
+    differences = [*_files(folder, record), *_input(audio, record), *_versions(record, settings)]
+    with tempfile.TemporaryDirectory(prefix="spa2v-verify-") as place:
         again = Path(place) / "run"
-        layout = _layout(folder, record, settings)
-        generate_run(audio, again, layout=layout, progress=progress, **vars(settings))
+        generate_run(
+            audio,
+            again,
+            layout=_given_layout(folder, record),
+            progress=progress,
+            **settings.model_dump(),
+        )
         made = read_record(again)
-        found += _results(folder, record, again, made)
-    return Verification(found, made["frames"]["sha256"])
+        differences += _results(folder, record, again, made)
+    return Verification(differences, made["frames"]["sha256"])
 
 
 def rerun(
@@ -116,7 +140,7 @@ def rerun(
     *,
     recording: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     **changes: Any,
 ) -> Path:
     """Make a run again with some parameters changed.
@@ -133,7 +157,7 @@ def rerun(
         As for `generate_run`.
     **changes
         Fields of `Settings`. A run that was drawn from a given layout keeps it, unless a change
-        concerns hearing or planning.
+        concerns what comes before sampling.
 
     Returns
     -------
@@ -144,29 +168,43 @@ def rerun(
     ------
     Spa2vError
         As for `verify` and `generate_run`.
+
+    Examples
+    --------
+    >>> rerun("no/such/run", "out", seed=4)
+    Traceback (most recent call last):
+        ...
+    spa2v_lib.errors.RunError: no/such/run is not a run folder: run.json: No such file or directory
     """
+    record = read_record(run)
     folder = Path(run).resolve()
-    record = read_record(folder)
     settings = _settings(folder, record, changes)
-    layout = None if _PLANNING & set(changes) else _layout(folder, record, settings)
+    replanned = set(changes) & set(Settings.of_stages("read", "cut", "analyze", "plan"))
+    layout = None if replanned else _given_layout(folder, record)
     audio = _recording(folder, record, recording)
     return generate_run(
-        audio, out, layout=layout, overwrite=overwrite, progress=progress, **vars(settings)
+        audio,
+        out,
+        layout=layout,
+        overwrite=overwrite,
+        progress=progress,
+        **settings.model_dump(),
     )
 
 
-def _settings(folder: Path, record: dict[str, Any], changes: dict[str, Any] | None = None) -> Any:
-    names = {field.name for field in fields(Settings)}
-    given = {key: value for key, value in record["parameters"].items() if key in names}
+def _settings(folder: Path, record: dict[str, Any], changes: dict[str, Any]) -> Settings:
+    """Return the recorded settings with some changed; what is recorded beside them is left out."""
+    recorded = {k: v for k, v in record["parameters"].items() if k in Settings.model_fields}
     try:
-        settings = Settings(**{**given, **(changes or {})})
-        check_settings(settings)
-    except (TypeError, AttributeError) as error:
+        Settings.of(recorded)
+    except SettingsError as error:
         raise RunError(f"the parameters in {folder / 'run.json'} do not fit: {error}") from error
+    settings = Settings.of({**recorded, **changes})
+    check_settings(settings)
     return settings
 
 
-def _layout(folder: Path, record: dict[str, Any], settings: Settings) -> Path | None:
+def _given_layout(folder: Path, record: dict[str, Any]) -> Path | None:
     return folder / "layout.json" if record["parameters"].get("layout_given") else None
 
 
@@ -175,12 +213,12 @@ def _recording(folder: Path, record: dict[str, Any], given: str | os.PathLike[st
         if not Path(given).is_file():
             raise RunError(f"no recording {given}; give the file that the run was made from")
         return Path(given)
-    name, wanted = str(record["input"].get("name")), record["input"].get("sha256")
+    name, digest = str(record["input"].get("name")), record["input"].get("sha256")
     for path in _places(folder, Path(name).name):
-        if path.is_file() and file_hash(path) == wanted:
+        if path.is_file() and file_hash(path) == digest:
             return path
     raise RunError(
-        f"the recording {name} with SHA-256 {str(wanted)[:16]}… is not beside the run nor in the "
+        f"the recording {name} with SHA-256 {str(digest)[:16]}… is not beside the run nor in the "
         "current folder; name it (--recording FILE)"
     )
 
@@ -214,7 +252,7 @@ def _input(audio: Path, record: dict[str, Any]) -> Iterator[Difference]:
         yield Difference("input", audio.name, str(record["input"].get("sha256")), now)
 
 
-def _made_with(record: dict[str, Any], settings: Settings) -> Iterator[Difference]:
+def _versions(record: dict[str, Any], settings: Settings) -> Iterator[Difference]:
     """Compare versions, device, code and weights."""
     from spa2v_lib.doctor import environment
 
@@ -230,32 +268,35 @@ def _flat(made: dict[str, Any]) -> dict[str, Any]:
     return {**rest, **(packages if isinstance(packages, dict) else {})}
 
 
-def _compare(kind: str, was: dict[str, Any], now: dict[str, Any]) -> Iterator[Difference]:
+def _compare(category: str, was: dict[str, Any], now: dict[str, Any]) -> Iterator[Difference]:
     for name in sorted({*was, *now}):
         if was.get(name) != now.get(name):
-            yield Difference(
-                kind, name, str(was.get(name) or "missing"), str(now.get(name) or "missing")
-            )
+            recorded, actual = str(was.get(name) or "missing"), str(now.get(name) or "missing")
+            yield Difference(category, name, recorded, actual)
 
 
 def _results(
     folder: Path, record: dict[str, Any], again: Path, made: dict[str, Any]
 ) -> Iterator[Difference]:
-    for name in ("cues.json", "layout.json"):
-        before, after = _content(folder / name), _content(again / name)
-        if before != after and before is not None:
-            yield Difference("result", name, "another content", "another content")
+    for name, form in (("cues.json", SpatialCues), ("layout.json", VideoSceneLayout)):
+        try:
+            before = form.load(folder / name)
+        except Spa2vError:
+            continue  # told as a changed file
+        was, now = before.model_dump(exclude_unset=True), form.load(again / name).model_dump()
+        changed = [key for key in was if key not in _SENTENCES and not _same(was[key], now[key])]
+        changed = [key for key in changed if key != "recording"]  # its name, which may be another
+        if changed:
+            yield Difference("result", name, ", ".join(changed), "another content")
     was, now = str(record["frames"].get("sha256")), made["frames"]["sha256"]
     if was != now:
         yield Difference("result", "frames", was, now)
 
 
-def _content(path: Path) -> Any:
-    """Return what a JSON file says, without the recording's name; None if it cannot be read."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    if isinstance(content, dict):
-        content.pop("recording", None)
-    return content
+def _same(was: Any, now: Any) -> bool:
+    """Whether all that was recorded came out the same; later versions may record more."""
+    if isinstance(was, dict) and isinstance(now, dict):
+        return all(key in now and _same(value, now[key]) for key, value in was.items())
+    if isinstance(was, list | tuple) and isinstance(now, list | tuple):
+        return len(was) == len(now) and all(map(_same, was, now))
+    return was == now
