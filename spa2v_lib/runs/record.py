@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,7 +205,11 @@ def _upgraded(record: dict[str, Any]) -> dict[str, Any]:
     timings = record.get("timings_s")
     if isinstance(timings, dict):
         timings = {("analyze" if k == "hear" else k): v for k, v in timings.items()}
-    return {**record, "version": VERSION, "timings_s": timings or {}}
+    parameters = record["parameters"]
+    grounding = parameters.get("grounding")
+    if isinstance(grounding, str):
+        parameters = {**parameters, "grounding": re.sub(r"\bactive=", "stop=", grounding)}
+    return {**record, "version": VERSION, "timings_s": timings or {}, "parameters": parameters}
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
