@@ -249,9 +249,9 @@ def show_verdict(preset: str, verdict: Verdict) -> None:
     """Print the result of a preset's check."""
     console = new_console()
     console.print(
-        f"asked for a car from left to right: detected in {verdict.detected:.0%} of the frames, IoU "
-        f"{verdict.iou:.2f} with the boxes asked for, {verdict.mirrored_iou:.2f} with their mirror "
-        "image"
+        f"asked for a car from left to right: detected in {verdict.detected:.0%} of the frames, "
+        f"IoU {verdict.iou:.2f} with the boxes asked for, {verdict.mirrored_iou:.2f} with their "
+        "mirror image"
     )
     bad = f"[red]preset {preset} does not follow the layout[/]"
     console.print(f"preset {preset} follows the layout" if verdict.good else bad)
