@@ -134,7 +134,7 @@ grounding_seen = Recorder(following_tokens=6)
 grounded = generate(layout, grounding=method, recorder=grounding_seen, **settings)
 
 # %%
-from spa2v_lab.viz.sheets import beside, frames_beside
+from spa2v_lab.viz.sampling import beside, frames_beside
 
 three = {"base alone": alone, "with motion modules": moving, "and with grounding": grounded}
 frames_beside(layout, three)
@@ -273,9 +273,9 @@ for name, values in found.items():
 # ```
 
 # %%
-from spa2v_lab.viz.inside import attention_share_figure, inside_figure
+from spa2v_lab.viz.sampling import attention_share_figure, denoising_figure
 
-inside_figure(layout, grounding_seen.steps)
+denoising_figure(layout, grounding_seen.steps)
 
 # %% [markdown]
 # *Above the video that the model expects, below where the thing's words are heard; move the slider
@@ -291,7 +291,7 @@ attention_share_figure(layout, runs)
 # would lie there. The maps are the model's own, before any method edits them.*
 
 # %%
-from spa2v_lab.viz.inside import attention_in_boxes, box_area
+from spa2v_lab.viz.sampling import attention_in_boxes, box_area
 
 print(f"the box covers {box_area(layout):.1f} of the picture")
 for name, steps in runs.items():
@@ -304,9 +304,9 @@ for name, steps in runs.items():
 # bit for bit.
 
 # %%
-from spa2v_lab.explorers.strength import strength_figure, try_strength
+from spa2v_lab.explorers.sampling import sample_at_strength, strength_figure
 
-tries = [try_strength(layout, method, s, **settings) for s in (0.0, 0.3, 0.6, 1.0)]
+tries = [sample_at_strength(layout, method, s, **settings) for s in (0.0, 0.3, 0.6, 1.0)]
 strength_figure(layout, tries)
 
 # %% [markdown]
@@ -323,7 +323,7 @@ for one in tries:
 # chapter live, on Colab or Binder.)
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lab.explorers.strength import StrengthExplorer
+from spa2v_lab.explorers.sampling import StrengthExplorer
 
 StrengthExplorer(layout, **settings)
 
@@ -352,7 +352,7 @@ frames_beside(layout, told)
 # opens it on Colab or Binder), with the second figure's slider on any page.
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lab.explorers.frames import FrameExplorer
+from spa2v_lab.explorers.sampling import FrameExplorer
 
 FrameExplorer(layout, grounded)
 

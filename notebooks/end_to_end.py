@@ -73,7 +73,7 @@ import tempfile
 from pathlib import Path
 
 from spa2v_lab.demo import example_recording
-from spa2v_lab.explorers.upload import save_upload
+from spa2v_lab.explorers.widgets import save_upload
 
 scratch = tempfile.TemporaryDirectory(prefix="spa2v-")  # removed when the notebook is closed
 work = Path(scratch.name)

@@ -146,7 +146,7 @@ if RT60_S > 0:
     ways = (Trajectory(FIRST, -50, 50, from_m=1.5), Trajectory(SECOND, 50, -50, from_m=1.5))
 crossing = render_sound(stage(*ways, capture="ortf", seconds=6.0, rt60_s=RT60_S))
 heard = spa2v.extract_cues(crossing)
-where, _, spectra = viz.hearing_exhibits(crossing, heard)
+where, _, spectra = viz.analysis_exhibits(crossing, heard)
 where
 
 # %% [markdown]
@@ -222,12 +222,12 @@ print([source.label for source in given.sources])
 # record it in each format, and let the library find out the rest.
 
 # %%
-from spa2v_lab.explorers.listening import hear_way, heard_figure
+from spa2v_lab.explorers.localization import localization_figure, localize
 from spa2v_lab.viz.captures import NAMES
 
 DRUM, way = "drum_roll_01.flac", "crosses to the right"
-formats = {name: hear_way(DRUM, way, capture) for capture, name in NAMES.items()}
-heard_figure(formats)
+formats = {name: localize(DRUM, way, capture) for capture, name in NAMES.items()}
+localization_figure(formats)
 
 # %% [markdown]
 # *Dashed, the truth; the line, what was heard, with its interval. Move the slider through the
@@ -242,9 +242,9 @@ for name, one in formats.items():
 # Now choose way, format and room yourself, and tell the library the format, or do not:
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lab.explorers.listening import HearingExplorer
+from spa2v_lab.explorers.localization import LocalizationExplorer
 
-HearingExplorer(DRUM)
+LocalizationExplorer(DRUM)
 
 # %% [markdown]
 # *Every change makes a new recording and hears it. On this page the controls stand still, and the

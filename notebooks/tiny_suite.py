@@ -61,8 +61,8 @@ for caption in drawn.captions[:3]:
     print(caption)
 
 # %%
-from spa2v_lab.viz.sheets import grid_figure
 from spa2v_lib.layout.scene_layout import Box
+from spa2v_lib.viz.figures import frames_figure
 
 
 def boxes_of(rows):
@@ -72,7 +72,7 @@ def boxes_of(rows):
 scenes = drawn.frames[::4], boxes_of(drawn.boxes[::4])  # four frames are drawn of each scene
 rows = {"drawn": scenes[0][:6], "and more": scenes[0][6:12]}
 boxes = [scenes[1][:6], scenes[1][6:12]]
-grid_figure(rows, boxes, [""] * 6, "twelve drawn frames with their true boxes")
+frames_figure([rows], [boxes], [""] * 6, "twelve drawn frames with their true boxes")
 
 # %% [markdown]
 # *Twelve frames of twelve scenes, with their true boxes. Sizes, cameras and paths are drawn from
@@ -144,7 +144,7 @@ with torch.no_grad():
 # %%
 again = (127.5 * (decoded.clip(-1, 1) + 1) + 0.5).astype(np.uint8)
 both = {"drawn": drawn.frames[:24:4], "encoded and decoded": again}
-grid_figure(both, [[[]] * 6] * 2, [""] * 6, "six frames, and the same from their codes")
+frames_figure([both], [[[[]] * 6] * 2], [""] * 6, "six frames, and their reconstructions")
 
 # %% [markdown]
 # *What the diffusion model never has to learn, and cannot draw better than.*
@@ -303,8 +303,8 @@ rows = {
 # %%
 boxes = [[box for box in frame if box] for frame in layout.frame_boxes()[1::3]]
 times = [f"{frame / layout.fps:.1f} s" for frame in range(1, layout.frame_count, 3)]
-title = "a cow from left to right, foreseen, sampled and drawn"
-grid_figure(rows, [boxes] * 3, times, title)
+title = "a cow from left to right, predicted, sampled and drawn"
+frames_figure([rows], [[boxes] * 3], times, title)
 
 # %% [markdown]
 # *After one step the cow already looks to the right, where its box goes, with a dark head and a
@@ -326,7 +326,7 @@ seen = {name: data.frames(JUDGED, seed=SEED + 1, styles=(s,)) for name, s in sty
 found = {name: detect(one.frames) for name, one in seen.items()}
 rows = {name: one.frames[:24:4] for name, one in seen.items()}
 boxes = [[[d.box for d in frame] for frame in found[name][:24:4]] for name in rows]
-grid_figure(rows, boxes, [""] * 6, "six frames of two styles, with what the detector found")
+frames_figure([rows], [boxes], [""] * 6, "six frames of two styles with their detections")
 
 # %% [markdown]
 # *What the detector finds, without being told what is there.*

@@ -91,7 +91,7 @@ from spa2v_lab.bench.ablation import ablated
 tried = [ablated(one, grounding=GROUNDING, seed=SEED, steps=STEPS) for one in layouts]
 
 # %%
-from spa2v_lab.viz.sheets import beside, frames_beside
+from spa2v_lab.viz.sampling import beside, frames_beside
 
 frames_beside(layouts[0], tried[0])
 

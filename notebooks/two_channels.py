@@ -180,7 +180,7 @@ HTML("".join(sound_player(swept[c], name).html() for c, name in NAMES.items()))
 # Move the source yourself:
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lab.explorers.sound import SoundExplorer
+from spa2v_lab.explorers.captures import SoundExplorer
 
 SoundExplorer(RECORDING)
 
@@ -384,11 +384,11 @@ plane_figure()
 # disagree about a source behind, by a few decibels: too little to build on in a room.
 
 # %%
-from spa2v_lab.explorers.capture import readings_in_words
+from spa2v_lab.explorers.captures import describe_matches
 
 for capture in ("xy", "ortf", "binaural"):
     print(f"{NAMES[capture]} at 30°:")
-    for line in readings_in_words(capture, 30):
+    for line in describe_matches(capture, 30):
         print("   the same as", line)
 
 # %% [markdown]
@@ -397,7 +397,7 @@ for capture in ("xy", "ortf", "binaural"):
 # front from back, and the library reads them too.)
 
 # %% tags=["nbval-ignore-output"]
-from spa2v_lab.explorers.capture import CaptureExplorer
+from spa2v_lab.explorers.captures import CaptureExplorer
 
 CaptureExplorer("xy", 30)
 

@@ -112,7 +112,7 @@ def main() -> None:
         run = generate_run(sound, given.out / name, seed=given.seed, overwrite=True)
         videos.append(run / "video.mp4")
         layout = VideoSceneLayout.load(run / "layout.json")
-        sheets.append(contact_sheet(read_video(videos[-1]).frames, layout, side=160))
+        sheets.append(contact_sheet(read_video(videos[-1]).frames, layout, width=160))
         print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
     _stacked(sheets).save(given.out / "contact.png")
     print("\nWatch (with sound), and open report.html beside each:")

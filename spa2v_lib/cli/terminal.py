@@ -153,7 +153,7 @@ def _count(cues: SpatialCues) -> str:
 
 
 def _show_source(console: Console, source: SourceTrack) -> None:
-    from spa2v_lib.viz.cue_summary import pass_by_in_words
+    from spa2v_lib.viz.words import pass_by_in_words
 
     label = source.label or "something unknown"
     console.print(

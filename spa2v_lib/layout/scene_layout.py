@@ -348,7 +348,7 @@ class VideoSceneLayout(StrictModel):
         )
 
     def _repr_html_(self) -> str:
-        from spa2v_lib.viz.svg import layout_html
+        from spa2v_lib.viz.frames import layout_html
 
         return layout_html(self)
 

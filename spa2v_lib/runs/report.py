@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import base64
-import io
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from spa2v_lib.pages import render
-from spa2v_lib.viz.page import hearing_html
-from spa2v_lib.viz.svg import SOURCE_COLOURS, source_name
+from spa2v_lib.viz.frames import frames_html, spread
+from spa2v_lib.viz.page import analysis_html
+from spa2v_lib.viz.words import colour_of, shown_label, source_name
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues import SourceTrack, SpatialCues
-    from spa2v_lib.layout.box import Box
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.video import Video
 
@@ -30,7 +27,6 @@ _MOTIONS = {
     "stationary": "stays where it is",
 }
 _STRIP_FRAMES = 8
-_STRIP_WIDTH = 160
 
 
 def render_report(
@@ -71,16 +67,12 @@ def render_report(
         reasoning=layout.reasoning,
         strip=_strip(video, layout),
         objects=_objects(layout),
-        cues=hearing_html(recording, cues),
+        cues=analysis_html(recording, cues),
         captions=_captions(layout),
         notes=record["notes"],
         facts=_facts(record),
         plan=_plan(layout),
     )
-
-
-def _colour(index: int) -> str:
-    return SOURCE_COLOURS[index % len(SOURCE_COLOURS)]
 
 
 def _summary(record: dict[str, Any]) -> str:
@@ -122,52 +114,20 @@ def _azimuth(degrees: float) -> str:
     return f"{abs(degrees):.0f}° {'right' if degrees > 0 else 'left'}"
 
 
-def _strip(video: Video, layout: VideoSceneLayout) -> list[dict[str, Any]]:
+def _strip(video: Video, layout: VideoSceneLayout) -> str:
     """Return some frames, the first and the last among them, with their boxes."""
-    last = len(video.frames) - 1
-    chosen = sorted(set(np.linspace(0, last, _STRIP_FRAMES).round().astype(int).tolist()))
-    return [
-        _frame(video.frames[index], layout.boxes_at(index / video.fps), index / video.fps)
-        for index in chosen
-    ]
-
-
-def _frame(pixels: np.ndarray, boxes: list[Box | None], time_s: float) -> dict[str, Any]:
-    height = round(_STRIP_WIDTH * pixels.shape[0] / pixels.shape[1])
-    outlines = [
-        {
-            "x": f"{box.x0 * _STRIP_WIDTH:.1f}",
-            "y": f"{box.y0 * height:.1f}",
-            "width": f"{box.width * _STRIP_WIDTH:.1f}",
-            "height": f"{box.height * height:.1f}",
-            "colour": _colour(index),
-        }
-        for index, box in enumerate(boxes)
-        if box is not None
-    ]
-    return {
-        "width": _STRIP_WIDTH,
-        "height": height,
-        "time": f"{time_s:.2f}",
-        "png": f"data:image/png;base64,{_png(pixels)}",
-        "boxes": outlines,
-    }
-
-
-def _png(pixels: np.ndarray) -> str:
-    from PIL import Image
-
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return base64.b64encode(buffer.getvalue()).decode()
+    chosen = spread(len(video.frames), _STRIP_FRAMES)
+    times = [index / video.fps for index in chosen]
+    boxes = [layout.boxes_at(time) for time in times]
+    return frames_html(boxes, times, frames=video.frames[chosen], aspect=layout.aspect)
 
 
 def _objects(layout: VideoSceneLayout) -> list[dict[str, str]]:
     return [
         {
-            "name": item.label.replace("_", " "),
+            "name": shown_label(item.label),
             "caption": item.caption,
-            "colour": _colour(index),
+            "colour": colour_of(index),
         }
         for index, item in enumerate(layout.objects)
     ]

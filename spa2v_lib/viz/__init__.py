@@ -1,6 +1,6 @@
-"""Pictures of what was heard, planned and sampled.
+"""Figures of cues, layouts and videos.
 
-``svg`` draws without any library, for saved pages; the plotly figures load when first asked for.
+Plotly and matplotlib load when a figure that they draw is first asked for.
 """
 
 from __future__ import annotations
@@ -8,33 +8,34 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from spa2v_lib.viz.svg import cue_svg
-
 if TYPE_CHECKING:
     from spa2v_lib.viz.cue_figures import (
+        analysis_exhibits,
         azimuth_map,
-        hearing_exhibits,
+        cue_figure,
         level_and_pitch,
         spectrograms,
     )
-    from spa2v_lib.viz.figures import cue_figure, film_strip, layout_figure
+    from spa2v_lib.viz.figures import film_strip, layout_figure
+    from spa2v_lib.viz.saved import cue_svg
 
 _HOMES = {
+    "analysis_exhibits": "cue_figures",
     "azimuth_map": "cue_figures",
-    "cue_figure": "figures",
+    "cue_figure": "cue_figures",
+    "cue_svg": "saved",
     "film_strip": "figures",
-    "hearing_exhibits": "cue_figures",
     "layout_figure": "figures",
     "level_and_pitch": "cue_figures",
     "spectrograms": "cue_figures",
 }
 
 __all__ = [
+    "analysis_exhibits",
     "azimuth_map",
     "cue_figure",
     "cue_svg",
     "film_strip",
-    "hearing_exhibits",
     "layout_figure",
     "level_and_pitch",
     "spectrograms",

@@ -1,7 +1,4 @@
-"""The lines and maps that the figures of hearing are made of.
-
-What was heard, as figures to look at and listen to: direction, distance and sound of sources.
-"""
+"""Plotly figures of cues, with players: azimuth, level, pitch and spectrum over time."""
 
 from __future__ import annotations
 
@@ -14,43 +11,40 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from spa2v_lib.cues.separation import separate
-from spa2v_lib.viz.cue_summary import (
+from spa2v_lib.viz.evidence import (
     MOST_COLUMNS,
     SPECTRUM_DB,
-    course_in_words,
     direction_evidence,
-    map_in_words,
     mel_spectrum,
     pass_by_curves,
-    spectra_in_words,
 )
-from spa2v_lib.viz.exhibit import Exhibit
-from spa2v_lib.viz.player import loudest_excerpt, source_players
+from spa2v_lib.viz.player import Exhibit, loudest_excerpt, source_players
 from spa2v_lib.viz.style import (
     TEXT,
     azimuth_ticks,
-    colour_of,
     faded,
     interval_band,
     shown_name,
     styled,
 )
-from spa2v_lib.viz.svg import source_name
+from spa2v_lib.viz.words import (
+    colour_of,
+    cues_in_words,
+    map_caption,
+    source_name,
+    spectrogram_caption,
+    tracks_caption,
+)
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.types import PassBy, SourceTrack, SpatialCues
 
 __all__ = [
+    "analysis_exhibits",
     "azimuth_map",
-    "evidence_map",
-    "fitted_line",
-    "hearing_exhibits",
+    "cue_figure",
     "level_and_pitch",
-    "mark_closest",
-    "measured_line",
-    "pitch_dots",
-    "spectrogram",
     "spectrograms",
     "track_lines",
 ]
@@ -58,7 +52,7 @@ __all__ = [
 _SILENT = {"dash": "dot", "width": 1.5}
 
 
-def evidence_map(recording: Recording, cues: SpatialCues) -> go.Heatmap:
+def _evidence_map(recording: Recording, cues: SpatialCues) -> go.Heatmap:
     evidence, azimuth = direction_evidence(recording, cues)
     size = -(-len(evidence) // MOST_COLUMNS)
     starts = np.arange(0, len(evidence), size)
@@ -73,7 +67,7 @@ def evidence_map(recording: Recording, cues: SpatialCues) -> go.Heatmap:
         colorscale=_ramp(TEXT, 0.85),
         showscale=False,
         zsmooth="fast",
-        hovertemplate="%{x:.1f} s, %{y:.0f}°: %{z} %<extra>evidence</extra>",
+        hovertemplate="%{x:.1f} s, %{y:.0f}°: %{z} %<extra>sound from here</extra>",
     )
 
 
@@ -107,7 +101,7 @@ def track_lines(source: SourceTrack, times: Sequence[float], colour: str) -> lis
     ]
 
 
-def measured_line(
+def _measured_line(
     source: SourceTrack, times: np.ndarray, values: Sequence[float], colour: str, unit: str
 ) -> go.Scatter:
     return go.Scatter(
@@ -121,7 +115,7 @@ def measured_line(
     )
 
 
-def pitch_dots(source: SourceTrack, times: np.ndarray, colour: str) -> go.Scatter:
+def _pitch_dots(source: SourceTrack, times: np.ndarray, colour: str) -> go.Scatter:
     return go.Scatter(
         x=times,
         y=source.pitch_hz,
@@ -134,7 +128,7 @@ def pitch_dots(source: SourceTrack, times: np.ndarray, colour: str) -> go.Scatte
     )
 
 
-def fitted_line(
+def _fitted_line(
     source: SourceTrack, times: np.ndarray, values: np.ndarray | None, colour: str, unit: str
 ) -> list[go.Scatter]:
     if values is None:
@@ -154,7 +148,7 @@ def fitted_line(
     ]
 
 
-def mark_closest(figure: go.Figure, fit: PassBy, colour: str, duration_s: float) -> None:
+def _mark_closest(figure: go.Figure, fit: PassBy, colour: str, duration_s: float) -> None:
     """Mark the closest approach by a line, and its interval by a bar, if it was recorded."""
     when = fit.closest_s
     if 0.0 <= when.value <= duration_s:
@@ -163,7 +157,7 @@ def mark_closest(figure: go.Figure, fit: PassBy, colour: str, duration_s: float)
         figure.add_vline(when.value, line={"color": colour, "width": 1, "dash": "dot"})
 
 
-def spectrogram(
+def _spectrogram(
     levels: np.ndarray, hz: np.ndarray, span: tuple[float, float], colour: str
 ) -> go.Heatmap:
     start, seconds = span
@@ -179,8 +173,45 @@ def spectrogram(
     )
 
 
-def hearing_exhibits(recording: Recording, cues: SpatialCues) -> tuple[Exhibit, Exhibit, Exhibit]:
-    """Return map, course and spectrograms; each source's own signal is separated only once.
+def cue_figure(cues: SpatialCues) -> go.Figure:
+    """Draw azimuth with its interval, and level, over time.
+
+    Parameters
+    ----------
+    cues : SpatialCues
+        What was measured.
+
+    Returns
+    -------
+    plotly.graph_objects.Figure
+        Two panels over one time axis: azimuth in degrees (right is up), level in dB.
+    """
+    figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.65, 0.35])
+    for index, source in enumerate(cues.sources):
+        colour = colour_of(index)
+        figure.add_traces(interval_band(source, cues.times_s, colour), rows=1, cols=1)
+        figure.add_trace(_azimuth(source, cues.times_s, colour), row=1, col=1)
+        figure.add_trace(_level(source, cues.times_s, colour), row=2, col=1)
+    figure.add_trace(
+        go.Scatter(
+            x=cues.times_s,
+            y=cues.level_db,
+            name="recording",
+            mode="lines",
+            line={"color": TEXT, "width": 1},
+            hovertemplate="%{y:.1f} dB",
+        ),
+        row=2,
+        col=1,
+    )
+    figure.update_yaxes(row=1, title="azimuth (°)", **azimuth_ticks())
+    figure.update_yaxes(row=2, title="level (dB)")
+    figure.update_xaxes(row=2, title="time (s)")
+    return styled(figure, height=460, alt=cues_in_words(cues))
+
+
+def analysis_exhibits(recording: Recording, cues: SpatialCues) -> tuple[Exhibit, Exhibit, Exhibit]:
+    """Return azimuth map, level and pitch, and spectrograms; sources are separated once.
 
     Parameters
     ----------
@@ -216,16 +247,16 @@ def azimuth_map(
     """
     figure = go.Figure()
     if cues.capture.format != "mono":
-        figure.add_trace(evidence_map(recording, cues))
+        figure.add_trace(_evidence_map(recording, cues))
     for index, source in enumerate(cues.sources):
         figure.add_traces(interval_band(source, cues.times_s, colour_of(index)))
         figure.add_traces(track_lines(source, cues.times_s, colour_of(index)))
     behind = cues.capture.format == "foa"
-    figure.update_yaxes(title="azimuth", **azimuth_ticks(behind=behind))
+    figure.update_yaxes(title="azimuth (°)", **azimuth_ticks(behind=behind))
     figure.update_xaxes(title="time (s)", range=[0.0, cues.duration_s])
-    words = map_in_words(cues)
+    caption = map_caption(cues)
     players = source_players(recording, cues, own, with_recording=True)
-    return Exhibit(styled(figure, height=400, words=words), words, players)
+    return Exhibit(styled(figure, height=400, alt=caption), caption, players)
 
 
 def level_and_pitch(
@@ -241,21 +272,21 @@ def level_and_pitch(
     for index, source in enumerate(cues.sources):
         colour = colour_of(index)
         level, pitch = pass_by_curves(source, times)
-        figure.add_traces(measured_line(source, times, source.level_db, colour, "dB"), 1, 1)
-        figure.add_traces(fitted_line(source, times, level, colour, "dB"), 1, 1)
+        figure.add_traces(_measured_line(source, times, source.level_db, colour, "dB"), 1, 1)
+        figure.add_traces(_fitted_line(source, times, level, colour, "dB"), 1, 1)
         if pitched:
-            figure.add_traces(pitch_dots(source, times, colour), 2, 1)
-            figure.add_traces(fitted_line(source, times, pitch, colour, "Hz"), 2, 1)
+            figure.add_traces(_pitch_dots(source, times, colour), 2, 1)
+            figure.add_traces(_fitted_line(source, times, pitch, colour, "Hz"), 2, 1)
         if source.pass_by is not None:
-            mark_closest(figure, source.pass_by, colour, cues.duration_s)
+            _mark_closest(figure, source.pass_by, colour, cues.duration_s)
     figure.update_yaxes(row=1, title="level (dB)")
     if pitched:
         figure.update_yaxes(row=2, title="pitch (Hz)")
     figure.update_xaxes(range=[0.0, cues.duration_s])
     figure.update_xaxes(row=1 + pitched, title="time (s)")
-    words = course_in_words(cues)
+    caption = tracks_caption(cues)
     players = source_players(recording, cues, own, with_recording=False)
-    return Exhibit(styled(figure, height=260 + 180 * pitched, words=words), words, players)
+    return Exhibit(styled(figure, height=260 + 180 * pitched, alt=caption), caption, players)
 
 
 def spectrograms(
@@ -281,13 +312,38 @@ def spectrograms(
     loudest = max(float(levels.max()) for levels, _ in parts)
     for index, (levels, hz) in enumerate(parts):
         colour = colour_of(index) if cues.sources else TEXT
-        trace = spectrogram(levels - loudest, hz, (start, seconds), colour)
+        trace = _spectrogram(levels - loudest, hz, (start, seconds), colour)
         figure.add_trace(trace, index + 1, 1)
     marks = {100: "100", 300: "300", 1000: "1k", 3000: "3k", 10_000: "10k"}
     ticks = {"tickvals": [*marks], "ticktext": [*marks.values()]}
-    figure.update_yaxes(title="Hz", type="log", **ticks)
+    figure.update_yaxes(title="frequency (Hz)", type="log", **ticks)
     figure.update_xaxes(row=len(signals), title="time (s)")
     figure.update_annotations(font={"color": TEXT, "size": 13})
-    words = spectra_in_words(names, start, seconds, apart=len(cues.sources) > 1)
+    caption = spectrogram_caption(names, start, seconds, separated=len(cues.sources) > 1)
     players = source_players(recording, cues, signals, with_recording=False)
-    return Exhibit(styled(figure, height=110 + 170 * len(signals), words=words), words, players)
+    return Exhibit(styled(figure, height=110 + 170 * len(signals), alt=caption), caption, players)
+
+
+def _azimuth(source: SourceTrack, times: Sequence[float], colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=times,
+        y=source.azimuth_deg,
+        name=shown_name(source),
+        legendgroup=source.id,
+        mode="lines",
+        line={"color": colour, "width": 2.5},
+        hovertemplate="%{y:.0f}°",
+    )
+
+
+def _level(source: SourceTrack, times: Sequence[float], colour: str) -> go.Scatter:
+    return go.Scatter(
+        x=times,
+        y=source.level_db,
+        name=shown_name(source),
+        legendgroup=source.id,
+        showlegend=False,
+        mode="lines",
+        line={"color": colour, "width": 2},
+        hovertemplate="%{y:.1f} dB",
+    )

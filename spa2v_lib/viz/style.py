@@ -25,7 +25,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from plotly.io.base_renderers import MimetypeRenderer
 
-from spa2v_lib.viz.svg import SOURCE_COLOURS, source_name
+from spa2v_lib.viz.words import source_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -39,7 +39,6 @@ __all__ = [
     "BookRenderer",
     "activate",
     "azimuth_ticks",
-    "colour_of",
     "faded",
     "figure_html",
     "interval_band",
@@ -146,7 +145,7 @@ GRID = "rgba(128,128,128,0.25)"
 _AXIS = {"gridcolor": GRID, "zerolinecolor": GRID, "linecolor": GRID}
 
 
-def styled(figure: go.Figure, height: int, words: str) -> go.Figure:
+def styled(figure: go.Figure, height: int, alt: str) -> go.Figure:
     """Give a figure the common look, and choose how this notebook shows it.
 
     Parameters
@@ -155,7 +154,7 @@ def styled(figure: go.Figure, height: int, words: str) -> go.Figure:
         Changed in place.
     height : int
         In pixels.
-    words : str
+    alt : str
         What it shows, for those who cannot see it.
     """
     activate()
@@ -164,18 +163,13 @@ def styled(figure: go.Figure, height: int, words: str) -> go.Figure:
     return figure.update_layout(
         template="none",
         height=height,
-        meta={"alt": words},
+        meta={"alt": alt},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": TEXT, "family": "system-ui, sans-serif"},
         margin={"l": 90, "r": 20, "t": 40, "b": 50},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
     )
-
-
-def colour_of(index: int) -> str:
-    """Return the colour of the source of that number."""
-    return SOURCE_COLOURS[index % len(SOURCE_COLOURS)]
 
 
 def shown_name(source: SourceTrack) -> str:

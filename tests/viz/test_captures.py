@@ -5,9 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lab.explorers.above import from_above
-from spa2v_lab.explorers.capture import CaptureExplorer, readings_in_words
-from spa2v_lab.explorers.sound import SoundExplorer, sound_from, words_from
+from spa2v_lab.explorers.captures import (
+    CaptureExplorer,
+    SoundExplorer,
+    describe_differences,
+    describe_matches,
+    plan_view_svg,
+    sound_from,
+)
 from spa2v_lab.scenes.receivers import SPEED_OF_SOUND
 from spa2v_lab.viz.captures import (
     MOST_DB,
@@ -17,9 +22,9 @@ from spa2v_lab.viz.captures import (
     differences_figure,
     head_figure,
     lobes,
+    matching_directions,
     microphones_figure,
     plane_figure,
-    readings,
 )
 from spa2v_lib.cues.features import extract_features
 
@@ -69,23 +74,23 @@ def test_only_a_heads_level_difference_grows_with_frequency() -> None:
 
 
 @pytest.mark.parametrize("capture", PAIRS)
-def test_every_direction_is_among_its_own_readings(capture: str) -> None:
+def test_every_direction_is_among_its_own_matches(capture: str) -> None:
     for azimuth in (-120.0, -30.0, 0.0, 45.0, 100.0):
-        assert holds(readings(capture, azimuth)[capture], azimuth)
+        assert holds(matching_directions(capture, azimuth)[capture], azimuth)
 
 
 @pytest.mark.parametrize("capture", ["ab", "binaural", "panned", "ms"])
 def test_behind_sounds_like_in_front(capture: str) -> None:
-    assert holds(readings(capture, 30.0)[capture], 150.0)
+    assert holds(matching_directions(capture, 30.0)[capture], 150.0)
 
 
 def test_level_pairs_read_each_other_and_time_pairs_do_not() -> None:
-    assert set(readings("xy", 30.0)) == {"panned", "xy", "ms"}
-    assert set(readings("ab", 60.0)) == {"ab"}
+    assert set(matching_directions("xy", 30.0)) == {"panned", "xy", "ms"}
+    assert set(matching_directions("ab", 60.0)) == {"ab"}
 
 
 @pytest.mark.parametrize("capture", PAIRS)
-def test_the_drawings_from_above_are_symmetric(capture: str) -> None:
+def test_the_drawings_plan_view_svg_are_symmetric(capture: str) -> None:
     left, right = lobes(capture)[-2:]
     mirrored = sorted(map(tuple, (right * (-1.0, 1.0)).round(9).tolist()))
     assert sorted(map(tuple, left.round(9).tolist())) == mirrored
@@ -136,12 +141,15 @@ def test_the_sound_of_a_direction_has_the_differences_that_are_said() -> None:
     heard, said = extract_features(pair), differences("ortf", 40.0)
     ild = 10 * np.log10(heard.right.sum() / heard.left.sum())
     assert ild == pytest.approx(said.ild_db[0], abs=0.3)
-    assert words_from(40.0, "ortf") == f"40° to the right, ORTF: +{said.ild_db[0]:.1f} dB, +319 µs"
+    assert (
+        describe_differences(40.0, "ortf")
+        == f"40° to the right, ORTF: ILD +{said.ild_db[0]:.1f} dB, ITD +319 µs"
+    )
     assert 1e6 * 0.17 * np.sin(np.radians(40)) / SPEED_OF_SOUND == pytest.approx(319, abs=0.5)
 
 
 def test_straight_ahead_has_no_sign() -> None:
-    assert words_from(0.0, "xy") == "ahead, XY: +0.0 dB, +0 µs"
+    assert describe_differences(0.0, "xy") == "ahead, XY: ILD +0.0 dB, ITD +0 µs"
 
 
 def test_moving_the_source_makes_another_sound() -> None:
@@ -156,16 +164,16 @@ def test_moving_the_source_makes_another_sound() -> None:
 
 
 def test_choosing_a_format_lists_what_else_would_sound_the_same() -> None:
-    assert readings_in_words("binaural", 30.0) == ["binaural: +30°, +150°"]
-    assert readings_in_words("ms", 90.0)[0] == "panned: +44° to +136°"
+    assert describe_matches("binaural", 30.0) == ["binaural: +30°, +150°"]
+    assert describe_matches("ms", 90.0)[0] == "panned: +44° to +136°"
     explorer = CaptureExplorer("xy", 30)
-    assert "+3.9 dB, +0 µs" in explorer.children[1].value
+    assert "ILD +3.9 dB, ITD +0 µs" in explorer.children[1].value
     explorer.capture.value = "ab"
-    assert "+0.0 dB, +729 µs" in explorer.children[1].value
+    assert "ILD +0.0 dB, ITD +729 µs" in explorer.children[1].value
     assert explorer.children[1].value.count("<circle") == 3
 
 
 def test_the_drawing_says_in_words_what_it_shows() -> None:
-    drawing = from_above("ab", -30.0, (-150.0,))
+    drawing = plan_view_svg("ab", -30.0, (-150.0,))
     assert 'role="img" aria-label="AB from above, the source at -30°"' in drawing
     assert drawing.count("<polygon") == 2

@@ -7,7 +7,7 @@ from pathlib import Path
 import ipywidgets
 import pytest
 
-from spa2v_lab.explorers.upload import save_upload
+from spa2v_lab.explorers.widgets import save_upload
 from spa2v_lib.errors import AudioError
 
 SEVEN = {"train.flac": {"metadata": {"name": "train.flac"}, "content": b"fLaC"}}

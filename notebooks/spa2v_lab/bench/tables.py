@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from spa2v_lab.bench.frame import Goal, Interval, Row
-from spa2v_lib.viz.style import TEXT, colour_of, styled
+from spa2v_lib.viz.style import TEXT, styled
+from spa2v_lib.viz.words import colour_of
 
 __all__ = ["chosen_rows", "goals_table", "results_figure", "results_page", "results_table"]
 
@@ -61,7 +62,7 @@ def results_figure(rows: Sequence[Row], measures: Sequence[str]) -> go.Figure:
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=names)
     figure.update_annotations(font={"color": TEXT, "size": 13})
     words = f"{', '.join(measures)}, with 95 % intervals, of: {', '.join(names)}"
-    styled(figure, height=80 + 26 * len(rows), words=words)
+    styled(figure, height=80 + 26 * len(rows), alt=words)
     return figure.update_layout(showlegend=False, margin={"l": 190, "t": 40}, font_size=12)
 
 

@@ -23,7 +23,7 @@ from spa2v_lib.errors import LayoutError, PlanningError, Spa2vError
 from spa2v_lib.layout.captions import frame_caption
 from spa2v_lib.layout.scene_layout import Box, VideoSceneLayout
 from spa2v_lib.viz.style import script_json
-from spa2v_lib.viz.svg import SOURCE_COLOURS
+from spa2v_lib.viz.words import SOURCE_COLOURS
 
 if TYPE_CHECKING:
     from spa2v_lib.video import Video

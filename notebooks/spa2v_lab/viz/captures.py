@@ -16,8 +16,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from spa2v_lab.scenes.receivers import CardioidPair, OmniPair, Panned, get_receiver
-from spa2v_lab.viz.sheets import slider
-from spa2v_lib.viz.style import GRID, TEXT, colour_of, faded, styled
+from spa2v_lib.viz.figures import slider
+from spa2v_lib.viz.style import GRID, TEXT, faded, styled
+from spa2v_lib.viz.words import colour_of
 
 __all__ = [
     "HEAD_HZ",
@@ -31,7 +32,7 @@ __all__ = [
     "lobes",
     "microphones_figure",
     "plane_figure",
-    "readings",
+    "matching_directions",
 ]
 
 NAMES = {
@@ -102,7 +103,7 @@ def differences(
     return Differences(np.clip(ild, -MOST_DB, MOST_DB), late_left - late_right)
 
 
-def readings(
+def matching_directions(
     capture: str, azimuth_deg: float, hz: float = HEAD_HZ
 ) -> dict[str, list[tuple[float, float]]]:
     """Return every direction, in every format, whose differences are those of this one.
@@ -266,7 +267,7 @@ def plane_figure() -> go.Figure:
     figure.update_xaxes(title="time: right channel first by (ms)", range=[-1.6, 1.6])
     figure.update_yaxes(title="level: right over left (dB)", range=[-31, 31])
     words = "each format's directions as a curve in the plane of time and level difference"
-    return styled(figure, height=430, words=words)
+    return styled(figure, height=430, alt=words)
 
 
 def head_figure() -> go.Figure:
@@ -285,7 +286,7 @@ def head_figure() -> go.Figure:
     _azimuth_axes(figure, (None,))
     figure.update_yaxes(title="level, right over left", ticksuffix=" dB")
     words = "level difference of a spherical head by direction, growing with frequency"
-    return styled(figure, height=360, words=words)
+    return styled(figure, height=360, alt=words)
 
 
 def _both(name: str, azimuth_deg: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
@@ -359,7 +360,7 @@ def _azimuth_axes(figure: go.Figure, columns: Sequence[int | None]) -> None:
 
 
 def _framed(figure: go.Figure, height: int, words: str) -> go.Figure:
-    styled(figure, height=height, words=words)
+    styled(figure, height=height, alt=words)
     figure.update_annotations(font={"color": TEXT, "size": 13})
     figure.update_xaxes(zerolinecolor=GRID)
     return figure.update_layout(margin={"l": 60, "r": 20, "t": 50, "b": 40})

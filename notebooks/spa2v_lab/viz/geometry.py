@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from spa2v_lib.layout.classes import CLASSES, SoundClass
-from spa2v_lib.viz.style import GRID, TEXT, colour_of, faded, styled
+from spa2v_lib.viz.style import GRID, TEXT, faded, styled
+from spa2v_lib.viz.words import colour_of
 
 if TYPE_CHECKING:
     from spa2v_lib.layout.box import Box
@@ -51,7 +52,7 @@ def projection_figure(
     )
     figure.update_layout(sliders=[_slider(azimuths_deg, first)])
     words = f"{kind.with_article} {away:g} m away, seen from above and in the picture"
-    return styled(figure, height=470, words=words).update_layout(legend_y=1.1)
+    return styled(figure, height=470, alt=words).update_layout(legend_y=1.1)
 
 
 def class_figure(camera: Camera) -> go.Figure:
@@ -80,7 +81,7 @@ def class_figure(camera: Camera) -> go.Figure:
     figure.update_yaxes(range=[1, 0], title="y in the picture")
     figure.update_xaxes(tickangle=-55)
     words = "height and place of every class in the picture, at its usual range"
-    return styled(figure, height=430, words=words).update_layout(margin_b=110)
+    return styled(figure, height=430, alt=words).update_layout(margin_b=110)
 
 
 def overlap_when_wrong(
@@ -146,7 +147,7 @@ def overlap_figure(
     figure.update_xaxes(type="log", tickvals=[0.5, 0.7, 1, 1.4, 2], col=2)
     figure.update_yaxes(range=[0, 1.02], title="IoU", col=1)
     words = f"IoU of right and wrong boxes of {kind.with_article}, by error of direction and range"
-    return styled(figure, height=360, words=words).update_layout(legend_y=1.12)
+    return styled(figure, height=360, alt=words).update_layout(legend_y=1.12)
 
 
 def _box(kind: SoundClass, camera: Camera, azimuth_deg: float, range_m: float) -> Box | None:

@@ -9,7 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from spa2v_lib.viz.style import TEXT, colour_of, faded, styled
+from spa2v_lib.viz.style import TEXT, faded, styled
+from spa2v_lib.viz.words import colour_of
 
 __all__ = ["loss_figure", "score_figure", "score_table"]
 
@@ -43,7 +44,7 @@ def score_figure(scores: Sequence[Mapping[str, Mapping[str, float]]]) -> go.Figu
     figure.update_xaxes(range=[-0.03, 1.05], tickvals=[0, 0.5, 1])
     figure.update_yaxes(autorange="reversed", showgrid=False)
     words = f"{', '.join(measures)} of {', '.join(methods)} in {len(scores)} scenes"
-    styled(figure, height=90 + 42 * len(methods), words=words)
+    styled(figure, height=90 + 42 * len(methods), alt=words)
     return figure.update_layout(showlegend=False, margin_l=130, font_size=13)
 
 
@@ -95,5 +96,5 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
         )  # fmt: skip
     figure.update_annotations(font={"color": TEXT})
     words = f"training loss over steps of: {', '.join(logs)}"
-    styled(figure, height=60 + 210 * down, words=words)
+    styled(figure, height=60 + 210 * down, alt=words)
     return figure.update_layout(showlegend=False, margin={"l": 50, "t": 40})

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from spa2v_lib.cues.features import extract_features
-from spa2v_lib.viz.style import TEXT, colour_of, faded, styled
+from spa2v_lib.viz.style import TEXT, faded, styled
+from spa2v_lib.viz.words import colour_of
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -61,7 +62,7 @@ def cloud_figure(
     figure.update_xaxes(constrain="domain")
     figure.update_yaxes(title="right channel", col=1)
     words = f"left against right channel: {', '.join(recordings)}"
-    styled(figure, height=360, words=words)
+    styled(figure, height=360, alt=words)
     figure.update_annotations(font={"color": TEXT, "size": 13})
     return figure.update_layout(margin={"l": 50, "r": 10, "t": 80, "b": 40}, legend_y=1.16)
 
@@ -95,7 +96,7 @@ def bias_figure(
     figure.update_yaxes(range=[-72, 72], tickvals=[-60, -30, 0, 30, 60], ticksuffix="°")
     figure.update_yaxes(title="found", col=1)
     words = f"found against true direction, by method: {', '.join(found_deg)}"
-    styled(figure, height=360, words=words)
+    styled(figure, height=360, alt=words)
     figure.update_annotations(font={"color": TEXT, "size": 13})
     return figure.update_layout(margin={"l": 70, "r": 10, "t": 80, "b": 50}, legend_y=1.16)
 
@@ -140,7 +141,7 @@ def interval_figure(
     figure.update_xaxes(title="scenes, by width of the interval", showticklabels=False)
     figure.update_yaxes(title="off the answer", ticksuffix="°")
     words = f"90 % intervals of {len(meant)} directions around the answer, and the truth"
-    return styled(figure, height=380, words=words)
+    return styled(figure, height=380, alt=words)
 
 
 def clips_figure(recording: Recording, segments: Sequence[Segment]) -> go.Figure:
@@ -175,7 +176,7 @@ def clips_figure(recording: Recording, segments: Sequence[Segment]) -> go.Figure
     figure.update_xaxes(title="time (s)", range=[0.0, recording.duration_s])
     figure.update_yaxes(title="level (dB)")
     words = f"level over {recording.duration_s:.0f} s, split into {len(segments)} clips"
-    return styled(figure, height=300, words=words)
+    return styled(figure, height=300, alt=words)
 
 
 def _dash(index: int) -> str:

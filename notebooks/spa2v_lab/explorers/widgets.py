@@ -1,14 +1,38 @@
-"""A recording of one's own, handed over in a notebook."""
+"""What the notebooks' widgets share: pictures inside HTML, and files that a reader uploads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import AudioError
+from spa2v_lib.viz.frames import data_url
 
-__all__ = ["save_upload"]
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = ["image_html", "save_upload"]
+
+
+def image_html(image: Image, alt: str) -> str:
+    """Return an ``<img>`` that holds the picture.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image
+    alt : str
+        What it shows, for those who cannot see it.
+
+    Examples
+    --------
+    >>> from PIL import Image
+    >>> image_html(Image.new("RGB", (8, 8)), "black")[:17]
+    '<img alt="black" '
+    """
+    source = data_url(image, "WEBP", quality=90)
+    return f'<img alt="{escape(alt)}" style="max-width:100%;display:block" src="{source}">'
 
 
 def save_upload(value: Any, folder: str | Path) -> Path | None:
@@ -31,6 +55,11 @@ def save_upload(value: Any, folder: str | Path) -> Path | None:
     ------
     AudioError
         If the uploaded file is empty or has no name.
+
+    Examples
+    --------
+    >>> save_upload(({"name": "train.wav", "content": b"RIFF"},), "uploads").name
+    'train.wav'
     """
     if not value:
         return None

@@ -19,14 +19,14 @@ def _layout(seconds: float) -> VideoSceneLayout:
 
 def test_eight_frames_from_first_to_last_with_their_box():
     frames = np.arange(32, dtype=np.uint8)[:, None, None, None] + np.zeros((1, 32, 32, 3), np.uint8)
-    sheet = np.asarray(contact_sheet(frames, _layout(4.0), side=64))
+    sheet = np.asarray(contact_sheet(frames, _layout(4.0), width=64))
     assert sheet.shape == (64, 8 * 64 + 7 * 4, 3)
     assert sheet[32, 32].tolist() == [0, 0, 0]
     assert sheet[32, -32].tolist() == [31, 31, 31]
-    assert sheet[14, 32, 0] > 200 and sheet[32, 14, 0] > 200
-    assert sheet[16, 32, 0] == sheet[32, 16, 0] == 0, "the line is around what the box holds"
+    assert sheet[14, 32, 2] > 200 and sheet[32, 14, 2] > 200
+    assert sheet[16, 32, 2] == sheet[32, 16, 2] == 0, "the line is around what the box holds"
 
 
 def test_a_short_video_has_fewer_frames():
     frames = np.zeros((2, 20, 40, 3), np.uint8)
-    assert contact_sheet(frames, _layout(0.25), side=40).size == (84, 20)
+    assert contact_sheet(frames, _layout(0.25), width=40).size == (84, 20)

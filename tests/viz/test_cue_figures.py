@@ -12,9 +12,10 @@ import soundfile
 
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.types import CaptureGuess, PassBy, Range, SourceTrack, SpatialCues
-from spa2v_lib.viz import azimuth_map, hearing_exhibits, level_and_pitch, spectrograms
-from spa2v_lib.viz.cue_summary import direction_evidence, map_in_words
+from spa2v_lib.viz import analysis_exhibits, azimuth_map, level_and_pitch, spectrograms
+from spa2v_lib.viz.evidence import direction_evidence
 from spa2v_lib.viz.player import sound_player
+from spa2v_lib.viz.words import map_caption
 
 RATE = 16_000
 SECONDS = 3.0
@@ -175,7 +176,7 @@ def test_a_format_without_directions_has_no_map_but_still_a_figure() -> None:
     heard = cues(track("source-1", "car", 0.0, **silent, **none), capture="mono")
     exhibit = azimuth_map(tone(500.0), heard, own=OWN[:1])
     assert {t.type for t in exhibit.figure.data} == {"scatter"}
-    assert "none is claimed" in exhibit.caption
+    assert "not estimated" in exhibit.caption
 
 
 def test_the_fitted_pass_by_is_loudest_at_its_closest_and_falls_by_distance(shown) -> None:
@@ -219,7 +220,7 @@ def test_long_recordings_make_no_large_pages() -> None:
 
 def test_the_map_says_that_front_and_back_cannot_be_told_apart_from_two_channels(shown) -> None:
     assert "cannot tell front from back" in shown["map"].caption
-    assert "cannot" not in map_in_words(cues(track("s", "car", 0.0), capture="foa"))
+    assert "cannot" not in map_caption(cues(track("s", "car", 0.0), capture="foa"))
 
 
 def test_the_course_states_the_path_with_its_intervals(shown) -> None:
@@ -234,7 +235,7 @@ def test_every_figure_is_told_in_words_to_those_who_cannot_see_it(shown, name: s
 
 
 def test_silence_is_shown_too() -> None:
-    for exhibit in hearing_exhibits(tone(500.0, 0.0, 0.0), cues()):
+    for exhibit in analysis_exhibits(tone(500.0, 0.0, 0.0), cues()):
         assert "no source" in exhibit.caption or "recording" in exhibit.caption
         assert len(exhibit.players) == 1
 
@@ -312,7 +313,7 @@ class Tags(HTMLParser):
 
 def test_a_hostile_label_stays_text() -> None:
     evil = cues(track("source-1", EVIL, 0.0, pass_by=PASS_BY))
-    for exhibit in hearing_exhibits_of(evil):
+    for exhibit in analysis_exhibits_of(evil):
         tags = [tag for tag, _ in Tags(exhibit.html()).seen]
         assert tags.count("script") == 1
         names = [t.name or "" for t in exhibit.figure.data]
@@ -320,7 +321,7 @@ def test_a_hostile_label_stays_text() -> None:
         assert not any("<script" in text for text in names + titles)
 
 
-def hearing_exhibits_of(heard: SpatialCues) -> list:
+def analysis_exhibits_of(heard: SpatialCues) -> list:
     recording, own = tone(500.0), OWN[: len(heard.sources)]
     return [
         make(recording, heard, own=own) for make in (azimuth_map, level_and_pitch, spectrograms)

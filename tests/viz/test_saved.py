@@ -7,11 +7,12 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 from spa2v_lib.cues.types import CaptureGuess, SourceTrack, SpatialCues
 from spa2v_lib.viz import cue_svg
-from spa2v_lib.viz.svg import SOURCE_COLOURS
+from spa2v_lib.viz.words import SOURCE_COLOURS
 
 TAG = "{http://www.w3.org/2000/svg}"
 TIMES = [0.05, 0.15, 0.25, 0.35, 0.45]
@@ -63,14 +64,20 @@ def cues(
     )
 
 
-def azimuth_path(svg: str) -> str:
-    """Return the azimuth line: the first thick line in the source's colour."""
+def lines(svg: str, style: str) -> list[str]:
+    """Return the lines in the first source's colour whose style holds `style`, in order."""
     paths = ElementTree.fromstring(svg).iter(f"{TAG}path")
-    return next(p.get("d") for p in paths if p.get("stroke") == SOURCE_COLOURS[0])
+    wanted = [p for p in paths if f"stroke: {SOURCE_COLOURS[0]}" in p.get("style", "")]
+    return [p.get("d") for p in wanted if style in p.get("style")]
+
+
+def azimuth_path(svg: str) -> str:
+    """Return the line of the azimuth where the source sounds."""
+    return next(iter(lines(svg, "stroke-width: 2.4"))) or ""
 
 
 def ends(path: str) -> tuple[tuple[float, float], tuple[float, float]]:
-    numbers = [float(n) for n in re.findall(r"-?\d+\.\d", path)]
+    numbers = [float(n) for n in re.findall(r"-?\d+(?:\.\d+)?", path)]
     return (numbers[0], numbers[1]), (numbers[-2], numbers[-1])
 
 
@@ -108,19 +115,15 @@ def test_an_azimuth_held_through_silence_is_dotted() -> None:
     source = heard.sources[0].model_copy(update={"active": [True, True, False, True, True]})
     svg = cue_svg(heard.model_copy(update={"sources": [source]}))
     assert azimuth_path(svg).count("M") == 2
-    (dotted,) = [
-        g for g in ElementTree.fromstring(svg).iter(f"{TAG}g") if g.get("stroke-dasharray")
-    ]
-    assert dotted[0].get("d").count("M") == 1
+    (dotted,) = lines(svg, "stroke-width: 1.4")
+    assert dotted.count("M") == 1
 
 
-def test_a_fitted_path_and_a_ground_are_drawn_where_they_are_given() -> None:
+def test_a_fitted_path_and_the_evidence_are_drawn_where_they_are_given() -> None:
     plain = cue_svg(cues([0.0] * 5))
-    drawn = cue_svg(
-        cues([0.0] * 5), "data:image/png;base64,AA", [[-30.0, -20.0, -10.0, -20.0, -30.0]]
-    )
+    drawn = cue_svg(cues([0.0] * 5), np.eye(5), [[-30.0, -20.0, -10.0, -20.0, -30.0]])
     assert "<image" not in plain and drawn.count("<image") == 1
-    assert drawn.count("stroke-dasharray") == plain.count("stroke-dasharray") + 1
+    assert len(lines(drawn, "dasharray")) == len(lines(plain, "dasharray")) + 1
 
 
 def test_a_recording_with_no_direction_at_all_is_still_drawn() -> None:
@@ -137,7 +140,7 @@ def test_a_hostile_label_cannot_leave_its_text() -> None:
 def test_nothing_outside_the_page_is_needed() -> None:
     svg = cue_svg(cues([0.0] * 5)).replace("http://www.w3.org/2000/svg", "")
     assert "://" not in svg
-    assert "href" not in svg
+    assert all(a.startswith(("#", "data:")) for a in re.findall(r'href="([^"]*)', svg))
 
 
 def luminance(colour: str) -> float:
@@ -156,7 +159,7 @@ def test_source_colours_stand_out_on_light_and_dark_pages(colour: str, page: str
 def test_text_takes_the_colour_of_the_page() -> None:
     texts = list(ElementTree.fromstring(cue_svg(cues([0.0] * 5))).iter(f"{TAG}text"))
     assert texts
-    assert {text.get("fill") for text in texts} == {"currentColor"}
+    assert all("fill: currentColor" in text.get("style") for text in texts)
 
 
 def test_the_picture_is_told_in_words_too() -> None:
@@ -168,9 +171,15 @@ def test_the_picture_is_told_in_words_too() -> None:
 def test_silence_at_the_floor_keeps_the_level_axis_finite() -> None:
     svg = cue_svg(cues([None] * 5, level=-120.0))
     assert "nan" not in svg.lower()
-    assert "−120 dB" in svg
+    assert "−120" in svg
 
 
-def test_drawing_a_saved_page_needs_no_plotly() -> None:
-    code = "import sys, spa2v_lib.viz.page; sys.exit('plotly' in sys.modules)"
+def test_equal_cues_give_equal_pictures() -> None:
+    assert cue_svg(cues([0.0] * 5)) == cue_svg(cues([0.0] * 5))
+
+
+def test_importing_what_draws_saved_pages_loads_no_plotting_library() -> None:
+    code = (
+        "import sys, spa2v_lib.viz.page; sys.exit(bool({'plotly', 'matplotlib'} & {*sys.modules}))"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
