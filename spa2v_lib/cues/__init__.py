@@ -28,6 +28,7 @@ The notes are those of `SpatialCues.notes`, which include the recording's.
 """
 
 from spa2v_lib.cues.extract import Analysis, analyze, extract_cues
+from spa2v_lib.cues.labels import SourceLabel, parse_labels
 from spa2v_lib.cues.separation import separate
 from spa2v_lib.cues.types import (
     CAPTURES,
@@ -55,10 +56,12 @@ __all__ = [
     "Motion",
     "PassBy",
     "Range",
+    "SourceLabel",
     "SourceTrack",
     "SpatialCues",
     "TagSpan",
     "analyze",
     "extract_cues",
+    "parse_labels",
     "separate",
 ]

@@ -97,7 +97,9 @@ class DetectedSources:
     notes: tuple[str, ...] = ()
 
 
-def detect_sources(recording: Recording, capture: str = "auto") -> DetectedSources:
+def detect_sources(
+    recording: Recording, capture: str = "auto", num_sources: int | None = None
+) -> DetectedSources:
     """Detect the sources of a recording, their number and their directions.
 
     Parameters
@@ -105,6 +107,8 @@ def detect_sources(recording: Recording, capture: str = "auto") -> DetectedSourc
     recording : Recording
     capture : str
         One of `spa2v_lib.cues.types.CAPTURES`, or "auto"; "foa" needs four channels.
+    num_sources : int, optional
+        Their number where it is known, from 1 to 3; by default the recording decides.
 
     Returns
     -------
@@ -139,29 +143,40 @@ def detect_sources(recording: Recording, capture: str = "auto") -> DetectedSourc
     notes += channels.notes
     if not active.any():
         return DetectedSources(channels, active, intensity=intensity, notes=(*notes, _SILENCE))
-    located = _located(pair, channels, active, intensity)
-    return replace(located, notes=notes)
+    located = _located(pair, channels, active, intensity, num_sources)
+    return replace(located, notes=(*notes, *located.notes))
 
 
 _AMBISONIC = "the powers of the four channels fit AmbiX: analyzed as first-order ambisonics"
 _NOT_AMBISONIC = "the powers of the channels do not fit AmbiX: directions are unreliable"
 _SILENCE = "silence: no source"
+_INSEPARABLE = (
+    "{number} sources were requested, but the recording gives no evidence for so many: their "
+    "directions and separated signals are unreliable"
+)
+_TOO_FEW = "{number} sources were requested, but only {count} could be separated"
 
 
 def _located(
-    pair: Recording, channels: ChannelAnalysis, active: np.ndarray, intensity: Intensity | None
+    pair: Recording,
+    channels: ChannelAnalysis,
+    active: np.ndarray,
+    intensity: Intensity | None,
+    num_sources: int | None,
 ) -> DetectedSources:
     """Return one source, or the separated ones where there are several."""
-    features = channels.features
-    low, high = 1, MOST_SOURCES
+    features, requested = channels.features, num_sources or 1
+    low, high = (num_sources,) * 2 if num_sources else (1, MOST_SOURCES)
+    too_few = (_TOO_FEW.format(number=requested, count=1),) if requested > 1 else ()
     if not channels.directional:
         source = DetectedSource(features, active, None, pair)
-        return DetectedSources(channels, active, (source,), low, high)
-    if channels.channels_differ and active.sum() >= _LEAST_FRAMES:
+        return DetectedSources(channels, active, (source,), low, high, notes=too_few)
+    separable = channels.channels_differ and active.sum() >= _LEAST_FRAMES
+    if separable and num_sources != 1:
         capture = "ms" if intensity is not None else channels.capture.format
         item, table = FORMATS[capture], steering(capture)
         bins = weighted_bins(features.bins, active)
-        count = count_sources(bins, table)
+        count = count_sources(bins, table, num_sources)
         low, high = count.low, count.high
         if len(count.mixture.paths) > 1:
             parts = split_sources(features, active, bins, table, item, count.mixture)
@@ -169,7 +184,14 @@ def _located(
                 sources = _separated(pair, channels, capture, parts)
                 if intensity is not None:
                     sources = [_front_or_back(source, intensity) for source in sources]
-                return DetectedSources(channels, active, tuple(sources), low, high, intensity)
+                notes: tuple[str, ...] = ()
+                if len(sources) < requested:
+                    notes = (_TOO_FEW.format(number=requested, count=len(sources)),)
+                elif not count.separable:
+                    notes = (_INSEPARABLE.format(number=requested),)
+                return DetectedSources(
+                    channels, active, tuple(sources), low, high, intensity, notes
+                )
     track = (
         track_direction(features, intensity, active)
         if intensity is not None
@@ -178,7 +200,7 @@ def _located(
         )
     )
     source = DetectedSource(features, active, track, pair)
-    return DetectedSources(channels, active, (source,), low, high, intensity)
+    return DetectedSources(channels, active, (source,), low, high, intensity, too_few)
 
 
 def _separated(

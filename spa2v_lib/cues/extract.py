@@ -13,6 +13,7 @@ from spa2v_lib.cues.ambisonics import Intensity, measure_intensity, middle_side
 from spa2v_lib.cues.bins import Bins, weighted_bins
 from spa2v_lib.cues.detection import DetectedSource, DetectedSources, detect_sources
 from spa2v_lib.cues.features import LAGS_S, Features, extract_features, inverted
+from spa2v_lib.cues.labels import assign_labels, number_of_sources, parse_labels
 from spa2v_lib.cues.localization import activity
 from spa2v_lib.cues.motion import follow_motion
 from spa2v_lib.cues.pitch import track_pitch
@@ -100,6 +101,7 @@ def extract_cues(
     recording: Recording,
     *,
     label: str | None = None,
+    num_sources: int | None = None,
     capture: str = "auto",
     tagger: str | Tagger = "embedded",
     tagger_labels: Sequence[str] | None = None,
@@ -111,8 +113,12 @@ def extract_cues(
     recording : Recording
         One or two channels; of more, the first two are used, or the first four as "foa".
     label : str, optional
-        What the source is; of several, loudest first, with commas between. Any word is accepted; a
-        source without one is left to the tagger.
+        What the source is; of several, loudest first, with commas between. Any word is accepted,
+        and a place may follow: "guitar@left, violin@right" (see `parse_labels`). The labels set
+        the number of sources: exactly so many are looked for.
+    num_sources : int, optional
+        Number of sources where it is known, from 1 to 3; those without a label are left to the
+        tagger.
     capture : str
         How it was recorded: one of `CAPTURES`, or "auto" to detect the format.
     tagger : str or Tagger
@@ -124,13 +130,14 @@ def extract_cues(
     -------
     SpatialCues
         Up to three sources, loudest first; none if the recording is silent. Sources that stay in
-        one direction cannot be separated, and count as one.
+        one direction cannot be separated, and count as one. A note says where fewer could be
+        separated than were requested, or a place contradicts the measurement.
 
     Raises
     ------
     CueError
-        If `capture` is unknown or does not fit the number of channels, or the tagger is not
-        available.
+        If a label or `num_sources` cannot be used, `capture` is unknown or does not fit the
+        number of channels, or the tagger is not available.
 
     See Also
     --------
@@ -147,7 +154,12 @@ def extract_cues(
     [('rain', 'stationary')]
     """
     return analyze(
-        recording, label=label, capture=capture, tagger=tagger, tagger_labels=tagger_labels
+        recording,
+        label=label,
+        num_sources=num_sources,
+        capture=capture,
+        tagger=tagger,
+        tagger_labels=tagger_labels,
     ).cues
 
 
@@ -155,6 +167,7 @@ def analyze(
     recording: Recording,
     *,
     label: str | None = None,
+    num_sources: int | None = None,
     capture: str = "auto",
     tagger: str | Tagger = "embedded",
     tagger_labels: Sequence[str] | None = None,
@@ -163,7 +176,7 @@ def analyze(
 
     Parameters
     ----------
-    recording, label, capture, tagger, tagger_labels
+    recording, label, num_sources, capture, tagger, tagger_labels
         As in `extract_cues`.
 
     Returns
@@ -187,30 +200,33 @@ def analyze(
     """
     if capture not in ("auto", *CAPTURES):
         raise CueError(f"no capture format {capture!r}; one of: auto, {', '.join(CAPTURES)}")
-    labels = [] if label is None else [name.strip() for name in label.split(",")]
-    if not all(labels):
-        raise CueError("the label is empty; name the source or leave the label out")
+    labels = parse_labels(label)
+    number = number_of_sources(labels, num_sources)
     if capture == "foa" and recording.channels != 4:
         raise CueError(
             f"first-order ambisonics has 4 channels; {recording.name} has {recording.channels}"
         )
     named_by = get_tagger(tagger, tagger_labels)
-    detected = detect_sources(recording, capture)
-    notes = [*recording.notes, *detected.notes]
+    detected = detect_sources(recording, capture, number)
+    assigned, label_notes = assign_labels(labels, [_middle_deg(s) for s in detected.sources])
+    notes = [*recording.notes, *detected.notes, *label_notes]
     alone = len(detected.sources) == 1
     sources: list[SourceTrack] = []
-    for number, source in enumerate(detected.sources, 1):
-        if number <= len(labels):
-            naming = _named(labels[number - 1])
-        else:
+    for k, (source, label_of) in enumerate(zip(detected.sources, assigned, strict=True), 1):
+        if label_of is None:
             naming = _tagged(source, named_by, separated=not alone)
+        else:
+            naming = _named(label_of.name)
         notes += naming.notes
         known = detected.channels.format_known
-        sources.append(_source(f"source-{number}", source, naming, known, alone))
-    if sources and len(labels) > len(sources):
-        count = "1 source was" if len(sources) == 1 else f"{len(sources)} sources were"
-        notes.append(f"{len(labels)} labels were given, but {count} detected")
+        sources.append(_source(f"source-{k}", source, naming, known, alone))
     return Analysis(recording, _cues(recording, detected, sources, notes), detected)
+
+
+def _middle_deg(source: DetectedSource) -> float | None:
+    """Return the median direction of a source while it is active; None if none is claimed."""
+    track = source.track
+    return None if track is None else float(np.median(track.azimuth[source.active]))
 
 
 def _cues(

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, islice, pairwise
 
 import numpy as np
 
@@ -252,25 +252,38 @@ class SourceCount:
     mixture : Mixture
     low, high : int
         90 % interval of the number.
+    separable : bool
+        Whether there is evidence for each of the sources; False where a requested number exceeds
+        what the recording shows.
     """
 
     mixture: Mixture
     low: int
     high: int
+    separable: bool = True
 
 
-def count_sources(bins: Bins, table: Steering) -> SourceCount:
-    """Find the number of sources, from one to three.
+def count_sources(bins: Bins, table: Steering, num_sources: int | None = None) -> SourceCount:
+    """Find the number of sources, from one to three, and where they are.
 
     Sources in one direction cannot be separated, and count as one.
 
     Parameters
     ----------
     bins : Bins
-        With some weight.
+        From `weighted_bins`, with some weight above 0.
     table : Steering
+        Of the capture format.
+    num_sources : int, optional
+        Their number where it is known, from 1 to 3.
+
+    Returns
+    -------
+    SourceCount
     """
     mixtures = fit_mixtures(bins, table)
+    if num_sources is not None:
+        return _of_number(bins, table, list(islice(mixtures, num_sources)))
     first = best = next(mixtures)
     low, certain = 1, 1.0
     for larger in mixtures:
@@ -282,6 +295,15 @@ def count_sources(bins: Bins, table: Steering) -> SourceCount:
         if 1.0 - certain < _UNLIKELY:
             low = len(best.paths)
     return SourceCount(best, low, len(best.paths))
+
+
+def _of_number(bins: Bins, table: Steering, mixtures: list[Mixture]) -> SourceCount:
+    """Return the last of `mixtures`, whose number of sources is given."""
+    separable = all(
+        _chance_of_another(bins, table, mixtures[0], smaller, larger) > _UNLIKELY
+        for smaller, larger in pairwise(mixtures)
+    )
+    return SourceCount(mixtures[-1], len(mixtures), len(mixtures), separable)
 
 
 def _chance_of_another(
