@@ -19,7 +19,7 @@ from spa2v_lib.cues.motion import follow_motion
 from spa2v_lib.cues.pitch import track_pitch
 from spa2v_lib.cues.separation import separate
 from spa2v_lib.cues.tagging import UNKNOWN, Tagger, get_tagger
-from spa2v_lib.cues.tagging.identify import Tag, identify
+from spa2v_lib.cues.tagging.base import Tag, identify
 from spa2v_lib.cues.types import CAPTURES, LabelSource, SourceTrack, SpatialCues, TagSpan
 from spa2v_lib.errors import CueError
 from spa2v_lib.layout.classes import CLASSES
@@ -268,7 +268,7 @@ def _named(label: str) -> _Naming:
 
 
 def _tagged(source: DetectedSource, tagger: Tagger, *, separated: bool) -> _Naming:
-    tag, spans = identify(tagger, source.features.mel, lambda: source.signal, apart=separated)
+    tag, spans = identify(tagger, source.features.mel, lambda: source.signal, separated=separated)
     if tag.label is not None:
         return _Naming(tag, "tagger", spans)
     best = [f"{name} {p:.2f}" for name, p in tag.alternatives if name != UNKNOWN]

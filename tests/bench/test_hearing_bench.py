@@ -71,7 +71,7 @@ def test_the_taggers_numbers_become_rows_and_a_confusion_table():
         "leave_one_recording_out": ranks
         | {"each": [{"top1": 0.25, "top3": 1.0}, {"top1": 0.75, "top3": 1.0}]},
         "single_recording": ranks,
-        "apart": ranks | {"top1": 0.25},
+        "separated": ranks | {"top1": 0.25},
         "leave_one_class_out": {"auroc": 0.91, "false_acceptance": 0.2},
         "unknown": dict(zip(_UNKNOWN_OF, (0.1, 0.5, 0.9, 0.3, 0.8, 1.0), strict=True)),
         "confusion": {"bell": {"bell": 3, "unknown": 1}},

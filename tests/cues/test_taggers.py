@@ -6,10 +6,16 @@ import numpy as np
 import pytest
 
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cues.tagging import UNKNOWN, Answers, Tagger, get_tagger
-from spa2v_lib.cues.tagging.audioset import CLASS_OF, KINDS
-from spa2v_lib.cues.tagging.identify import identify, over_time, summary
-from spa2v_lib.cues.tagging.published import Published, excerpts
+from spa2v_lib.cues.tagging import UNKNOWN, Tagger, TagScores, get_tagger
+from spa2v_lib.cues.tagging.base import identify, spans, summarize
+from spa2v_lib.cues.tagging.pretrained import (
+    AST_WEIGHTS,
+    CLAP,
+    CLASS_OF,
+    GENERAL,
+    Weights,
+    excerpts,
+)
 from spa2v_lib.errors import CueError
 from spa2v_lib.layout.classes import CLASSES
 
@@ -104,65 +110,69 @@ def test_ast_reads_a_local_folder_and_answers_in_our_classes(ast_folder) -> None
     model = get_tagger(f"ast:{ast_folder}")
     assert isinstance(model, Tagger)
     assert model.labels == ("Speech", "train", "dog", "Violin, fiddle", UNKNOWN)
-    found = model.answers(noise(12.0))
+    found = model.scores(noise(12.0))
     assert found.start_s.tolist() == [0.0, 5.0, 10.0] and found.end_s[-1] == pytest.approx(12.0)
-    assert found.chance.shape == (3, 5) and ((found.chance >= 0) & (found.chance <= 1)).all()
+    assert (
+        found.probabilities.shape == (3, 5)
+        and ((found.probabilities >= 0) & (found.probabilities <= 1)).all()
+    )
 
 
-def test_ast_scores_a_class_as_its_likeliest_name(ast_folder) -> None:
-    model = get_tagger(f"ast:{ast_folder}")
-    ours = model._in_our_words(np.array([[0.1, 0.9, 0.2, 0.6, 0.3, 0.1, 0.05, 1.0]]))
-    assert np.allclose(ours, [[0.1, 0.6, 0.3, 0.05, 0.4]])  # "Vehicle", "Silence": never answers
+def test_ast_scores_a_class_as_its_most_probable_name(ast_folder) -> None:
+    model, sound = get_tagger(f"ast:{ast_folder}"), noise(2.0)
+    ((wave, *_),) = excerpts(sound, 16_000)
+    each = {
+        row["label"]: row["score"]
+        for row in model._pipe(wave, top_k=None, function_to_apply="sigmoid")
+    }
+    (row,) = model.scores(sound).probabilities
+    best = [
+        max(each[name] for name in names) for names in (("Train", "Train horn"), ("Dog", "Bark"))
+    ]
+    assert row[1:3] == pytest.approx(best, abs=1e-6)
+    assert row[-1] == pytest.approx(1.0 - row[:-1].max())
 
 
-def test_ast_hears_the_same_at_any_sampling_rate(ast_folder) -> None:
+def test_ast_scores_alike_at_any_sampling_rate(ast_folder) -> None:
     model = get_tagger(f"ast:{ast_folder}")
     tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(3 * 48_000) / 48_000)
     whole = Recording.from_samples(tone.astype(np.float32), 48_000)
-    one, two = (model.answers(sound).chance for sound in (whole, whole.resampled(16_000)))
+    one, two = (model.scores(sound).probabilities for sound in (whole, whole.resampled(16_000)))
     assert np.allclose(one, two, atol=1e-3)
 
 
 def test_every_mapped_label_is_a_class_of_ours_and_no_kind() -> None:
     assert set(CLASS_OF.values()) <= set(CLASSES)
-    assert not KINDS & set(CLASS_OF)
+    assert not GENERAL & set(CLASS_OF)
 
 
 def test_clap_answers_with_labels_of_the_users_choosing(clap_folder) -> None:
-    from spa2v_lib.cues.tagging.clap import CLAP
-
     model = CLAP(["dog", "tram", "church bell"], clap_folder, margin=0.0)
     assert model.labels == ("dog", "tram", "church bell", UNKNOWN)
-    found = model.answers(noise(6.0))
-    assert found.chance.shape == (2, 4) and np.allclose(found.chance.sum(1), 1.0)
-    tagged, spans = identify(model, np.zeros((1, 40)), lambda: noise(6.0))
-    assert tagged == summary(found, model.threshold)
-    assert [span.end_s for span in spans][-1] == pytest.approx(6.0)
+    found = model.scores(noise(6.0))
+    assert found.probabilities.shape == (2, 4) and np.allclose(found.probabilities.sum(1), 1.0)
+    tagged, over_time = identify(model, np.zeros((1, 40)), lambda: noise(6.0))
+    assert tagged == summarize(found, model.threshold)
+    assert [span.end_s for span in over_time][-1] == pytest.approx(6.0)
 
 
 def test_a_wide_margin_makes_clap_say_unknown(clap_folder) -> None:
-    from spa2v_lib.cues.tagging.clap import CLAP
-
-    strict = CLAP(["dog", "tram"], clap_folder, margin=2.0).answers(noise(2.0))
-    lax = CLAP(["dog", "tram"], clap_folder, margin=-2.0).answers(noise(2.0))
-    assert summary(strict, 0.3).label is None and strict.chance[0, -1] > 0.9
-    assert summary(lax, 0.3).label in ("dog", "tram") and lax.chance[0, -1] < 0.1
+    strict = CLAP(["dog", "tram"], clap_folder, margin=40.0).scores(noise(2.0))
+    lax = CLAP(["dog", "tram"], clap_folder, margin=-40.0).scores(noise(2.0))
+    assert summarize(strict, 0.3).label is None and strict.probabilities[0, -1] > 0.9
+    assert summarize(lax, 0.3).label in ("dog", "tram") and lax.probabilities[0, -1] < 0.1
 
 
 def test_claps_margin_accepts_nine_of_ten_known_sounds(clap_folder, shipped) -> None:
-    from spa2v_lib.cues.tagging.clap import CLAP
-
     files = ("bus_01", "cow_01", "bell_02", "bird_01", "guitar_03")
     known = [(file.split("_")[0], shipped(f"{file}.flac").cut(0.0, 2.0)) for file in files]
     model = CLAP(["cow"], clap_folder, margin=0.0)
-    margin = model.calibrated(known)
-    each = sorted(model.calibrated([pair]) for pair in known)
+    margin = model.calibrated_margin(known)
+    each = sorted(model.calibrated_margin([pair]) for pair in known)
     assert each[0] <= margin <= each[1]
 
 
 def test_silence_is_unknown_to_every_tagger(ast_folder, clap_folder) -> None:
-    from spa2v_lib.cues.tagging.clap import CLAP
-
     silence = Recording.from_samples(np.zeros((2, 32_000), np.float32), 16_000)
     taggers = (
         get_tagger(),
@@ -170,18 +180,18 @@ def test_silence_is_unknown_to_every_tagger(ast_folder, clap_folder) -> None:
         CLAP(["dog"], clap_folder, margin=0.0),
     )
     for model in taggers:
-        found = model.answers(silence)
-        assert found.chance.shape == (0, len(found.labels))
-        assert summary(found, model.threshold).label is None
-        assert over_time(found, model.threshold) == []
+        found = model.scores(silence)
+        assert found.probabilities.shape == (0, len(found.labels))
+        assert summarize(found, model.threshold).label is None
+        assert spans(found, model.threshold) == []
 
 
 def test_excerpts_leave_silence_out_and_keep_their_times() -> None:
     samples = noise(16.0, 8_000, 1).samples.copy()
     samples[:, 39_000:81_000] = 0.0  # a little more than one excerpt
-    batches = list(excerpts(Recording.from_samples(samples, 8_000), 16_000))
-    assert [batch[1] for batch in batches] == [[0.0, 10.0, 15.0]]
-    assert [len(wave) for wave in batches[0][0]] == [80_000, 80_000, 16_000]
+    kept = list(excerpts(Recording.from_samples(samples, 8_000), 16_000))
+    assert [start for _, start, _ in kept] == [0.0, 10.0, 15.0]
+    assert [len(wave) for wave, *_ in kept] == [80_000, 80_000, 16_000]
 
 
 def test_weights_that_are_not_to_be_had_are_a_clear_error(monkeypatch) -> None:
@@ -203,6 +213,27 @@ def test_weights_that_are_not_to_be_had_are_a_clear_error(monkeypatch) -> None:
     assert len(asked["revision"]) == 40
 
 
+def test_auto_takes_what_lies_in_the_cache_and_fetches_nothing(
+    monkeypatch, tmp_path, clap_folder
+) -> None:
+    import huggingface_hub
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("something was fetched")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
+    assert not AST_WEIGHTS.cached()
+    assert get_tagger("auto").name == get_tagger().name == "embedded"
+    monkeypatch.setattr(
+        huggingface_hub,
+        "try_to_load_from_cache",
+        lambda repository, file, revision: str(clap_folder) if "clap" in repository else None,
+    )
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *_, **__: str(clap_folder))
+    monkeypatch.setattr(CLAP, "calibrated_margin", lambda self, known: 0.0)
+    assert get_tagger("auto").name == "CLAP"
+
+
 def test_a_repository_is_asked_for_its_commit_and_files_only(monkeypatch, tmp_path) -> None:
     import huggingface_hub
 
@@ -211,18 +242,18 @@ def test_a_repository_is_asked_for_its_commit_and_files_only(monkeypatch, tmp_pa
         return str(tmp_path)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", found)
-    assert Published("a/b", "c" * 40, ("d",)).folder() == tmp_path
+    assert Weights("a/b", "c" * 40, ("d",)).folder() == tmp_path
 
 
 @pytest.mark.parametrize(
     ("tagger", "labels", "message"),
     [
-        ("yamnet", None, "one of: embedded, ast, clap"),
+        ("yamnet", None, "one of: auto, embedded, ast, clap"),
         ("embedded:/tmp", None, "no tagger"),
         ("embedded", ["dog"], "only clap takes labels"),
         ("ast", ["dog"], "only clap takes labels"),
-        ("clap", [], "cannot be told apart"),
-        ("clap", ["dog", " dog"], "cannot be told apart"),
+        ("clap", [], "are ambiguous"),
+        ("clap", ["dog", " dog"], "are ambiguous"),
         ("clap:/no/such/folder", ["dog"], "no folder"),
         (object(), None, "is no tagger"),
     ],
@@ -242,9 +273,9 @@ def test_anything_that_answers_is_a_tagger() -> None:
     class Mine:
         name, threshold = "mine", 0.5
 
-        def answers(self, sound: Recording) -> Answers:
+        def scores(self, sound: Recording) -> TagScores:
             one = np.array([0.0]), np.array([sound.duration_s])
-            return Answers(("kettle", UNKNOWN), *one, np.array([[0.8, 0.2]]))
+            return TagScores(("kettle", UNKNOWN), *one, np.array([[0.8, 0.2]]))
 
     mine = Mine()
     assert get_tagger(mine) is mine

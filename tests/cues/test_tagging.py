@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from spa2v_lib.cues.features import mel_windows
-from spa2v_lib.cues.tagging import UNKNOWN, Answers
+from spa2v_lib.cues.tagging.base import UNKNOWN, Tag, TagScores, spans, summarize
 from spa2v_lib.cues.tagging.embedded import features, load_embedded
-from spa2v_lib.cues.tagging.identify import over_time, summary, tag
 from spa2v_lib.cues.types import TagSpan
 from spa2v_lib.errors import DataError
 
@@ -17,14 +16,19 @@ def heard(recording) -> np.ndarray:
     return mel_windows(recording.mono(), recording.rate)
 
 
+def tag(mel: np.ndarray) -> Tag:
+    model = load_embedded()
+    return summarize(model.mel_scores(mel), model.threshold)
+
+
 def spans_of(mel: np.ndarray) -> list[TagSpan]:
     model = load_embedded()
-    return over_time(model.answers_of_mel(mel), model.threshold)
+    return spans(model.mel_scores(mel), model.threshold)
 
 
-def answers(rows: list[list[float]], start: list[float], length: float = 3.0) -> Answers:
+def scores(rows: list[list[float]], start: list[float], length: float = 3.0) -> TagScores:
     begin = np.array(start)
-    return Answers(("dog", "tram", UNKNOWN), begin, begin + length, np.array(rows))
+    return TagScores(("dog", "tram", UNKNOWN), begin, begin + length, np.array(rows))
 
 
 @pytest.mark.parametrize(
@@ -88,13 +92,13 @@ def test_silence_is_unknown_and_has_no_spans() -> None:
 def test_a_recording_and_its_mel_bands_are_answered_alike(shipped) -> None:
     recording = shipped("sheep_01.flac")
     model = load_embedded()
-    assert summary(model.answers(recording), model.threshold).label == tag(heard(recording)).label
+    assert summarize(model.scores(recording), model.threshold).label == tag(heard(recording)).label
 
 
 def test_probabilities_sum_to_one() -> None:
     model = load_embedded()
     vectors = np.random.default_rng(0).normal(size=(5, len(model.mean)))
-    assert np.allclose(model.chances(vectors).sum(1), 1.0)
+    assert np.allclose(model.probabilities(vectors).sum(1), 1.0)
 
 
 def test_what_is_far_from_every_example_is_unfamiliar() -> None:
@@ -116,25 +120,25 @@ def test_two_sounds_one_after_the_other_are_two_spans(shipped) -> None:
 
 def test_spans_merge_while_the_answer_stays_and_leave_silence_out() -> None:
     rows = [[0.9, 0.1, 0.0], [0.7, 0.1, 0.2], [0.2, 0.7, 0.1], [0.1, 0.1, 0.8]]
-    spans = over_time(answers(rows, [0.0, 3.0, 6.0, 12.0]), 0.4)
-    assert [(s.label, s.start_s, s.end_s) for s in spans] == [
+    merged = spans(scores(rows, [0.0, 3.0, 6.0, 12.0]), 0.4)
+    assert [(s.label, s.start_s, s.end_s) for s in merged] == [
         ("dog", 0.0, 6.0),
         ("tram", 6.0, 9.0),
         (None, 12.0, 15.0),
     ]
-    assert spans[0].confidence == pytest.approx(0.8)
+    assert merged[0].confidence == pytest.approx(0.8)
 
 
 def test_overlapping_excerpts_meet_in_the_middle_and_settle_a_doubt() -> None:
     rows = [[0.9, 0.1, 0.0], [0.45, 0.55, 0.0], [0.9, 0.1, 0.0]]
-    (span,) = over_time(answers(rows, [0.0, 1.5, 3.0]), 0.4)
+    (span,) = spans(scores(rows, [0.0, 1.5, 3.0]), 0.4)
     assert (span.label, span.start_s, span.end_s) == ("dog", 0.0, 6.0)
-    apart = over_time(answers([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [0.0, 1.5]), 0.4)
-    assert [(s.label, s.end_s) for s in apart] == [("dog", 2.25), ("tram", 4.5)]
+    two = spans(scores([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [0.0, 1.5]), 0.4)
+    assert [(s.label, s.end_s) for s in two] == [("dog", 2.25), ("tram", 4.5)]
 
 
 def test_an_answer_below_the_threshold_is_not_claimed() -> None:
-    doubtful = summary(answers([[0.35, 0.34, 0.31]], [0.0]), 0.4)
+    doubtful = summarize(scores([[0.35, 0.34, 0.31]], [0.0]), 0.4)
     assert doubtful.label is None and doubtful.confidence == pytest.approx(0.65)
     assert [name for name, _ in doubtful.alternatives] == ["dog", "tram", UNKNOWN]
 

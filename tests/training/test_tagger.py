@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from spa2v_lab.training import tagger
-from spa2v_lab.training.tagger_apart import heard_apart
 from spa2v_lab.training.tagger_data import RATE, excerpt
 from spa2v_lab.training.tagger_fit import Heard, Training, fit
 from spa2v_lab.training.tagger_outliers import INVENTIONS, TWISTS, invented, twisted
 from spa2v_lab.training.tagger_scores import QUICK, auroc, evaluate
+from spa2v_lab.training.tagger_separated import separated_excerpts
 from spa2v_lab.training.tagger_sounds import Sounds
 from spa2v_lib.cues.tagging.base import UNKNOWN
 from spa2v_lib.cues.tagging.embedded import features, load_embedded
@@ -47,15 +47,15 @@ def test_the_space_separates_classes_and_puts_aside_what_recordings_differ_in() 
 def test_what_is_near_outliers_is_unknown() -> None:
     model = replace(fit(clouds(), FEW), slope=20.0)
     strange = cloud("new", UNKNOWN, np.array([6.0, 3.0, 0.0, 0.0, 0.0, 0.0]), 8)
-    assert (model.chances(strange.test).argmax(1) == 2).all()
-    assert (model.chances(clouds()[0].test).argmax(1) == 0).all()
+    assert (model.probabilities(strange.test).argmax(1) == 2).all()
+    assert (model.probabilities(clouds()[0].test).argmax(1) == 0).all()
 
 
-def test_what_was_taken_apart_from_others_has_a_border_of_its_own() -> None:
-    model = replace(fit(clouds(), FEW), slope=20.0, border=2.0, border_apart=-2.0)
+def test_what_was_taken_separated_from_others_has_a_border_of_its_own() -> None:
+    model = replace(fit(clouds(), FEW), slope=20.0, border=2.0, border_separated=-2.0)
     known = clouds()[0].test
-    assert (model.chances(known).argmax(1) == 2).all()
-    assert (model.chances(known, apart=True).argmax(1) == 0).all()
+    assert (model.probabilities(known).argmax(1) == 2).all()
+    assert (model.probabilities(known, separated=True).argmax(1) == 0).all()
 
 
 def test_fitting_repeats_itself() -> None:
@@ -103,7 +103,7 @@ def test_excerpts_are_repeatable_and_of_the_size_that_the_tagger_knows() -> None
 
 def test_recordings_played_together_are_found_again_and_described() -> None:
     files = ["sheep_01.flac", "ship_horn_01.flac", "drum_roll_01.flac", "bird_01.flac"]
-    found, again = (heard_apart(files, 1, [3]) for _ in range(2))
+    found, again = (separated_excerpts(files, 1, [3]) for _ in range(2))
     assert found and set(found) <= set(files)
     for file, vectors in found.items():
         assert vectors.shape[1:] == load_embedded().mean.shape
@@ -111,7 +111,7 @@ def test_recordings_played_together_are_found_again_and_described() -> None:
 
 
 def test_a_recording_with_none_to_be_played_together_with_teaches_nothing() -> None:
-    assert heard_apart(["sheep_01.flac"], 2, [0]) == {}
+    assert separated_excerpts(["sheep_01.flac"], 2, [0]) == {}
 
 
 def test_a_tagger_answers_as_before_once_it_was_written(tmp_path) -> None:
@@ -119,7 +119,7 @@ def test_a_tagger_answers_as_before_once_it_was_written(tmp_path) -> None:
     tagger._write(tmp_path, model, "card")
     read = load_embedded(tmp_path / "tagger.safetensors")
     fresh = cloud("new", "b", np.array([1.0, 1.0, 0.5, 0.0, 0.0, 0.0]), 9).test
-    assert np.allclose(read.chances(fresh), model.chances(fresh), atol=1e-3)
+    assert np.allclose(read.probabilities(fresh), model.probabilities(fresh), atol=1e-3)
 
 
 @pytest.mark.slow
@@ -129,7 +129,7 @@ def test_what_is_left_out_is_measured_and_written_into_the_card(tmp_path) -> Non
     assert found["single_recording"]["recordings"] == 8
     assert found["single_recording"]["top1"] > 0.8 > found["leave_one_recording_out"]["top1"] > 0.3
     assert found["leave_one_class_out"]["auroc"] > 0.8
-    assert found["unknown"]["heard_apart"] < found["unknown"]["foreign_apart"]
+    assert found["unknown"]["separated_excerpts"] < found["unknown"]["foreign_separated"]
     tagger.main(["--out", str(tmp_path), "--quick"])
     assert "truck" in load_embedded(tmp_path / "tagger.safetensors").labels
     assert "left out one at a time" in (tmp_path / "README.md").read_text()

@@ -37,8 +37,8 @@ _UNKNOWN_OF = {
     "heard": "recordings that it learnt, other conditions",
     "unheard": "recordings left out",
     "foreign": "classes left out",
-    "heard_apart": "recordings that it learnt, taken apart from others",
-    "foreign_apart": "classes left out, taken apart from others",
+    "separated_excerpts": "recordings that it learnt, taken apart from others",
+    "foreign_separated": "classes left out, taken apart from others",
     "strange": "invented sounds",
 }
 
@@ -71,7 +71,7 @@ def _rows(scores: dict[str, Any], seed: int) -> list[Row]:
     rows = [
         Row(_METHOD, "each recording left out", left_out["recordings"], tops),
         _ranked("single recordings, changed", scores["single_recording"]),
-        _ranked("recordings that it learnt, taken apart from others", scores["apart"]),
+        _ranked("recordings that it learnt, taken apart from others", scores["separated"]),
     ]
     rows += [
         Row(_METHOD, sounds, 1, {"called unknown %": _alone(100.0 * scores["unknown"][key], 1)})

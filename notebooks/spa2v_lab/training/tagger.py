@@ -52,8 +52,8 @@ or turned upside down).
 | {one[top1]:.2f} | {one[top3]:.2f} |
 | the same recording in other rooms, noises and pitches, all | {all[recordings]} \
 | {all[top1]:.2f} | {all[top3]:.2f} |
-| the same recording, taken apart from one or two others | {apart[recordings]} \
-| {apart[top1]:.2f} | {apart[top3]:.2f} |
+| the same recording, taken apart from one or two others | {separated[recordings]} \
+| {separated[top1]:.2f} | {separated[top3]:.2f} |
 
 Classes with one recording cannot be tested on another: their row says only that room, noise,
 filter and pitch are survived. The first row is what to expect of recordings of your own, if they
@@ -82,8 +82,8 @@ that is less than 40 % probable, this share of excerpts is called unknown:
 | recordings that were taught, other conditions | {unknown[heard]:.2f} |
 | recordings left out, of classes that were taught | {unknown[unheard]:.2f} |
 | classes left out | {unknown[foreign]:.2f} |
-| recordings that were taught, taken apart from others | {unknown[heard_apart]:.2f} |
-| classes left out, taken apart from others | {unknown[foreign_apart]:.2f} |
+| recordings that were taught, taken apart from others | {unknown[separated_excerpts]:.2f} |
+| classes left out, taken apart from others | {unknown[foreign_separated]:.2f} |
 | wind and applause, each left out | {unknown[ambience]:.2f} |
 | invented sounds that were not taught | {unknown[strange]:.2f} |
 
@@ -151,7 +151,7 @@ def _card(
         loo=left_out,
         one=numbers["single_recording"],
         all=numbers["heard_recordings"],
-        apart=numbers["apart"],
+        separated=numbers["separated"],
         classes=numbers["leave_one_class_out"]["classes"],
         open=numbers["leave_one_class_out"],
         unknown=numbers["unknown"],

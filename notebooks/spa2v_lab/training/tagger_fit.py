@@ -56,7 +56,7 @@ class Heard:
     label : str
         A class, or "unknown".
     train, test : ndarray [excerpts, features]
-    apart : ndarray [excerpts, features]
+    separated : ndarray [excerpts, features]
         More of both, taken apart from other sounds: for tests. May be empty.
     """
 
@@ -64,7 +64,7 @@ class Heard:
     label: str
     train: np.ndarray
     test: np.ndarray
-    apart: np.ndarray
+    separated: np.ndarray
 
 
 def fit(sounds: Sequence[Heard], how: Training) -> EmbeddedTagger:
@@ -107,7 +107,7 @@ def fit(sounds: Sequence[Heard], how: Training) -> EmbeddedTagger:
         owners=np.zeros(0, np.int64),
         sharpness=0.1,
         border=0.0,
-        border_apart=0.0,
+        border_separated=0.0,
         slope=10.0,
     )
     taught = [labels.index(sound.label) for sound in sounds]

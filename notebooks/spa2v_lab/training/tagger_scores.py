@@ -23,7 +23,7 @@ QUICK = Training(excerpts=24, tests=6, invented=16, strange_excerpts=2, rounds=1
 """Smaller numbers of excerpts, for a quick look."""
 
 _FALSE_ACCEPTANCE = 0.1
-_FALSE_ACCEPTANCE_APART = 0.2  # what is left of a sound is less sure of itself: a lower bar
+_FALSE_ACCEPTANCE_SEPARATED = 0.2  # what is left of a sound is less sure of itself: a lower bar
 _ACCEPTED = 0.9
 
 
@@ -33,7 +33,7 @@ class _Fold:
 
     sound: Heard
     model: EmbeddedTagger
-    apart: bool
+    separated: bool
     familiarity: np.ndarray
     distances: np.ndarray
 
@@ -55,8 +55,8 @@ class _Trial:
     foreign: list[_Fold]  # classes left out
     ambience: list[_Fold]  # wind and applause, left out
     strange: list[_Fold]  # invented sounds that were not taught
-    heard_apart: list[_Fold]  # recordings that were taught, taken apart from others
-    foreign_apart: list[_Fold]  # classes left out, taken apart from others
+    separated_excerpts: list[_Fold]  # recordings that were taught, taken apart from others
+    foreign_separated: list[_Fold]  # classes left out, taken apart from others
 
 
 def evaluate(*, quick: bool = False, seed: int = 0) -> dict[str, object]:
@@ -73,7 +73,7 @@ def evaluate(*, quick: bool = False, seed: int = 0) -> dict[str, object]:
     dict
         ``leave_one_recording_out`` (classes with several: ``recordings``, ``excerpts``, ``top1``,
         ``top3``; ``each`` lists them), ``single_recording`` (the same after room, noise, filter and
-        pitch), ``apart`` (of recordings that were taught, what is left beside others),
+        pitch), ``separated`` (of recordings that were taught, what is left beside others),
         ``leave_one_class_out`` (``auroc`` and ``false_acceptance`` at 90 % acceptance of
         known sounds, against heard and against unheard recordings), ``unknown`` (share called
         unknown with the shipped border, by kind of sound), ``confusion`` (true class → answer →
@@ -94,7 +94,7 @@ def examine(how: Training) -> tuple[EmbeddedTagger, dict[str, object]]:
         | {"each": [_row(fold) for fold in trial.unheard]},
         "single_recording": _ranks(single),
         "heard_recordings": _ranks(trial.heard),
-        "apart": _ranks(trial.heard_apart),
+        "separated": _ranks(trial.separated_excerpts),
         "leave_one_class_out": {
             "classes": len({fold.sound.label for fold in trial.foreign}),
             "auroc": auroc(familiar["heard"], familiar["foreign"]),
@@ -120,13 +120,13 @@ def _calibrated(sounds: Sounds, how: Training, tried: _Trial) -> EmbeddedTagger:
     """
     foreign, heard = _familiarity(tried.foreign), _familiarity(tried.heard)
     border = float(np.quantile(foreign, 1.0 - _FALSE_ACCEPTANCE))
-    apart = _familiarity(tried.foreign_apart)
+    separated = _familiarity(tried.foreign_separated)
     slope = _slope(heard - border, foreign - border)
     return replace(
         fit(sounds.without(()), how),
         sharpness=_sharpness(tried.heard + tried.unheard, border, slope),
         border=border,
-        border_apart=float(np.quantile(apart, 1.0 - _FALSE_ACCEPTANCE_APART)),
+        border_separated=float(np.quantile(separated, 1.0 - _FALSE_ACCEPTANCE_SEPARATED)),
         slope=slope,
     )
 
@@ -141,20 +141,20 @@ def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
 def _tried(sounds: Sounds, how: Training) -> _Trial:
     whole = fit(sounds.without(()), how)
     several = [s for s in sounds.known if _fellows(sounds.known, s) > 1]
-    foreign, foreign_apart = [], []
+    foreign, foreign_separated = [], []
     for label in sorted({sound.label for sound in sounds.known}):
         out = [sound for sound in sounds.known if sound.label == label]
         model = fit(sounds.without(s.file for s in out), how)
         foreign += _judged(model, out)
-        foreign_apart += _judged(model, out, apart=True)
+        foreign_separated += _judged(model, out, separated=True)
     return _Trial(
         heard=_judged(whole, sounds.known),
         unheard=_each_left_out(sounds, several, how),
         foreign=foreign,
         ambience=_each_left_out(sounds, sounds.ambience, how),
         strange=_judged(whole, sounds.strange),
-        heard_apart=_judged(whole, sounds.known, apart=True),
-        foreign_apart=foreign_apart,
+        separated_excerpts=_judged(whole, sounds.known, separated=True),
+        foreign_separated=foreign_separated,
     )
 
 
@@ -164,14 +164,16 @@ def _each_left_out(sounds: Sounds, those: Iterable[Heard], how: Training) -> lis
     ]
 
 
-def _judged(model: EmbeddedTagger, those: Iterable[Heard], *, apart: bool = False) -> list[_Fold]:
+def _judged(
+    model: EmbeddedTagger, those: Iterable[Heard], *, separated: bool = False
+) -> list[_Fold]:
     folds = []
     for sound in those:
-        excerpts = sound.apart if apart else sound.test
+        excerpts = sound.separated if separated else sound.test
         if len(excerpts):
             place = model.placed(excerpts)
             distances = model.distances(place)
-            folds.append(_Fold(sound, model, apart, model.familiarity(place), distances))
+            folds.append(_Fold(sound, model, separated, model.familiarity(place), distances))
     return folds
 
 
@@ -211,8 +213,8 @@ def _false_acceptance(known: np.ndarray, unknown: np.ndarray) -> float:
 def _answers(fold: _Fold, shipped: EmbeddedTagger) -> list[str | None]:
     """Return what would be answered, by the fold's model with the shipped calibration."""
     model = replace(fold.model, **{name: getattr(shipped, name) for name in SCALARS})
-    excerpts = fold.sound.apart if fold.apart else fold.sound.test
-    chance = model.chances(excerpts, apart=fold.apart)
+    excerpts = fold.sound.separated if fold.separated else fold.sound.test
+    chance = model.probabilities(excerpts, separated=fold.separated)
     best = chance.argmax(1)
     sure = (best < len(model.labels) - 1) & (chance.max(1) >= model.threshold)
     return [model.labels[k] if ok else None for k, ok in zip(best, sure, strict=True)]

@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 import soundfile
 
-from spa2v_lab.training.tagger_apart import heard_apart
 from spa2v_lab.training.tagger_data import RATE, excerpt
 from spa2v_lab.training.tagger_fit import Heard, Training
 from spa2v_lab.training.tagger_outliers import TWISTS, invented, twisted
+from spa2v_lab.training.tagger_separated import separated_excerpts
 from spa2v_lib.cues.tagging.base import UNKNOWN
 from spa2v_lib.cues.tagging.embedded import features
 from spa2v_lib.layout.classes import CLASSES
@@ -78,7 +78,7 @@ def listen(how: Training) -> Sounds:
         sound = invented(number, np.random.default_rng([*seed, 9]))
         parts = (few, 0) if number < how.invented else (0, few)
         made.append(_heard(f"invented-{number}", UNKNOWN, sound, others, seed, *parts))
-    real = _with_apart(real, how)
+    real = _with_separated(real, how)
     return Sounds(
         known=tuple(sound for sound in real if sound.label != UNKNOWN),
         ambience=tuple(sound for sound in real if sound.label == UNKNOWN),
@@ -88,18 +88,18 @@ def listen(how: Training) -> Sounds:
     )
 
 
-def _with_apart(real: list[Heard], how: Training) -> list[Heard]:
+def _with_separated(real: list[Heard], how: Training) -> list[Heard]:
     """Add what is left of the recordings where they are taken apart from others."""
     files = [sound.file for sound in real]
     taught, tested = (
-        heard_apart(files, rounds, [how.seed, _APART, part])
+        separated_excerpts(files, rounds, [how.seed, _APART, part])
         for part, rounds in enumerate((how.rounds, how.test_rounds))
     )
     return [
         replace(
             sound,
             train=np.concatenate([sound.train, taught.get(sound.file, sound.train[:0])]),
-            apart=tested.get(sound.file, sound.apart),
+            separated=tested.get(sound.file, sound.separated),
         )
         for sound in real
     ]

@@ -1,24 +1,29 @@
-"""What every tagger returns, and what a tagger is."""
+"""What a tagger is, what it returns, and what follows from it for one source."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
+from spa2v_lib.cues.types import TagSpan
+
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
 
-__all__ = ["UNKNOWN", "Answers", "Tagger"]
+__all__ = ["UNKNOWN", "MelTagger", "Tag", "TagScores", "Tagger", "identify", "spans", "summarize"]
 
 UNKNOWN = "unknown"
-"""The label of what a tagger does not know."""
+"""The label of what a tagger does not recognize."""
+
+_CANDIDATES = 3
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Chances of each label in each excerpt of a sound.
+class TagScores:
+    """Probability of each label in each excerpt of a sound.
 
     Attributes
     ----------
@@ -26,30 +31,200 @@ class Answers:
         `UNKNOWN` among them.
     start_s, end_s : ndarray [excerpts]
         Where the excerpts lie, in seconds; they may overlap and leave silence out.
-    chance : ndarray [excerpts, labels]
+    probabilities : ndarray [excerpts, labels]
         Each in [0, 1].
+
+    Examples
+    --------
+    >>> TagScores(("dog", "unknown"), np.zeros(1), np.full(1, 3.0), np.array([[0.9, 0.1]])).labels
+    ('dog', 'unknown')
     """
 
     labels: tuple[str, ...]
     start_s: np.ndarray
     end_s: np.ndarray
-    chance: np.ndarray
+    probabilities: np.ndarray
 
 
 @runtime_checkable
 class Tagger(Protocol):
-    """Something that can say what sounds.
+    """Names what sounds. Anything with these members is a tagger.
 
     Attributes
     ----------
     name : str
         As messages call it.
     threshold : float
-        A label less likely than this is not claimed.
+        A label below this probability is not claimed, in [0, 1].
     """
 
     name: str
     threshold: float
 
-    def answers(self, sound: Recording) -> Answers:
-        """Listen to a sound, excerpt by excerpt; no excerpts if it is silent."""
+    def scores(self, sound: Recording) -> TagScores:
+        """Return the scores of a sound, excerpt by excerpt; no excerpt if it is silent."""
+
+
+@runtime_checkable
+class MelTagger(Tagger, Protocol):
+    """A tagger that needs mel bands alone, which the analysis has measured already."""
+
+    def mel_scores(self, mel: np.ndarray, *, separated: bool = False) -> TagScores:
+        """Return the scores of mel power [windows, 40] of a sound or of a separated source."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """What a tagger says of a whole sound.
+
+    Attributes
+    ----------
+    label : str or None
+        None where no class is probable enough.
+    confidence : float
+        Probability of `label`; where it is None, the probability that no class fits.
+    alternatives : list of (str, float)
+        The three most probable labels, "unknown" among them if it is one.
+    """
+
+    label: str | None
+    confidence: float
+    alternatives: list[tuple[str, float]]
+
+
+def identify(
+    tagger: Tagger, mel: np.ndarray, sound: Callable[[], Recording], *, separated: bool = False
+) -> tuple[Tag, list[TagSpan]]:
+    """Return what one source is, as a whole and over time.
+
+    Parameters
+    ----------
+    tagger : Tagger
+        From `spa2v_lib.cues.tagging.get_tagger`.
+    mel : ndarray [windows, 40]
+        Power of the source in mel bands, for a `MelTagger`.
+    sound : callable
+        Returns the source's own signal; called for any other tagger.
+    separated : bool
+        Whether the source was separated from others.
+
+    Examples
+    --------
+    >>> from spa2v_lib.cues.tagging import get_tagger
+    >>> tag, over_time = identify(get_tagger("embedded"), np.zeros((120, 40)), lambda: None)
+    >>> tag.label, over_time
+    (None, [])
+    """
+    if isinstance(tagger, MelTagger):
+        scores = tagger.mel_scores(mel, separated=separated)
+    else:
+        scores = tagger.scores(sound())
+    return summarize(scores, tagger.threshold), spans(scores, tagger.threshold)
+
+
+def summarize(scores: TagScores, threshold: float) -> Tag:
+    """Average the scores over all excerpts.
+
+    Parameters
+    ----------
+    scores : TagScores
+    threshold : float
+        In [0, 1]: ``label`` is None where the best label is less probable, or is "unknown".
+
+    See Also
+    --------
+    spans : the same over time.
+
+    Examples
+    --------
+    >>> scores = TagScores(
+    ...     ("dog", "tram", "unknown"), np.zeros(2), np.ones(2),
+    ...     np.array([[0.9, 0.1, 0.0], [0.5, 0.1, 0.4]]),
+    ... )
+    >>> summarize(scores, 0.4)
+    Tag(label='dog', confidence=0.7, alternatives=[('dog', 0.7), ('unknown', 0.2), ('tram', 0.1)])
+    """
+    if not len(scores.probabilities):
+        return Tag(None, 1.0, [(UNKNOWN, 1.0)])
+    mean = scores.probabilities.mean(0)
+    order = np.argsort(-mean, kind="stable")[:_CANDIDATES]
+    best = [(scores.labels[i], round(min(float(mean[i]), 1.0), 4)) for i in order]
+    return Tag(*_claim(scores.labels, mean, threshold), best)
+
+
+def spans(scores: TagScores, threshold: float) -> list[TagSpan]:
+    """Merge neighbouring excerpts of one label into spans.
+
+    Parameters
+    ----------
+    scores : TagScores
+        In order. Where excerpts overlap, the border lies in the middle of the overlap.
+    threshold : float
+        As for `summarize`.
+
+    Returns
+    -------
+    list of TagSpan
+        In order and without overlap, with the mean confidence; silence has none.
+
+    See Also
+    --------
+    summarize : one label for the whole sound.
+
+    Examples
+    --------
+    >>> scores = TagScores(
+    ...     ("dog", "unknown"), np.array([0.0, 3.0]), np.array([3.0, 6.0]),
+    ...     np.array([[0.9, 0.1], [0.7, 0.3]]),
+    ... )
+    >>> [(span.label, span.end_s, span.confidence) for span in spans(scores, 0.4)]
+    [('dog', 6.0, 0.8)]
+    """
+    start, end = scores.start_s.astype(float), scores.end_s.astype(float)
+    overlap = end[:-1] > start[1:]
+    border = np.where(overlap, 0.5 * (end[:-1] + start[1:]), end[:-1])
+    end = np.concatenate([border, end[-1:]])
+    start = np.concatenate([start[:1], np.where(overlap, border, start[1:])])
+    merged: list[TagSpan] = []
+    confidences: list[list[float]] = []
+    for k, probabilities in enumerate(_smoothed(scores.probabilities, overlap)):
+        label, confidence = _claim(scores.labels, probabilities, threshold)
+        if merged and merged[-1].label == label and start[k] - merged[-1].end_s < 1e-6:
+            confidences[-1].append(confidence)
+            begin = merged.pop().start_s
+        else:
+            confidences.append([confidence])
+            begin = round(float(start[k]), 3)
+        merged.append(
+            TagSpan(
+                start_s=begin,
+                end_s=round(float(end[k]), 3),
+                label=label,
+                confidence=round(float(np.mean(confidences[-1])), 4),
+            )
+        )
+    return merged
+
+
+def _claim(
+    labels: tuple[str, ...], probabilities: np.ndarray, threshold: float
+) -> tuple[str | None, float]:
+    """Return the label, or None, with its confidence in [0, 1]."""
+    best = int(np.argmax(probabilities))
+    confidence = round(float(np.clip(probabilities[best], 0.0, 1.0)), 4)
+    if labels[best] == UNKNOWN:
+        return None, confidence
+    if confidence < threshold:
+        return None, round(1.0 - confidence, 4)
+    return labels[best], confidence
+
+
+def _smoothed(probabilities: np.ndarray, overlap: np.ndarray) -> np.ndarray:
+    """Average each excerpt's scores with those of neighbours that overlap it."""
+    total, weight = 2.0 * probabilities, np.full((len(probabilities), 1), 2.0)
+    both = overlap[:, None]
+    total[1:] += both * probabilities[:-1]
+    total[:-1] += both * probabilities[1:]
+    weight[1:] += both
+    weight[:-1] += both
+    return total / weight

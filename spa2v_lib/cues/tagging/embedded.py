@@ -1,7 +1,4 @@
-"""What the embedded tagger hears: statistics of mel bands that do not depend on gain.
-
-The embedded tagger: discriminant analysis and nearest neighbours over mel statistics.
-"""
+"""The embedded tagger: discriminant analysis and nearest neighbours over mel statistics."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from spa2v_lib.cues.features import MEL_BANDS, WINDOW_STEP_S, mel_windows
-from spa2v_lib.cues.tagging.base import Answers
+from spa2v_lib.cues.tagging.base import TagScores
 from spa2v_lib.errors import DataError
 from spa2v_lib.resources import resource
 
@@ -132,7 +129,7 @@ _SHORTEST = 10  # windows
 _NEIGHBOURS = 5
 _BLOCK_S = 60.0
 
-SCALARS = ("sharpness", "border", "border_apart", "slope")
+SCALARS = ("sharpness", "border", "border_separated", "slope")
 """What turns distances into probabilities: the attributes that are single numbers."""
 
 
@@ -160,7 +157,7 @@ class EmbeddedTagger:
         Turns differences of squared distance into odds between classes.
     border : float
         Familiarity at which known and unknown are equally likely.
-    border_apart : float
+    border_separated : float
         The same for a sound that was taken apart from others.
     slope : float
         Log odds of being known per unit of familiarity.
@@ -179,35 +176,35 @@ class EmbeddedTagger:
     owners: np.ndarray
     sharpness: float
     border: float
-    border_apart: float
+    border_separated: float
     slope: float
 
-    def answers(self, sound: Recording) -> Answers:
-        """Listen to a sound, 3 s at a time, each excerpt overlapping the next by half."""
+    def scores(self, sound: Recording) -> TagScores:
+        """Return the scores of excerpts of 3 s, each overlapping the next by half."""
         blocks = sound.blocks(_BLOCK_S)
         mel = np.concatenate([mel_windows(block.mean(0), sound.rate) for block in blocks])
-        return self.answers_of_mel(mel)
+        return self.mel_scores(mel)
 
-    def answers_of_mel(self, mel: np.ndarray, *, apart: bool = False) -> Answers:
-        """Listen to a sound through its mel bands.
+    def mel_scores(self, mel: np.ndarray, *, separated: bool = False) -> TagScores:
+        """Return the scores of a sound from its mel bands.
 
         Parameters
         ----------
         mel : ndarray [windows, 40]
-        apart : bool
-            Whether it was taken apart from others.
+        separated : bool
+            Whether it was separated from others.
         """
         starts, chunks = loud_chunks(mel)
         begin = WINDOW_STEP_S * np.array(starts, float)
         end = WINDOW_STEP_S * np.minimum(np.array(starts, float) + _CHUNK, len(mel))
         if not chunks:
-            return Answers(self.labels, begin, end, np.zeros((0, len(self.labels))))
+            return TagScores(self.labels, begin, end, np.zeros((0, len(self.labels))))
         vectors = np.stack([features(chunk) for chunk in chunks])
-        return Answers(self.labels, begin, end, self.chances(vectors, apart=apart))
+        return TagScores(self.labels, begin, end, self.probabilities(vectors, separated=separated))
 
-    def chances(self, vectors: np.ndarray, *, apart: bool = False) -> np.ndarray:
+    def probabilities(self, vectors: np.ndarray, *, separated: bool = False) -> np.ndarray:
         """Return class probabilities [n, classes], "unknown" last, of features [n, features]."""
-        border = self.border_apart if apart else self.border
+        border = self.border_separated if separated else self.border
         place = self.placed(vectors)
         score = -self.sharpness * self.distances(place)
         odds = np.exp(score - score.max(1, keepdims=True))

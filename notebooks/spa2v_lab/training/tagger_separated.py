@@ -21,7 +21,7 @@ from spa2v_lib.cues.detection import DetectedSource, detect_sources
 from spa2v_lib.cues.tagging.embedded import features, loud_chunks
 from spa2v_lib.layout.camera import Camera
 
-__all__ = ["heard_apart"]
+__all__ = ["separated_excerpts"]
 
 _SECONDS = 4.0
 _WIDEST_DEG, _LEAST_APART_DEG = 40.0, 20.0
@@ -30,7 +30,9 @@ _ROOMS_SHARE, _TRIOS_SHARE, _MOVING_SHARE = 0.4, 0.3, 0.3
 _HEIGHT_M = 1.5
 
 
-def heard_apart(files: Sequence[str], rounds: int, seed: Sequence[int]) -> dict[str, np.ndarray]:
+def separated_excerpts(
+    files: Sequence[str], rounds: int, seed: Sequence[int]
+) -> dict[str, np.ndarray]:
     """Play recordings together, and describe what separation makes of each.
 
     Parameters
