@@ -366,7 +366,7 @@ results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 #
 # - **How many** there are is miscounted for one pair in four and more than one trio in three; with
 #   one source or two, only in rooms.
-# - **A real head** is not a sphere. There plain GCC-PHAT is *better* than this library (1.4°
+# - **A real head** is not a sphere. There plain GCC-PHAT is *better* than this library (1.3°
 #   against 3.1° on what crosses), and the intervals are still too narrow: there they hold 77 %.
 # - **Coming closer** is missed in rooms when a sound neither repeats nor lasts: its own rise and
 #   fall looks like distance.

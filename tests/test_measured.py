@@ -1,132 +1,120 @@
-"""What the README claims to have measured stands in the committed results."""
+"""Every number that README and book quote from a benchmark is its row's, and names it.
+
+``data/results/quoted.csv`` holds a line for each number in a quoting passage, in the order of the
+text: the file, the words that the passage begins with (of a table's row, its first cell), and the
+benchmark's row. Of a number that no row holds (how many scenes there were, say) the line says so
+with "-" and gives the number itself.
+"""
 
 from __future__ import annotations
 
-import json
+import csv
 import re
-from collections.abc import Iterator
+from functools import cache
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from spa2v_lab.bench.frame import Results, read
 from spa2v_lab.bench.run_tables import results_of
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "data/results"
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-NUMBER = re.compile(r"(?<![\w.\[])\d+(?:\.\d+)?(?![\w\]])")
+NUMBER = re.compile(r"(?<![\w.\[/])(\d+(?:\.\d+)?)(?![\w\]/])( %)?")
+
+QUOTING = {  # sections that quote; "" stands for the whole file
+    "README.md": "## Measured",
+    "book/measured.md": "",
+    "notebooks/hearing.py": "## Where it fails",
+}
 
 
-def claims() -> list[tuple[str, str]]:
-    """Return the cells of the README's table of measurements, each with its benchmark's name."""
-    section = README[README.index("## Measured") : README.index("## Use")]
-    found, name = [], ""
-    for line in section.splitlines():
-        cells = [cell.strip() for cell in line.strip("|").split("|")]
-        if len(cells) != 3 or cells[1] in ("", "---") or set(cells[1]) <= {"-"}:
-            continue
-        command = re.search(r"spa2v bench (\w+)", cells[2])
-        name = command.group(1) if command else name
-        if (RESULTS / f"{name}.json").is_file():
-            found.append((cells[1], name))
+class Quote(NamedTuple):
+    """A line of the table."""
+
+    place: str
+    passage: str
+    benchmark: str
+    method: str
+    condition: str
+    measure: str
+
+
+with (RESULTS / "quoted.csv").open(newline="", encoding="utf-8") as stream:
+    QUOTES = [Quote(**line) for line in csv.DictReader(stream)]
+BY_PASSAGE = {key: list(of) for key, of in groupby(QUOTES, key=lambda q: (q.place, q.passage))}
+
+
+@cache
+def results(benchmark: str) -> Results:
+    path = RESULTS / f"{benchmark}.json"
+    return results_of(read(path), 0) if benchmark == "run" else Results.read(path)
+
+
+def measured(quote: Quote) -> float:
+    """Return the value that a quote names."""
+    if quote.method == "goal":
+        (value,) = {g.value for g in results(quote.benchmark).goals if g.name == quote.condition}
+        return value
+    place = (quote.method, quote.condition)
+    (row,) = (r for r in results(quote.benchmark).rows if (r.method, r.condition) == place)
+    return row.count if quote.measure == "count" else row.measures[quote.measure].mean
+
+
+def section(place: str) -> str:
+    """Return the part of a file that quotes, as Markdown."""
+    text = (ROOT / place).read_text(encoding="utf-8")
+    if place.endswith(".py"):
+        lines = [line[2:] for line in text.splitlines() if line.startswith("# ") or line == "#"]
+        text = "\n".join("" if line.startswith("%%") else line for line in lines)
+    if not QUOTING[place]:
+        return text
+    begin = text.index(QUOTING[place] + "\n") + len(QUOTING[place])
+    return re.split(r"\n#{1,2} ", text[begin:])[0]
+
+
+@cache
+def passages(place: str) -> list[tuple[str, str]]:
+    """Return head and text of every row of a table, item of a list and paragraph.
+
+    The head of a row is its first cell, and its text the second; a row's third cell is its command.
+    """
+    found = []
+    for block in re.split(r"\n\s*\n|\n(?=[|-] |\|)", section(place)):
+        words = " ".join(block.split()).replace("**", "").removeprefix("- ")
+        cells = [cell.strip() for cell in words.strip("|").split("|")]
+        if words.startswith("|"):
+            found.append((cells[0], cells[1]))
+        elif words and not words.startswith(("#", "```", "<!")):
+            found.append((words, words))
     return found
 
 
-def measured(name: str) -> list[float]:
-    """Return every mean and every goal's value of a benchmark."""
-    content = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    if name == "run":
-        content = results_of(content, 0).as_dict()
-    means = [m["mean"] for row in content["rows"] for m in row["measures"].values()]
-    counts = [float(row["count"]) for row in content["rows"]]
-    return [v for v in (*means, *counts, *(g["value"] for g in content["goals"])) if v is not None]
+@pytest.mark.parametrize("place, passage", BY_PASSAGE, ids=lambda text: text[:40])
+def test_a_quoted_number_is_that_of_the_row_it_names(place: str, passage: str) -> None:
+    (text,) = (text for head, text in passages(place) if head.startswith(passage))
+    numbers, quotes = NUMBER.findall(text), BY_PASSAGE[place, passage]
+    assert len(numbers) == len(quotes), (numbers, [quote.method for quote in quotes])
+    for (number, percent), quote in zip(numbers, quotes, strict=True):
+        if quote.benchmark == "-":
+            assert number == quote.measure
+            continue
+        share = percent and not quote.measure.endswith("%")
+        half_a_digit = 0.5 * 10.0 ** -len(number.partition(".")[2])
+        value = measured(quote) * (100 if share else 1)
+        assert abs(value - float(number)) <= half_a_digit + 1e-9, (value, quote)
 
 
-def numbers(text: str) -> Iterator[tuple[str, float]]:
-    for match in NUMBER.finditer(text.replace("**", "")):
-        yield match.group(), float(match.group())
+@pytest.mark.parametrize("place", QUOTING)
+def test_no_number_stands_there_without_its_row(place: str) -> None:
+    for head, text in passages(place):
+        known = [p for where, p in BY_PASSAGE if where == place and head.startswith(p)]
+        assert not NUMBER.search(text) or len(known) == 1, text
 
 
-Where = tuple[str, str, str]  # method, condition, measure
-KNOWN = "spa2v, format known"
-HEADLINES: dict[str, tuple[str, tuple[Where, ...]]] = {
-    "a sampled object in its box": ("sampling", (
-        ("gligen", "one object", "IoU"), ("migc", "one object", "IoU"),
-        ("lvd", "one object", "IoU"), ("attention", "one object", "IoU"),
-        ("none", "one object", "IoU"), ("drawn", "one object", "IoU"),
-    )),
-    "the same against the mirrored layout": ("sampling", (
-        ("mirrored layout", "one object", "IoU"),
-    )),
-    "two objects, mean IoU": ("sampling", (
-        ("gligen", "two objects", "IoU"), ("migc", "two objects", "IoU"),
-        ("none", "two objects", "IoU"), ("drawn", "two objects", "IoU"),
-    )),
-    "one source's direction": ("hearing", (
-        (KNOWN, "1 source, 20 dB, anechoic", "azimuth median °"),
-        (KNOWN, "1 source, 20 dB, RT60 0.3 s", "azimuth median °"),
-        (KNOWN, "1 source, 20 dB, RT60 0.6 s", "azimuth median °"),
-        ("raw ILD", "1 source, 20 dB, anechoic", "azimuth median °"),
-    )),
-    "number of sources right": ("hearing", tuple(
-        (KNOWN, f"{count}, 20 dB", "count right %")
-        for count in ("1 source", "2 sources", "3 sources")
-    )),
-    "90 % intervals hold the truth": ("hearing", tuple(
-        (KNOWN, "any number, 20 dB", f"{what} coverage %") for what in ("azimuth", "range", "count")
-    )),
-    "crossing in the right direction": ("hearing", (
-        (KNOWN, "1 source, 20 dB", "crossing right %"),
-        (KNOWN, "1 source, 20 dB", "false motion %"),
-    )),
-    "coming or going told right": ("hearing", ((KNOWN, "1 source, 20 dB", "radial right %"),)),
-    "the whole pipeline, told nothing": ("run", tuple(
-        (f"layouts: {method}", "all", measure)
-        for method in (
-            "full", "without spatial reasoning", "copy nearest exemplar", "another clip",
-            "full, true labels",
-        )
-        for measure in ("MaxIoU", "LTSim")
-    )),
-    "the same by kind, MaxIoU": ("run", tuple(
-        ("layouts: full", kind, "MaxIoU")
-        for kind in ("translational, single", "stationary, single", "stationary, multiple")
-    )),
-    "videos of true layouts": ("run", tuple(
-        (f"videos: {method}", "all", "LTSim")
-        for method in (
-            "true layout", "true layout, MIGC", "true layout, no grounding",
-            "drawn from the true layout",
-        )
-    )),
-}  # fmt: skip
-"""First numbers of the README's main rows: benchmark, and whose mean each is, in order."""
-
-
-@pytest.mark.parametrize("begin", HEADLINES)
-def test_the_main_rows_hold_the_means_of_the_rows_that_they_speak_of(begin: str):
-    name, places = HEADLINES[begin]
-    content = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    rows = results_of(content, 0).as_dict()["rows"] if name == "run" else content["rows"]
-    means = {(r["method"], r["condition"]): r["measures"] for r in rows}
-    (line,) = (one for one in README.splitlines() if one.startswith(f"| {begin}"))
-    written = [text for text, _ in numbers(line.split("|")[2])]
-    for text, (method, condition, measure) in zip(written, places, strict=False):
-        value = means[method, condition][measure]["mean"]
-        half = 0.5 * 10.0 ** -len(text.partition(".")[2])
-        assert value == pytest.approx(float(text), abs=half + 1e-9), (method, condition, measure)
-    assert len(written) >= len(places)
-
-
-def test_there_are_claims_to_check():
-    assert {name for _, name in claims()} >= {"planning", "run", "sampling"}
-
-
-@pytest.mark.parametrize("claim, name", claims(), ids=lambda value: str(value)[:40])
-def test_every_number_of_a_claim_is_a_row_s_mean_or_count(claim: str, name: str):
-    known = measured(name)
-    for written, value in numbers(claim):
-        digits = len(written.partition(".")[2])
-        scales = (1.0, 100.0)  # shares may be written in percent
-        near = [v for v in known for s in scales if abs(round(s * v, digits) - value) < 1e-9]
-        assert near, f"{written} in {claim!r}: no row of spa2v bench {name} says so"
+def test_the_readme_is_short_and_its_rows_name_their_command() -> None:
+    rows = [row for row in section("README.md").splitlines() if row.count("|") == 4]
+    assert len(rows) == 2 + 10  # with the head
+    assert all("`spa2v bench " in row for row in rows[2:])
