@@ -15,7 +15,7 @@ COLAB := .venv-colab
 
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: help demo test unit lint format notebooks check-notebooks book browser links test-colab clean
+.PHONY: help demo test unit lint format notebooks check-notebooks book browser links address test-colab clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -26,6 +26,7 @@ help:
 	@echo "make book       build the book in book/_build/html"
 	@echo "make browser    look at every page of the built book with Chromium"
 	@echo "make links      ask every link of the book whether it still leads somewhere"
+	@echo "make address URL=https://github.com/me/spa2v   set the project's public address everywhere"
 	@echo "make notebooks  execute the notebooks again and keep their outputs"
 	@echo "make test-colab run the notebooks with the older versions that Colab ships"
 	@echo "make lint       style only;  make format  mends it"
@@ -114,6 +115,10 @@ browser: book
 	@command -v chromium google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	  { echo "installing chromium"; apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || true
 	$(RUN) pytest tests/browser
+
+# The project's public address, in the book's settings and in every notebook's install cell.
+address: $(VENV)/.everything
+	$(BIN)/python book/address.py $(URL)
 
 links: $(VENV)/.everything
 	$(BIN)/jupyter-book build . --toc book/_toc.yml --path-output build/links --builder linkcheck

@@ -15,10 +15,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import papermill
-import yaml
 from nbformat import NotebookNode
-
-from spa2v_lib import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
@@ -26,24 +23,15 @@ WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def repository() -> str:
-    """Return the project's public address, which stands in ``_config.yml`` alone."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    return config["repository"]["url"]
-
-
 def from_text(source: Path) -> NotebookNode:
-    """Return the notebook that a text twin stands for, not executed.
+    """Return the notebook that a text twin is paired with, not executed.
 
-    ``{{repository}}`` becomes the project's public address, ``{{tag}}`` that of this version, and
-    cells are numbered instead of named by chance.
+    Cells are numbered instead of named by chance.
     """
     notebook = jupytext.read(source)
     for number, cell in enumerate(notebook.cells):
-        cell.source = cell.source.replace("{{repository}}", repository())
-        cell.source = cell.source.replace("{{tag}}", f"v{__version__}")
         cell.id = f"cell-{number:02d}"
-    notebook.metadata.pop("jupytext", None)
+    notebook.metadata["jupytext"].pop("text_representation", None)
     return notebook
 
 

@@ -1,5 +1,8 @@
 # ---
 # jupyter:
+#   accelerator: GPU
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -13,35 +16,56 @@
 # weights: Stable Diffusion with AnimateDiff's motion modules and MIGC's or GLIGEN's layers, or Wan
 # 2.1 VACE. This chapter is the way there, on a borrowed graphics card.
 #
-# ```{admonition} Not yet run by us with published weights
-# :class: warning
+# <div class="admonition warning" style="border-left: 4px solid #d98200; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Not yet run by us with published weights</b></p>
+#
 # Where this project is made and tested there is no way to the Hugging Face hub. So this notebook is
 # **executed here with `PRESET = "tiny"`**, which takes the same functions in the same order. The
 # other presets are tested with the real classes at small width and random weights, and at full
 # width for the shapes and names of all weights. **Nobody has yet confirmed a picture made with the
 # published weights.** If you have a GPU, you can be the first: the self-check below takes a few
 # minutes and ends with two numbers. Please report them.
-# ```
 #
-# ```{admonition} About this chapter
-# :class: note
+# </div>
+#
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** which presets there are, what they need and what their weights' licences allow;
 # how to check that one works; and how to make a video of your own with it.
 #
 # **You need** a GPU for everything but `tiny`: on Colab, *Runtime → Change runtime type → T4 GPU*.
-# The [quickstart](quickstart) explains what the steps do.
+# The [quickstart](quickstart.ipynb) explains what the steps do.
 #
 # **It takes** half a minute with `tiny`; with published weights, most of the first run is the
 # download of some gigabytes.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v[wan] @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # Choose a preset from the table below, and leave `STEPS = 0` for its own number of steps.
@@ -167,7 +191,7 @@ viz.layout_figure(layout, video)
 
 # %% [markdown]
 # *The car and its box; move the slider.* Then a detector says where it sees a car. For published
-# weights that is OWL-ViT {cite}`minderer2022owlvit`, which finds what words name; the drawn world
+# weights that is OWL-ViT ([Minderer et al., 2022](https://arxiv.org/abs/2205.06230)), which finds what words name; the drawn world
 # has a judge of its own.
 
 # %%
@@ -191,12 +215,14 @@ for name, boxes in (("asked", asked), ("mirrored", [box.mirrored() for box in as
 # stands still, or drives the other way, cannot reach that. `spa2v doctor` says so in words and ends
 # with an exit code.
 #
-# ```{admonition} Please tell us
-# :class: important
+# <div class="admonition important" style="border-left: 4px solid #a8328c; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Please tell us</b></p>
+#
 # If you ran this with published weights, open an issue with the preset, the two numbers, the GPU's
 # name, `spa2v doctor`'s output and the video, whatever came out. It is the one thing that we could
 # not do ourselves.
-# ```
+#
+# </div>
 #
 # ## A video of your own
 #
@@ -252,14 +278,16 @@ print(f"{frames} frames of {width}×{height} from {PRESET}")
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # Which parts take how much of the memory? Count the parameters of the loaded pipeline's parts; in
 # half precision each takes two bytes.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution; the motion adapter's weights are also among those of the UNet that it was put into.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution; the motion adapter's weights are also among those of the UNet that it was put into.
 from spa2v_lib.sampling.loading import load
 
 for name, part in load(PRESET, DEVICE).components.items():
@@ -268,21 +296,25 @@ for name, part in load(PRESET, DEVICE).components.items():
         print(f"{name}: {count / 1e6:.1f} million, {2 * count / 1e6:.0f} MB in half precision")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # Somebody's check of another preset says: overlap 0.45, mirrored 0.31. Would you call it working?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: no. The car is hardly more often on the side that was asked for than on the other.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: no. The car is hardly more often on the side that was asked for than on the other.
 from spa2v_lib.sampling.selfcheck import Verdict
 
 verdict = Verdict(iou=0.45, mirrored_iou=0.31, found=1.0, video=video)
 print(f"good: {verdict.good}")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # Another preset is another word in one place; layout, methods and checks stay the same. What nobody
 # has confirmed yet says so, and confirming it takes one command and a GPU.
-# ```
+#
+# </div>

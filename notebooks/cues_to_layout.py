@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -14,23 +16,42 @@
 # boxes of directions, what has to be known about the thing itself, and how the result can be read,
 # changed and kept.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** how azimuth, range and size become a box; which part of a layout is measured
 # and which is assumed; how to edit, save and exchange a layout; and what wrong cues do to boxes.
 #
-# **You need** the [quickstart](quickstart) and a little trigonometry.
+# **You need** the [quickstart](quickstart.ipynb) and a little trigonometry.
 #
 # **It takes** about ten minutes to read and half a minute to run.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # The sound of this chapter is a real recording, moved through simulated space. `MOTION` may be
@@ -151,7 +172,7 @@ for name in dict.fromkeys((LABEL, "bird", "ship")):
 # counts too, as far as it is sure.
 #
 # How high a bird flies or a guitar is held, neither the sound nor a size says. Here the planner
-# heeds the three nearest [exemplars](planning_with_a_model), scenes whose truth is known, that show
+# heeds the three nearest [exemplars](planning_with_a_model.ipynb), scenes whose truth is known, that show
 # such a thing; `exemplars="none"` leaves it with the usual height.
 #
 # ## The layout
@@ -301,7 +322,7 @@ with tempfile.TemporaryDirectory() as folder:
 # recording; `VideoSceneLayout.json_schema()` gives the schema, for editors that check while you
 # type.
 #
-# LVD {cite}`lian2024lvd`, which lets a language model write dynamic layouts, has a text form of its
+# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)), which lets a language model write dynamic layouts, has a text form of its
 # own: six frames, boxes as x, y, width and height in a 512-pixel square, names instead of classes.
 # Layouts go there and back, rounded to pixels:
 
@@ -318,28 +339,32 @@ print(f"{back.objects[0].label}: overlap with the original {back.boxes_at(0)[0].
 # %% [markdown]
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # A telephoto lens sees 40° instead of 90°. Where in the picture is a sound at 15°, and how much
 # wider is the same bus at the same distance?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution
 tele = Camera(fov_deg=40.0)
 for name, lens in (("90°", camera), ("40°", tele)):
     raw = lens.project(0.0, kind.range_m, kind.width_m, kind.height_m, kind.base_m)
     print(f"{name}: x = {lens.x_of_azimuth(15):.2f}, width {raw[2] - raw[0]:.2f}")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # How far may the range be wrong, in percent, until a box straight ahead keeps only half of its
 # overlap? Does it depend on the class?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: areas go with the square of the distance, so one expects a factor of √2.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: areas go with the square of the distance, so one expects a factor of √2.
 import numpy as np
 
 for name in (LABEL, "bird", "train"):
@@ -348,23 +373,27 @@ for name in (LABEL, "bird", "train"):
     print(f"{thing.noun}: × {factors[int(np.argmax(np.array(kept) < 0.5))]:.1f}")
 
 # %% [markdown]
-# ```{admonition} Exercise 3
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 3</b></p>
+#
 # The planner believes that the camera looks straight ahead. Plan the same cues for a camera that is
 # tilted up by 10°: what happens to the boxes, and why does their x stay?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: everything sinks, because the horizon does; directions are turned about the upright.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: everything sinks, because the horizon does; directions are turned about the upright.
 tilted = spa2v.plan(recording, cues, camera=Camera(pitch_deg=10.0))
 for name, plan in (("level", layout), ("tilted", tilted)):
     box = plan.boxes_at(1.5)[0]
     print(f"{name}: centre x {box.center[0]:.1f}, lower edge {box.y1:.1f}")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # Direction gives x, the change of distance gives the change of size, and everyday knowledge gives
 # the rest. The layout says which is which, and stays a small file that you can read, drag and
 # correct before anything is drawn.
-# ```
+#
+# </div>

@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -14,25 +16,44 @@
 # tells each place of each frame what belongs there. We put them together one by one, always from
 # the same noise, and look inside while they work.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** what each of the three parts adds; how GLIGEN, MIGC, attention guidance and
 # energy guidance make a model obey boxes; where a model "hears" a word; and how much grounding is
 # enough.
 #
-# **You need** the [quickstart](quickstart). That you have met a diffusion model before helps, and
+# **You need** the [quickstart](quickstart.ipynb). That you have met a diffusion model before helps, and
 # is not required.
 #
 # **It takes** twenty minutes to read and about a minute to run.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # `MOTION` may be `left_crossing`, `right_crossing`, `approaching`, `receding` or `stationary`. More
@@ -49,7 +70,7 @@ SEED = 1
 # %% [markdown]
 # ## Noise, and how to get rid of it
 #
-# A latent diffusion model {cite}`rombach2022latent` works on a small code $z_0$ of a picture, here
+# A latent diffusion model ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)) works on a small code $z_0$ of a picture, here
 # 16 by 16 cells of 32 numbers, or on the codes of all frames of a video at once. In training, noise
 # $\epsilon$ is mixed in,
 #
@@ -61,7 +82,7 @@ SEED = 1
 # pure noise and takes a few steps in the direction that the UNet says, from which a picture grows
 # that was never there. To make it listen to the text, each step is computed twice, with the text
 # and with an empty one, and the difference is exaggerated by the guidance $w$
-# {cite}`ho2022guidance`:
+# ([Ho and Salimans, 2022](https://arxiv.org/abs/2207.12598)):
 #
 # $$
 # \hat v = v(z_t, \varnothing) + w\,\bigl(v(z_t, \text{text}) - v(z_t, \varnothing)\bigr).
@@ -84,7 +105,7 @@ layout
 # *What is asked for: boxes in the key frames. Between them, boxes move linearly.*
 #
 # The suite is diffusers' own `AnimateDiffPipeline`, with small weights of our own. Its parts were
-# trained apart ([How the tiny suite was made](tiny_suite)):
+# trained apart ([How the tiny suite was made](tiny_suite.ipynb)):
 
 # %%
 from spa2v_lib.sampling.loading import load
@@ -113,7 +134,7 @@ with without_motion(pipeline):
 # %% [markdown]
 # ## Motion modules
 #
-# AnimateDiff {cite}`guo2024animatediff` puts a small transformer behind every block of the frozen
+# AnimateDiff ([Guo et al., 2024](https://arxiv.org/abs/2307.04725)) puts a small transformer behind every block of the frozen
 # image model. It attends along time: each cell of each frame hears the cells *at the same place* in
 # all other frames. Trained on clips, it learns that things stay what they are while they move.
 
@@ -166,14 +187,14 @@ for name, values in scores.items():
     print(f"{name}: IoU {values['IoU']:.1f}")
 
 # %% [markdown]
-# One scene proves nothing; [The training-free claim, tested](training_free) takes several, and the
+# One scene proves nothing; [The training-free claim, tested](training_free.ipynb) takes several, and the
 # benchmark 30.
 #
 # ## Four ways to be told
 #
 # ### GLIGEN: objects as tokens
 #
-# GLIGEN {cite}`li2023gligen` turns each object into a token, from the pooled embedding of its
+# GLIGEN ([Li et al., 2023](https://arxiv.org/abs/2301.07093)) turns each object into a token, from the pooled embedding of its
 # phrase and the Fourier features of its box,
 #
 # $$
@@ -188,7 +209,7 @@ for name, values in scores.items():
 # $$
 #
 # From where it stands, each cell must learn which tokens mean it. That takes long; the tiny suite's
-# layers have an instance mask {cite}`wang2024instancediffusion` besides: a cell hears of an object
+# layers have an instance mask ([Wang et al., 2024](https://arxiv.org/abs/2402.03290)) besides: a cell hears of an object
 # in proportion to how far the object's box covers it.
 #
 # A box does not say which way its thing looks. The suite's sprites look left, but for those that go
@@ -197,7 +218,7 @@ for name, values in scores.items():
 #
 # ### MIGC: shade each object alone
 #
-# MIGC {cite}`zhou2024migc`, the paper's choice, replaces the output of some cross-attention layers.
+# MIGC ([Zhou et al., 2024](https://arxiv.org/abs/2402.05408)), the paper's choice, replaces the output of some cross-attention layers.
 # Each object is *shaded* by itself, as if it were the only one, within its mask $m_i$:
 #
 # $$
@@ -217,7 +238,7 @@ for name, values in scores.items():
 # ### Attention guidance: edit the maps
 #
 # No new layers at all: in the first steps, the attention map $A$ of each object's words is edited
-# after the softmax {cite}`ma2024trailblazer`,
+# after the softmax ([Ma et al., 2024](https://arxiv.org/abs/2401.00896)),
 #
 # $$
 # A \leftarrow A \cdot w + s\,\max(A)\; G, \qquad w = 1 \text{ inside the box, nearly 0 outside},
@@ -226,11 +247,11 @@ for name, values in scores.items():
 # with a bell $G$ over the box. It works with any base model and costs next to nothing. How strong
 # $s$ may be is a matter of taste and of the base: too much, and pictures break. With
 # `grounding="attention:noise=on"` sampling also starts from noise that moves with the boxes
-# {cite}`qiu2024freetraj`. Every method's knobs are set in this way, after the colon.
+# ([Qiu et al., 2024](https://arxiv.org/abs/2406.16863)). Every method's knobs are set in this way, after the colon.
 #
 # ### LVD: descend an energy
 #
-# LVD {cite}`lian2024lvd` says how far the maps are from the boxes by an energy, and pushes the
+# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)) says how far the maps are from the boxes by an energy, and pushes the
 # latents downhill before each of the first steps:
 #
 # $$
@@ -331,7 +352,7 @@ StrengthExplorer(layout, **settings)
 # ## Which sentence?
 #
 # A layout has a caption for the whole video and one for each key frame. Which should the model be
-# told? The paper found a mixture best {cite}`pham2025spa2v`. Here `mixed` means that every frame
+# told? The paper found a mixture best ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)). Here `mixed` means that every frame
 # attends to the words of both. Without grounding one sees best what sentences do:
 
 # %%
@@ -366,14 +387,16 @@ viz.layout_figure(layout, grounded)
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # Published GLIGEN weights act in the first third of the steps only, and leave the details to the
 # base. Is that enough here? `new_grounding("gligen", stop=0.3)` makes such a method.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: where things are is decided early, so a third of the steps goes a long way.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: where things are is decided early, so a third of the steps goes a long way.
 from spa2v_lib.sampling import new_grounding
 
 early = generate(layout, grounding=new_grounding("gligen", stop=0.3), **settings)
@@ -384,14 +407,16 @@ frames_beside(layout, {"grounded in the first third": early})
 # %% [markdown]
 # *The first third of the steps with grounding, the others without.*
 #
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # Does the noise or the box decide? Sample the mirrored layout from the same noise, and score it
 # against its own boxes and against the ones before.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: the box does.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: the box does.
 mirror = layout.mirrored()
 flipped = generate(mirror, grounding=method, **settings)
 for name, asked in (("its own boxes", mirror), ("the ones before", layout)):
@@ -399,13 +424,15 @@ for name, asked in (("its own boxes", mirror), ("the ones before", layout)):
     print(f"against {name}: IoU {found['IoU']:.1f}")
 
 # %% [markdown]
-# ```{admonition} Exercise 3
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 3</b></p>
+#
 # Two things at once: draw a scene with `object_count=2`, and see whether each finds its own box.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution
 pair = {"labels": ("bus", "truck"), "styles": ("fluent3d",), "duration_s": SECONDS}
 both = ground_truth_layout(sample_scene(9_000_000_258, object_count=2, **pair))
 together = generate(both, grounding=method, **settings)
@@ -415,9 +442,11 @@ frames_beside(both, {both.caption: together})
 # *Two things, two boxes, one video.*
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # The base knows how things look, the motion modules that they stay the same, grounding where they
 # are. The three were never trained together, and each can be exchanged. Where things go is decided
 # in the first steps.
-# ```
+#
+# </div>

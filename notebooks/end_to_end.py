@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -13,23 +15,42 @@
 # the parameters, or upload a recording of your own, and run it. `spa2v batch` executes this very
 # notebook, once for every recording of a list.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** how to make a video from a recording of your own, what a run folder holds, and
 # where to look when the result surprises you.
 #
-# **You need** the [quickstart](quickstart), and a stereo recording if you have one.
+# **You need** the [quickstart](quickstart.ipynb), and a stereo recording if you have one.
 #
 # **It takes** three minutes to read and less than a minute to run for a sound of four seconds.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # ## What to run
@@ -121,7 +142,7 @@ layout
 
 # %% [markdown]
 # *The boxes in the key frames, and why they are there. Was it wrong? Edit `layout.json`, by hand or
-# with the editor of [From cues to a layout](cues_to_layout), and give it back:
+# with the editor of [From cues to a layout](cues_to_layout.ipynb), and give it back:
 # `generate_run(audio, out, layout="layout.json")`.*
 #
 # ## The video
@@ -158,34 +179,40 @@ for note in record["notes"]:
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # Which stage takes longest? And what share of the time does analysis take? Ask `run.json`.
-# ```
+#
+# </div>
 
-# %% tags=["lesson", "hide-cell"]
-# Solution
+# %% cellView="form" jupyter={"source_hidden": true} tags=["lesson", "hide-cell"]
+# @title Solution
 seconds = record["timings_s"]
 print("longest:", max(seconds, key=seconds.get))
 print("analysis takes less than a third:", seconds["analyze"] < sum(seconds.values()) / 3)
 
 # %% [markdown] tags=["lesson"]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # Does the plan move as the sound did? `box.motion_of` names the motion of a row of
 # boxes.
-# ```
+#
+# </div>
 
-# %% tags=["lesson", "hide-cell"]
-# Solution
+# %% cellView="form" jupyter={"source_hidden": true} tags=["lesson", "hide-cell"]
+# @title Solution
 from spa2v_lib.layout.box import motion_of
 
 for source, row in zip(cues.sources, zip(*layout.frame_boxes(), strict=True), strict=False):
     print(f"measured {source.motion}, planned {motion_of(list(row))}")
 
 # %% [markdown] tags=["lesson"]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # One call makes a folder that holds the video, everything it rests on, and a page that explains it.
 # The same recording, parameters, weights and machine make the same frames again.
-# ```
+#
+# </div>

@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -14,24 +16,43 @@
 # know, because we made them: real recordings, moved through simulated space. So every answer can be
 # held against what really happened, and so can the doubt that comes with it.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** how a track of directions gets its interval; how a pass-by gives away time,
 # speed and distance; how two sources that cross are told apart, listened to and named; how to check
 # whether an interval deserves its name; and where all this fails.
 #
-# **You need** [how two channels say where](two_channels), and headphones.
+# **You need** [how two channels say where](two_channels.ipynb), and headphones.
 #
 # **It takes** twenty minutes to read and half a minute to run.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # Files of `data/recordings`: `PASSING` goes past, `FIRST` and `SECOND` cross. `RT60_S` is the
@@ -155,7 +176,7 @@ where
 # How is that done? The short-time Fourier transform cuts the recording into **cells**, a short
 # moment of a narrow band each. In most cells one source is far louder than the other, so that a
 # cell has *one* level and time difference, and votes for one direction. A mixture model explains
-# all votes together {cite}`mandel2010`: every source is a path of directions, and in each band it
+# all votes together (Mandel et al., 2010): every source is a path of directions, and in each band it
 # owns a share of the cells. A path says whose a cell probably is, and the cells say where the path
 # goes; the two are improved in turn. The shares amount to what each source sounds like, and this is
 # what carries its identity through the crossing, where direction says nothing.
@@ -175,7 +196,7 @@ spectra
 # there, and two channels hold nothing that would part them.*
 #
 # To listen to one of them, each bin is divided by a Wiener filter of both channels
-# {cite}`duong2010`: what comes from the other direction is not only turned down but cancelled. As
+# (Duong et al., 2010): what comes from the other direction is not only turned down but cancelled. As
 # the scene is ours, we can render each source alone and see how much of the other is left.
 
 # %%
@@ -371,20 +392,22 @@ results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 # - **Coming closer** is missed in rooms when a sound neither repeats nor lasts: its own rise and
 #   fall looks like distance.
 # - **At the sides of a level pair** the room's pull is undone in part only, as
-#   [How two channels say where](two_channels) shows.
+#   [How two channels say where](two_channels.ipynb) shows.
 # - **Front and back**, and panned, XY and M/S, are told apart by nobody who has two channels.
 
 # %% [markdown]
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # Play the train's passage backwards. What will the library say about its motion, and why does it
 # no longer claim a speed in metres per second?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: it goes the other way. A horn that rises as it leaves fits no passage, so the path is
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: it goes the other way. A horn that rises as it leaves fits no passage, so the path is
 # fitted to azimuth and level alone, which hold speed over distance and not speed.
 backwards = spa2v.Recording.from_samples(recording.samples[:, ::-1], recording.rate)
 reverse = spa2v.extract_cues(backwards, label="train").sources[0]
@@ -393,13 +416,15 @@ print(f"{reverse.motion.replace('_', ' ')}, fitted from {reverse.pass_by.evidenc
 print("no speed is claimed" if speed is None else f"speed {speed.value:.0f} m/s")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # Let two sources stand 60°, 40°, 20° and 10° apart. From where on are they heard as one?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: count them.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: count them.
 for apart in (60, 40, 20, 10):
     two = (Trajectory(FIRST, -apart / 2, from_m=5.0), Trajectory(SECOND, apart / 2, from_m=5.0))
     pair = render_sound(stage(*two, capture="ortf", seconds=4.0, noise_db=-25))
@@ -407,13 +432,15 @@ for apart in (60, 40, 20, 10):
     print(f"{apart}° apart: {len(counted.sources)} ({counted.count_low} to {counted.count_high})")
 
 # %% [markdown]
-# ```{admonition} Exercise 3
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 3</b></p>
+#
 # Fold the crossing recording to one channel, and hear it again. What is left?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: level, pitch and tags; no direction, and no claim of one.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: level, pitch and tags; no direction, and no claim of one.
 mono = spa2v.Recording.from_samples(crossing.mono()[None], crossing.rate)
 left_over = spa2v.extract_cues(mono, label="everything")
 one = left_over.sources[0]
@@ -422,9 +449,11 @@ print(f"{len(left_over.sources)} source, {'a direction' if claimed else 'no dire
 print(*left_over.notes, sep="\n")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # Cells vote for directions, paths collect the votes, and physics turns paths into distances. Every
 # answer comes with an interval that was checked by counting; where two channels hold no answer, the
 # library gives none.
-# ```
+#
+# </div>

@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -9,30 +11,49 @@
 # %% [markdown]
 # # Measuring it
 #
-# The authors of SpA2V {cite}`pham2025spa2v` measured their method on 7,274 recordings that they
+# The authors of SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) measured their method on 7,274 recordings that they
 # annotated and did not release. So nobody can ask their questions of another method, or ask whether
 # an answer was luck. This chapter asks them again, on clips that anybody can draw from a seed.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** what a benchmark needs beside a score (chance, a ceiling, baselines that are
 # deaf, intervals), how to read the two tables of this one, and what may be compared with the
 # paper's tables.
 #
-# **You need** [From cues to a layout](cues_to_layout); [Diffusion that follows boxes](diffusion)
+# **You need** [From cues to a layout](cues_to_layout.ipynb); [Diffusion that follows boxes](diffusion.ipynb)
 # for the second table.
 #
 # **It takes** a quarter of an hour to read and seconds to run: the benchmark was run before, and
 # its raw results come with the library.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% tags=["parameters"]
 CLIP = 7  # which clip of the benchmark is shown
@@ -125,8 +146,8 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 # - **another clip** is chance: true boxes, but of another clip. **ground truth** is the ceiling.
 # - **captions + LVD**, **neither** and **without spatial reasoning** know what sounds and are deaf
 #   to where. Their mirror gap, how much better they fit the truth than its mirror image, is zero
-#   up to rounding. Their LTSim {cite}`otani2024ltsim` is not small at all: it gives 0.61 to 0.78 to
-#   disjoint boxes of the right class. MaxIoU {cite}`kikuchi2021constrained` is stricter. A measure
+#   up to rounding. Their LTSim (Otani et al., 2024) is not small at all: it gives 0.61 to 0.78 to
+#   disjoint boxes of the right class. MaxIoU (Kikuchi et al., 2021) is stricter. A measure
 #   that a deaf method does well at does not measure hearing.
 # - **full** against **without exemplars**: examples teach how high things are seen, and nothing
 #   about directions; which of them are shown hardly matters.
@@ -188,7 +209,7 @@ HTML(results_table(videos, measures))
 # %% [markdown]
 # *Numbers of the same videos, and how well they go with their sound.*
 #
-# AV-Align {cite}`yariv2024tempotokens` asks whether motion peaks when sounds begin. Beside each
+# AV-Align (Yariv et al., 2024) asks whether motion peaks when sounds begin. Beside each
 # value stands chance: the same videos with the sound of other clips. In this world, where things
 # move evenly and sounds go on, there is nothing to align, and the measure says so, if one looks at
 # chance. Spatial AV-Align asks whether something is seen where the sound comes from; it is a
@@ -230,14 +251,16 @@ print("\n".join(note for note in results.notes if "not run" in note))
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # Is "full" better than "copy nearest exemplar" by more than luck? Intervals of the two overlap or
 # not, but they come from the same clips: look at the differences, clip by clip.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: paired differences are surer than the two means.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: paired differences are surer than the two means.
 import numpy as np
 
 scores = [one["scores"] for one in raw["stage1"].values()]
@@ -246,13 +269,15 @@ error = np.std(gain) / np.sqrt(len(gain))
 print(f"gain {np.mean(gain):.2f}, standard error {error:.2f}")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # Which capture format loses most? The raw results say what each clip was captured with.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: level alone cannot tell an XY or M/S pair from panning.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: level alone cannot tell an XY or M/S pair from panning.
 by_format: dict[str, list[float]] = {}
 for one in raw["stage1"].values():
     error = one["scores"]["full"]["x-centre error"]
@@ -262,13 +287,15 @@ for name, errors in sorted(by_format.items(), key=lambda item: np.mean(item[1]))
     print(f"{name:9s} centres off by {np.mean(errors):.2f} picture widths")
 
 # %% [markdown]
-# ```{admonition} Exercise 3
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 3</b></p>
+#
 # Invent a method that is deaf to space and gets a high LTSim. What does its mirror gap say?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: one large box in the middle, of the right class.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: one large box in the middle, of the right class.
 from spa2v_lab import metrics
 from spa2v_lib.layout.box import Box
 
@@ -279,9 +306,11 @@ gap = metrics.mirror_gap(truth, deaf, metrics.ltsim)
 print(f"LTSim {metrics.ltsim(truth, deaf):.1f}, mirror gap {abs(gap):.1f}")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # A score means nothing by itself. Put chance, a ceiling and a method that cannot hear beside it,
 # from the same run; prefer measures that a deaf method fails; and keep raw results, so that
 # questions can still be asked when the computer is cold.
-# ```
+#
+# </div>

@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -10,29 +12,48 @@
 # # Planning with a language model
 #
 # SpA2V lets a multimodal language model write the layout: it hears the recording, reasons about
-# what is where, and writes captions and boxes {cite}`pham2025spa2v`. The authors' own ablations say
+# what is where, and writes captions and boxes ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)). The authors' own ablations say
 # that the worked examples in the prompt and the spatial reasoning carry the result, and that the
 # model hears little direction; what hears stereo here is measurement. So our prompt tells the model
 # in numbers what it cannot hear, and, unless asked otherwise, lets code place what numbers decide.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** what a model is told, how examples are chosen without giving the answer away,
 # what a real (if very small) model made of it, what a large one would cost, and what to believe.
 #
-# **You need** [From cues to a layout](cues_to_layout). No key, no model: the answers shown were
+# **You need** [From cues to a layout](cues_to_layout.ipynb). No key, no model: the answers shown were
 # recorded, and are replayed.
 #
 # **It takes** ten minutes to read and ten seconds to run.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v[local,models] @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # `SCENE` is one of three simulated scenes, 0, 1 or 2; `EXEMPLARS` may be `knn`, `fixed`, `random`
@@ -141,7 +162,7 @@ print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caugh
 #
 # `placement="model"` is the paper's way: the model writes every box. `placement="cues"`, the
 # default, asks the model for names, captions, surroundings, silent scenery and reasons; the boxes
-# are computed from the cues, as in [From cues to a layout](cues_to_layout). Both go through the
+# are computed from the cues, as in [From cues to a layout](cues_to_layout.ipynb). Both go through the
 # same door: what is certain is repaired (corners in the wrong order, a tiny overshoot), anything
 # else is sent back with the fault, twice at most, and then there is an error that shows the answer.
 #
@@ -294,28 +315,32 @@ print("price not known" if dollars is None else f"a thousand recordings: ${1000 
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # Examples are chosen by likeness. How different are the three choices? Compare the motions of
 # `knn`, `fixed` and `random` examples with that of the recording.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution
 for how in ("knn", "fixed", "random"):
     chosen = choose_exemplars(cues, 10, how)
     same = sum(source.motion in exemplar.attributes for exemplar in chosen)
     print(f"{how}: {same} of {len(chosen)} move as the recording does")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # A thing that crosses needs another box in every frame. How many different boxes, and how many
 # different sentences, did the model write for its frames, with one example and with none?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution
 for record in records:
     if record.placement == "model":
         frames = json.loads(record.answers[-1])["frames"]
@@ -325,22 +350,26 @@ for record in records:
         print(f"{record.exemplars}: boxes {len(places)}, sentences {len(texts)}")
 
 # %% [markdown]
-# ```{admonition} Exercise 3
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 3</b></p>
+#
 # How much of the prompt is instruction, and how much is examples? What does leaving the examples
 # out save?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution
 for shots in (0, 1, 3, 8):
     tokens = len(prompt_for(recording, cues, PLANNER, shots=shots).text) / 4
     print(f"{shots} examples: about {tokens / 1000:.1f} thousand tokens")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # Let a model do what it is good at, names, words and company for what is heard, and let
 # measurements place things. Examples teach the form of an answer; a small model copies their
 # content as well. And nothing is a model's answer that a model did not write.
-# ```
+#
+# </div>

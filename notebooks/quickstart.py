@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -11,8 +13,9 @@
 #
 # One sound, one video: the whole way in a few short cells.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** how to move a real recording past a simulated pair of microphones, what the two
 # channels say about where it is, how boxes and captions are planned from that, and how a small
 # diffusion model draws a video that follows the boxes.
@@ -20,15 +23,33 @@
 # **You need** nothing but this library: no graphics card, no network, no key.
 #
 # **It takes** five minutes to read, and less than a minute to run on two processor cores.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # Change these and run everything again. `MOTION` may be `left_crossing`, `right_crossing`,
@@ -95,7 +116,7 @@ for time, caption in zip(layout.key_times_s, layout.frame_captions, strict=True)
 # ## A video
 #
 # The embedded suite draws small pictures, eight a second. How it is made to follow the boxes is
-# told in [Diffusion that follows boxes](diffusion).
+# told in [Diffusion that follows boxes](diffusion.ipynb).
 
 # %%
 video = spa2v.generate(layout, preset="tiny", seed=SEED)
@@ -126,13 +147,15 @@ print(f"centres apart: {metrics.x_center_error(truth, layout):.2f} picture width
 # %% [markdown]
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # Swap the two channels of the recording. What will the cues say, and the boxes?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: left becomes right, everywhere.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: left becomes right, everywhere.
 swapped = spa2v.Recording.from_samples(recording.samples[::-1], recording.rate)
 turned = spa2v.extract_cues(swapped, label=LABEL)
 track = turned.sources[0]
@@ -141,13 +164,15 @@ apart = metrics.x_center_error(layout.mirrored(), spa2v.plan(swapped, turned))
 print(f"boxes apart from the mirrored ones: {apart:.2f} picture widths")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # Mix the two channels to one, and hear again. What is left of the direction?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: nothing. Equal channels have no direction, and the cues do not make one up.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: nothing. Equal channels have no direction, and the cues do not make one up.
 import numpy as np
 
 same = spa2v.Recording.from_samples(np.tile(recording.mono(), (2, 1)), recording.rate)
@@ -155,8 +180,10 @@ flat = spa2v.extract_cues(same, label=LABEL)
 print(f"{flat.sources[0].motion}, read as {flat.capture.format}")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # Sound becomes boxes, boxes become pictures. Each step is one function, works alone, and gives
 # something that you can save, read and change.
-# ```
+#
+# </div>

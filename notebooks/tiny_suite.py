@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -14,24 +16,43 @@
 # the world that it knows, how each part was trained, what was tried and did not work, and who
 # judges it.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** what it takes to train a small video diffusion suite; why parts are trained
 # apart; what one training step is; and how to tell whether a judge can be trusted.
 #
-# **You need** [Diffusion that follows boxes](diffusion).
+# **You need** [Diffusion that follows boxes](diffusion.ipynb).
 #
 # **It takes** fifteen minutes to read and a minute to run. The trainings themselves took ten
 # minutes of a large GPU and an hour and a half of two processor cores, and are not run here.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # `DRAWN` frames are drawn and coded, `CLIPS` clips go through `STEPS` steps of a training, and
@@ -50,7 +71,7 @@ SEED = 7
 # Photographs of twenty kinds of things, each in a video with true boxes and true sound: nobody has
 # that. But one can be drawn. A scene is a description, a thing of some size on a straight path
 # before a background, and everything follows from it: the frames, the boxes, the captions, and in
-# [How two channels say where](two_channels) the sound. Sprites come from three open emoji sets; the
+# [How two channels say where](two_channels.ipynb) the sound. Sprites come from three open emoji sets; the
 # suite draws one of them.
 
 # %%
@@ -204,7 +225,7 @@ words = words.repeat_interleave(data.CLIP_FRAMES, 0)
 
 # %% [markdown]
 # And the loss: mix in noise, as much as a random time says, and ask for what to subtract. (The
-# suite predicts a *velocity*, {cite}`salimans2022progressive`, which stays well defined where there
+# suite predicts a *velocity*, ([Salimans and Ho, 2022](https://arxiv.org/abs/2202.00512)), which stays well defined where there
 # is nothing but noise.)
 
 
@@ -255,7 +276,7 @@ print(f"the base learns nothing: {all(p.grad is None for p in untouched)}")
 #   outline is decided.
 # - **The usual noise schedule.** It never reaches pure noise. With so few cells, what remains of
 #   the picture at the last step is enough to fix where things are before anybody has read the
-#   caption; so the schedule ends in noise alone {cite}`lin2024schedules`.
+#   caption; so the schedule ends in noise alone ([Lin et al., 2024](https://arxiv.org/abs/2305.08891)).
 # - **Two processes that average their gradients**: no faster on two hyperthreads of one core.
 # - **Clean codes only.** A decoder that saw nothing else drew ragged edges on *sampled* codes,
 #   which are never exact; now it sees codes with a little noise.
@@ -361,14 +382,16 @@ for style, measured in logs["detector"]["accuracy"].items():
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # How good would a linear code be with 8, 16, 32 or 64 numbers for a patch of 8 by 8 pixels? Compute
 # the share of the variance that so many principal components hold.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: the sorted eigenvalues of the patches' covariance say it all.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: the sorted eigenvalues of the patches' covariance say it all.
 pixels = torch.from_numpy(drawn.frames).permute(0, 3, 1, 2) / 255
 patches = torch.nn.functional.pixel_unshuffle(pixels, 8).movedim(1, -1).flatten(0, 2)
 held = torch.linalg.eigvalsh(torch.cov(patches.T)).flip(0).cumsum(0)
@@ -376,13 +399,15 @@ for count in (8, 16, 32, 64):
     print(f"{count:2d} of 192 numbers: {held[count - 1] / held[-1]:.1%} of the variance")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # At which times is denoising hard? Compute the loss of the finished suite at $t$ = 50, 500 and 950.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: early the noise hardly shows, late the picture; in between both can be seen.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: early the noise hardly shows, late the picture; in between both can be seen.
 noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(SEED))
 for t in (50, 500, 950):
     given = codes, noise, torch.tensor([t])
@@ -392,9 +417,11 @@ for t in (50, 500, 950):
     print(f"t = {t}: loss {error:.1f}")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # A drawn world gives unlimited data with perfect truth. Parts trained apart need only the data that
 # their part is about. And most of the work was finding out what does *not* need to be learnt: a
 # code for pictures, where a box lies, that a new layer should start by doing nothing.
-# ```
+#
+# </div>

@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -9,28 +11,47 @@
 # %% [markdown]
 # # The training-free claim, tested
 #
-# SpA2V {cite}`pham2025spa2v` puts motion modules and grounding layers on one image model although
+# SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) puts motion modules and grounding layers on one image model although
 # they never saw each other in training, and says that the result follows a layout all the same.
 # With published weights one has to believe that, or own a large graphics card. The suite of this
 # project was made so that one can look.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** how to test a claim of this kind: what to vary, what to hold, what chance and
 # ceiling are, and how much a handful of scenes can say.
 #
-# **You need** [Diffusion that follows boxes](diffusion).
+# **You need** [Diffusion that follows boxes](diffusion.ipynb).
 #
 # **It takes** ten minutes to read and about a minute to run.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # ## The claim, and what would refute it
@@ -199,44 +220,50 @@ Markdown(card_section("How well it does"))
 # What neither says: whether this holds for photographs, for long videos, for ten things at once, or
 # for the published weights, which are a hundred times larger and which we could not run. The claim
 # is about a way to put parts together, and that way works here; [Published weights
-# on a Colab GPU](colab) is for those who can try the rest.
+# on a Colab GPU](colab.ipynb) is for those who can try the rest.
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # The four ways were sampled in pairs: same scene, same noise. Say for each scene how much IoU
 # grounding adds to motion. Is there a scene where it adds nothing?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: differences within pairs vary less than the scenes do.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: differences within pairs vary less than the scenes do.
 for layout, one in zip(layouts, scores, strict=True):
     gain = one["with both"]["IoU"] - one["with motion"]["IoU"]
     print(f"{gain:+.1f}  {layout.caption}")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # Why is chance not zero? Compute the overlap of the asked boxes with their own mirror images.
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: a thing near the middle overlaps with its mirror image, however well it was drawn.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: a thing near the middle overlaps with its mirror image, however well it was drawn.
 from spa2v_lab import metrics
 
 for layout in layouts:
     print(f"{metrics.iou(layout, layout.mirrored()):.1f}  {layout.caption}")
 
 # %% [markdown]
-# ```{admonition} Exercise 3
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 3</b></p>
+#
 # Distrust the measures. What would a frozen picture get, the first frame again and again, where the
 # thing is asked to move?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: much consistency, for a frozen background is like itself; only IoU finds it out.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: much consistency, for a frozen background is like itself; only IoU finds it out.
 from spa2v_lab.bench.sampling import score
 from spa2v_lib.sampling.tiny_detector import detect
 
@@ -247,8 +274,10 @@ for name, frames in (("moving", video.frames), ("frozen", frozen)):
     print(f"{name}: IoU {found['IoU']:.1f}, consistent {found['consistency'] > 0.4}")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # A claim about parts is tested by taking parts away. Grounding decides where, motion modules decide
 # that it stays the same, and neither spoils the other, though they never met in training.
-# ```
+#
+# </div>

@@ -1,5 +1,7 @@
 # ---
 # jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
 #   kernelspec:
 #     display_name: Python 3
 #     language: python
@@ -13,8 +15,9 @@
 # is two air pressures, one at each ear, and the small ways in which they differ. This chapter takes
 # these differences apart, and finds out what they can say and what they cannot.
 #
-# ```{admonition} About this chapter
-# :class: note
+# <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>About this chapter</b></p>
+#
 # **You will learn** what level and time differences are and how direction makes them; how six ways
 # of recording in stereo look, sound and differ; why rooms pull directions towards the middle, and
 # how the pull is undone; and which directions no two channels can tell apart.
@@ -22,15 +25,33 @@
 # **You need** some trigonometry, and headphones: what is said here is there to be heard.
 #
 # **It takes** twenty minutes to read and half a minute to run.
-# ```
+#
+# </div>
 
-# %% tags=["remove-cell"]
+# %% cellView="form" tags=["remove-cell"]
+# @title Install the library, if it is missing (about two minutes; no restart needed)
+import importlib.util
 import os
+import subprocess
+import sys
 
-if "COLAB_NOTEBOOK_ID" in os.environ:  # elsewhere the library is installed already
-    from IPython import get_ipython
+SOURCE = "https://github.com/OWNER/spa2v/archive/refs/heads/main.zip"
 
-    get_ipython().run_line_magic("pip", "install --quiet git+{{repository}}@{{tag}}")
+
+def install_spa2v(source: str) -> None:
+    """Install the library where it is missing, or stop with one sentence that says why not."""
+    if importlib.util.find_spec("spa2v_lib"):
+        return
+    print("Installing spa2v: about two minutes. The session need not be restarted.")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v @ {source}"]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    importlib.invalidate_caches()
+    if done.returncode or not importlib.util.find_spec("spa2v_lib"):
+        reason = (done.stderr.strip() or "pip gave no reason").splitlines()[-1]
+        raise SystemExit(f"spa2v could not be installed from {source}: {reason}")
+
+
+install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # `RECORDING` may be any file of `data/recordings`, `AZIMUTH` any direction (degrees from straight
@@ -119,7 +140,7 @@ print(f"the right channel is earlier by {itd_us:+.0f} µs")
 # | binaural | a head between | two ears | time, and level at high frequencies |
 # | panned | no microphones: a mixing desk | loudspeakers at ±45° | level |
 #
-# A mixing desk makes directions with two gains. The **tangent law** {cite}`pulkki1997` says where
+# A mixing desk makes directions with two gains. The **tangent law** (Pulkki, 1997) says where
 # the image appears between loudspeakers at $\pm\theta_0$:
 #
 # $$
@@ -193,16 +214,16 @@ SoundExplorer(RECORDING)
 #
 # Your own two microphones have a head between them, and sound must go around it. For a sphere of
 # radius $a$ the farther ear waits for the straight way to the sphere and then for the arc along it.
-# That is Woodworth's formula {cite}`woodworth1938`:
+# That is Woodworth's formula (Woodworth, 1938):
 #
 # $$
 # \mathrm{ITD} = \frac{a}{c}\,(\theta + \sin\theta), \qquad a = 8.75\ \text{cm},
 # $$
 #
 # 0.66 ms at the side. (It is a formula for rays, right for high frequencies. Waves that are
-# longer than the head bend around it more slowly, by up to half as much again {cite}`kuhn1977`;
+# longer than the head bend around it more slowly, by up to half as much again (Kuhn, 1977);
 # the library reckons with that.) And the head casts a shadow, but only for waves that are shorter
-# than itself {cite}`brown1998`:
+# than itself (Brown and Duda, 1998):
 
 # %%
 from spa2v_lab.viz.captures import head_figure
@@ -222,7 +243,7 @@ for hz in (250, 1000, 4000):
 # So a head has two rulers, and each is good where the other fails. Low tones have no level
 # difference, but one can follow their wave and see which ear is ahead. High tones have a level
 # difference, but their waves are so short that being ahead by one wave looks like being ahead by
-# two. Lord Rayleigh found this **duplex theory** with tuning forks {cite}`rayleigh1907`; it is why
+# two. Lord Rayleigh found this **duplex theory** with tuning forks (Rayleigh, 1907); it is why
 # hearing measures every band of frequencies by itself, and why the phase of a single band is never
 # trusted alone above $c / 2d$ (1 kHz for ORTF, 343 Hz for AB).
 #
@@ -312,7 +333,7 @@ for name in rooms:
 # The library does the same in ten bands and every tenth of a second, weighs each by how direct it
 # is, and follows the source over time. Here is the whole of it against the raw level difference, in
 # seven directions. The third panel is an ORTF pair in the more reverberant room: there time can be
-# asked as well, by the phase-transformed correlation GCC-PHAT {cite}`knapp1976`, and what comes
+# asked as well, by the phase-transformed correlation GCC-PHAT (Knapp and Carter, 1976), and what comes
 # later does not shift the peak that the direct wave makes.
 
 # %%
@@ -409,41 +430,47 @@ CaptureExplorer("xy", 30)
 #
 # ## Exercises
 #
-# ```{admonition} Exercise 1
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 1</b></p>
+#
 # Let the library guess the format of the six recordings you listened to above. Which ones does it
 # get right, and what does it say about the others?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: those with time differences; the other three are one to it, and it says so.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: those with time differences; the other three are one to it, and it says so.
 for capture, pair in swept.items():
     guess = spa2v.extract_cues(pair, label="drum").capture
     print(f"{NAMES[capture]:8} read as {guess.format}: {guess.note}")
 
 # %% [markdown]
-# ```{admonition} Exercise 2
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 2</b></p>
+#
 # Somebody recorded with an XY pair, and you read it as M/S. By how much are you wrong, at 10°, 30°
 # and 60°? And the other way round?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: turn directions into differences by one format, and back by the other.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: turn directions into differences by one format, and back by the other.
 for meant, read in (("xy", "ms"), ("ms", "xy")):
     gains = [np.interp(a, np.arange(-90, 91), FORMATS[meant].pan_deg) for a in (10, 30, 60)]
     wrong = ", ".join(f"{FORMATS[read].azimuth_from_pan(gain):.0f}°" for gain in gains)
     print(f"{NAMES[meant]} read as {NAMES[read]}: 10°, 30°, 60° become {wrong}")
 
 # %% [markdown]
-# ```{admonition} Exercise 3
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Exercise 3</b></p>
+#
 # One band of an AB pair, at 1 kHz, has its right channel a quarter of a wave ahead. From where does
 # the sound come?
-# ```
+#
+# </div>
 
-# %% tags=["hide-cell"]
-# Solution: a quarter of a wave, or one and a quarter, or three quarters behind: three directions.
+# %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
+# @title Solution: a quarter of a wave, or one and a quarter, or three quarters behind: three directions.
 # Every other band allows others; the true one is allowed by all of them. GCC-PHAT adds bands up.
 waves = 0.25 + np.arange(-3, 4)
 sines = 343 * waves / 1000 / 0.5
@@ -452,9 +479,11 @@ for wave, sine in zip(waves, sines, strict=True):
         print(f"{wave:+.2f} waves ahead: {np.degrees(np.arcsin(sine)):+.0f}°")
 
 # %% [markdown]
-# ```{admonition} Take away
-# :class: tip
+# <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
+# <p class="admonition-title"><b>Take away</b></p>
+#
 # Direction makes level and time differences; microphones decide which. To read a direction you must
 # know the format, take the room's share away, and admit what two numbers cannot hold: front from
 # back, and one level pair from another.
-# ```
+#
+# </div>
