@@ -97,20 +97,6 @@ def test_an_empty_file_and_a_file_without_samples_are_refused(tmp_path):
         read_audio(write(tmp_path / "b.wav", np.zeros((2, 0))))
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3", ".aiff"])
-def test_a_truncated_file_of_libsndfile_is_refused(tmp_path, suffix):
-    path = cut_file(write(tmp_path / f"a{suffix}", tone(3.0)), 0.6)
-    with pytest.raises(AudioError, match="truncated"):
-        read_audio(path)
-
-
-@pytest.mark.parametrize(("suffix", "faststart"), [(".m4a", True), (".mkv", False)])
-def test_a_truncated_file_of_ffmpeg_is_refused(tmp_path, suffix, faststart):
-    path = write_with_ffmpeg(tmp_path / f"a{suffix}", tone(3.0), "aac", faststart)
-    with pytest.raises(AudioError, match="truncated"):
-        read_audio(cut_file(path, 0.6))
-
-
 def test_a_file_that_shrinks_after_it_was_opened_is_refused_on_use(tmp_path):
     path = write(tmp_path / "a.wav", tone(2.0))
     recording = read_audio(path)

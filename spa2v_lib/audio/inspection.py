@@ -1,66 +1,155 @@
-"""What a person should know about a recording before trusting it: found block by block."""
+"""What a person should know about a recording before trusting it, found block by block."""
 
 from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["Inspection"]
+from spa2v_lib.errors import AudioError
+
+__all__ = ["Inspection", "check_samples"]
 
 _SILENT_PEAK = 10 ** (-70 / 20)
 _DEAD_PEAK = 10 ** (-80 / 20)
 _FULL_SCALE = 0.999
+_OVER, _FAR_OVER = 1.001, 2.0
 _OFFSET = 0.01
 _CLIPPED_RUN = 3  # samples in a row at full scale: a single one is a peak, not clipping
+# Full scale of 32-bit integers, which some keep as floats; of what is louder, powers overflow.
+_LOUDEST = 2.0**31
+
+
+def check_samples(samples: np.ndarray, name: str) -> None:
+    """Refuse samples that cannot be measured.
+
+    Parameters
+    ----------
+    samples : numpy.ndarray [channels, time]
+    name : str
+        What the message calls the recording.
+
+    Raises
+    ------
+    AudioError
+        If a sample is not finite, or beyond 2**31 where 1 is full scale.
+
+    Examples
+    --------
+    >>> check_samples(np.array([[0.0, np.nan]]), "a.wav")
+    Traceback (most recent call last):
+    spa2v_lib.errors.AudioError: a.wav holds samples that are NaN or infinite; ...
+    """
+    if not np.isfinite(samples).all():
+        raise AudioError(
+            f"{name} holds samples that are NaN or infinite; every sample must be a finite number"
+        )
+    if samples.size and (peak := float(np.abs(samples).max())) > _LOUDEST:
+        raise AudioError(
+            f"{name} holds samples of up to {peak:.3g}, where 1 is full scale; divide them by what "
+            "full scale is in the file"
+        )
 
 
 class Inspection:
-    """Looks at the blocks of a recording in turn, then tells what it noticed.
+    """Looks at the blocks of a recording in turn, and sums up what they have shown.
 
     Parameters
     ----------
     channels : int
+        Number of channels of every block.
+    name : str
+        What messages call the recording.
+    floating : bool
+        Whether the samples are floating-point ones, which may exceed full scale unclipped.
+
+    Examples
+    --------
+    >>> inspection = Inspection(2, "a.wav")
+    >>> inspection.update(np.zeros((2, 100), np.float32))
+    >>> inspection.notes()
+    ['silence: no sample above -70 dB of full scale']
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, name: str, floating: bool = True) -> None:
+        self._name, self._floating = name, floating
         self._peaks = np.zeros(channels)
-        self._sums, self._seen = np.zeros(channels), 0
+        self._sums, self._count = np.zeros(channels), 0
         self._clipped = 0
-        self._twins = channels == 2
+        self._identical = channels == 2
 
-    def see(self, block: np.ndarray) -> None:
-        """Take in one block of finite samples, [channels, n]."""
+    def update(self, block: np.ndarray) -> None:
+        """Take in one block of samples.
+
+        Parameters
+        ----------
+        block : numpy.ndarray [channels, n]
+
+        Raises
+        ------
+        AudioError
+            If a sample cannot be measured; see `check_samples`.
+        """
+        if not block.shape[1]:
+            return
+        check_samples(block, self._name)
         self._peaks = np.maximum(self._peaks, np.abs(block).max(axis=1))
         self._sums += block.sum(axis=1, dtype=np.float64)
-        self._seen += block.shape[1]
+        self._count += block.shape[1]
         self._clipped += sum(_clipped_samples(channel) for channel in block)
-        self._twins = self._twins and bool(np.array_equal(block[0], block[1]))
+        self._identical = self._identical and bool(np.array_equal(block[0], block[1]))
 
-    def notes(self) -> list[str]:
-        """Return one sentence for each thing noticed: silence, clipping, dead channels, ..."""
-        peaks = self._peaks
-        if peaks.max() < _SILENT_PEAK:
+    def silent_channels(self) -> tuple[int, ...]:
+        """Return the indices, from 0, of channels without a sample above -80 dB of full scale."""
+        return tuple(int(index) for index in np.flatnonzero(self._peaks < _DEAD_PEAK))
+
+    def notes(self, channel_layout: tuple[str, ...] = ()) -> list[str]:
+        """Return one sentence for each finding: silence, clipping, dead channels, ...
+
+        Parameters
+        ----------
+        channel_layout : tuple of str
+            Names of the channels, if known.
+        """
+        peak = float(self._peaks.max())
+        if peak < _SILENT_PEAK:
             return ["silence: no sample above -70 dB of full scale"]
-        found = []
-        if self._clipped:
-            found.append(
+        notes = [*self._level_notes(peak), *_channel_notes(len(self._peaks), channel_layout)]
+        if silent := self.silent_channels():
+            numbers = ", ".join(str(index + 1) for index in silent)
+            notes.append(f"dead channel: nothing above -80 dB of full scale in {numbers}")
+        if self._identical:
+            notes.append("both channels are the same: what was recorded is mono")
+        return notes
+
+    def _level_notes(self, peak: float) -> list[str]:
+        notes = []
+        # What lossy codecs decode exceeds full scale a little where the original was clipped.
+        over = peak > (_OVER if self._floating else _FAR_OVER)
+        if over:
+            notes.append(
+                f"peaks are {20 * np.log10(peak):.1f} dB over full scale: kept as they are"
+            )
+        elif self._clipped:
+            notes.append(
                 f"clipping: {self._clipped} samples at full scale, levels there are too low"
             )
-        offset = float(np.abs(self._sums).max()) / max(self._seen, 1)
+        scale, unit = (peak, "the peak") if over else (1.0, "full scale")
+        offset = float(np.abs(self._sums).max()) / max(self._count, 1) / scale
         if offset > _OFFSET:
-            found.append(f"DC offset of {offset:.2f} of full scale: left out of levels")
-        if len(peaks) == 1:
-            found.append("one channel: no direction can be heard")
-        if len(peaks) > 2:
-            unless = ", unless they are read as ambisonics" if len(peaks) == 4 else ""
-            found.append(
-                f"{len(peaks)} channels: the first two are taken as left and right{unless}"
-            )
-        dead = [str(number) for number, peak in enumerate(peaks, 1) if peak < _DEAD_PEAK]
-        if dead:
-            found.append(f"dead channel: nothing above -80 dB of full scale in {', '.join(dead)}")
-        if self._twins:
-            found.append("both channels are the same: what was recorded is mono")
-        return found
+            notes.append(f"DC offset of {offset:.2f} of {unit}: left out of levels")
+        return notes
+
+
+def _channel_notes(count: int, layout: tuple[str, ...]) -> list[str]:
+    if count == 1:
+        return ["one channel: no direction can be heard"]
+    if count == 2:
+        return []
+    if "".join(layout[:3]) == "WXY":
+        return [f"{count} channels: B-format in the order and scale of FuMa, as the file states"]
+    unless = ", unless they are read as ambisonics" if count == 4 else ""
+    if layout[:2] == ("FL", "FR"):
+        return [f"{count} channels ({' '.join(layout)}): front left and right are taken{unless}"]
+    return [f"{count} channels: the first two are taken as left and right{unless}"]
 
 
 def _clipped_samples(channel: np.ndarray) -> int:

@@ -1,4 +1,4 @@
-"""Recordings: opened lazily, read in blocks, checked before any work starts, written, played."""
+"""Recordings: read lazily and in blocks, checked before any work starts, written, played."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
 
-from spa2v_lib.audio.decoding import decodable_frames, open_audio, skipping
-from spa2v_lib.audio.inspection import Inspection
+from spa2v_lib.audio.arrays import as_samples, split_pair
+from spa2v_lib.audio.decoding import Decoder, Scan, open_audio, skipping
+from spa2v_lib.audio.inspection import Inspection, check_samples
 from spa2v_lib.errors import AudioError, OutputError
-from spa2v_lib.files import replacing
+from spa2v_lib.files import displayed, replacing
 
 __all__ = ["MIN_SECONDS", "Recording", "check_max_seconds", "read_audio"]
 
@@ -25,8 +27,6 @@ MIN_SECONDS = 0.25
 
 # Below it no direction can be measured, and the cues' frequency bands are empty.
 _LOWEST_HZ = 1000
-# Full scale of 32-bit integers, which some keep as floats; of what is louder, powers overflow.
-_LOUDEST = 2.0**31
 _PLAYER_SECONDS = 60.0
 _SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
 
@@ -39,17 +39,39 @@ class Recording:
     Attributes
     ----------
     name : str
-        File name, or the name given.
+        File name, or the name given, fit to be printed.
     path : pathlib.Path or None
-        Where it was read from.
+        The file that it was read from.
     rate : int
-        Sampling rate in Hz.
+        Sampling rate in Hz, at least 1000.
     channels : int
-        Two are left, right.
+        Number of channels; two are left and right.
     frames : int
         Samples per channel.
     notes : tuple of str
-        What a person should know about it: silence, clipping, a dead channel, a cut.
+        What a person should know about it: silence, clipping, a dead channel, missing sound.
+    channel_layout : tuple of str
+        One name per channel where the file names them, else empty. Loudspeaker channels have
+        FFmpeg's names and WAV's order, left and right first: "FL", "FR", "FC", "LFE", "BL", "BR",
+        … Ambisonic ones are "AMBI0", "AMBI1", … (ACN order, SN3D) or, in a FuMa file, "W", "X",
+        "Y", "Z", ….
+    silent_channels : tuple of int
+        Indices, from 0, of the channels that hold nothing above -80 dB of full scale; known once
+        the recording was checked.
+
+    See Also
+    --------
+    read_audio : from a file.
+    spa2v_lib.cues.extract_cues : what is where, and when.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> recording = Recording.from_samples(np.zeros((2, 44100), np.int16), 44100)
+    >>> recording
+    <Recording 'recording': 1.00 s, 2 channels, 44100 Hz>
+    >>> recording.cut(0.25, 0.5).samples.shape
+    (2, 22050)
     """
 
     def __init__(
@@ -63,42 +85,85 @@ class Recording:
         start: int = 0,
         path: Path | None = None,
         notes: tuple[str, ...] = (),
+        channel_layout: tuple[str, ...] = (),
+        silent_channels: tuple[int, ...] = (),
     ) -> None:
         self._pieces_from = pieces_from
         self._start = start
+        self.channel_layout, self.silent_channels = channel_layout, silent_channels
         self.name, self.path, self.notes = name, path, notes
         self.rate, self.channels, self.frames = rate, channels, frames
 
     @classmethod
-    def from_samples(cls, samples: np.ndarray, rate: int, name: str = "recording") -> Recording:
-        """Make a recording from an array.
+    def from_samples(
+        cls, samples: Any, rate: int | None = None, name: str = "recording"
+    ) -> Recording:
+        """Make a recording from an array, or from a pair of an array and its rate.
 
         Parameters
         ----------
-        samples : numpy.ndarray [channels, time] or [time]
-            Full scale is ±1.
-        rate : int
-            Sampling rate in Hz.
+        samples : array_like or tuple
+            NumPy array, torch tensor or nested sequence, [channels, time] or [time]; [time,
+            channels] is recognised where it is certain (over 64 rows, at most 64 columns).
+            Integers are scaled by the range of their type; the full scale of floats is ±1. Or a
+            pair of such an array and the rate, in either order, as audio libraries return it.
+        rate : int, optional
+            Sampling rate in Hz, at least 1000; needed unless `samples` is a pair.
         name : str
+            What messages and reports call it.
+
+        Returns
+        -------
+        Recording
 
         Raises
         ------
         AudioError
-            If the array has another shape, holds no samples, or samples that are not finite or
-            beyond 2**31, or if the rate is below 1000 Hz.
+            If the array has another shape, holds no samples, is not of real numbers, or has
+            samples that are not finite or beyond 2**31, or if the rate is missing or below
+            1000 Hz.
+
+        See Also
+        --------
+        read_audio : reads files, also those that other libraries do not.
+
+        Examples
+        --------
+        From an array, here two seconds that are louder on the right:
+
+        >>> import numpy as np
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, 88_200)
+        >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 44_100)
+        >>> recording.channels, recording.duration_s
+        (2, 2.0)
+
+        From what soundfile and SciPy read: [time, channels], as floats or integers:
+
+        >>> import io, scipy.io.wavfile, soundfile
+        >>> file = io.BytesIO()
+        >>> soundfile.write(file, recording.samples.T, 44_100, format="WAV", subtype="PCM_16")
+        >>> _ = file.seek(0)
+        >>> Recording.from_samples(soundfile.read(file)).samples.shape
+        (2, 88200)
+        >>> _ = file.seek(0)
+        >>> Recording.from_samples(scipy.io.wavfile.read(file)).samples.shape
+        (2, 88200)
+
+        From librosa and torchaudio, which give [channels, time]; let librosa keep both channels:
+
+        >>> import librosa, torchaudio  # doctest: +SKIP
+        >>> Recording.from_samples(librosa.load("a.wav", sr=None, mono=False))  # doctest: +SKIP
+        >>> Recording.from_samples(torchaudio.load("a.wav"))  # doctest: +SKIP
         """
-        array = np.atleast_2d(np.asarray(samples, dtype=np.float32))
-        if array.ndim != 2 or array.size == 0:
-            raise AudioError(
-                f"{name}: samples have shape {np.shape(samples)}; [channels, time] is needed"
-            )
-        _check_rate(rate, name)
-        _check_samples(array, name)
+        samples, rate = split_pair(samples, rate, name)
+        array = as_samples(samples, name)
+        rate = _check_rate(rate, name)
+        check_samples(array, name)
         channels, frames = array.shape
         return cls(
             lambda frame: iter((array[:, frame:],)),
             name=name,
-            rate=int(rate),
+            rate=rate,
             channels=channels,
             frames=frames,
         )
@@ -120,7 +185,11 @@ class Recording:
         Parameters
         ----------
         seconds : float
-            Length of a block; the last one may be shorter.
+            Length of a block in seconds; the last one may be shorter.
+
+        Yields
+        ------
+        numpy.ndarray
 
         Raises
         ------
@@ -153,7 +222,18 @@ class Recording:
         )
 
     def cut(self, start_s: float, seconds: float) -> Recording:
-        """Return the part from `start_s` on, at most `seconds` long.
+        """Return a part of the recording; nothing is read yet.
+
+        Parameters
+        ----------
+        start_s : float
+            Where it begins, in seconds; 0 or more.
+        seconds : float
+            Its length in seconds; what reaches beyond the end is left out.
+
+        Returns
+        -------
+        Recording
 
         Raises
         ------
@@ -175,7 +255,12 @@ class Recording:
         Parameters
         ----------
         rate : int
-            Wanted rate in Hz.
+            In Hz.
+
+        Returns
+        -------
+        Recording
+            Of the same length; itself if it has that rate.
         """
         if rate == self.rate:
             return self
@@ -189,13 +274,19 @@ class Recording:
         )
 
     def stereo(self) -> Recording:
-        """Return two channels: one is doubled; of more than two, the first two are taken."""
+        """Return two channels: one is doubled; of more, front left and right, or the first two."""
         if self.channels == 2:
             return self
         picks = [0, 0] if self.channels == 1 else [0, 1]
         return self._derived(
             pieces_from=lambda frame: (piece[picks] for piece in self._pieces_from(frame)),
             channels=2,
+            channel_layout=tuple(self.channel_layout[pick] for pick in picks)
+            if self.channels > 2 and self.channel_layout
+            else (),
+            silent_channels=tuple(
+                side for side, pick in enumerate(picks) if pick in self.silent_channels
+            ),
         )
 
     def mono(self) -> np.ndarray:
@@ -208,7 +299,7 @@ class Recording:
         Returns
         -------
         Recording
-            Itself, with `notes` extended.
+            Itself, with `notes` and `silent_channels` filled.
 
         Raises
         ------
@@ -217,19 +308,30 @@ class Recording:
             samples that are NaN, infinite or beyond 2**31, or breaks off.
         """
         _check_rate(self.rate, self.name)
-        if self.duration_s < MIN_SECONDS:
-            raise AudioError(
-                f"{self.name} lasts {self.duration_s:.3f} s; at least {MIN_SECONDS} s are needed"
-            )
-        inspection = Inspection(self.channels)
+        _check_duration(self)
+        inspection = Inspection(self.channels, self.name)
         for block in self.blocks():
-            _check_samples(block, self.name)
-            inspection.see(block)
-        self.notes += tuple(note for note in inspection.notes() if note not in self.notes)
+            inspection.update(block)
+        self._note(inspection)
         return self
+
+    def _note(self, inspection: Inspection) -> None:
+        self.silent_channels = inspection.silent_channels()
+        found = inspection.notes(self.channel_layout)
+        self.notes += tuple(note for note in found if note not in self.notes)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .wav (32-bit float) or .flac (24-bit, clipped at full scale) file.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Missing folders are made.
+
+        Returns
+        -------
+        pathlib.Path
+            `path`.
 
         Raises
         ------
@@ -280,58 +382,86 @@ class Recording:
             "start": self._start,
             "path": self.path,
             "notes": self.notes,
+            "channel_layout": self.channel_layout,
+            "silent_channels": self.silent_channels,
         }
         return Recording(**(same | changes))
 
 
-def read_audio(path: str | os.PathLike[str], *, max_seconds: float | None = None) -> Recording:
+def read_audio(
+    path: str | os.PathLike[str], *, max_seconds: float | None = None, track: int | None = None
+) -> Recording:
     """Open and check a sound file, or the sound track of a video.
 
-    The check reads the file once, in blocks; the samples are read again when they are used, so
-    that a long recording never sits in memory as a whole.
+    The file is decoded once, in blocks, to check it; its length is that of the decoded sound. The
+    samples are decoded again when they are used, so that a long recording never sits in memory as
+    a whole.
 
     Parameters
     ----------
     path : str or os.PathLike
-        Anything that libsndfile or FFmpeg reads, at any rate, with one or more channels.
+        An ordinary local file that libsndfile or FFmpeg reads, at any rate, with one or more
+        channels. Never an address or a playlist; a pipe must be written to a file first.
     max_seconds : float, optional
-        Keep only the first seconds; the recording's notes say so.
+        Keep only the first seconds, at least `MIN_SECONDS`; the recording's notes say so.
+    track : int, optional
+        Number of the sound track, from 1, where a file has several; the first if not given.
 
     Returns
     -------
     Recording
-        With `notes` about silence, clipping, dead or equal channels, and cuts.
+        With `notes` about missing sound, pauses (which are filled with silence), changes of rate
+        or channels on the way, silence, clipping, dead or equal channels, and cuts.
 
     Raises
     ------
     AudioError
-        If the file is missing, a folder, not audio, truncated, empty, without a sound track,
+        If the file is missing, no ordinary file, not audio, empty, without (such) a sound track,
         shorter than `MIN_SECONDS`, has fewer than 1000 samples a second, or holds samples that
         are NaN, infinite or beyond 2**31.
+
+    See Also
+    --------
+    Recording.from_samples : from an array.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> tone = 0.5 * np.sin(np.arange(22050) / 10)
+    >>> path = Recording.from_samples([tone, 0.2 * tone], 44100).save(folder / "tone.wav")
+    >>> recording = read_audio(path, max_seconds=0.25)
+    >>> recording, recording.notes
+    (<Recording 'tone.wav': 0.25 s, 2 channels, 44100 Hz>, ('cut to the first 0.25 s of 0.50 s',))
     """
     if max_seconds is not None:
         check_max_seconds(max_seconds)
-    file = open_audio(Path(path))
-    limit = None if max_seconds is None else round(max_seconds * file.rate)
-    if limit is not None and file.promised_frames is not None and file.promised_frames > limit:
-        frames, cut = limit, True
-    else:
-        frames, cut = decodable_frames(file, limit)
-    if frames == 0:
-        raise AudioError(f"{path} holds no samples; give a file with sound in it")
-    notes = file.notes
-    if cut:
-        whole = f" of {file.promised_frames / file.rate:.2f} s" if file.promised_frames else ""
-        notes += (f"cut to the first {frames / file.rate:.2f} s{whole}",)
-    return Recording(
-        file.pieces_from,
-        name=file.path.name,
-        rate=file.rate,
-        channels=file.channels,
-        frames=frames,
-        path=file.path,
-        notes=notes,
-    ).check()
+    decoder, scan = open_audio(Path(path), track, max_seconds)
+    if scan.frames == 0:
+        raise AudioError(f"{displayed(path)} holds no samples; give a file with sound in it")
+    rate, names = decoder.format
+    recording = Recording(
+        lambda frame: (piece.samples for piece in decoder.pieces(frame)),
+        name=displayed(decoder.path.name),
+        rate=rate,
+        channels=len(names),
+        frames=scan.frames,
+        path=Path(path),
+        notes=(*decoder.notes, *scan.notes, *_cut_note(decoder, scan)),
+        channel_layout=() if "" in names else names,
+    )
+    _check_rate(rate, recording.name)
+    _check_duration(recording)
+    recording._note(scan.inspection)
+    return recording
+
+
+def _cut_note(decoder: Decoder, scan: Scan) -> tuple[str, ...]:
+    if not scan.limited:
+        return ()
+    whole = "" if decoder.stated_s is None else f" of {decoder.stated_s:.2f} s"
+    return (f"cut to the first {scan.frames / decoder.format.rate:.2f} s{whole}",)
 
 
 def check_max_seconds(max_seconds: float) -> None:
@@ -363,22 +493,20 @@ def _resampled_pieces(recording: Recording, rate: int, frames: int) -> Iterator[
     yield np.pad(tail[:, :left], ((0, 0), (0, max(left - tail.shape[1], 0))))
 
 
-def _check_rate(rate: int, name: str) -> None:
+def _check_rate(rate: Any, name: str) -> int:
     """Refuse a sampling rate that no cue can be measured at."""
+    if isinstance(rate, bool) or np.ndim(rate) or not float(rate) == round(float(rate)):
+        raise AudioError(f"{name}: the sampling rate is {rate!r:.40}; a whole number is needed")
     if rate < _LOWEST_HZ:
         raise AudioError(
             f"{name}: the sampling rate is {rate} Hz; at least {_LOWEST_HZ} Hz are needed"
         )
+    return int(rate)
 
 
-def _check_samples(samples: np.ndarray, name: str) -> None:
-    """Refuse samples that cannot be measured."""
-    if not np.isfinite(samples).all():
+def _check_duration(recording: Recording) -> None:
+    if recording.duration_s < MIN_SECONDS:
         raise AudioError(
-            f"{name} holds samples that are NaN or infinite; every sample must be a finite number"
-        )
-    if samples.size and (peak := float(np.abs(samples).max())) > _LOUDEST:
-        raise AudioError(
-            f"{name} holds samples of up to {peak:.3g}, where 1 is full scale; divide them by what "
-            "full scale is in the file"
+            f"{recording.name} lasts {recording.duration_s:.3f} s; at least {MIN_SECONDS} s are "
+            "needed"
         )
