@@ -46,6 +46,11 @@ class RadialMotion(NamedTuple):
         Its standard error.
     confidence : float
         That the source approaches or recedes at all, in [0, 1].
+
+    Examples
+    --------
+    >>> RadialMotion(log_ratio=-0.7, error=0.1, confidence=0.9).log_ratio
+    -0.7
     """
 
     log_ratio: float
@@ -85,6 +90,15 @@ def radial_motion(
     Returns
     -------
     RadialMotion
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> distance = np.linspace(10.0, 2.0, 200)[:, None]
+    >>> mel = np.random.default_rng(0).uniform(0.9, 1.1, (200, 40)) / distance**2
+    >>> moves = radial_motion(mel, np.zeros(200), np.ones(200, bool), dryness=1.0)
+    >>> bool(moves.log_ratio < -1.0), bool(moves.confidence > 0.9)
+    (True, True)
     """
     level = 10.0 * np.log10(mel.sum(1) + 1e-12) + direct_db
     period = repetition(mel)
@@ -118,6 +132,18 @@ def repetition(mel: np.ndarray) -> float | None:
     mel : ndarray [windows, bands]
         Power in mel bands, `WINDOW_STEP_S` apart; what counts is how the spectrum's shape
         changes, not its level.
+
+    Returns
+    -------
+    float or None
+        In windows, finer than one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> beat = np.random.default_rng(0).uniform(0.1, 1.0, (40, 8))
+    >>> round(repetition(np.tile(beat, (5, 1))))
+    40
     """
     shape = _spectral_shape(mel[: round(_COMPARED_S / WINDOW_STEP_S)])
     count = len(shape)

@@ -45,6 +45,17 @@ class Bins:
         Power of both channels, all windows alike.
     weight : ndarray
         In [0, 1]: small for bins that only decay and, after `weighted_bins`, for weak ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> features.bins.power.shape == (10, len(BIN_HZ))
+    True
     """
 
     left: np.ndarray

@@ -32,6 +32,17 @@ def guess_capture(features: Features, weight: np.ndarray) -> CaptureGuess:
     Returns
     -------
     CaptureGuess
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> guess_capture(features, np.ones(10)).format
+    'panned'
     """
     chosen = np.flatnonzero(weight > 0.0)
     chosen = chosen[:: max(1, len(chosen) // 300)]
@@ -112,6 +123,17 @@ class ChannelAnalysis:
         -1 where the right channel had to be inverted, else 1.
     notes : tuple of str
         Faults of the channels, and assumptions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> analyze_channels(features, np.ones(10, bool), channels=2).directional
+    True
     """
 
     features: Features

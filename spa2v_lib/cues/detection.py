@@ -27,7 +27,8 @@ from spa2v_lib.cues.features import (
 )
 from spa2v_lib.cues.formats import FORMATS, GRID_DEG, CaptureFormat
 from spa2v_lib.cues.localization import Track, activity, track_azimuth
-from spa2v_lib.cues.multisource import MOST_SOURCES, Mixture, count_sources, ownership
+from spa2v_lib.cues.mixture import MOST_SOURCES, Mixture, ownership
+from spa2v_lib.cues.multisource import count_sources
 from spa2v_lib.cues.separation import separate_sources
 from spa2v_lib.cues.steering import Steering, steering
 
@@ -60,6 +61,16 @@ class DetectedSource:
         Its direction; None where none is claimed.
     signal : Recording
         Its own signal: the recording, or what was separated from it, at 16 kHz at most.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> pair = Recording.from_samples(np.stack([noise, noise]), 16000)
+    >>> (source,) = detect_sources(pair).sources
+    >>> int(source.active.sum())
+    10
     """
 
     features: Features
@@ -86,6 +97,15 @@ class DetectedSources:
         Of first-order ambisonics.
     notes : tuple of str
         What a reader has to know.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> detected = detect_sources(Recording.from_samples(np.stack([noise, noise]), 16000))
+    >>> detected.count_low, len(detected.sources)
+    (1, 1)
     """
 
     channels: ChannelAnalysis
@@ -264,6 +284,15 @@ class SourceShare:
         Where it is active.
     azimuth_deg : ndarray [frames]
         Its path through the mixture.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> features = extract_features(Recording.from_samples(noise, 16000))
+    >>> len(SourceShare(features, np.ones(10, bool), np.zeros(10)).azimuth_deg)
+    10
     """
 
     features: Features
@@ -300,6 +329,25 @@ def split_sources(
     -------
     list of SourceShare
         Without sources that are nowhere active.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> from spa2v_lib.cues.bins import weighted_bins
+    >>> active = np.ones(10, bool)
+    >>> bins = weighted_bins(features.bins, active)
+    >>> from spa2v_lib.cues.steering import steering
+    >>> table = steering("xy")
+    >>> from spa2v_lib.cues.formats import FORMATS
+    >>> from spa2v_lib.cues.multisource import count_sources
+    >>> mixture = count_sources(bins, table).mixture
+    >>> len(split_sources(features, active, bins, table, FORMATS["xy"], mixture))
+    1
     """
     owned = ownership(bins, table, mixture)
     masks = _masks(owned, bins)

@@ -113,7 +113,29 @@ def log_doppler(position: np.ndarray, mach: float) -> np.ndarray:
 def spectra_around(
     recording: Recording, passage: Passage, start_s: float, stop_s: float
 ) -> LineSpectra:
-    """Measure the line spectra between two times, as far as the Doppler shift changes there."""
+    """Measure the line spectra between two times, as far as the Doppler shift changes there.
+
+    Parameters
+    ----------
+    recording : Recording
+    passage : Passage
+        A first estimate of the path.
+    start_s, stop_s : float
+        Where the source is active.
+
+    Returns
+    -------
+    LineSpectra
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> passage = Passage(closest_s=0.5, rate=2.0, mach=0.05)
+    >>> spectra_around(Recording.from_samples(noise[None], 16000), passage, 0.0, 1.0).lines.shape[0]
+    31
+    """
     reach = min(0.5 * _LONGEST_S, 12.0 / passage.rate + 2.0)
     first = min(max(start_s, passage.closest_s - reach), stop_s - _SPECTRA[0] * _STEP_S)
     last = max(min(stop_s, passage.closest_s + reach), first + _SPECTRA[0] * _STEP_S)
@@ -125,10 +147,28 @@ def focus(spectra: LineSpectra, passage: Passage) -> float | None:
 
     Backward motion, which cannot be, shows what chance does.
 
+    Parameters
+    ----------
+    spectra : LineSpectra
+        Around the closest point.
+    passage : Passage
+        Its Mach number is not used.
+
     Returns
     -------
     float or None
         None if no shift, or hardly any, is measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> passage = Passage(closest_s=0.5, rate=2.0, mach=0.0)
+    >>> tone = np.sin(2 * np.pi * 440.0 * np.arange(16000) / 16000)
+    >>> spectra = spectra_around(Recording.from_samples(tone[None], 16000), passage, 0.0, 1.0)
+    >>> focus(spectra, passage) is None
+    True
     """
     some = LineSpectra(spectra.times_s[::2], spectra.lines[::2])
     padded = _padded(some)
@@ -145,10 +185,27 @@ def focus(spectra: LineSpectra, passage: Passage) -> float | None:
 def measured_shift(spectra: LineSpectra, passage: Passage) -> np.ndarray:
     """Measure each spectrum's pitch against that of all, with `passage`'s shift removed.
 
+    Parameters
+    ----------
+    spectra : LineSpectra
+    passage : Passage
+        The expected path.
+
     Returns
     -------
     ndarray [frames]
         In ln(frequency), plus an arbitrary constant; NaN where spectra are not alike.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> passage = Passage(closest_s=0.5, rate=2.0, mach=0.0)
+    >>> tone = np.sin(2 * np.pi * 440.0 * np.arange(16000) / 16000)
+    >>> spectra = spectra_around(Recording.from_samples(tone[None], 16000), passage, 0.1, 0.9)
+    >>> bool(np.nanmax(np.abs(measured_shift(spectra, passage))) < 0.001)
+    True
     """
     expected = passage.shift(spectra.times_s)
     template = _sum_aligned(_padded(spectra), spectra, passage) / len(expected)

@@ -91,6 +91,15 @@ class Features:
         Power in mel bands, channels summed.
     bins : Bins or None
         Time–frequency bins, where they were asked for.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> features = extract_features(Recording.from_samples(np.stack([noise, noise]), 16000))
+    >>> bool(features.coherence.round(2).min() == 1.0)
+    True
     """
 
     times_s: np.ndarray

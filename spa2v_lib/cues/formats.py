@@ -51,6 +51,12 @@ class CaptureFormat:
         Coherence of the channels in a diffuse field, after alignment.
     kernel : ndarray [lags, directions] or None
         Weights over `LAGS_S` of a delay that changes with frequency; None where it does not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> FORMATS["ab"].azimuth_from_delay(np.array([-1e-3, 0.0])).round(1)
+    array([-43.3,   0. ])
     """
 
     name: str
@@ -102,6 +108,12 @@ class DirectSound:
         Angle whose tangent is the right channel's gain over the left's.
     share : ndarray
         Direct power over all power, in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> DirectSound(np.array([60.0]), np.array([1.0])).ild_db.round(1)
+    array([4.8])
     """
 
     pan_deg: np.ndarray
@@ -133,6 +145,13 @@ def direct_sound(
     -------
     DirectSound
         Arrays of the same shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = np.ones(1)
+    >>> direct_sound(one, 4.0 * one, 2.0 * one, 0.5).ild_db.round(1)
+    array([6.])
     """
     rho = diffuse_coherence
     half = 0.5 * (left + right - 2.0 * rho * cross)
@@ -251,6 +270,13 @@ def level_distance(item: CaptureFormat, ild_db: np.ndarray, weight: np.ndarray) 
     Returns
     -------
     ndarray [frames, directions]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> even = np.full((1, 10), 0.1)
+    >>> bool(level_distance(FORMATS["xy"], np.zeros((1, 10)), even).argmin() == 90)
+    True
     """
     # written out, so that there is no third axis
     mean = (weight * ild_db**2).sum(1)[:, None]

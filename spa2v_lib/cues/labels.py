@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spa2v_lib.cues.multisource import MOST_SOURCES
+from spa2v_lib.cues.mixture import MOST_SOURCES
 from spa2v_lib.errors import CueError
 
 __all__ = ["LONGEST_LABEL", "SourceLabel", "assign_labels", "number_of_sources", "parse_labels"]

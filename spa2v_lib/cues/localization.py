@@ -56,6 +56,12 @@ def interval_scale(capture: str, directness: np.ndarray) -> np.ndarray:
     -------
     ndarray
         Of the same shape.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> interval_scale("xy", np.array([0.4, 0.8]))
+    array([0.7 , 1.46])
     """
     return np.interp(directness, DIRECTNESS_NODES, INTERVAL_SCALES[capture])
 
@@ -91,6 +97,18 @@ class Track:
         Estimated error in degrees before calibration.
     directness : ndarray [frames]
         Share of direct sound around the frame, in [0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> track = track_azimuth(features, np.ones(10, bool), "xy", format_known=True)
+    >>> bool((track.low <= track.azimuth).all() and (track.azimuth <= track.high).all())
+    True
     """
 
     azimuth: np.ndarray
@@ -110,6 +128,25 @@ def activity(features: Features) -> np.ndarray:
 
     Not where it is silent, and not where only a background is left: frames of the
     lowest levels whose sound is diffuse, unlike that of the loud frames.
+
+    Parameters
+    ----------
+    features : Features
+
+    Returns
+    -------
+    ndarray of bool [frames]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> noise[8000:] = 0.0
+    >>> recording = Recording.from_samples(np.stack([noise, noise]), 16000)
+    >>> int(activity(extract_features(recording)).sum())
+    5
     """
     loud = np.percentile(features.level_db, 95)
     sounding = features.level_db > max(loud - _ACTIVE_DB, _FLOOR_DB)
@@ -140,6 +177,18 @@ def track_azimuth(
     Returns
     -------
     Track
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> track = track_azimuth(features, np.ones(10, bool), "xy", format_known=True)
+    >>> bool((track.azimuth > 20.0).all())
+    True
     """
     item = FORMATS[capture]
     levels = _levels(features, item)
@@ -182,7 +231,28 @@ def track_azimuth(
 
 
 def frame_loudness(features: Features) -> np.ndarray:
-    """Return the square root of each frame's power, over that of the loudest [frames]."""
+    """Return the square root of each frame's power, over that of the loudest [frames].
+
+    Parameters
+    ----------
+    features : Features
+
+    Returns
+    -------
+    ndarray [frames]
+        In (0, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> float(frame_loudness(features).max())
+    1.0
+    """
     return 10.0 ** ((features.level_db - features.level_db.max()) / 20.0)
 
 

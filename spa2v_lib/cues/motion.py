@@ -38,6 +38,14 @@ class Movement:
     """How a source moves; fields as in `spa2v_lib.cues.types.SourceTrack`.
 
     Ranges are arrays [frames].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = np.ones(3)
+    >>> scores = {"stationary": 0.9, "receding": 0.1}
+    >>> Movement("stationary", 0.9, scores, 0.0, one, one, one, None, None).motion
+    'stationary'
     """
 
     motion: Motion
@@ -88,6 +96,20 @@ def follow_motion(
         A crossing sweeps at least 10° in one direction (6° where the format is not known);
         approach and recession change the level while the azimuth stays, and are claimed of sounds
         that last at least a second.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> from spa2v_lib.cues.localization import track_azimuth
+    >>> active = np.ones(10, bool)
+    >>> track = track_azimuth(features, active, "xy", format_known=True)
+    >>> follow_motion(features, active, track).motion
+    'stationary'
     """
     if active.sum() < 2:
         return _stationary(

@@ -53,6 +53,13 @@ class PassByEvidence:
         Standard error of a factor common to all azimuths: how well the capture format is known.
     shift : ndarray or None
         Pitch in ln(frequency), plus an arbitrary constant; NaN where there is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> times, level = np.arange(3.0), np.array([-26.0, -20.0, -26.0])
+    >>> PassByEvidence(times, np.array([-60.0, 0.0, 60.0]), np.ones(3), level).gain_error
+    0.02
     """
 
     times_s: np.ndarray
@@ -74,6 +81,22 @@ class PassByFit:
         Best estimate.
     spread : ndarray [3, 3]
         Covariance of closest time, ln(rate) and Mach number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> time = Range(value=2.0, low=1.9, high=2.1)
+    >>> described = PassBy(
+    ...     closest_s=time,
+    ...     speed_over_distance=Range(value=1.0, low=0.9, high=1.1),
+    ...     speed_m_s=None,
+    ...     distance_m=None,
+    ...     heading_deg=90.0,
+    ...     evidence="azimuth and level",
+    ... )
+    >>> fit = PassByFit(described, Passage(2.0, 1.0, 0.0), 1e-4 * np.eye(3))
+    >>> fit.relative_range(np.array([1.0, 2.0]))[0].round(2)
+    array([1.41, 1.  ])
     """
 
     pass_by: PassBy
@@ -109,6 +132,18 @@ def fit_pass_by(evidence: PassByEvidence, recording: Recording | None = None) ->
     -------
     PassByFit or None
         None if fewer than five frames are known, or no path explains them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> times = np.arange(0.0, 8.0, 0.1)
+    >>> position = 0.5 * (times - 4.0)  # over the closest distance
+    >>> evidence = PassByEvidence(
+    ...     times, np.degrees(np.arctan(position)), np.ones(80), -10.0 * np.log10(1.0 + position**2)
+    ... )
+    >>> fit = fit_pass_by(evidence).pass_by
+    >>> round(fit.closest_s.value, 1), round(fit.speed_over_distance.value, 1)
+    (4.0, 0.5)
     """
     if len(evidence.times_s) < 5:
         return None

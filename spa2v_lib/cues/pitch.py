@@ -41,6 +41,15 @@ class LineSpectra:
     lines : ndarray [frames, steps]
         Fourth root of the power, without its local mean and of unit length, on a frequency axis
         with a factor of ``exp(LOG_STEP)`` from one to the next; 0 where it is silent.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> spectra = line_spectra(Recording.from_samples(noise[None], 16000), 0.2, 0.8)
+    >>> len(spectra.times_s) == len(spectra.lines)
+    True
     """
 
     times_s: np.ndarray
@@ -63,6 +72,14 @@ def line_spectra(
     Returns
     -------
     LineSpectra
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> line_spectra(Recording.from_samples(noise[None], 16000), 0.2, 0.8, step_s=0.2).times_s
+    array([0.2, 0.4, 0.6, 0.8])
     """
     count = max(1, int((stop_s - start_s) / step_s + 1e-6) + 1)
     times = start_s + step_s * np.arange(count)
@@ -92,6 +109,14 @@ def shift_between(
         In ln(frequency), finer than `LOG_STEP`.
     likeness : ndarray [frames]
         Correlation with the shifted template, in [-1, 1].
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> template = np.exp(-0.5 * ((np.arange(200) - 100) / 3.0) ** 2)
+    >>> shift, likeness = shift_between(np.roll(template, 5)[None], template, np.zeros(1))
+    >>> shift.round(4), likeness.shape
+    (array([0.005]), (1,))
     """
     half = round(reach / LOG_STEP) + 1
     middle = np.round(expected / LOG_STEP).astype(int)
@@ -135,6 +160,16 @@ def track_pitch(recording: Recording, frames: int, active: np.ndarray) -> np.nda
     The pitch whose harmonics hold most of the line spectrum, each counted less than the one
     before: Hermes, "Measurement of pitch by subharmonic summation", JASA 83, 1988. It is then
     set to the weighted mean of the harmonics' own peaks.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> t = np.arange(8000) / 16000
+    >>> note = sum(np.sin(2 * np.pi * 220.0 * k * t) / k for k in range(1, 6))
+    >>> pitch = track_pitch(Recording.from_samples(note[None], 16000), 5, np.ones(5, bool))
+    >>> pitch.round().tolist()
+    [220.0, 220.0, 220.0, 220.0, 220.0]
     """
     times = (np.arange(frames) + 0.5) * HOP_S
     found = [

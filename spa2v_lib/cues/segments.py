@@ -41,6 +41,11 @@ class Segment:
     Attributes
     ----------
     start_s, end_s : float
+
+    Examples
+    --------
+    >>> Segment(1.0, 3.5).duration_s
+    2.5
     """
 
     start_s: float
@@ -76,6 +81,16 @@ def split_scenes(
     ------
     CueError
         If the lengths are out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> quiet, loud = 0.01 * np.tile(noise, 6), np.tile(noise, 6)
+    >>> both = Recording.from_samples(np.concatenate([quiet, loud])[None], 16000)
+    >>> [(round(scene.start_s), round(scene.end_s)) for scene in split_scenes(both)]
+    [(0, 6), (6, 12)]
     """
     if not 1.0 <= shortest_s <= 0.5 * longest_s:
         raise CueError(
@@ -98,10 +113,26 @@ def split_scenes(
 def clips(recording: Recording) -> list[Recording]:
     """Return the scenes of a recording, of 4 to 30 s; their notes hold their start and end.
 
+    Parameters
+    ----------
+    recording : Recording
+
+    Returns
+    -------
+    list of Recording
+
     Raises
     ------
     CueError
         If the recording is silent throughout.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> [clip.duration_s for clip in clips(Recording.from_samples(np.tile(noise, 6)[None], 16000))]
+    [6.0]
     """
     segments = split_scenes(recording)
     if not segments:
@@ -120,10 +151,31 @@ def clips(recording: Recording) -> list[Recording]:
 def one_clip(recording: Recording, number: int, max_seconds: float) -> Recording:
     """Return the scene of that number, counted from 1, or its first seconds.
 
+    Parameters
+    ----------
+    recording : Recording
+    number : int
+        From 1 up.
+    max_seconds : float
+        Above 0.
+
+    Returns
+    -------
+    Recording
+
     Raises
     ------
     CueError
         If there is no such scene.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> recording = Recording.from_samples(np.tile(noise, 6)[None], 16000)
+    >>> one_clip(recording, 1, max_seconds=2.0).duration_s
+    2.0
     """
     scenes = clips(recording)
     if not 1 <= number <= len(scenes):

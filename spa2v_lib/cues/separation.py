@@ -51,6 +51,16 @@ def separate(recording: Recording, cues: SpatialCues) -> list[Recording]:
     list of Recording
         Two channels each; they add up to the recording (of ambisonics, to its `middle_side`). A
         single source, and one without a direction, is the whole recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues import extract_cues
+    >>> recording = Recording.from_samples(np.stack([noise, noise]), 16000)
+    >>> len(separate(recording, extract_cues(recording, label="rain")))
+    1
     """
     tracks = [np.array(source.azimuth_deg, float) for source in cues.sources]
     if len(tracks) < 2 or not all(np.isfinite(track).all() for track in tracks):
@@ -76,6 +86,11 @@ def in_front(azimuth_deg: np.ndarray) -> np.ndarray:
     ----------
     azimuth_deg : ndarray
         In [-180, 180].
+
+    Returns
+    -------
+    ndarray
+        In [-90, 90].
 
     Examples
     --------
@@ -109,6 +124,17 @@ def separate_sources(
     Returns
     -------
     list of Recording
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> recording = Recording.from_samples(np.stack([noise, 0.3 * noise]), 16000)
+    >>> azimuth, power = np.array([[-30.0], [30.0]]) + np.zeros(10), np.ones((2, 10))
+    >>> one, two = separate_sources(recording, "xy", azimuth, power)
+    >>> bool(np.allclose(one.samples + two.samples, recording.samples, atol=1e-5))
+    True
     """
 
     kept: list[np.ndarray] = []

@@ -39,6 +39,11 @@ class Steering:
         pairs need finer directions than paths do.
     spaced : bool
         Whether direction changes the channels' delay.
+
+    Examples
+    --------
+    >>> steering("xy").azimuth_deg[[0, -1]]
+    array([-90.,  90.])
     """
 
     azimuth_deg: np.ndarray
@@ -62,7 +67,21 @@ class Steering:
 
 @lru_cache(maxsize=8)
 def steering(capture: str) -> Steering:
-    """Return the tables of a capture format, a key of `FORMATS`."""
+    """Return the tables of a capture format, a key of `FORMATS`.
+
+    Parameters
+    ----------
+    capture : str
+
+    Returns
+    -------
+    Steering
+
+    Examples
+    --------
+    >>> steering("ab").spaced, steering("xy").spaced
+    (True, False)
+    """
     item = FORMATS[capture]
     change = np.gradient(item.pan_deg) + np.abs(np.gradient(item.delay_s)) * 1e6
     widest = np.abs(GRID_DEG[change > 1e-3]).max() + 0.5
@@ -106,6 +125,14 @@ def plane_waves(item: CaptureFormat, hz: np.ndarray) -> np.ndarray:
     -------
     ndarray of complex [2, bands, directions]
         Over `GRID_DEG`; the left channel is real.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.cues.formats import FORMATS
+    >>> waves = plane_waves(FORMATS["ortf"], np.array([500.0]))
+    >>> bool(np.allclose((np.abs(waves) ** 2).sum(0), 1.0))
+    True
     """
     if item.kernel is None:
         turn = np.exp(2j * np.pi * hz[:, None] * item.delay_s)
@@ -127,6 +154,23 @@ def diffuse_coherence(item: CaptureFormat, hz: np.ndarray) -> np.ndarray:
 
     Microphones d apart have sin(kd) / kd; a little noise of their own keeps the whitening from
     resting on a small difference.
+
+    Parameters
+    ----------
+    item : CaptureFormat
+    hz : ndarray [bands]
+        Above 0.
+
+    Returns
+    -------
+    ndarray [bands]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.cues.formats import FORMATS
+    >>> diffuse_coherence(FORMATS["ab"], np.array([50.0, 343.0])).round(2)
+    array([0.92, 0.  ])
     """
     if item.has_delay:
         return 0.95 * np.sinc(hz * float(np.ptp(item.delay_s)))
@@ -158,6 +202,22 @@ def densities(bins: Bins, table: Steering, begin: int, stop: int) -> np.ndarray:
     Returns
     -------
     ndarray [frames, bands, directions]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> from spa2v_lib.cues.features import extract_features
+    >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
+    >>> features = extract_features(recording, with_bins=True)
+    >>> from spa2v_lib.cues.bins import weighted_bins
+    >>> active = np.ones(10, bool)
+    >>> bins = weighted_bins(features.bins, active)
+    >>> from spa2v_lib.cues.steering import steering
+    >>> table = steering("xy")
+    >>> densities(bins, table, 0, 2).shape == (2, len(BIN_HZ), len(table.azimuth_deg))
+    True
     """
     share = np.clip(table.share(bins, begin, stop), 0.5, table.most)
     chance = (4.0 * share * (1.0 - share)) ** -_LOOKS

@@ -39,6 +39,13 @@ def local_lines(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.
     Notes
     -----
     Cleveland, "Robust locally weighted regression and smoothing scatterplots", JASA 74, 1979.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> smooth, error = local_lines(np.arange(20.0), np.ones(20))
+    >>> smooth[:3].round(2), bool(error.max() < 0.01)
+    (array([0.67, 1.47, 2.32]), False)
     """
     known = weight > 0.0
     if known.sum() < 4:
@@ -100,7 +107,23 @@ def _lines(
 
 
 def hold(values: np.ndarray) -> np.ndarray:
-    """Fill gaps (NaN) by a straight line between their ends, and the ends by holding [frames]."""
+    """Fill gaps (NaN) by a straight line between their ends, and the ends by holding [frames].
+
+    Parameters
+    ----------
+    values : ndarray [frames]
+
+    Returns
+    -------
+    ndarray [frames]
+        Zeros where nothing is known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> hold(np.array([np.nan, 1.0, np.nan, 3.0]))
+    array([1., 1., 2., 3.])
+    """
     known = np.flatnonzero(np.isfinite(values))
     if len(known) == 0:
         return np.zeros_like(values)
@@ -108,14 +131,50 @@ def hold(values: np.ndarray) -> np.ndarray:
 
 
 def weighted_quantile(values: np.ndarray, weight: np.ndarray, share: float) -> float:
-    """Return the value below which `share` of the weight lies."""
+    """Return the value below which `share` of the weight lies.
+
+    Parameters
+    ----------
+    values, weight : ndarray [n]
+    share : float
+        In [0, 1].
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weighted_quantile(np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0, 9.0]), 0.5)
+    3.0
+    """
     order = np.argsort(values)
     mass = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(mass, share * mass[-1]).clip(0, len(order) - 1)])
 
 
 def percentile_envelope(values: np.ndarray, half: int, percent: float) -> np.ndarray:
-    """Return the running percentile over ``2 half + 1`` frames, NaN ignored [frames]."""
+    """Return the running percentile over ``2 half + 1`` frames, NaN ignored [frames].
+
+    Parameters
+    ----------
+    values : ndarray [frames]
+    half : int
+        At least 0.
+    percent : float
+        From 0 to 100.
+
+    Returns
+    -------
+    ndarray [frames]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> percentile_envelope(np.array([0.0, 9.0, 0.0, 0.0]), 1, 100.0)
+    array([9., 9., 9., 0.])
+    """
     padded = np.pad(values, half, constant_values=np.nan)
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
     known = np.isfinite(windows).any(1)
@@ -125,7 +184,25 @@ def percentile_envelope(values: np.ndarray, half: int, percent: float) -> np.nda
 
 
 def mean_near(values: np.ndarray, weight: np.ndarray, half: int = 8) -> np.ndarray:
-    """Return the weighted mean over ``2 half + 1`` frames around every frame [frames]."""
+    """Return the weighted mean over ``2 half + 1`` frames around every frame [frames].
+
+    Parameters
+    ----------
+    values, weight : ndarray [frames]
+    half : int
+        At least 1.
+
+    Returns
+    -------
+    ndarray [frames]
+        Held where no weight is near.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mean_near(np.array([0.0, 3.0, 6.0]), np.ones(3), half=1)
+    array([1.5, 3. , 4.5])
+    """
     taps = np.ones(2 * half + 1)
     total = np.convolve(weight, taps)[half:-half]
     mean = np.convolve(weight * values, taps)[half:-half] / np.maximum(total, 1e-12)
@@ -155,6 +232,14 @@ def best_path(score: np.ndarray, price: float, every: int) -> tuple[np.ndarray, 
         Grid directions.
     paid : float
         What its changes cost.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> score = -np.abs(np.arange(30) - np.linspace(5, 20, 16)[:, None])
+    >>> path, paid = best_path(score, price=0.1, every=4)
+    >>> path[[0, -1]]
+    array([ 5, 20])
     """
     frames, states = score.shape
     count = -(-frames // every)
@@ -186,7 +271,23 @@ def _between(states: int, every: int) -> np.ndarray:
 
 
 def meetings(one: np.ndarray, two: np.ndarray) -> list[int]:
-    """Return the frames at which two paths are closest, one for each time they meet."""
+    """Return the frames at which two paths are closest, one for each time they meet.
+
+    Parameters
+    ----------
+    one, two : ndarray of int [frames]
+        Grid directions.
+
+    Returns
+    -------
+    list of int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> meetings(np.arange(21), np.arange(20, -1, -1))
+    [10]
+    """
     near = np.abs(one - two) <= _NEAR
     edges = np.flatnonzero(np.diff(np.concatenate([[False], near, [False]]).astype(int)))
     frames = []
@@ -198,7 +299,23 @@ def meetings(one: np.ndarray, two: np.ndarray) -> list[int]:
 
 
 def swapped(one: np.ndarray, two: np.ndarray, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return both paths, each going on as the other from `frame` on."""
+    """Return both paths, each going on as the other from `frame` on.
+
+    Parameters
+    ----------
+    one, two : ndarray [frames]
+    frame : int
+
+    Returns
+    -------
+    tuple of ndarray [frames]
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> swapped(np.array([1, 1, 1]), np.array([2, 2, 2]), 1)
+    (array([1, 2, 2]), array([2, 1, 1]))
+    """
     return (
         np.concatenate([one[:frame], two[frame:]]),
         np.concatenate([two[:frame], one[frame:]]),

@@ -49,7 +49,15 @@ Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Frozen(BaseModel):
-    """A record that cannot be changed, and takes neither other fields nor NaN."""
+    """A record that cannot be changed, and takes neither other fields nor NaN.
+
+    Examples
+    --------
+    >>> class Point(Frozen):
+    ...     x: float
+    >>> Point(x=1.0).x
+    1.0
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -61,6 +69,11 @@ class Range(Frozen):
     ----------
     value, low, high : float
         ``low <= value <= high``.
+
+    Examples
+    --------
+    >>> Range(value=2.0, low=1.5, high=2.5).value
+    2.0
     """
 
     value: float
@@ -90,6 +103,20 @@ class PassBy(Frozen):
         Direction of travel: 90 to the right, -90 to the left, 0 straight away from the microphone.
     evidence : str
         "azimuth and level", or "azimuth, level and Doppler".
+
+    Examples
+    --------
+    >>> time = Range(value=2.0, low=1.5, high=2.5)
+    >>> crossing = PassBy(
+    ...     closest_s=time,
+    ...     speed_over_distance=time,
+    ...     speed_m_s=None,
+    ...     distance_m=None,
+    ...     heading_deg=90.0,
+    ...     evidence="azimuth and level",
+    ... )
+    >>> crossing.closest_s.high
+    2.5
     """
 
     closest_s: Range
@@ -110,6 +137,11 @@ class TagSpan(Frozen):
         ``None`` where it is unknown.
     confidence : float
         In [0, 1].
+
+    Examples
+    --------
+    >>> TagSpan(start_s=0.0, end_s=2.0, label="train", confidence=0.9).label
+    'train'
     """
 
     start_s: float
@@ -162,6 +194,16 @@ class SourceTrack(Frozen):
         Fundamental frequency; ``None`` where the frame has none.
     pass_by : PassBy or None
         The path of a source that crosses; ``None`` for others.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> from spa2v_lib.cues import extract_cues
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> (source,) = extract_cues(Recording.from_samples(noise, 16000), label="rain").sources
+    >>> source.label_source, len(source.azimuth_deg)
+    ('user', 10)
     """
 
     id: str
@@ -216,6 +258,11 @@ class CaptureGuess(Frozen):
         In [0, 1]; 1 where the caller named the format.
     note : str
         The numbers the guess rests on.
+
+    Examples
+    --------
+    >>> CaptureGuess(format="xy", confidence=1.0, note="named by the user").format
+    'xy'
     """
 
     format: Literal["panned", "xy", "ms", "ortf", "ab", "binaural", "foa", "mono"]
@@ -252,6 +299,15 @@ class SpatialCues(Frozen):
         90 % interval of the number of sources.
     notes : list of str
         What a reader has to know: assumptions, faults of the recording.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> from spa2v_lib.cues import extract_cues
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> extract_cues(Recording.from_samples(noise, 16000, name="rain"), label="rain")
+    <SpatialCues 'rain': 1 source, 1.00 s, ab>
     """
 
     version: Literal["spa2v.cues/3"] = "spa2v.cues/3"

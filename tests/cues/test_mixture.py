@@ -10,7 +10,8 @@ from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.bins import Bins, weighted_bins
 from spa2v_lib.cues.features import extract_features
 from spa2v_lib.cues.localization import activity
-from spa2v_lib.cues.multisource import count_sources, ownership
+from spa2v_lib.cues.mixture import ownership
+from spa2v_lib.cues.multisource import count_sources
 from spa2v_lib.cues.steering import densities, steering
 
 RATE = 16_000
