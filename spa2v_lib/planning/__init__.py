@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.acoustic import plan_acoustic
 from spa2v_lib.planning.backends import check_available, make_backend
-from spa2v_lib.planning.backends.spec import FORMS, parse_planner
+from spa2v_lib.planning.backends.base import FORMS, parse_planner
 from spa2v_lib.planning.exemplars import check_choice, ranked_exemplars
 
 if TYPE_CHECKING:

@@ -1,110 +1,43 @@
-"""What a language model writes, and how it is checked and made into a layout.
+"""From a model's answer to a layout: what is certain is mended, anything else is refused.
 
-The models are flat, in the order of SpA2V's own answers (Pham et al., ACM MM 2025, sec. 3.1:
-reasoning, video caption, then frames), and without numeric bounds, which some providers refuse in
-a schema. A mistake whose repair is certain is repaired: corners in the wrong order, a box that
-overshoots the picture a little, a label written in another way. Any other is an `AnswerError`,
-whose message is fit to be shown to the model.
+A mistake whose repair is certain is repaired: corners in the wrong order, a box that overshoots
+the picture a little, a label or an id in another spelling. Any other is an `AnswerError`, whose
+message is fit to be shown to the model.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from spa2v_lib.cues.types import SourceTrack, SpatialCues
-from spa2v_lib.errors import AnswerError, PlanningError
+from spa2v_lib.cues.types import SpatialCues
+from spa2v_lib.errors import AnswerError, LayoutError, PlanningError
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES, SoundClass, get_class
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.planning.acoustic import place_boxes, was_named
+from spa2v_lib.planning.acoustic import place_boxes
 from spa2v_lib.planning.exemplars import Exemplar
+from spa2v_lib.planning.parsing import parse, parse_all
 from spa2v_lib.planning.placement import with_exemplar_height
+from spa2v_lib.planning.schema import SCHEMAS, BoxAnswer, CueAnswer, NamedBox
 
-__all__ = ["BoxAnswer", "Canvas", "CueAnswer", "from_boxes", "from_cues", "parse"]
+__all__ = ["BoxAnswer", "Canvas", "CueAnswer", "from_boxes", "from_cues", "parse", "read_layout"]
 
 _OVERSHOOT = 0.02
 _MOST_SCENERY = 3
 _SIDES_DEG = {"left": -30.0, "centre": 0.0, "right": 30.0}
-_BEHIND = 2.0  # silent things stand this many times as far as usual, behind what sounds
-_FENCE = re.compile(r"^```\w*\s*|\s*```$")
-
-Answer = TypeVar("Answer", bound=BaseModel)
-
-
-class _Flat(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
-
-
-class NamedSource(_Flat):
-    """What one measured source is."""
-
-    id: str = Field(description="id of the source in the table")
-    label: str = Field(description="its class, one of the listed classes")
-    caption: str = Field(description="noun phrase for it, such as 'a red double-decker bus'")
-
-
-class Scenery(_Flat):
-    """A thing that is seen and not heard."""
-
-    label: str = Field(description="its class, one of the listed classes")
-    caption: str = Field(description="noun phrase for it")
-    side: Literal["left", "centre", "right"]
-
-
-class CueAnswer(_Flat):
-    """A plan whose boxes are computed from the measured cues."""
-
-    reasoning: str = Field(description="what the numbers say about each source, and the scene")
-    video_caption: str = Field(description="the whole video in one sentence")
-    background: str = Field(description="one of the listed surroundings")
-    sources: list[NamedSource] = Field(description="every source of the table, once")
-    scenery: list[Scenery] = Field(description="silent things, at most three; may be empty")
-    frame_captions: list[str] = Field(description="one sentence for each listed time")
-
-
-class NamedBox(_Flat):
-    """Where one thing is in one frame."""
-
-    id: str = Field(description="id of the source, or a new id for a silent thing")
-    label: str = Field(description="its class")
-    caption: str = Field(description="noun phrase for it, the same in every frame")
-    visible: bool = Field(description="false while it is out of the picture")
-    x0: float = Field(description="left edge, 0 to 1")
-    y0: float = Field(description="top edge, 0 to 1, 0 is the top")
-    x1: float = Field(description="right edge, 0 to 1")
-    y1: float = Field(description="bottom edge, 0 to 1")
-
-
-class Frame(_Flat):
-    """One key frame."""
-
-    time_s: float = Field(description="the listed time")
-    caption: str = Field(description="one sentence for this frame")
-    boxes: list[NamedBox] = Field(description="every thing of the video, in every frame")
-
-
-class BoxAnswer(_Flat):
-    """A plan whose boxes the model writes itself, as in SpA2V."""
-
-    reasoning: str = Field(description="what the numbers say about each source, and the scene")
-    video_caption: str = Field(description="the whole video in one sentence")
-    background: str = Field(description="one of the listed surroundings")
-    frames: list[Frame] = Field(description="one for each listed time")
+_BEHIND = 2.0  # silent objects stand this many times as far as usual, behind what sounds
 
 
 @dataclass(frozen=True)
 class Canvas:
     """What an answer is made into a layout on.
 
-    Attributes
+    Parameters
     ----------
     cues : SpatialCues
     camera : Camera
@@ -115,9 +48,16 @@ class Canvas:
     asked_times_s : tuple of float
         Of the frames that the model writes; fewer, as each costs an answer's length.
     exemplars : tuple of Exemplar
-        That show how high things are seen, in the order of choice.
+        That show how high objects are seen, in the order of choice.
     shots : int
-        How many of them to heed for each source.
+        How many of them count for each source.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> canvas = Canvas(load_exemplars()[0].cues, Camera(), 8.0, (0.0, 1.0), (0.0, 1.0))
+    >>> canvas.camera.fov_deg
+    90.0
     """
 
     cues: SpatialCues
@@ -128,38 +68,50 @@ class Canvas:
     exemplars: tuple[Exemplar, ...] = ()
     shots: int = 3
 
-    def with_exemplar_height(self, kind: SoundClass) -> SoundClass:
+    def with_exemplar_height(self, sound_class: SoundClass) -> SoundClass:
         """Return the class as high above the ground as the exemplars show it."""
-        return with_exemplar_height(kind, self.exemplars, self.camera, self.shots)
+        return with_exemplar_height(sound_class, self.exemplars, self.camera, self.shots)
 
 
-def parse(text: str, schema: type[Answer]) -> Answer:
-    """Read an answer; a fence around it and words before or after are forgiven.
+def read_layout(text: str, placement: str, canvas: Canvas) -> VideoSceneLayout:
+    """Make what a model wrote into a layout.
+
+    Parameters
+    ----------
+    text : str
+    placement : {"cues", "model"}
+        Who places the boxes.
+    canvas : Canvas
+
+    Returns
+    -------
+    VideoSceneLayout
+        Of the last object in the text that gives one.
 
     Raises
     ------
     AnswerError
-        If it holds no JSON object, or one that does not fit; the message names the field.
+        If none does; the message says what is wrong with the last that has the fields.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> from spa2v_lib.planning.prompt import exemplar_answer
+    >>> shown, times = load_exemplars()[0], (0.0, 1.0)
+    >>> text = exemplar_answer(shown, times, "model").model_dump_json()
+    >>> layout = read_layout(text, "model", Canvas(shown.cues, Camera(), 8.0, times, times))
+    >>> layout.caption == shown.layout.caption
+    True
     """
-    bare = _FENCE.sub("", text.strip())
-    start = bare.find("{")
-    if start < 0:
-        found = "it is empty" if not bare else f"it begins {bare[:60]!r}"
-        raise AnswerError(f"the answer holds no JSON object: {found}")
-    try:
-        fields, _ = json.JSONDecoder().raw_decode(bare, start)
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise AnswerError(f"the answer is not JSON: {error}") from None
-    try:
-        return schema.model_validate(fields)
-    except ValidationError as error:
-        faults = "; ".join(_fault(item) for item in error.errors()[:5])
-        raise AnswerError(f"the answer does not fit the schema: {faults}") from None
-
-
-def _fault(item: Any) -> str:
-    place = ".".join(str(part) for part in item["loc"]) or "the answer"
-    return f"{place}: {item['msg']}"
+    faults = []
+    for answer in parse_all(text, SCHEMAS[placement]):
+        try:
+            if placement == "cues":
+                return from_cues(answer, canvas)
+            return from_boxes(answer, canvas)
+        except (AnswerError, LayoutError, ValidationError) as error:
+            faults.append(str(error))
+    raise AnswerError(faults[0])
 
 
 def from_cues(answer: CueAnswer, canvas: Canvas) -> VideoSceneLayout:
@@ -167,32 +119,56 @@ def from_cues(answer: CueAnswer, canvas: Canvas) -> VideoSceneLayout:
 
     Scenery stands at the side that the model named, on its usual ground, twice as far as usual.
 
+    Parameters
+    ----------
+    answer : CueAnswer
+    canvas : Canvas
+
+    Returns
+    -------
+    VideoSceneLayout
+
     Raises
     ------
     AnswerError
         If a source is missing, named twice or made up, a class or the surroundings are not among
         those that are known, a caption is missing, or there is more scenery than three.
+
+    See Also
+    --------
+    spa2v_lib.planning.acoustic.place_boxes : Computes the boxes.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> from spa2v_lib.planning.prompt import exemplar_answer
+    >>> shown, times = load_exemplars()[0], (0.0, 1.0)
+    >>> canvas = Canvas(shown.cues, Camera(), 8.0, times, times)
+    >>> layout = from_cues(exemplar_answer(shown, times, "cues"), canvas)
+    >>> layout.objects[0].id
+    'source-1'
     """
     cues, times = canvas.cues, np.array(canvas.key_times_s)
-    _check_ids((item.id for item in answer.sources), {source.id for source in cues.sources})
+    ids = {_key(source.id): source.id for source in cues.sources}
+    named = [(ids.get(_key(item.id), item.id), item) for item in answer.sources]
+    _check_ids((name for name, _ in named), ids.values())
     if len(answer.scenery) > _MOST_SCENERY:
-        raise AnswerError(f"{len(answer.scenery)} silent things; at most {_MOST_SCENERY} fit")
-    captions = _asked_captions(answer.frame_captions, canvas)
-    named = {item.id: item for item in answer.sources}
+        raise AnswerError(f"{len(answer.scenery)} silent objects; at most {_MOST_SCENERY} fit")
+    captions = _frame_captions(answer.frame_captions, canvas)
+    items = dict(named)
     objects = []
     for source in cues.sources:
-        kind = _source_kind(named[source.id].label, source)
-        phrase = _text(named[source.id].caption, f"caption of {source.id}")
-        row = place_boxes(cues, source, canvas.with_exemplar_height(kind), canvas.camera, times)
-        objects.append(SceneObject(id=source.id, label=kind.name, caption=phrase, boxes=row))
+        item = items[source.id]
+        # What the user called it outranks the model.
+        label = source.label if source.label_source == "user" else item.label
+        sound_class = _class(label, source.id)
+        raised = canvas.with_exemplar_height(sound_class)
+        row = place_boxes(cues, source, raised, canvas.camera, times)
+        objects.append(_object(source.id, sound_class.name, item.caption, row))
     for number, item in enumerate(answer.scenery, 1):
-        kind = _kind(item.label, f"scenery {number}")
-        phrase = _text(item.caption, f"caption of scenery {number}")
-        row = [
-            _standing(canvas.with_exemplar_height(kind), _SIDES_DEG[item.side], canvas.camera)
-        ] * len(times)
-        name = f"scenery-{number}"
-        objects.append(SceneObject(id=name, label=kind.name, caption=phrase, boxes=row))
+        sound_class = canvas.with_exemplar_height(_class(item.label, f"scenery {number}"))
+        row = [_standing(sound_class, _SIDES_DEG[item.side], canvas.camera)] * len(times)
+        objects.append(_object(f"scenery-{number}", sound_class.name, item.caption, row))
     nearest = [int(np.argmin(np.abs(np.array(canvas.asked_times_s) - t))) for t in times]
     return _layout(answer, canvas, objects, canvas.key_times_s, [captions[i] for i in nearest])
 
@@ -200,11 +176,30 @@ def from_cues(answer: CueAnswer, canvas: Canvas) -> VideoSceneLayout:
 def from_boxes(answer: BoxAnswer, canvas: Canvas) -> VideoSceneLayout:
     """Take the boxes that the model wrote.
 
+    Parameters
+    ----------
+    answer : BoxAnswer
+    canvas : Canvas
+
+    Returns
+    -------
+    VideoSceneLayout
+
     Raises
     ------
     AnswerError
-        If a frame is missing or at another time, a thing is missing in a frame, changes its class
-        or is there twice, a measured source is missing, or a box lies outside the picture.
+        If a frame is missing or at another time, an object is missing in a frame, changes its
+        class or is there twice, a measured source is missing, or a box lies outside the picture.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> from spa2v_lib.planning.prompt import exemplar_answer
+    >>> shown, times = load_exemplars()[0], (0.0, 1.0)
+    >>> canvas = Canvas(shown.cues, Camera(), 8.0, times, times)
+    >>> layout = from_boxes(exemplar_answer(shown, times, "model"), canvas)
+    >>> layout.key_times_s
+    [0.0, 1.0]
     """
     asked = canvas.asked_times_s
     if len(answer.frames) != len(asked):
@@ -213,30 +208,41 @@ def from_boxes(answer: BoxAnswer, canvas: Canvas) -> VideoSceneLayout:
     for time, frame in zip(asked, answer.frames, strict=True):
         if abs(frame.time_s - time) > slack:
             raise AnswerError(f"a frame is at {frame.time_s:g} s where {time:.2f} s was asked for")
-    things = {box.id: box for frame in reversed(answer.frames) for box in frame.boxes}
     sources = {source.id: source for source in canvas.cues.sources}
-    if missing := sorted(sources.keys() - things.keys()):
+    ids = {_key(name): name for name in sources}
+    first: dict[str, NamedBox] = {}  # of each object, the first box that is written
+    for frame in answer.frames:
+        for box in frame.boxes:
+            first.setdefault(ids.setdefault(_key(box.id), box.id), box)
+    if missing := sorted(sources.keys() - first.keys()):
         raise AnswerError(f"no boxes for {', '.join(missing)}; every measured source needs one")
-    rows: dict[str, list[Box | None]] = {name: [] for name in (*sources, *things)}
+    rows: dict[str, list[Box | None]] = {name: [] for name in (*sources, *first)}
     for frame in answer.frames:
         where = f"frame at {frame.time_s:g} s"
-        _check_ids((box.id for box in frame.boxes), things.keys(), where)
-        for box in frame.boxes:
-            if box.label != things[box.id].label:
-                other = things[box.id].label
-                raise AnswerError(f"{where}: {box.id} is {box.label!r}, elsewhere {other!r}")
-            rows[box.id].append(_box(box, f"{where}, {box.id}"))
-    objects = [
-        SceneObject(
-            id=_text(name, "id of a box"),
-            label=_label(things[name].label, sources.get(name), name),
-            caption=_text(things[name].caption, f"caption of {name}"),
-            boxes=row,
-        )
-        for name, row in rows.items()
-    ]
-    captions = _asked_captions([frame.caption for frame in answer.frames], canvas)
+        named = [(ids[_key(box.id)], box) for box in frame.boxes]
+        _check_ids((name for name, _ in named), first, where)
+        for name, box in named:
+            if _label(box.label) != _label(first[name].label):
+                other = first[name].label
+                raise AnswerError(f"{where}: {name} is {box.label!r}, elsewhere {other!r}")
+            rows[name].append(_box(box, f"{where}, {name}"))
+    objects = []
+    for name, row in rows.items():
+        source, label = sources.get(name), _label(first[name].label)
+        if source is not None and source.label_source == "user":
+            label = source.label
+        objects.append(_object(name, label, first[name].caption, row))
+    captions = _frame_captions([frame.caption for frame in answer.frames], canvas)
     return _layout(answer, canvas, objects, asked, captions)
+
+
+def _object(name: str, label: str, caption: str, boxes: list[Box | None]) -> SceneObject:
+    return SceneObject(
+        id=_line(name, "id of a box"),
+        label=_line(label, f"label of {name}"),
+        caption=_line(caption, f"caption of {name}"),
+        boxes=boxes,
+    )
 
 
 def _layout(
@@ -247,8 +253,8 @@ def _layout(
     captions: list[str],
 ) -> VideoSceneLayout:
     return VideoSceneLayout(
-        reasoning=_text(answer.reasoning, "reasoning"),
-        caption=_text(answer.video_caption, "video_caption"),
+        reasoning=_line(answer.reasoning, "reasoning"),
+        caption=_line(answer.video_caption, "video_caption"),
         frame_captions=captions,
         key_times_s=list(times),
         objects=objects,
@@ -259,26 +265,31 @@ def _layout(
     )
 
 
-def _check_ids(found: Iterable[str], wanted: Iterable[str], where: str = "sources") -> None:
+def _key(name: str) -> str:
+    """Return what of an id or a label does not depend on its spelling."""
+    return "".join(c for c in name.casefold() if c.isalnum()) or name
+
+
+def _check_ids(names: Iterable[str], wanted: Collection[str], where: str = "sources") -> None:
     """Every wanted id once, and no other."""
-    count = Counter(found)
-    for fault, names in (
+    count = Counter(names)
+    for fault, wrong in (
         ("missing", set(wanted) - count.keys()),
         ("not in the table", count.keys() - set(wanted)),
         ("there more than once", {name for name, times in count.items() if times > 1}),
     ):
-        if names:
-            raise AnswerError(f"{where}: {fault}: {', '.join(sorted(names))}")
+        if wrong:
+            raise AnswerError(f"{where}: {fault}: {', '.join(sorted(wrong))}")
 
 
-def _asked_captions(captions: list[str], canvas: Canvas) -> list[str]:
+def _frame_captions(captions: list[str], canvas: Canvas) -> list[str]:
     count = len(canvas.asked_times_s)
     if len(captions) != count:
         raise AnswerError(f"{len(captions)} frame captions; one for each of the {count} times")
-    return [_text(text, f"frame caption {number}") for number, text in enumerate(captions, 1)]
+    return [_line(text, f"frame caption {number}") for number, text in enumerate(captions, 1)]
 
 
-def _text(text: str, what: str) -> str:
+def _line(text: str, what: str) -> str:
     """Return the text on one line."""
     line = " ".join(text.split())
     if not line:
@@ -286,41 +297,40 @@ def _text(text: str, what: str) -> str:
     return line
 
 
-def _kind(label: str, what: str) -> SoundClass:
+def _class(label: str, what: str) -> SoundClass:
+    """Return the class of a label; capitals, an article and quotes around it are forgiven."""
     try:
-        return get_class(label)
+        return get_class(_without_article(label))
     except PlanningError:
         known = ", ".join(sorted(CLASSES))
         raise AnswerError(f"{what}: class {label!r} is not known; one of: {known}") from None
 
 
-def _source_kind(label: str, source: SourceTrack) -> SoundClass:
-    """Return the class of a source; what the user called it outranks the model."""
-    return _kind(source.label if was_named(source) else label, source.id)
-
-
-def _label(label: str, source: SourceTrack | None, name: str) -> str:
+def _label(label: str) -> str:
     """Return a class where boxes need none: any word, in the spelling of a known class."""
-    if source is not None and was_named(source):
-        return source.label
     try:
-        return get_class(label).name
+        return get_class(_without_article(label)).name
     except PlanningError:
-        return _text(label, f"label of {name}")
+        return " ".join(label.split()).casefold()
+
+
+def _without_article(label: str) -> str:
+    words = label.strip(" \t\n.\"'“”").casefold().split()
+    return " ".join(words[1:] if words[:1] in (["a"], ["an"], ["the"]) else words)
 
 
 def _background(name: str) -> str:
-    key = name.strip().lower()
+    key = _without_article(name)
     for place in BACKGROUNDS.values():
-        if key in (place.name, place.phrase):
+        if key in (place.name, _without_article(place.phrase)):
             return place.name
     known = ", ".join(BACKGROUNDS)
     raise AnswerError(f"background: {name!r} is not known; one of: {known}")
 
 
-def _standing(kind: SoundClass, azimuth_deg: float, camera: Camera) -> Box | None:
-    away = _BEHIND * kind.range_m
-    raw = camera.project(azimuth_deg, away, kind.width_m, kind.height_m, kind.base_m)
+def _standing(sound_class: SoundClass, azimuth_deg: float, camera: Camera) -> Box | None:
+    size = (sound_class.width_m, sound_class.height_m, sound_class.base_m)
+    raw = camera.project(azimuth_deg, _BEHIND * sound_class.range_m, *size)
     return camera.visible_box(raw)
 
 

@@ -1,13 +1,12 @@
-"""Answers of language models, kept on disk by what was asked.
+"""Answers of language models: cached on disk by what was asked, and recorded to be read.
 
-An answer is kept once it was made into a layout, so that running again costs nothing and needs no
+An answer is cached once it was made into a layout, so that running again costs nothing and needs no
 key, and another person can replay it. A file holds the model's name, the parameters and the
 answer; neither keys nor the prompt, whose hash names the file.
 
-Answers that a language model really gave, shipped to be read and planned with again.
-
-``data/answers`` holds them; ``python -m spa2v_lab.bench.recorded_answers`` asked for them. They let
-a reader see what a model wrote, and what became of it, where the model itself is not installed.
+``data/answers`` holds answers that a language model really gave;
+``python -m spa2v_lab.bench.recorded_answers`` asked for them. They let a reader see what a model
+wrote, and what became of it, where the model itself is not installed.
 """
 
 from __future__ import annotations
@@ -18,6 +17,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -26,6 +26,7 @@ from spa2v_lib.errors import DataError, LayoutError, PlanningError
 from spa2v_lib.files import replacing
 from spa2v_lib.layout.box import StrictModel
 from spa2v_lib.planning.backends.base import AudioPart, Backend, Prompt
+from spa2v_lib.planning.schema import Limits
 from spa2v_lib.resources import resource
 
 __all__ = [
@@ -39,13 +40,26 @@ __all__ = [
 ]
 
 FOLDER_VARIABLE = "SPA2V_ANSWERS"
-"""Names the folder of kept answers in the environment."""
+"""Names the folder of cached answers in the environment."""
+
+_MOST_BYTES = 4_000_000
 
 _VERSION = "spa2v.answer/1"
 
 
 def default_folder() -> Path:
-    """Return where answers are kept: ``$SPA2V_ANSWERS``, else the user's cache folder."""
+    """Return where answers are cached: ``$SPA2V_ANSWERS``, else the user's cache folder.
+
+    Returns
+    -------
+    pathlib.Path
+        It may not exist yet.
+
+    Examples
+    --------
+    >>> default_folder().name
+    'answers'
+    """
     if named := os.environ.get(FOLDER_VARIABLE):
         return Path(named)
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -55,10 +69,25 @@ def default_folder() -> Path:
 def content_key(backend: Backend, prompt: Prompt, schema: type[BaseModel]) -> str:
     """Return the hash of everything that decides an answer: model, parameters, prompt, schema.
 
+    Parameters
+    ----------
+    backend : Backend
+    prompt : Prompt
+    schema : type of BaseModel
+        One of `spa2v_lib.planning.schema.SCHEMAS`.
+
     Returns
     -------
     str
         SHA-256, 64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning import make_backend, parse_planner
+    >>> from spa2v_lib.planning.schema import CueAnswer
+    >>> backend = make_backend(parse_planner("google:gemini-3.8-flash"))
+    >>> len(content_key(backend, Prompt("Plan.", ()), CueAnswer))
+    64
     """
     parts = [
         {"sound": hashlib.sha256(part.wav).hexdigest(), "name": part.name}
@@ -79,19 +108,28 @@ def content_key(backend: Backend, prompt: Prompt, schema: type[BaseModel]) -> st
 
 
 class AnswerCache:
-    """A folder of kept answers.
+    """A folder of answers, by the hash of what was asked.
 
     Parameters
     ----------
     folder : str or Path, optional
-        `default_folder` if not given; made when the first answer is kept.
+        `default_folder` if not given; made when the first answer is put into it.
+
+    See Also
+    --------
+    content_key : The hash.
+
+    Examples
+    --------
+    >>> AnswerCache("a/folder/that/is/not/there").get("0" * 64) is None
+    True
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
         self.folder = default_folder() if folder is None else Path(folder)
 
     def get(self, key: str) -> str | None:
-        """Return a kept answer, or None.
+        """Return a cached answer, or None.
 
         Raises
         ------
@@ -100,19 +138,24 @@ class AnswerCache:
         """
         path = self._path(key)
         try:
+            _check_plain(path)
             fields = json.loads(path.read_text(encoding="utf-8"))
             if fields["version"] != _VERSION or not isinstance(fields["answer"], str):
                 raise ValueError(f"it is not of version {_VERSION}")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise PlanningError(
-                f"the kept answer {path} cannot be read ({error}); delete it to ask again"
+                f"the cached answer {path} cannot be read ({error}); delete it to ask again"
             ) from None
         return fields["answer"]
 
     def put(self, key: str, backend: Backend, answer: str) -> Path:
-        """Keep an answer.
+        """Write an answer into the folder.
+
+        Returns
+        -------
+        pathlib.Path
 
         Raises
         ------
@@ -133,6 +176,15 @@ class AnswerCache:
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"
+
+
+def _check_plain(path: Path) -> None:
+    """Refuse what would block, or fill the memory, when it is read."""
+    found = path.stat()
+    if not S_ISREG(found.st_mode):
+        raise ValueError("it is not a plain file")
+    if found.st_size > _MOST_BYTES:
+        raise ValueError(f"it has {found.st_size} bytes; an answer has at most {_MOST_BYTES}")
 
 
 class RecordedAnswer(StrictModel):
@@ -158,6 +210,11 @@ class RecordedAnswer(StrictModel):
         What it wrote, letter by letter; each but the last could not be used.
     seconds : float
         How long the answers took.
+
+    Examples
+    --------
+    >>> recorded_answers()[0].model
+    'smollm'
     """
 
     scene: int
@@ -174,10 +231,24 @@ class RecordedAnswer(StrictModel):
 def recorded_answers(path: str | Path | None = None) -> tuple[RecordedAnswer, ...]:
     """Read recorded answers, by default those that are shipped.
 
+    Parameters
+    ----------
+    path : str or Path, optional
+        A file of one JSON object a line.
+
+    Returns
+    -------
+    tuple of RecordedAnswer
+
     Raises
     ------
     DataError
         If the file is missing, or a line is not a recorded answer; the message names the line.
+
+    Examples
+    --------
+    >>> len(recorded_answers())
+    12
     """
     source = Path(path) if path else resource("answers", "smollm.jsonl")
     try:
@@ -202,11 +273,17 @@ class Replay:
     Parameters
     ----------
     record : RecordedAnswer
+
+    Examples
+    --------
+    >>> Replay(recorded_answers()[0]).name
+    'smollm (recorded)'
     """
 
     record: RecordedAnswer
     takes_audio: bool = False
     brief: bool = True
+    limits: Limits | None = None
     _left: Iterator[str] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -221,6 +298,9 @@ class Replay:
     def parameters(self) -> dict[str, Any]:
         """Those of the model that answered."""
         return self.record.parameters
+
+    def check(self) -> None:
+        """Nothing is needed to read an answer again."""
 
     def ask(self, prompt: Prompt, schema: type[BaseModel]) -> str:
         """Return the next recorded answer.

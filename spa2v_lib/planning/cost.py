@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.planning.answer_cache import AnswerCache, content_key
 from spa2v_lib.planning.backends import make_backend
-from spa2v_lib.planning.backends.base import AudioPart, Prompt
-from spa2v_lib.planning.backends.spec import PlannerSpec, parse_planner
+from spa2v_lib.planning.backends.base import AudioPart, PlannerSpec, Prompt, parse_planner
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -33,7 +32,7 @@ _PROVIDERS = {"google": "google", "openai-chat": "openai"}
 class Estimate:
     """What recordings take when the first answer about each can be used.
 
-    Attributes
+    Parameters
     ----------
     input_tokens, output_tokens : int
         Sound counts among the input.
@@ -41,27 +40,32 @@ class Estimate:
         None where the price of the model is not known, as on a server of one's own.
     requests : int
         How many recordings that is.
-    kept : int
-        Further recordings whose answers are kept already, which take nothing.
+    cached : int
+        Further recordings whose answers are cached already, which take nothing.
+
+    Examples
+    --------
+    >>> print(Estimate(2000, 800, 0.0031))
+    about 2000 tokens in and 800 out for each try; about $0.0031
     """
 
     input_tokens: int
     output_tokens: int
     dollars: float | None
     requests: int = 1
-    kept: int = 0
+    cached: int = 0
 
     def __str__(self) -> str:
         price = "price not known" if self.dollars is None else f"about ${self.dollars:.4f}"
         tokens = f"about {self.input_tokens} tokens in and {self.output_tokens} out"
-        if self.requests == 1 and not self.kept:
+        if self.requests == 1 and not self.cached:
             return f"{tokens} for each try; {price}"
-        kept = f"; {self.kept} more answered already" if self.kept else ""
+        cached = f"; {self.cached} more answered already" if self.cached else ""
         count = f"{self.requests} request{'' if self.requests == 1 else 's'}"
-        return f"{count}, {tokens} if each is answered at once; {price}{kept}"
+        return f"{count}, {tokens} if each is answered at once; {price}{cached}"
 
 
-_KEPT = Estimate(0, 0, 0.0, requests=0, kept=1)
+_CACHED = Estimate(0, 0, 0.0, requests=0, cached=1)
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:
@@ -70,6 +74,15 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     Parameters
     ----------
     estimates : iterable of Estimate
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> total([Estimate(2000, 800, None), Estimate(1000, 800, 0.01)]).input_tokens
+    3000
     """
     each = list(estimates)
     dollars = [one.dollars for one in each if one.dollars is not None]
@@ -78,12 +91,12 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
         sum(one.output_tokens for one in each),
         sum(dollars) if len(dollars) == len(each) else None,
         sum(one.requests for one in each),
-        sum(one.kept for one in each),
+        sum(one.cached for one in each),
     )
 
 
 def estimate_batch(
-    heard: Iterable[tuple[Recording, SpatialCues]],
+    analyzed: Iterable[tuple[Recording, SpatialCues]],
     planner: str,
     *,
     cache: AnswerCache | None = None,
@@ -94,35 +107,50 @@ def estimate_batch(
 
     Parameters
     ----------
-    heard : iterable of (Recording, SpatialCues)
+    analyzed : iterable of (Recording, SpatialCues)
+        Each recording with the cues that were measured in it.
     planner : str
         A language model, in one of the forms of `spa2v_lib.planning.PLANNERS`.
     cache : AnswerCache, optional
-        Where answers are kept; the usual folder if not given.
+        Where answers are looked up; the usual folder if not given.
     seed : int
+        Of the choice of examples, and of the answers.
     **asked
         Further parameters of `spa2v_lib.planning.mllm.show_prompt`.
+
+    Returns
+    -------
+    Estimate
 
     Raises
     ------
     PlanningError
         If the planner is not known or asks no model.
+
+    See Also
+    --------
+    spa2v_lib.planning.prompt_for : What would be sent.
+
+    Examples
+    --------
+    >>> estimate_batch([], "google:gemini-3.8-flash").requests
+    0
     """
     from spa2v_lib.planning.mllm import show_prompt
-    from spa2v_lib.planning.prompt import SCHEMAS
+    from spa2v_lib.planning.schema import SCHEMAS
 
     spec = parse_planner(planner)
     backend = make_backend(spec, seed=seed)
     folder = AnswerCache() if cache is None else cache
     schema = SCHEMAS[asked.get("placement", "cues")]
-    found = []
-    for recording, cues in heard:
+    estimates = []
+    for recording, cues in analyzed:
         prompt = show_prompt(recording, cues, backend, seed=seed, **asked)
         if folder.get(content_key(backend, prompt, schema)) is None:
-            found.append(estimate(prompt, spec))
+            estimates.append(estimate(prompt, spec))
         else:
-            found.append(_KEPT)
-    return total(found)
+            estimates.append(_CACHED)
+    return total(estimates)
 
 
 def estimate(prompt: Prompt, spec: PlannerSpec) -> Estimate:
@@ -133,6 +161,15 @@ def estimate(prompt: Prompt, spec: PlannerSpec) -> Estimate:
     prompt : Prompt
     spec : PlannerSpec
         The planner that would be asked.
+
+    Returns
+    -------
+    Estimate
+
+    Examples
+    --------
+    >>> estimate(Prompt("Plan a video.", ()), parse_planner("smollm")).dollars is None
+    True
     """
     seconds = sum(part.seconds for part in prompt.parts if isinstance(part, AudioPart))
     sound = round(_SOUND_TOKENS_S * seconds)

@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.errors import AnswerError, LayoutError, PlanningError
+from spa2v_lib.errors import AnswerError, PlanningError
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning.acoustic import key_times
-from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, from_boxes, from_cues, parse
+from spa2v_lib.planning.answer import Canvas, read_layout
 from spa2v_lib.planning.answer_cache import AnswerCache, content_key
 from spa2v_lib.planning.backends.base import Backend, Prompt
-from spa2v_lib.planning.backends.local import LocalModel
 from spa2v_lib.planning.exemplars import Exemplar, check_choice, ranked_exemplars
-from spa2v_lib.planning.prompt import SCHEMAS, again, build_prompt
+from spa2v_lib.planning.parsing import one_line
+from spa2v_lib.planning.prompt import again, build_prompt
+from spa2v_lib.planning.schema import SCHEMAS, narrowed
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -38,27 +38,8 @@ TRIES = 3
 """How often a model is asked before its answer is given up."""
 
 _MOST_FRAMES = 8
-_SHOWN = 400  # characters of a bad answer in the last error
-
-
-@dataclass(frozen=True)
-class Examples:
-    """Which examples are taken: how they are chosen, how many, and from where."""
-
-    how: str
-    shots: int
-    seed: int
-    recordings: Collection[str]
-    pool: Sequence[Exemplar] | None
-
-    def ranked(self, cues: SpatialCues) -> tuple[Exemplar, ...]:
-        """Return all that may be shown, in the order of choice."""
-        check_choice(self.how, self.shots)
-        return tuple(
-            ranked_exemplars(
-                cues, self.how, seed=self.seed, recordings=self.recordings, pool=self.pool
-            )
-        )
+_SHOWN_ANSWER = 400  # characters of a bad answer in the last error
+_SHOWN_FAULT = 500
 
 
 def plan_with_model(
@@ -79,20 +60,22 @@ def plan_with_model(
     key_rate_hz: float = 2.0,
     cache: AnswerCache | None = None,
 ) -> VideoSceneLayout:
-    """Ask a model for a plan, again with the fault while it cannot be used, and check it.
+    """Ask a model for a plan, again with the fault while the answer cannot be used, and check it.
 
     Parameters
     ----------
     recording : Recording
-        Attached to the prompt if the model takes sound.
+        Attached to the prompt if the model takes audio.
     cues : SpatialCues
+        Measured in it.
     backend : Backend
-    placement : str
-        One of `PLACEMENTS`.
+        The model; see `spa2v_lib.planning.make_backend`.
+    placement : {"cues", "model"}
+        Who places the boxes.
     exemplars : {"knn", "fixed", "random", "none"}
         Which examples are shown; see `spa2v_lib.planning.exemplars.choose_exemplars`.
     shots : int
-        How many.
+        How many, at least 0.
     seed : int
         Of the random choice of examples.
     recordings : collection of str
@@ -106,7 +89,7 @@ def plan_with_model(
     fps, aspect, camera, key_rate_hz
         As in `spa2v_lib.planning.plan`.
     cache : AnswerCache, optional
-        Where answers are kept; without it nothing is read or kept.
+        Where answers are looked up and kept; without it, nowhere.
 
     Returns
     -------
@@ -115,39 +98,66 @@ def plan_with_model(
     Raises
     ------
     PlanningError
-        If the model cannot be reached.
+        If the model cannot be reached or refuses to answer.
     AnswerError
-        If none of `TRIES` answers can be used; the message shows the last one.
+        If none of `TRIES` answers can be used; the message quotes the last one.
+
+    See Also
+    --------
+    show_prompt : What the model would be given.
+    spa2v_lib.planning.plan : The same by the planner's name.
+
+    Examples
+    --------
+    The same with an answer that a model gave before:
+
+    >>> import numpy as np
+    >>> from spa2v_lib.audio.recording import Recording
+    >>> from spa2v_lib.planning.answer_cache import RecordedAnswer, Replay
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> from spa2v_lib.planning.prompt import exemplar_answer
+    >>> shown = load_exemplars()[0]
+    >>> text = exemplar_answer(shown, (0.0,), "cues").model_dump_json()
+    >>> record = RecordedAnswer(scene=0, model="m", parameters={}, placement="cues", shots=0,
+    ...                         exemplars="none", prompt="", answers=[text], seconds=0.0)
+    >>> recording = Recording.from_samples(np.zeros((2, 8000)), 8000, "silence.wav")
+    >>> layout = plan_with_model(recording, shown.cues, Replay(record), fps=0.3, exemplars="none")
+    >>> layout.caption == shown.layout.caption
+    True
     """
     check_placement(placement)
-    examples = Examples(exemplars, shots, seed, recordings, pool)
-    canvas = _canvas(cues, examples, fps, camera or Camera(aspect=aspect), key_rate_hz)
+    canvas = _canvas(
+        cues,
+        _ranked(cues, exemplars, shots, seed, recordings, pool),
+        shots,
+        fps,
+        camera or Camera(aspect=aspect),
+        key_rate_hz,
+    )
     prompt = _prompt(recording, canvas, backend, placement, spatial)
     schema = SCHEMAS[placement]
     key = content_key(backend, prompt, schema)
-    kept = None if cache is None else cache.get(key)
-    if kept is not None:
+    cached = None if cache is None else cache.get(key)
+    if cached is not None:
         with suppress(AnswerError):  # kept by another version, perhaps: ask again
-            return _read(kept, placement, canvas)
-    if isinstance(backend, LocalModel):
-        backend = backend.settled(cues, canvas.asked_times_s)
+            return read_layout(cached, placement, canvas)
+    if backend.limits is not None:
+        schema = narrowed(placement, cues, canvas.asked_times_s, backend.limits)
     asked, answer, fault = prompt, "", ""
     for _ in range(TRIES):
         answer = backend.ask(asked, schema)
         try:
-            layout = _read(answer, placement, canvas)
+            layout = read_layout(answer, placement, canvas)
         except AnswerError as error:
-            fault = str(error)
+            fault = one_line(str(error), _SHOWN_FAULT)
             asked = again(prompt, answer, fault)
             continue
         if cache is not None:
             cache.put(key, backend, answer)
         return layout
-    shown = " ".join(answer.split())
-    shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + " …"
     raise AnswerError(
         f"{backend.name} gave no plan that can be used in {TRIES} tries; in the last, {fault}; "
-        f"it wrote: {shown or 'nothing'}"
+        f"it wrote: {one_line(answer, _SHOWN_ANSWER) or 'nothing'}"
     )
 
 
@@ -168,34 +178,86 @@ def show_prompt(
     camera: Camera | None = None,
     key_rate_hz: float = 2.0,
 ) -> Prompt:
-    """Return what the model would be given; parameters as in `plan_with_model`. Nothing is sent."""
+    """Return what a model would be given; nothing is sent.
+
+    Parameters as for `plan_with_model`.
+
+    Returns
+    -------
+    Prompt
+
+    Raises
+    ------
+    PlanningError
+        If the placement or the choice of examples is not known.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio.recording import Recording
+    >>> from spa2v_lib.planning import make_backend, parse_planner
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> recording = Recording.from_samples(np.zeros((2, 8000)), 8000, "silence.wav")
+    >>> backend = make_backend(parse_planner("smollm"))
+    >>> prompt = show_prompt(recording, load_exemplars()[0].cues, backend, exemplars="none")
+    >>> prompt.user_text.splitlines()[0]
+    'The recording to plan a video for'
+    """
     check_placement(placement)
-    examples = Examples(exemplars, shots, seed, recordings, pool)
-    canvas = _canvas(cues, examples, fps, camera or Camera(aspect=aspect), key_rate_hz)
+    canvas = _canvas(
+        cues,
+        _ranked(cues, exemplars, shots, seed, recordings, pool),
+        shots,
+        fps,
+        camera or Camera(aspect=aspect),
+        key_rate_hz,
+    )
     return _prompt(recording, canvas, backend, placement, spatial)
 
 
 def check_placement(placement: str) -> None:
     """Refuse a placement that is not known.
 
+    Parameters
+    ----------
+    placement : str
+        Should be one of `PLACEMENTS`.
+
     Raises
     ------
     PlanningError
+
+    Examples
+    --------
+    >>> check_placement("cues")
     """
     if placement not in PLACEMENTS:
         raise PlanningError(f"no placement {placement!r}; one of: {', '.join(PLACEMENTS)}")
 
 
+def _ranked(
+    cues: SpatialCues,
+    exemplars: str,
+    shots: int,
+    seed: int,
+    recordings: Collection[str],
+    pool: Sequence[Exemplar] | None,
+) -> tuple[Exemplar, ...]:
+    check_choice(exemplars, shots)
+    return tuple(ranked_exemplars(cues, exemplars, seed=seed, recordings=recordings, pool=pool))
+
+
 def _canvas(
-    cues: SpatialCues, examples: Examples, fps: float, camera: Camera, key_rate_hz: float
+    cues: SpatialCues,
+    ranked: tuple[Exemplar, ...],
+    shots: int,
+    fps: float,
+    camera: Camera,
+    key_rate_hz: float,
 ) -> Canvas:
     times = key_times(cues.duration_s, fps, key_rate_hz)
-    count = min(len(times), _MOST_FRAMES)
-    asked = np.linspace(times[0], times[-1], count)
-    ranked = examples.ranked(cues)
-    return Canvas(
-        cues, camera, fps, tuple(times.tolist()), tuple(asked.tolist()), ranked, examples.shots
-    )
+    asked = np.linspace(times[0], times[-1], min(len(times), _MOST_FRAMES))
+    return Canvas(cues, camera, fps, tuple(times.tolist()), tuple(asked.tolist()), ranked, shots)
 
 
 def _prompt(
@@ -209,12 +271,3 @@ def _prompt(
         brief=backend.brief,
         spatial=spatial,
     )
-
-
-def _read(text: str, placement: str, canvas: Canvas) -> VideoSceneLayout:
-    try:
-        if placement == "cues":
-            return from_cues(parse(text, CueAnswer), canvas)
-        return from_boxes(parse(text, BoxAnswer), canvas)
-    except LayoutError as error:
-        raise AnswerError(str(error)) from None

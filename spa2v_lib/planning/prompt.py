@@ -1,8 +1,8 @@
 """The prompt: instruction, examples, and the recording as a table of cues and two clips.
 
-The texts are in ``spa2v_lib/prompts``. A language model hears little direction (hosted ones fold
-stereo to mono), so what was measured is told in numbers. Whatever a file name or a note says is
-quoted as data.
+The texts are in ``spa2v_lib/planning/prompts``. Audio models perceive little direction (hosted
+ones fold stereo to mono), so the prompt states in numbers what was measured. Whatever a file name
+or a note says is quoted as data.
 """
 
 from __future__ import annotations
@@ -16,25 +16,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
-from pydantic import BaseModel
 
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
-from spa2v_lib.planning.acoustic import was_named
-from spa2v_lib.planning.answer import BoxAnswer, Canvas, CueAnswer, Frame, NamedBox, NamedSource
+from spa2v_lib.planning.answer import Canvas
 from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
 from spa2v_lib.planning.exemplars import exemplar_sound
+from spa2v_lib.planning.schema import (
+    CORNERS,
+    SCHEMAS,
+    BoxAnswer,
+    CueAnswer,
+    Frame,
+    NamedBox,
+    NamedSource,
+)
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.planning.exemplars import Exemplar
 
-__all__ = ["SCHEMAS", "again", "build_prompt", "clips", "cue_table", "exemplar_answer"]
-
-SCHEMAS: dict[str, type[BaseModel]] = {"cues": CueAnswer, "model": BoxAnswer}
-"""What a model writes, by who places the boxes: code, from the cues, or the model."""
+__all__ = ["again", "build_prompt", "clips", "cue_table", "exemplar_answer"]
 
 _TEXTS = Path(__file__).resolve().parent / "prompts"
 _REASON_FIRST = "reason first about what the numbers say; then "
@@ -42,6 +46,7 @@ _CLIP_S = 30.0
 _CLIP_RATE = 16_000
 _MOST_ROWS = 12
 _LONGEST_QUOTE = 160
+_LONGEST_SENT_BACK = 10_000  # characters of an answer that cannot be used
 _SHOWN_DEG = (-60, -40, -20, 0, 20, 40, 60)
 
 
@@ -75,25 +80,54 @@ def build_prompt(
     Returns
     -------
     Prompt
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> first, second = load_exemplars()[:2]
+    >>> prompt = build_prompt(Canvas(first.cues, Camera(), 8.0, (0.0,), (0.0,)), [second])
+    >>> [part.text.splitlines()[0] for part in prompt.parts]
+    ['Example 1', 'Answer:', 'The recording to plan a video for']
     """
     parts: list[TextPart | AudioPart] = []
     for number, exemplar in enumerate(exemplars, 1):
         sound = [] if recording is None else _named(_example_clips(number, exemplar))
-        heard, answer = _example(exemplar, canvas, placement, brief)
+        table, answer = _example(exemplar, canvas, placement, brief)
         parts += [
-            TextPart(_text("example", number=number, heard=heard)),
+            TextPart(_text("example", number=number, cues=table)),
             *sound,
             TextPart(_text("example_answer", answer=answer)),
         ]
-    heard = cue_table(canvas.cues, canvas.asked_times_s, brief=brief)
-    parts.append(TextPart(_text("recording", heard=heard)))
+    table = cue_table(canvas.cues, canvas.asked_times_s, brief=brief)
+    parts.append(TextPart(_text("recording", cues=table)))
     if recording is not None:
         parts += _named(clips(recording, canvas.cues.capture.format))
     return Prompt(_instruction(canvas.camera, placement, spatial), tuple(parts))
 
 
 def again(prompt: Prompt, answer: str, fault: str) -> Prompt:
-    """Return the prompt that asks once more, with the answer and what is wrong with it."""
+    """Return the prompt that asks once more, with the answer and what is wrong with it.
+
+    Parameters
+    ----------
+    prompt : Prompt
+        What was asked first.
+    answer : str
+        Of a long one, the beginning is sent back.
+    fault : str
+        Why it cannot be used.
+
+    Returns
+    -------
+    Prompt
+
+    Examples
+    --------
+    >>> again(Prompt("Plan.", ()), "A bus.", "the answer holds no JSON object").parts[-1].text
+    'Your answer was:\nA bus.\n\nIt cannot be used: the answer holds no JSON object.\nWrite ...'
+    """
+    if len(answer) > _LONGEST_SENT_BACK:
+        answer = f"{answer[:_LONGEST_SENT_BACK]} …"
     return prompt.followed_by(_text("again", answer=answer, fault=fault))
 
 
@@ -149,18 +183,29 @@ def exemplar_answer(
     times : sequence of float
         Of the frames that are written, in seconds.
     placement : {"cues", "model"}
+        Who places the boxes.
+
+    Returns
+    -------
+    CueAnswer or BoxAnswer
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> exemplar_answer(load_exemplars()[0], (0.0, 1.0), "model").frames[1].time_s
+    1.0
     """
     layout = exemplar.layout
-    source_of = {thing: source for source, thing in exemplar.objects.items()}
+    source_of = {shown: source for source, shown in exemplar.objects.items()}
     if placement == "cues":
         return CueAnswer(
             reasoning=layout.reasoning,
             video_caption=layout.caption,
             background=layout.background,
             sources=[
-                NamedSource(id=source_of[thing.id], label=thing.label, caption=thing.caption)
-                for thing in layout.objects
-                if thing.id in source_of
+                NamedSource(id=source_of[shown.id], label=shown.label, caption=shown.caption)
+                for shown in layout.objects
+                if shown.id in source_of
             ],
             scenery=[],
             frame_captions=[layout.caption_at(time) for time in times],
@@ -175,14 +220,14 @@ def exemplar_answer(
 
 def _frame(layout: VideoSceneLayout, source_of: dict[str, str], time_s: float) -> Frame:
     boxes = []
-    for thing, box in zip(layout.objects, layout.boxes_at(time_s), strict=True):
+    for shown, box in zip(layout.objects, layout.boxes_at(time_s), strict=True):
         corners = (0.0,) * 4 if box is None else box.as_tuple()
-        places = zip(("x0", "y0", "x1", "y1"), (round(c, 3) for c in corners), strict=True)
+        places = zip(CORNERS, (round(c, 3) for c in corners), strict=True)
         boxes.append(
             NamedBox(
-                id=source_of.get(thing.id, thing.id),
-                label=thing.label,
-                caption=thing.caption,
+                id=source_of.get(shown.id, shown.id),
+                label=shown.label,
+                caption=shown.caption,
                 visible=box is not None,
                 **dict(places),
             )
@@ -191,7 +236,7 @@ def _frame(layout: VideoSceneLayout, source_of: dict[str, str], time_s: float) -
 
 
 def cue_table(cues: SpatialCues, times: Sequence[float], *, brief: bool = False) -> str:
-    """Write what was measured, as a model is told it.
+    """Write what was measured as the prompt states it.
 
     Parameters
     ----------
@@ -200,6 +245,18 @@ def cue_table(cues: SpatialCues, times: Sequence[float], *, brief: bool = False)
         Of the frames that are asked for, in seconds.
     brief : bool
         Leave out the course of each source over time, and the notes.
+
+    Returns
+    -------
+    str
+        Several lines.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> table = cue_table(load_exemplars()[0].cues, (0.0, 1.0), brief=True)
+    >>> table.splitlines()[-1]
+    'Times of the frames, in seconds: 0.00, 1.00'
     """
     lines = [
         f"Name: {_quoted(cues.recording)}",
@@ -225,10 +282,10 @@ def _quoted(text: str) -> str:
 
 def _source(source: SourceTrack) -> list[str]:
     label = "unknown" if source.label is None else _quoted(source.label)
-    told = was_named(source)
-    sure = "named by the user" if told else f"confidence {source.label_confidence:.2f}"
-    lines = [f"Source {source.id}", f"- label: {label} ({sure})"]
-    if source.label_alternatives and not told:
+    named = source.label_source == "user"
+    origin = "named by the user" if named else f"confidence {source.label_confidence:.2f}"
+    lines = [f"Source {source.id}", f"- label: {label} ({origin})"]
+    if source.label_alternatives and not named:
         others = ", ".join(f"{_quoted(name)} {p:.2f}" for name, p in source.label_alternatives[:5])
         lines.append(f"- labels that fit best: {others}")
     motion = source.motion.replace("_", " ")
@@ -280,11 +337,18 @@ def clips(recording: Recording, capture: str = "auto") -> list[AudioPart]:
     Returns
     -------
     list of AudioPart
+
+    Examples
+    --------
+    >>> from spa2v_lib.audio.recording import Recording
+    >>> recording = Recording.from_samples(np.zeros((2, 8000)), 8000, "silence.wav")
+    >>> [(part.name, part.seconds) for part in clips(recording)]
+    [('left channel of the recording', 1.0), ('right channel of the recording', 1.0)]
     """
     from spa2v_lib.cues.ambisonics import middle_side
 
-    heard = middle_side(recording) if capture == "foa" else recording
-    samples = heard.cut(0.0, _CLIP_S).resampled(_CLIP_RATE).samples[:2]
+    pair = middle_side(recording) if capture == "foa" else recording
+    samples = pair.cut(0.0, _CLIP_S).resampled(_CLIP_RATE).samples[:2]
     sides = ("left", "right") if len(samples) == 2 else ("only",)
     return [
         _clip(f"{side} channel of the recording", channel, _CLIP_RATE)

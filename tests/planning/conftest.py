@@ -134,11 +134,14 @@ def box_answer(canvas: Canvas) -> dict[str, Any]:
 class Script:
     """A backend that gives prepared answers in turn, and keeps what it was asked."""
 
-    name, takes_audio, brief = "script", False, False
+    name, takes_audio, brief, limits = "script", False, False, None
 
     def __init__(self, *replies: Any) -> None:
         self.replies, self.asked = [_text(reply) for reply in replies], []
         self.parameters: dict[str, Any] = {"temperature": 0.5}
+
+    def check(self) -> None:
+        pass
 
     def ask(self, prompt: Any, schema: Any) -> str:
         self.asked.append(prompt)

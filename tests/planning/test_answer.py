@@ -112,7 +112,7 @@ def test_faults_of_a_cue_answer_are_named(cue_answer, canvas, altered, value, pa
 
 
 def test_too_much_scenery_and_sources_named_twice_are_refused(cue_answer, canvas, altered):
-    with pytest.raises(AnswerError, match="4 silent things; at most 3"):
+    with pytest.raises(AnswerError, match="4 silent objects; at most 3"):
         cues_layout(altered(cue_answer, cue_answer["scenery"] * 4, "scenery"), canvas)
     with pytest.raises(AnswerError, match="there more than once: source-1"):
         twice = [*cue_answer["sources"], cue_answer["sources"][0]]

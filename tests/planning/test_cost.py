@@ -8,11 +8,10 @@ import pytest
 
 from spa2v_lib.planning.answer_cache import AnswerCache, content_key
 from spa2v_lib.planning.backends import make_backend
-from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
-from spa2v_lib.planning.backends.spec import parse_planner
+from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart, parse_planner
 from spa2v_lib.planning.cost import Estimate, estimate, estimate_batch, total
 from spa2v_lib.planning.mllm import show_prompt
-from spa2v_lib.planning.prompt import SCHEMAS
+from spa2v_lib.planning.schema import SCHEMAS
 
 TEXT = Prompt("x" * 400, (TextPart("y" * 400),))
 HEARD = Prompt(TEXT.system, (*TEXT.parts, AudioPart("left", b"", 10.0)))
@@ -53,13 +52,13 @@ def test_a_batch_is_the_sum_and_what_is_answered_already_costs_nothing(
     heard = [(recording, two_sources), (recording, other)]
     both = estimate_batch(heard, planner, cache=kept)
     one = estimate_batch(heard[:1], planner, cache=kept)
-    assert (both.requests, both.kept, one.requests) == (2, 0, 1)
+    assert (both.requests, both.cached, one.requests) == (2, 0, 1)
     assert one.input_tokens < both.input_tokens < 2.1 * one.input_tokens
     backend = make_backend(parse_planner(planner))
     prompt = show_prompt(recording, two_sources, backend)
     kept.put(content_key(backend, prompt, SCHEMAS["cues"]), backend, "{}")
     left = estimate_batch(heard, planner, cache=kept)
-    assert (left.requests, left.kept) == (1, 1)
+    assert (left.requests, left.cached) == (1, 1)
     assert left.input_tokens == both.input_tokens - one.input_tokens
     assert "1 request," in str(left) and "1 more answered already" in str(left)
 

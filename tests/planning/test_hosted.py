@@ -15,11 +15,10 @@ import soundfile
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import plan
 from spa2v_lib.planning.answer_cache import AnswerCache
-from spa2v_lib.planning.backends.base import Prompt, TextPart
+from spa2v_lib.planning.backends.base import PlannerSpec, Prompt, TextPart
 from spa2v_lib.planning.backends.hosted import HostedModel, _clients
-from spa2v_lib.planning.backends.spec import PlannerSpec
 from spa2v_lib.planning.mllm import TRIES, plan_with_model
-from spa2v_lib.planning.prompt import SCHEMAS
+from spa2v_lib.planning.schema import SCHEMAS
 
 SECRET = "sk-very-secret-0123456789"
 pytest.importorskip("pydantic_ai.models.openai")

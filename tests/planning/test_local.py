@@ -4,20 +4,21 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pytest
 import soundfile
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.backends.base import AudioPart, Backend, Prompt, TextPart
-from spa2v_lib.planning.backends.constrained import Bounds, bounded_schema, longest_answer
+from spa2v_lib.planning.backends.constrained import longest_answer
 from spa2v_lib.planning.backends.local import local_model
 from spa2v_lib.planning.exemplars import load_exemplars
 from spa2v_lib.planning.mllm import plan_with_model
+from spa2v_lib.planning.schema import SCHEMAS, CueAnswer, Limits, narrowed
 
 pytest.importorskip("llguidance", reason="needs the extra 'local'")
 
@@ -32,35 +33,28 @@ SIGNS = [*ENDS, "<|im_start|>", "<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>"]
 WORDS = ["the", "Ġbus", '{"', '":', '","', '"},{"', "source", "-1", "0.5", "ĠĠĠĠ", "\\\\n"]
 
 
-class Source(BaseModel):
-    id: str
-    label: str
-    weight: float
+Words = Annotated[str, Field(pattern=r"^[!#-\[\]-~][ !#-\[\]-~]*$", max_length=12)]
 
 
-class Answer(BaseModel):
-    reasoning: str
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Source(Closed):
+    id: Literal["source-1", "source-2"]
+    label: Literal["bus", "train"]
+
+
+class Answer(Closed):
+    reasoning: Annotated[Words, Field(max_length=40)]
     kind: Literal["moving", "still"]
-    sources: list[Source]
-    frame_captions: list[str]
-    count: int
-    note: str | None = None
+    sources: Annotated[list[Source], Field(max_length=2)]
+    frame_captions: tuple[Words, Words, Words]
+    loud: bool
+    note: Words | None
 
 
-class Box(BaseModel):
-    x0: float
-    y0: float
-    x1: float
-    y1: float
-
-
-BOUNDS = Bounds(
-    text=12,
-    texts={"reasoning": 40},
-    choices={"label": ("bus", "train")},
-    rows={"sources": ({"id": "source-1"}, {"id": "source-2"}), "frame_captions": ({}, {}, {})},
-)
-SHORT = Bounds(text=8, texts={"reasoning": 16}, items=1)
+SHORT = Limits(text=8, texts={"reasoning": 16}, items=1)
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +125,7 @@ def prompt(*extra: TextPart | AudioPart) -> Prompt:
     return Prompt("You are a director.", (asked, clip("left"), clip("right"), *extra))
 
 
-def test_a_local_model_is_a_backend_that_hears(qwen2_audio: Path) -> None:
+def test_a_local_model_is_a_backend_that_takes_audio(qwen2_audio: Path) -> None:
     model = local_model(str(qwen2_audio))
     assert isinstance(model, Backend)
     assert model.takes_audio and model.name == f"transformers:{qwen2_audio}"
@@ -139,14 +133,13 @@ def test_a_local_model_is_a_backend_that_hears(qwen2_audio: Path) -> None:
 
 
 def test_random_weights_still_write_valid_answers_of_bounded_length(qwen2_audio: Path) -> None:
-    model = replace(local_model(str(qwen2_audio), temperature=3.0), bounds=BOUNDS)
-    longest = longest_answer(bounded_schema(Answer, BOUNDS))
+    model = local_model(str(qwen2_audio), temperature=3.0)
+    longest = longest_answer(Answer.model_json_schema())
     texts = set()
     for seed in range(6):
         text = replace(model, seed=seed).ask(prompt(), Answer)
         answer = Answer.model_validate_json(text)
         assert len(text) <= longest
-        assert [source.id for source in answer.sources] == ["source-1", "source-2"]
         assert {source.label for source in answer.sources} <= {"bus", "train"}
         assert len(answer.frame_captions) == 3 and all(answer.frame_captions)
         texts.add(text)
@@ -154,7 +147,7 @@ def test_random_weights_still_write_valid_answers_of_bounded_length(qwen2_audio:
 
 
 def test_greedy_answers_are_valid_and_the_same_every_time(qwen2_audio: Path) -> None:
-    model = replace(local_model(str(qwen2_audio)), bounds=BOUNDS)
+    model = local_model(str(qwen2_audio))
     first = model.ask(prompt(), Answer)
     Answer.model_validate_json(first)
     assert model.ask(prompt(), Answer) == first
@@ -166,7 +159,7 @@ def test_asking_leaves_the_callers_random_numbers_alone(qwen2_audio: Path) -> No
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    replace(local_model(str(qwen2_audio), temperature=1.0), bounds=BOUNDS).ask(prompt(), Answer)
+    local_model(str(qwen2_audio), temperature=1.0).ask(prompt(), Answer)
     assert torch.equal(torch.rand(1), expected)
 
 
@@ -203,27 +196,36 @@ def test_a_missing_model_is_one_clear_error(tmp_path: Path) -> None:
 
 
 def test_the_longest_answer_bounds_every_part() -> None:
-    schema = bounded_schema(Answer, BOUNDS)
-    text = json.dumps(
-        {
-            "reasoning": "r" * 40,
-            "kind": "moving",
-            "sources": [{"id": f"source-{i}", "label": "train", "weight": 9999.99} for i in (1, 2)],
-            "frame_captions": ["c" * 12] * 3,
-            "count": 9999,
-            "note": "n" * 12,
-        },
-        separators=(",", ":"),
+    answer = Answer(
+        reasoning="r" * 40,
+        kind="moving",
+        sources=[Source(id="source-1", label="train")] * 2,
+        frame_captions=("c" * 12,) * 3,
+        loud=False,
+        note="n" * 12,
     )
-    Answer.model_validate_json(text)
-    assert len(text) <= longest_answer(schema) <= len(text) + 40
+    text = answer.model_dump_json()
+    assert len(text) <= longest_answer(Answer.model_json_schema()) <= len(text) + 20
+
+
+@pytest.mark.parametrize("placement", SCHEMAS)
+def test_a_narrowed_schema_is_bounded_and_in_the_order_of_the_whole_one(placement: str) -> None:
+    cues = next(e.cues for e in load_exemplars() if len(e.cues.sources) == 2)
+    whole = narrowed(placement, cues, (0.0, 0.5)).model_json_schema()
+    brief = narrowed(placement, cues, (0.0, 0.5), SHORT).model_json_schema()
+    assert list(whole["properties"]) == list(SCHEMAS[placement].model_fields)
+    assert longest_answer(brief) < longest_answer(whole) < 10_000
 
 
 def test_the_corners_of_a_box_lie_in_the_picture_and_differ() -> None:
-    corner = {name: part["enum"] for name, part in bounded_schema(Box)["properties"].items()}
-    assert all(0 <= value <= 1 for values in corner.values() for value in values)
-    assert not set(corner["x0"]) & set(corner["x1"])
-    assert not set(corner["y0"]) & set(corner["y1"])
+    cues = load_exemplars()[0].cues
+    box = narrowed("model", cues, (0.0,)).model_json_schema()["$defs"]
+    corners = [part["properties"] for part in box.values() if "x0" in part["properties"]]
+    for corner in corners:
+        values = {name: set(corner[name]["enum"]) for name in ("x0", "y0", "x1", "y1")}
+        assert all(0 <= value <= 1 for found in values.values() for value in found)
+        assert not values["x0"] & values["x1"] and not values["y0"] & values["y1"]
+    assert corners
 
 
 @pytest.mark.parametrize("placement", ["cues", "model"])
@@ -231,7 +233,7 @@ def test_random_weights_still_plan_a_valid_layout(qwen2_audio: Path, placement: 
     cues = next(e.cues for e in load_exemplars() if len(e.cues.sources) == 2)
     sound = np.random.default_rng(0).normal(0, 0.1, (2, round(16_000 * cues.duration_s)))
     recording = Recording.from_samples(sound, 16_000)
-    model = replace(local_model(str(qwen2_audio), temperature=2.0), bounds=SHORT)
+    model = replace(local_model(str(qwen2_audio), temperature=2.0), limits=SHORT)
     for seed in range(2):
         asked = replace(model, seed=seed)
         layout = plan_with_model(recording, cues, asked, placement=placement, shots=0)
@@ -240,10 +242,27 @@ def test_random_weights_still_plan_a_valid_layout(qwen2_audio: Path, placement: 
 
 
 def test_a_schema_without_bounds_is_refused() -> None:
-    with pytest.raises(PlanningError, match="no bound"):
-        longest_answer({"type": "string"})
+    for schema in (
+        {"type": "string"},
+        {"type": "array", "items": {}},
+        CueAnswer.model_json_schema(),
+    ):
+        with pytest.raises(PlanningError, match="no bound"):
+            longest_answer(schema)
 
 
 def test_an_answer_that_is_cut_would_not_pass() -> None:
     with pytest.raises(ValidationError):
         Answer.model_validate_json('{"reasoning":"r","kind":"moving","sources":[')
+
+
+def test_whether_a_model_takes_audio_is_said_by_its_configuration(
+    qwen2_audio: Path, tmp_path: Path
+) -> None:
+    from transformers import LlamaConfig, Qwen2_5OmniThinkerConfig
+
+    silent, sounding = tmp_path / "omni-audio", tmp_path / "plain"
+    LlamaConfig(num_hidden_layers=1).save_pretrained(silent)
+    Qwen2_5OmniThinkerConfig().save_pretrained(sounding)
+    folders = (qwen2_audio, silent, sounding)
+    assert [local_model(str(f)).takes_audio for f in folders] == [True, False, True]

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.planning.backends.constrained import Bounds
 from spa2v_lib.planning.backends.local import LocalModel, local_model
 from spa2v_lib.planning.exemplars import load_exemplars
 from spa2v_lib.planning.mllm import plan_with_model, show_prompt
+from spa2v_lib.planning.schema import Limits
 
 pytest.importorskip("llguidance", reason="needs the extra 'local'")
 
@@ -27,7 +27,7 @@ CHAT = (
     "{% if c['type'] == 'audio' %}<|audio_bos|><|AUDIO|><|audio_eos|>{% else %}{{ c['text'] }}"
     "{% endif %}{% endfor %}<|im_end|>\n{% endfor %}<|im_start|>assistant\n"
 )
-SHORT = Bounds(text=8, texts={"reasoning": 16}, items=1)
+SHORT = Limits(text=8, texts={"reasoning": 16}, items=1)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def omni(tmp_path_factory: pytest.TempPathFactory) -> LocalModel:
     tf.WhisperFeatureExtractor(feature_size=16, chunk_length=6).save_pretrained(folder)
     (folder / "chat_template.json").write_text(json.dumps({"chat_template": CHAT}))
     _thinker(tokenizer, torch).save_pretrained(folder)
-    return replace(local_model(str(folder), temperature=2.0), bounds=SHORT)
+    return replace(local_model(str(folder), temperature=2.0), limits=SHORT)
 
 
 def _thinker(tokenizer: Any, torch: Any) -> Any:
@@ -103,7 +103,7 @@ def test_random_weights_plan_a_valid_layout_from_four_clips(omni: LocalModel) ->
     assert layout.objects[0].id == "source-1" and all(layout.frame_captions)
 
 
-def test_what_it_writes_depends_on_what_it_hears(omni: LocalModel) -> None:
+def test_what_it_writes_depends_on_the_sound(omni: LocalModel) -> None:
     import torch
 
     cues = load_exemplars()[0].cues

