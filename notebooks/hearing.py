@@ -83,9 +83,11 @@ recording = render_sound(scene)
 # %%
 import spa2v_lib as spa2v
 from spa2v_lib import viz
+from spa2v_lib.cues import analyze
 
-cues = spa2v.extract_cues(recording)
-viz.azimuth_map(recording, cues)
+analysis = analyze(recording)
+cues = analysis.cues
+viz.azimuth_map(analysis)
 
 # %% [markdown]
 # *Where sound comes from over time. Grey is the evidence, tenth of a second by tenth of a second,
@@ -126,7 +128,7 @@ print(f"direction off by {np.median(off):.0f}° in the median, {off.max():.0f}°
 # (All of it at retarded time: what you hear now left the train when it was elsewhere.)
 
 # %%
-viz.level_and_pitch(recording, cues)
+viz.level_and_pitch(analysis)
 
 # %% [markdown]
 # *Measured level and pitch; dashed, what the fitted path makes of them. The bar at the time axis is
@@ -166,9 +168,8 @@ ways = (Trajectory(FIRST, -50, 50, from_m=5.0), Trajectory(SECOND, 50, -50, from
 if RT60_S > 0:
     ways = (Trajectory(FIRST, -50, 50, from_m=1.5), Trajectory(SECOND, 50, -50, from_m=1.5))
 crossing = render_sound(stage(*ways, capture="ortf", seconds=6.0, rt60_s=RT60_S))
-heard = spa2v.extract_cues(crossing)
-where, _, spectra = viz.analysis_exhibits(crossing, heard)
-where
+crossed = analyze(crossing)
+viz.azimuth_map(crossed)
 
 # %% [markdown]
 # *Two tracks through the crossing. Listen to the recording, and then to each source alone.*
@@ -182,13 +183,13 @@ where
 # what carries its identity through the crossing, where direction says nothing.
 
 # %%
-for source in heard.sources:
+for source in crossed.cues.sources:
     ends = f"{source.azimuth_start_deg:+.0f}° to {source.azimuth_end_deg:+.0f}°"
     print(f"{source.label or 'unknown'}: {source.motion.replace('_', ' ')}, {ends}")
-print(f"number of sources, 90 % interval: {heard.count_low} to {heard.count_high}")
+print(f"number of sources, 90 % interval: {crossed.cues.count_low} to {crossed.cues.count_high}")
 
 # %%
-spectra
+viz.spectrograms(crossed)
 
 # %% [markdown]
 # *Each source's own signal, masked out of the recording, in the excerpt that is played. Where the
@@ -200,13 +201,11 @@ spectra
 # the scene is ours, we can render each source alone and see how much of the other is left.
 
 # %%
-from spa2v_lib.cues import separate
-
 place = {"capture": "ortf", "seconds": 6.0, "rt60_s": RT60_S}
 mixed = crossing.samples.ravel()
 alone = [render_sound(stage(way, **place)).samples.ravel() for way in ways]
 gains, *_ = np.linalg.lstsq(np.transpose(alone), mixed, rcond=None)  # each scene has a level
-own = [signal.samples.ravel() for signal in separate(crossing, heard)]
+own = [signal.samples.ravel() for signal in crossed.separated]
 
 
 # %%
@@ -230,7 +229,7 @@ for name, gain, target in zip((FIRST, SECOND), gains, alone, strict=True):
 # larger networks (`tagger="ast"`, `tagger="clap"` with words of your choosing) can be plugged in.
 
 # %%
-for source in heard.sources:
+for source in crossed.cues.sources:
     best = source.label_alternatives[:2]
     print(f"{source.id}: " + ", ".join(f"{name} {share:.1f}" for name, share in best))
 given = spa2v.extract_cues(crossing, label="first thing, second thing")

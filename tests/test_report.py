@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cues import extract_cues
+from spa2v_lib.cues import analyze
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.runs.report import render_report
 from spa2v_lib.video import Video
@@ -20,7 +20,7 @@ def a_page(text="a car", sources=True):
     """Return the report of a made-up run in which every free text is `text`."""
     noise = 0.1 * np.random.default_rng(0).standard_normal(RATE) * sources
     recording = Recording.from_samples(np.stack([0.5 * noise, noise]), RATE, name=text)
-    cues = extract_cues(recording, label=text)
+    analysis = analyze(recording, label=text)
     box = Box(x0=0.25, y0=0.5, x1=0.75, y1=0.75)
     layout = VideoSceneLayout(
         reasoning=text,
@@ -48,7 +48,7 @@ def a_page(text="a car", sources=True):
         },
         "notes": [text],
     }
-    return render_report(record, video, b"\0mp4", recording, cues, layout)
+    return render_report(record, video, b"\0mp4", analysis, layout)
 
 
 class Page(HTMLParser):

@@ -93,7 +93,7 @@ def _estimate(path: Path, settings: Settings) -> Estimate:
     recording = read_recording(path, settings)
     width, height = get_preset(settings.preset).size
     return estimate_batch(
-        [(recording, analyze_recording(recording, settings))],
+        [(recording, analyze_recording(recording, settings).cues)],
         settings.planner,
         fps=settings.fps or 8.0,
         aspect=width / height,

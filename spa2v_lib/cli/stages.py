@@ -171,7 +171,7 @@ def _analyzed(source: Path, settings: Settings) -> tuple[Recording, SpatialCues]
     from spa2v_lib.runs.make import analyze_recording
 
     recording = read_audio(source)
-    return recording, analyze_recording(recording, settings)
+    return recording, analyze_recording(recording, settings).cues
 
 
 @settings_options()

@@ -16,7 +16,7 @@ from spa2v_lib.runs.settings import Settings, check_settings
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
-    from spa2v_lib.cues import SpatialCues
+    from spa2v_lib.cues import Analysis, SpatialCues
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.video import Video
 
@@ -79,7 +79,8 @@ def generate_run(
     with result_folder(target, MARKER, overwrite=overwrite) as folder:
         with watch.timing("analyze"):
             report_stage("analyze", 0, 1)
-            cues = analyze_recording(recording, chosen)
+            analysis = analyze_recording(recording, chosen)
+            cues = analysis.cues
             report_stage("analyze", 1, 1)
         with watch.timing("plan"):
             planned = given or _plan(recording, cues, chosen)
@@ -94,7 +95,7 @@ def generate_run(
                 video.save(folder / "video.mp4", recording)
                 record = describe(chosen, recording, input_hash, cues, video, given is not None)
             record["timings_s"] = watch.seconds
-            _write_report(folder, record, video, recording, cues, planned)
+            _write_report(folder, record, video, analysis, planned)
             write_record(folder, record)
         report_stage("write", 1, 1)
     return target
@@ -173,17 +174,17 @@ def _check_length(layout: VideoSceneLayout, recording: Recording) -> None:
         )
 
 
-def analyze_recording(recording: Recording, settings: Settings) -> SpatialCues:
-    """Measure the cues as a run with these settings measures them.
+def analyze_recording(recording: Recording, settings: Settings) -> Analysis:
+    """Analyze a recording as a run with these settings does.
 
     Raises
     ------
     CueError
         If the capture format does not fit the recording.
     """
-    from spa2v_lib.cues import extract_cues
+    from spa2v_lib.cues import analyze
 
-    return extract_cues(recording, label=settings.label, capture=settings.capture)
+    return analyze(recording, label=settings.label, capture=settings.capture)
 
 
 def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoSceneLayout:
@@ -229,12 +230,11 @@ def _write_report(
     folder: Path,
     record: dict[str, Any],
     video: Video,
-    recording: Recording,
-    cues: SpatialCues,
+    analysis: Analysis,
     layout: VideoSceneLayout,
 ) -> None:
     from spa2v_lib.runs.report import render_report
 
     mp4 = (folder / "video.mp4").read_bytes()
-    page = render_report(record, video, mp4, recording, cues, layout)
+    page = render_report(record, video, mp4, analysis, layout)
     (folder / "report.html").write_text(page, encoding="utf-8")

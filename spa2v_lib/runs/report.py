@@ -12,8 +12,7 @@ from spa2v_lib.viz.page import analysis_html
 from spa2v_lib.viz.words import colour_of, shown_label, source_name
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio.recording import Recording
-    from spa2v_lib.cues import SourceTrack, SpatialCues
+    from spa2v_lib.cues import Analysis, SourceTrack, SpatialCues
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.video import Video
 
@@ -33,8 +32,7 @@ def render_report(
     record: dict[str, Any],
     video: Video,
     mp4: bytes,
-    recording: Recording,
-    cues: SpatialCues,
+    analysis: Analysis,
     layout: VideoSceneLayout,
 ) -> str:
     """Make the page.
@@ -47,9 +45,8 @@ def render_report(
         Its frames are shown with the layout's boxes.
     mp4 : bytes
         The same with sound, for the player.
-    recording : Recording
-        The recording that the cues were measured in.
-    cues : SpatialCues
+    analysis : Analysis
+        The recording with its cues.
     layout : VideoSceneLayout
 
     Returns
@@ -63,11 +60,11 @@ def render_report(
         heading=layout.caption[:1].upper() + layout.caption[1:],
         summary=_summary(record),
         video=f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}",
-        sources=_sources(cues),
+        sources=_sources(analysis.cues),
         reasoning=layout.reasoning,
         strip=_strip(video, layout),
         objects=_objects(layout),
-        cues=analysis_html(recording, cues),
+        cues=analysis_html(analysis),
         captions=_captions(layout),
         notes=record["notes"],
         facts=_facts(record),

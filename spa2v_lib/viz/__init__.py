@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spa2v_lib.viz.cue_figures import (
-        analysis_exhibits,
         azimuth_map,
         cue_figure,
         level_and_pitch,
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from spa2v_lib.viz.saved import cue_svg
 
 _HOMES = {
-    "analysis_exhibits": "cue_figures",
     "azimuth_map": "cue_figures",
     "cue_figure": "cue_figures",
     "cue_svg": "saved",
@@ -31,7 +29,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "analysis_exhibits",
     "azimuth_map",
     "cue_figure",
     "cue_svg",

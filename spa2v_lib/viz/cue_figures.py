@@ -10,7 +10,6 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from spa2v_lib.cues.separation import separate
 from spa2v_lib.viz.evidence import (
     MOST_COLUMNS,
     SPECTRUM_DB,
@@ -37,11 +36,10 @@ from spa2v_lib.viz.words import (
 )
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio.recording import Recording
+    from spa2v_lib.cues.extract import Analysis
     from spa2v_lib.cues.types import PassBy, SourceTrack, SpatialCues
 
 __all__ = [
-    "analysis_exhibits",
     "azimuth_map",
     "cue_figure",
     "level_and_pitch",
@@ -52,12 +50,14 @@ __all__ = [
 _SILENT = {"dash": "dot", "width": 1.5}
 
 
-def _evidence_map(recording: Recording, cues: SpatialCues) -> go.Heatmap:
-    evidence, azimuth = direction_evidence(recording, cues)
+def _evidence_map(analysis: Analysis) -> go.Heatmap:
+    evidence, azimuth = direction_evidence(analysis)
     size = -(-len(evidence) // MOST_COLUMNS)
     starts = np.arange(0, len(evidence), size)
     columns = np.maximum.reduceat(evidence, starts)
-    times = np.add.reduceat(np.array(cues.times_s), starts) / np.diff([*starts, len(evidence)])
+    times = np.add.reduceat(np.array(analysis.cues.times_s), starts) / np.diff(
+        [*starts, len(evidence)]
+    )
     return go.Heatmap(
         x=times,
         y=azimuth,
@@ -77,7 +77,24 @@ def _ramp(colour: str, most: float) -> list[tuple[float, str]]:
 
 
 def track_lines(source: SourceTrack, times: Sequence[float], colour: str) -> list[go.Scatter]:
-    """Return the track where the source sounds, and, dotted, where it was held."""
+    """Return the track where the source sounds and, dotted, where it is held through silence.
+
+    Parameters
+    ----------
+    source : SourceTrack
+    times : sequence of float
+        Of the cues, in seconds.
+    colour : str
+        ``#rrggbb``.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> source = SimpleNamespace(id="s", label="car", active=[True, False],
+    ...                          azimuth_deg=[10.0, 10.0])
+    >>> [line.name for line in track_lines(source, [0.0, 0.1], "#2f7fd8")]
+    ['car', 'car, silent']
+    """
     name = shown_name(source)
     sounds = np.array(source.active)
     known = np.array([value is not None for value in source.azimuth_deg])
@@ -185,6 +202,19 @@ def cue_figure(cues: SpatialCues) -> go.Figure:
     -------
     plotly.graph_objects.Figure
         Two panels over one time axis: azimuth in degrees (right is up), level in dB.
+
+    See Also
+    --------
+    cue_svg : the same for a saved page
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording, extract_cues
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000)
+    >>> figure = cue_figure(extract_cues(recording, label="car", capture="panned"))
+    >>> figure.layout.xaxis2.title.text
+    'time (s)'
     """
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, row_heights=[0.65, 0.35])
     for index, source in enumerate(cues.sources):
@@ -210,44 +240,36 @@ def cue_figure(cues: SpatialCues) -> go.Figure:
     return styled(figure, height=460, alt=cues_in_words(cues))
 
 
-def analysis_exhibits(recording: Recording, cues: SpatialCues) -> tuple[Exhibit, Exhibit, Exhibit]:
-    """Return azimuth map, level and pitch, and spectrograms; sources are separated once.
+def azimuth_map(analysis: Analysis) -> Exhibit:
+    """Draw how much sound arrives from each direction over time, under tracks and intervals.
 
     Parameters
     ----------
-    recording : Recording
-    cues : SpatialCues
-        Measured in `recording`.
-    """
-    own = separate(recording, cues)
-    return (
-        azimuth_map(recording, cues, own=own),
-        level_and_pitch(recording, cues, own=own),
-        spectrograms(recording, cues, own=own),
-    )
-
-
-def azimuth_map(
-    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
-) -> Exhibit:
-    """Draw where sound comes from over time, and the tracks with their intervals upon it.
-
-    Parameters
-    ----------
-    recording : Recording
-    cues : SpatialCues
-        Measured in `recording`.
-    own : sequence of Recording, optional
-        Each source's own signal; separated here if not given.
+    analysis : Analysis
 
     Returns
     -------
     Exhibit
         With players of the recording and of every source.
+
+    See Also
+    --------
+    level_and_pitch, spectrograms : the other figures of an analysis
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000)
+    >>> exhibit = azimuth_map(analyze(recording, label="car", capture="panned"))
+    >>> exhibit.figure.layout.yaxis.title.text
+    'azimuth (°)'
     """
+    cues = analysis.cues
     figure = go.Figure()
     if cues.capture.format != "mono":
-        figure.add_trace(_evidence_map(recording, cues))
+        figure.add_trace(_evidence_map(analysis))
     for index, source in enumerate(cues.sources):
         figure.add_traces(interval_band(source, cues.times_s, colour_of(index)))
         figure.add_traces(track_lines(source, cues.times_s, colour_of(index)))
@@ -255,17 +277,37 @@ def azimuth_map(
     figure.update_yaxes(title="azimuth (°)", **azimuth_ticks(behind=behind))
     figure.update_xaxes(title="time (s)", range=[0.0, cues.duration_s])
     caption = map_caption(cues)
-    players = source_players(recording, cues, own, with_recording=True)
+    players = source_players(analysis, with_recording=True)
     return Exhibit(styled(figure, height=400, alt=caption), caption, players)
 
 
-def level_and_pitch(
-    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
-) -> Exhibit:
-    """Draw level and pitch over time, and what the fitted pass-by makes of them, dashed.
+def level_and_pitch(analysis: Analysis) -> Exhibit:
+    """Draw level and pitch over time and, dashed, what the fitted pass-by predicts.
 
-    Parameters and result as of `azimuth_map`; the players are those of the sources.
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    Exhibit
+        With players of the sources.
+
+    See Also
+    --------
+    azimuth_map, spectrograms : the other figures of an analysis
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000)
+    >>> exhibit = level_and_pitch(analyze(recording, label="car", capture="panned"))
+    >>> exhibit.figure.layout.yaxis.title.text
+    'level (dB)'
     """
+    cues = analysis.cues
     pitched = any(value is not None for source in cues.sources for value in source.pitch_hz)
     figure = make_subplots(rows=1 + pitched, cols=1, shared_xaxes=True, vertical_spacing=0.08)
     times = np.array(cues.times_s)
@@ -285,20 +327,38 @@ def level_and_pitch(
     figure.update_xaxes(range=[0.0, cues.duration_s])
     figure.update_xaxes(row=1 + pitched, title="time (s)")
     caption = tracks_caption(cues)
-    players = source_players(recording, cues, own, with_recording=False)
+    players = source_players(analysis, with_recording=False)
     return Exhibit(styled(figure, height=260 + 180 * pitched, alt=caption), caption, players)
 
 
-def spectrograms(
-    recording: Recording, cues: SpatialCues, *, own: Sequence[Recording] | None = None
-) -> Exhibit:
-    """Draw the spectrogram of every source's own signal, over the excerpt that is played.
+def spectrograms(analysis: Analysis) -> Exhibit:
+    """Draw the spectrogram of every separated source, over the excerpt that is played.
 
-    Parameters and result as of `azimuth_map`; the players are those of the sources.
+    Parameters
+    ----------
+    analysis : Analysis
+
+    Returns
+    -------
+    Exhibit
+        With players of the sources.
+
+    See Also
+    --------
+    azimuth_map, level_and_pitch : the other figures of an analysis
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000)
+    >>> exhibit = spectrograms(analyze(recording, label="car", capture="panned"))
+    >>> exhibit.figure.layout.yaxis.title.text
+    'frequency (Hz)'
     """
-    signals = separate(recording, cues) if own is None else own
-    if not cues.sources:
-        signals = [recording]
+    cues = analysis.cues
+    signals = analysis.separated or (analysis.recording,)
     names = [source_name(source) for source in cues.sources] or ["recording"]
     start, seconds = loudest_excerpt(cues)
     figure = make_subplots(
@@ -320,7 +380,7 @@ def spectrograms(
     figure.update_xaxes(row=len(signals), title="time (s)")
     figure.update_annotations(font={"color": TEXT, "size": 13})
     caption = spectrogram_caption(names, start, seconds, separated=len(cues.sources) > 1)
-    players = source_players(recording, cues, signals, with_recording=False)
+    players = source_players(analysis, with_recording=False)
     return Exhibit(styled(figure, height=110 + 170 * len(signals), alt=caption), caption, players)
 
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spa2v_lib.cues.doppler import Passage
-from spa2v_lib.cues.extract import Analysis
 from spa2v_lib.cues.formats import SOUND_M_S
 from spa2v_lib.cues.steering import densities, steering
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
-    from spa2v_lib.cues.types import SourceTrack, SpatialCues
+    from spa2v_lib.cues.extract import Analysis
+    from spa2v_lib.cues.types import SourceTrack
 
 __all__ = [
     "MOST_COLUMNS",
@@ -35,62 +35,87 @@ _WIDTH_DEG = 5.0  # how wide a bin's flow is drawn
 _BLOCK = 256  # frames
 
 
-def direction_evidence(recording: Recording, cues: SpatialCues) -> tuple[np.ndarray, np.ndarray]:
-    """Return how much sound comes from where, as each moment says for itself.
+def direction_evidence(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
+    """Return how much sound arrives from each direction, frame by frame.
 
-    Every time-frequency bin gives a density over directions; the densities are added up, each
-    counted by its weight and the square root of its power. Nothing is tracked or smoothed over
-    time, so that a track can be held against it.
+    Every time–frequency bin gives a density over directions; the densities are added up, each
+    weighted by its directness and the square root of its power. Nothing is tracked or smoothed
+    over time, so that a track can be held against it.
 
     Parameters
     ----------
-    recording : Recording
-    cues : SpatialCues
-        Say how it was recorded; not as "mono".
+    analysis : Analysis
+        Of a recording with a capture format other than "mono".
 
     Returns
     -------
     evidence : ndarray [frames, directions]
         In [0, 1]; on a scale of decibels, 0 where it is 30 dB below the most.
     azimuth_deg : ndarray [directions]
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000)
+    >>> analysis = analyze(recording, label="car", capture="panned")
+    >>> evidence, azimuth_deg = direction_evidence(analysis)
+    >>> float(azimuth_deg[evidence[2].argmax()])
+    18.0
     """
-    if cues.capture.format == "foa":
-        found, azimuth_deg = _from_flow(Analysis(recording, cues))
-    else:
-        found, azimuth_deg = _from_bins(Analysis(recording, cues))
-    level = 20.0 * np.log10(found / (found.max() + 1e-12) + 1e-6)
+    foa = analysis.cues.capture.format == "foa"
+    weight, azimuth_deg = _from_flow(analysis) if foa else _from_bins(analysis)
+    level = 20.0 * np.log10(weight / (weight.max() + 1e-12) + 1e-6)
     return np.clip(1.0 + level / _SPAN_DB, 0.0, 1.0), azimuth_deg
 
 
 def _from_bins(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
     table = steering(analysis.cues.capture.format)
-    found = np.zeros((len(analysis.active), len(table.azimuth_deg)))
+    sums = np.zeros((len(analysis.active), len(table.azimuth_deg)))
     if analysis.active.any():
         bins = analysis.bins
-        for begin in range(0, len(found), _BLOCK):
+        for begin in range(0, len(sums), _BLOCK):
             stop = begin + _BLOCK
             weight = bins.weight[begin:stop] * np.sqrt(bins.power[begin:stop])
-            found[begin:stop] = (densities(bins, table, begin, stop) * weight[..., None]).sum(1)
-    return found, table.azimuth_deg
+            sums[begin:stop] = (densities(bins, table, begin, stop) * weight[..., None]).sum(1)
+    return sums, table.azimuth_deg
 
 
 def _from_flow(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
     flow, around = analysis.intensity, np.arange(-180.0, 181.0, 3.0)
     azimuth = np.degrees(np.arctan2(flow.right, flow.ahead))
     weight = np.sqrt(flow.energy) * flow.directness**2
-    found = np.zeros((len(azimuth), len(around)))
+    sums = np.zeros((len(azimuth), len(around)))
     for band in range(azimuth.shape[1]):
         off = (azimuth[:, band, None] - around + 180.0) % 360.0 - 180.0
-        found += weight[:, band, None] * np.exp(-0.5 * (off / _WIDTH_DEG) ** 2)
-    return found, around
+        sums += weight[:, band, None] * np.exp(-0.5 * (off / _WIDTH_DEG) ** 2)
+    return sums, around
 
 
 def pass_by_curves(
     source: SourceTrack, times: np.ndarray
 ) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return the level in dB and the pitch in Hz that the fitted path foretells [frames].
+    """Return the level in dB and the pitch in Hz that the fitted pass-by predicts [frames].
 
-    The path tells how both change; their height is that of the measured course's middle.
+    The fit predicts how both change; their offset is the median of what was measured.
+
+    Parameters
+    ----------
+    source : SourceTrack
+    times : ndarray [frames]
+        Of the cues, in seconds.
+
+    Returns
+    -------
+    level_db, pitch_hz : ndarray [frames] or None
+        None without a fitted pass-by; no pitch where none was measured or no speed was fitted.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> pass_by_curves(SimpleNamespace(pass_by=None), np.arange(3.0))
+    (None, None)
     """
     if source.pass_by is None:
         return None, None
@@ -108,7 +133,26 @@ def pass_by_curves(
 
 
 def mel_spectrum(part: Recording) -> tuple[np.ndarray, np.ndarray]:
-    """Return levels in dB [bands, windows] and the bands' centres in Hz."""
+    """Return a mel spectrogram with 96 bands from 50 Hz to 16 kHz, or to half the rate.
+
+    Parameters
+    ----------
+    part : Recording
+
+    Returns
+    -------
+    level_db : ndarray [bands, windows]
+    hz : ndarray [bands]
+        Centres of the bands.
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> tone = np.sin(2 * np.pi * 1000 * np.arange(8000) / 16_000)
+    >>> level_db, hz = mel_spectrum(Recording.from_samples(np.stack([tone, tone]), 16_000))
+    >>> bool(abs(hz[level_db.mean(1).argmax()] - 1000) < 50)
+    True
+    """
     from librosa import feature, mel_frequencies
 
     top = min(16_000.0, 0.5 * part.rate)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.separation import separate
 from spa2v_lib.viz.evidence import SPECTRUM_DB, direction_evidence, mel_spectrum, pass_by_curves
 from spa2v_lib.viz.player import Player, loudest_excerpt, source_players
 from spa2v_lib.viz.saved import cue_svg, spectrogram_svg
@@ -21,6 +20,7 @@ from spa2v_lib.viz.words import (
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
+    from spa2v_lib.cues.extract import Analysis
     from spa2v_lib.cues.types import SpatialCues
 
 __all__ = ["analysis_html", "map_svg"]
@@ -28,27 +28,35 @@ __all__ = ["analysis_html", "map_svg"]
 _ROWS = 128  # of a spectrogram's picture
 
 
-def analysis_html(recording: Recording, cues: SpatialCues) -> str:
+def analysis_html(analysis: Analysis) -> str:
     """Show the azimuth map, levels with the fitted pass-by, and every source's own sound.
 
     Parameters
     ----------
-    recording : Recording
-    cues : SpatialCues
-        Measured in `recording`.
+    analysis : Analysis
+        Nothing is measured again.
 
     Returns
     -------
     str
         HTML that needs nothing else; all text is escaped.
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000)
+    >>> analysis_html(analyze(recording, label="car", capture="panned")).count("<figure>")
+    2
     """
-    own = separate(recording, cues)
-    whole, *alone = source_players(recording, cues, own, with_recording=True)
-    alone = alone or [whole] * len(own)
+    cues = analysis.cues
+    whole, *alone = source_players(analysis, with_recording=True)
+    alone = alone or [whole] * len(cues.sources)
     caption = f"{map_caption(cues)} {tracks_caption(cues)}" if cues.sources else map_caption(cues)
-    return _figure(map_svg(recording, cues), caption, whole) + "".join(
+    return _figure(map_svg(analysis), caption, whole) + "".join(
         _source(cues, index, signal, player)
-        for index, (signal, player) in enumerate(zip(own, alone, strict=True))
+        for index, (signal, player) in enumerate(zip(analysis.separated, alone, strict=True))
     )
 
 
@@ -56,24 +64,32 @@ def _figure(picture: str, caption: str, player: Player) -> str:
     return f"<figure>{picture}<figcaption>{escape(caption)}</figcaption>{player.html()}</figure>"
 
 
-def map_svg(recording: Recording, cues: SpatialCues) -> str:
-    """Draw azimuth and level over time as one SVG, over the evidence of every moment.
+def map_svg(analysis: Analysis) -> str:
+    """Draw azimuth and level over time as one SVG, over the evidence of every frame.
 
     Parameters
     ----------
-    recording : Recording
-    cues : SpatialCues
-        Measured in `recording`.
+    analysis : Analysis
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000)
+    >>> map_svg(analyze(recording, label="car", capture="panned")).count("<image")
+    1
     """
-    ground = None
+    cues, evidence = analysis.cues, None
     if cues.capture.format != "mono":
-        evidence, azimuth = direction_evidence(recording, cues)
+        rows, azimuth_deg = direction_evidence(analysis)
         reach = 180.0 if cues.capture.format == "foa" else 90.0
         degrees = np.arange(-reach, reach + 1.0)
-        rows = [np.interp(degrees, azimuth, row, left=0.0, right=0.0) for row in evidence]
-        ground = np.array(rows).T
+        evidence = np.array(
+            [np.interp(degrees, azimuth_deg, row, left=0.0, right=0.0) for row in rows]
+        ).T
     times = np.array(cues.times_s)
-    return cue_svg(cues, ground, [pass_by_curves(source, times)[0] for source in cues.sources])
+    return cue_svg(cues, evidence, [pass_by_curves(source, times)[0] for source in cues.sources])
 
 
 def _source(cues: SpatialCues, index: int, signal: Recording, player: Player) -> str:

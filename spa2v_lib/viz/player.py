@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from itertools import cycle
@@ -12,21 +11,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.ambisonics import middle_side
-from spa2v_lib.cues.separation import separate
 from spa2v_lib.viz.words import SOURCE_COLOURS, source_name
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
     from spa2v_lib.audio import Recording
+    from spa2v_lib.cues.extract import Analysis
     from spa2v_lib.cues.types import SpatialCues
 
 __all__ = ["Exhibit", "Player", "loudest_excerpt", "sound_player", "source_players"]
 
 _EXCERPT_S = 12.0
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000)
-_HIGHEST_RATE = 32_000  # half the size of 48 kHz, and all of what is heard of most things
+_HIGHEST_RATE = 32_000  # half the size of 48 kHz, and all that most sources hold
 
 
 @dataclass(frozen=True)
@@ -36,10 +34,16 @@ class Player:
     Attributes
     ----------
     name : str
-        What is heard.
+        What it plays.
     colour : str or None
         That of its source in the figure.
     mp3 : bytes
+        The sound.
+
+    Examples
+    --------
+    >>> Player("train", None, b"").html().count("<audio ")
+    1
     """
 
     name: str
@@ -69,6 +73,13 @@ class Exhibit:
     caption : str
         What can be seen, also for those who cannot see it.
     players : tuple of Player
+
+    Examples
+    --------
+    >>> import plotly.graph_objects as go
+    >>> shown = Exhibit(go.Figure(), "An empty figure.", (Player("train", None, b""),))
+    >>> shown.below().count("<audio ")
+    1
     """
 
     figure: Figure
@@ -112,11 +123,17 @@ def sound_player(
     recording : Recording
         Of more than two channels the first two are played.
     name : str
-        What is heard.
+        What it plays.
     start_s, seconds : float
         The excerpt; it may reach beyond the end.
     colour : str, optional
         That of the source in the figure.
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> sound_player(Recording.from_samples(np.zeros((2, 8000)), 16_000), "silence").name
+    'silence'
     """
     import soundfile
 
@@ -131,7 +148,19 @@ def sound_player(
 
 
 def loudest_excerpt(cues: SpatialCues) -> tuple[float, float]:
-    """Return start and length of the loudest excerpt, in seconds."""
+    """Return start and length of the loudest excerpt of at most twelve seconds, in seconds.
+
+    Parameters
+    ----------
+    cues : SpatialCues
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> loudest_excerpt(SimpleNamespace(duration_s=3.0, times_s=[0.5, 1.5, 2.5],
+    ...                                 level_db=[-20.0, -10.0, -20.0]))
+    (0.0, 3.0)
+    """
     seconds = min(_EXCERPT_S, cues.duration_s)
     step = cues.times_s[1] - cues.times_s[0] if len(cues.times_s) > 1 else 1.0
     power = 10.0 ** (np.array(cues.level_db) / 10.0)
@@ -141,27 +170,36 @@ def loudest_excerpt(cues: SpatialCues) -> tuple[float, float]:
     return min(start, cues.duration_s - seconds), seconds
 
 
-def source_players(
-    recording: Recording,
-    cues: SpatialCues,
-    own: Sequence[Recording] | None = None,
-    *,
-    with_recording: bool,
-) -> tuple[Player, ...]:
-    """Return players of the loudest excerpt: of every source's own signal, and the recording.
+def source_players(analysis: Analysis, *, with_recording: bool) -> tuple[Player, ...]:
+    """Return players of the loudest excerpt: of every separated source, and of the recording.
 
     A single source's own signal is the recording, which is then played once.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    with_recording : bool
+        Whether several sources are preceded by the recording.
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, 8000)
+    >>> recording = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000)
+    >>> [player.name for player in source_players(analyze(recording, label="car"),
+    ...                                           with_recording=True)]
+    ['recording']
     """
+    cues = analysis.cues
     start, seconds = loudest_excerpt(cues)
     span = "" if seconds == cues.duration_s else f", {start:.1f} to {start + seconds:.1f} s"
     excerpt = {"start_s": start, "seconds": seconds}
-    pair = middle_side(recording) if cues.capture.format == "foa" else recording
-    whole = sound_player(pair, "recording" + span, **excerpt)
+    whole = sound_player(analysis.pair, "recording" + span, **excerpt)
     if len(cues.sources) < 2:
         return (whole,)
-    signals = separate(recording, cues) if own is None else own
     alone = [
         sound_player(signal, f"{source_name(source)} alone{span}", colour=colour, **excerpt)
-        for source, signal, colour in zip(cues.sources, signals, cycle(SOURCE_COLOURS))
+        for source, signal, colour in zip(cues.sources, analysis.separated, cycle(SOURCE_COLOURS))
     ]
     return (whole, *alone) if with_recording else tuple(alone)

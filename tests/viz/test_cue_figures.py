@@ -11,8 +11,9 @@ import pytest
 import soundfile
 
 from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues.extract import Analysis
 from spa2v_lib.cues.types import CaptureGuess, PassBy, Range, SourceTrack, SpatialCues
-from spa2v_lib.viz import analysis_exhibits, azimuth_map, level_and_pitch, spectrograms
+from spa2v_lib.viz import azimuth_map, level_and_pitch, spectrograms
 from spa2v_lib.viz.evidence import direction_evidence
 from spa2v_lib.viz.player import sound_player
 from spa2v_lib.viz.words import map_caption
@@ -94,13 +95,20 @@ TWO = cues(track("source-1", "car", 20.0, pass_by=PASS_BY), track("source-2", "b
 OWN = [tone(500.0), tone(4000.0)]
 
 
+def analyzed(recording: Recording, cues: SpatialCues, own: list[Recording]) -> Analysis:
+    """Return an analysis whose separated signals are given."""
+    analysis = Analysis(recording, cues)
+    analysis.__dict__["separated"] = tuple(own)
+    return analysis
+
+
 @pytest.fixture(scope="module")
 def shown() -> dict[str, object]:
-    recording = tone(500.0)
+    analysis = analyzed(tone(500.0), TWO, OWN)
     return {
-        "map": azimuth_map(recording, TWO, own=OWN),
-        "course": level_and_pitch(recording, TWO, own=OWN),
-        "spectrograms": spectrograms(recording, TWO, own=OWN),
+        "map": azimuth_map(analysis),
+        "course": level_and_pitch(analysis),
+        "spectrograms": spectrograms(analysis),
     }
 
 
@@ -131,7 +139,7 @@ def test_evidence_peaks_where_the_sound_was_panned_to(azimuth: float) -> None:
     weight = np.tan(np.radians(azimuth))
     noise = 0.1 * np.random.default_rng(0).normal(size=2 * RATE)
     pair = Recording.from_samples(np.stack([(1 - weight) * noise, (1 + weight) * noise]), RATE)
-    evidence, directions = direction_evidence(pair, cues())
+    evidence, directions = direction_evidence(Analysis(pair, cues()))
     assert evidence.shape == (20, len(directions))
     assert np.abs(directions[evidence.argmax(1)] - azimuth).max() <= 3.0
 
@@ -142,13 +150,15 @@ def test_evidence_peaks_on_the_side_that_is_earlier() -> None:
     pair = Recording.from_samples(
         np.stack([noise[: 2 * RATE], noise[late : late + 2 * RATE]]), RATE
     )
-    evidence, directions = direction_evidence(pair, cues(capture="ab"))
+    evidence, directions = direction_evidence(Analysis(pair, cues(capture="ab")))
     assert np.median(directions[evidence.argmax(1)]) == pytest.approx(30.0, abs=4.0)
 
 
 def test_two_sources_at_once_are_both_evident() -> None:
     low, high = tone(400.0, 0.3, 0.06).samples, tone(3000.0, 0.05, 0.25).samples
-    evidence, directions = direction_evidence(Recording.from_samples(low + high, RATE), cues())
+    evidence, directions = direction_evidence(
+        Analysis(Recording.from_samples(low + high, RATE), cues())
+    )
     middle = evidence[5:-5].mean(0)
     left, right = middle[directions < -15.0].max(), middle[directions > 15.0].max()
     assert min(left, right) > 1.5 * middle[np.abs(directions) < 4.0].max()
@@ -158,7 +168,7 @@ def test_an_inverted_channel_is_put_right_in_the_map_too() -> None:
     noise = 0.1 * np.random.default_rng(0).normal(size=round(SECONDS * RATE))
     flipped = Recording.from_samples(np.stack([noise, -0.5 * noise]), RATE)
     heard = cues(track("s", "car", -20.0)).model_copy(update={"polarity_inverted": True})
-    ground = azimuth_map(flipped, heard, own=OWN[:1]).figure.data[0]
+    ground = azimuth_map(analyzed(flipped, heard, OWN[:1])).figure.data[0]
     peaks = np.asarray(ground.y)[np.asarray(ground.z).argmax(0)]
     assert np.median(peaks) == pytest.approx(-np.degrees(np.arctan(1.0 / 3.0)), abs=3.0)
 
@@ -166,7 +176,7 @@ def test_an_inverted_channel_is_put_right_in_the_map_too() -> None:
 def test_silence_has_no_evidence() -> None:
     samples = tone(500.0).samples.copy()
     samples[:, RATE : 2 * RATE] = 0.0
-    evidence, _ = direction_evidence(Recording.from_samples(samples, RATE), cues())
+    evidence, _ = direction_evidence(Analysis(Recording.from_samples(samples, RATE), cues()))
     assert evidence[12:18].max() == 0.0 and evidence[:9].max() > 0.8
 
 
@@ -174,7 +184,7 @@ def test_a_format_without_directions_has_no_map_but_still_a_figure() -> None:
     silent = {"azimuth_start_deg": None, "azimuth_end_deg": None}
     none = {f"azimuth_{k}deg": [None] * 30 for k in ("", "low_", "high_")}
     heard = cues(track("source-1", "car", 0.0, **silent, **none), capture="mono")
-    exhibit = azimuth_map(tone(500.0), heard, own=OWN[:1])
+    exhibit = azimuth_map(analyzed(tone(500.0), heard, OWN[:1]))
     assert {t.type for t in exhibit.figure.data} == {"scatter"}
     assert "not estimated" in exhibit.caption
 
@@ -188,7 +198,7 @@ def test_the_fitted_pass_by_is_loudest_at_its_closest_and_falls_by_distance(show
 
 def test_the_fitted_pitch_falls_through_the_emitted_one_at_the_closest_approach() -> None:
     pitched = track("source-1", "car", 0.0, pass_by=PASS_BY, pitch_hz=[400.0] * 30)
-    exhibit = level_and_pitch(tone(500.0), cues(pitched), own=OWN[:1])
+    exhibit = level_and_pitch(analyzed(tone(500.0), cues(pitched), OWN[:1]))
     _, fitted = lines(exhibit, "car, fitted pass-by")
     assert np.all(np.diff(fitted.y) < 0.0)
     assert np.interp(1.5, TIMES, fitted.y) == pytest.approx(400.0, rel=0.01)
@@ -210,7 +220,7 @@ def test_long_recordings_make_no_large_pages() -> None:
     empty = {"ild_db": [], "itd_s": [], "coherence": [], "level_db": []}
     values = {name: [0.0] * 1200 for name in empty}
     heard = cues().model_copy(update={"duration_s": 120.0, "times_s": times, **values})
-    exhibit = azimuth_map(long, heard, own=[])
+    exhibit = azimuth_map(analyzed(long, heard, []))
     assert np.shape(exhibit.figure.data[0].z)[1] <= 900
     assert len(exhibit.html()) < 1_500_000
 
@@ -235,7 +245,8 @@ def test_every_figure_is_told_in_words_to_those_who_cannot_see_it(shown, name: s
 
 
 def test_silence_is_shown_too() -> None:
-    for exhibit in analysis_exhibits(tone(500.0, 0.0, 0.0), cues()):
+    silent = Analysis(tone(500.0, 0.0, 0.0), cues())
+    for exhibit in (azimuth_map(silent), level_and_pitch(silent), spectrograms(silent)):
         assert "no source" in exhibit.caption or "recording" in exhibit.caption
         assert len(exhibit.players) == 1
 
@@ -264,7 +275,7 @@ def test_the_loudest_excerpt_of_a_long_recording_is_played() -> None:
     heard = cues().model_copy(
         update={"duration_s": 60.0, "times_s": times, "level_db": levels, **values}
     )
-    (player,) = azimuth_map(tone(500.0, seconds=60.0), heard, own=[]).players
+    (player,) = azimuth_map(analyzed(tone(500.0, seconds=60.0), heard, [])).players
     start, end = map(float, re.search(r"([\d.]+) to ([\d.]+) s", player.name).groups())
     assert start <= 20.0 and end >= 30.0 and end - start == pytest.approx(12.0)
 
@@ -289,7 +300,7 @@ def test_ambisonics_are_drawn_all_around_and_played_as_left_and_right() -> None:
     theta = np.radians(120.0)  # to the left, behind, as AmbiX counts
     four = np.stack([noise, np.sin(theta) * noise, 0.0 * noise, np.cos(theta) * noise])
     heard = cues(track("s", "car", -120.0), capture="foa")
-    exhibit = azimuth_map(Recording.from_samples(four, RATE), heard)
+    exhibit = azimuth_map(Analysis(Recording.from_samples(four, RATE), heard))
     ground = exhibit.figure.data[0]
     assert np.asarray(ground.y)[np.asarray(ground.z).mean(1).argmax()] == pytest.approx(-120, abs=4)
     assert exhibit.figure.layout.yaxis.range[0] < -180.0
@@ -313,7 +324,7 @@ class Tags(HTMLParser):
 
 def test_a_hostile_label_stays_text() -> None:
     evil = cues(track("source-1", EVIL, 0.0, pass_by=PASS_BY))
-    for exhibit in analysis_exhibits_of(evil):
+    for exhibit in exhibits_of(evil):
         tags = [tag for tag, _ in Tags(exhibit.html()).seen]
         assert tags.count("script") == 1
         names = [t.name or "" for t in exhibit.figure.data]
@@ -321,11 +332,9 @@ def test_a_hostile_label_stays_text() -> None:
         assert not any("<script" in text for text in names + titles)
 
 
-def analysis_exhibits_of(heard: SpatialCues) -> list:
-    recording, own = tone(500.0), OWN[: len(heard.sources)]
-    return [
-        make(recording, heard, own=own) for make in (azimuth_map, level_and_pitch, spectrograms)
-    ]
+def exhibits_of(heard: SpatialCues) -> list:
+    analysis = analyzed(tone(500.0), heard, OWN[: len(heard.sources)])
+    return [make(analysis) for make in (azimuth_map, level_and_pitch, spectrograms)]
 
 
 def test_a_page_needs_nothing_from_elsewhere(shown) -> None:

@@ -13,7 +13,7 @@ from spa2v_lab.explorers.layout_editor import editor_html
 from spa2v_lab.explorers.widgets import image_html
 from spa2v_lib import viz
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cues import SpatialCues, extract_cues
+from spa2v_lib.cues import Analysis, SpatialCues, extract_cues
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video
 from spa2v_lib.viz.page import analysis_html
@@ -60,7 +60,7 @@ VIEWS: dict[str, Callable[[str], str]] = {
     "recording": lambda text: recording(text)._repr_html_(),
     "cues": lambda text: cues(text)._repr_html_(),
     "map": lambda text: viz.cue_svg(cues(text)),
-    "hearing": lambda text: analysis_html(recording(text), cues(text)),
+    "hearing": lambda text: analysis_html(Analysis(recording(text), cues(text))),
     "player": lambda text: sound_player(recording(text), text, colour="#123456").html(),
     "exhibit": lambda text: exhibit(text).html(),
     "layout": lambda text: layout(text)._repr_html_(),

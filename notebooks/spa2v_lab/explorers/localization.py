@@ -15,7 +15,7 @@ from spa2v_lab.explorers.captures import ROOMS
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lab.scenes.stage import Trajectory, stage
 from spa2v_lab.viz.captures import NAMES
-from spa2v_lib.cues.extract import extract_cues
+from spa2v_lib.cues.extract import Analysis, analyze
 from spa2v_lib.viz.cue_figures import track_lines
 from spa2v_lib.viz.figures import slider
 from spa2v_lib.viz.page import map_svg
@@ -24,8 +24,7 @@ from spa2v_lib.viz.style import TEXT, azimuth_ticks, interval_band, styled
 from spa2v_lib.viz.words import colour_of
 
 if TYPE_CHECKING:
-    from spa2v_lib.audio.recording import Recording
-    from spa2v_lib.cues.types import SourceTrack, SpatialCues
+    from spa2v_lib.cues.types import SourceTrack
 
 __all__ = [
     "TRAJECTORIES",
@@ -55,25 +54,23 @@ class Localization:
 
     Attributes
     ----------
-    recording : Recording
-    cues : SpatialCues
+    analysis : Analysis
     truth_deg : ndarray [frames]
-        Where the source was, at the times of `cues`.
+        Where the source was, at the times of the cues.
     """
 
-    recording: Recording
-    cues: SpatialCues
+    analysis: Analysis
     truth_deg: np.ndarray
 
     @property
     def source(self) -> SourceTrack | None:
         """The loudest source; None if none was detected."""
-        return self.cues.sources[0] if self.cues.sources else None
+        return self.analysis.cues.sources[0] if self.analysis.cues.sources else None
 
     @property
     def summary(self) -> str:
         """Capture format, motion, error of the azimuth, and width of its interval."""
-        capture = NAMES.get(self.cues.capture.format, self.cues.capture.format)
+        capture = NAMES.get(self.analysis.cues.capture.format, self.analysis.cues.capture.format)
         if self.source is None or None in self.source.azimuth_deg:
             return f"capture format {capture}: no azimuth can be estimated"
         azimuth, low, high = np.array(
@@ -117,8 +114,8 @@ def localize(
         noise_db=-25,
     )
     sound = render_sound(scene, _RATE)
-    cues = extract_cues(sound, capture=capture if format_known else "auto", label=_LABEL)
-    return Localization(sound, cues, scene.objects[0].azimuth_deg(np.array(cues.times_s)))
+    analysis = analyze(sound, capture=capture if format_known else "auto", label=_LABEL)
+    return Localization(analysis, scene.objects[0].azimuth_deg(np.array(analysis.cues.times_s)))
 
 
 def localization_figure(results: Mapping[str, Localization]) -> go.Figure:
@@ -146,7 +143,7 @@ def localization_figure(results: Mapping[str, Localization]) -> go.Figure:
 
 def _traces(one: Localization) -> list[go.Scatter]:
     """Return truth, interval and track; as many of them whatever was detected."""
-    times, colour = one.cues.times_s, colour_of(0)
+    times, colour = one.analysis.cues.times_s, colour_of(0)
     line = {"color": TEXT, "width": 2, "dash": "dash"}
     truth = go.Scatter(
         x=times, y=one.truth_deg.round(1), mode="lines", name="truth", line=line, hoverinfo="skip"
@@ -190,7 +187,5 @@ class LocalizationExplorer(VBox):
             self.room.value,
             format_known=self.format_known.value,
         )
-        player = sound_player(result.recording, NAMES[capture]).html()
-        self._shown.value = (
-            f"{map_svg(result.recording, result.cues)}<p>{escape(result.summary)}</p>{player}"
-        )
+        player = sound_player(result.analysis.recording, NAMES[capture]).html()
+        self._shown.value = f"{map_svg(result.analysis)}<p>{escape(result.summary)}</p>{player}"
