@@ -216,7 +216,7 @@ codes = encode_set(vae, clips.frames) * vae.config.scaling_factor
 codes = codes.unflatten(0, (-1, data.CLIP_FRAMES)).transpose(1, 2)  # clips, channels, frames
 
 # %%
-from spa2v_lab.training.text import tokenize
+from spa2v_lab.training.base import tokenize
 
 pipeline = load("tiny", "auto")
 captions = list(clips.captions[:: data.CLIP_FRAMES])

@@ -24,9 +24,9 @@ from spa2v_lib.viz.frames import contact_sheet
 __all__ = ["SCENES", "example_recording", "main"]
 
 
-def _scene(thing: WorldObject, background: str, receiver: str, **room: float) -> Scene:
+def _scene(obj: WorldObject, background: str, receiver: str, **room: float) -> Scene:
     return Scene(
-        objects=(thing,),
+        objects=(obj,),
         background=background,
         camera=Camera(),
         duration_s=4.0,

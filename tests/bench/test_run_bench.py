@@ -9,7 +9,7 @@ import pytest
 
 from spa2v_lab.bench import run as bench
 from spa2v_lab.bench import run_layouts as run_models
-from spa2v_lab.bench.frame import Kept, Results, read, run_benchmark
+from spa2v_lab.bench.frame import RawResults, Results, read, run_benchmark
 from spa2v_lab.bench.run_layouts import analyzed_clip, layouts_of, with_true_labels
 from spa2v_lab.bench.run_tables import results_of
 from spa2v_lab.bench.run_videos import DRAWN, MIRRORED, SAMPLING_VARIANTS, detected_layout
@@ -129,15 +129,15 @@ def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path, monkeypatch):
 
 def test_another_question_is_refused_unless_overwritten(folder):
     with pytest.raises(OutputError, match="measured with another seed"):
-        Kept(folder / bench.RAW, {**read(folder / bench.RAW)["asked"], "seed": 9})
-    fresh = Kept(folder / bench.RAW, {"seed": 9}, overwrite=True)
+        RawResults(folder / bench.RAW, {**read(folder / bench.RAW)["asked"], "seed": 9})
+    fresh = RawResults(folder / bench.RAW, {"seed": 9}, overwrite=True)
     assert fresh.raw == {"asked": {"seed": 9}}
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(OutputError, match=r"no raw\.json"):
-        Kept(tmp_path / bench.RAW, {})
+        RawResults(tmp_path / bench.RAW, {})
 
 
 def test_clips_and_planners_belong_to_the_benchmarks_that_take_them(tmp_path):

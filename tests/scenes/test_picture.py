@@ -4,10 +4,16 @@ import numpy as np
 import pytest
 from PIL import ImageOps
 
-from spa2v_lab.scenes.picture import background_canvas, draw_frame, draw_scene
+from spa2v_lab.scenes.picture import (
+    STYLES,
+    background_canvas,
+    draw_frame,
+    draw_scene,
+    paint_background,
+    sprite,
+)
 from spa2v_lab.scenes.sampler import sample_scene
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
-from spa2v_lab.scenes.world import STYLES, paint_background, sprite
 from spa2v_lib.errors import SceneError
 from spa2v_lib.layout.camera import Camera
 

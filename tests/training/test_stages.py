@@ -3,16 +3,28 @@
 import numpy as np
 import pytest
 import torch
+from transformers import CLIPTokenizer
 
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject, ground_truth_layout
 from spa2v_lab.training import data
-from spa2v_lab.training.autoencoder import encode_set, to_pixels, train_autoencoder
-from spa2v_lab.training.base import new_base, object_weights, train_base, velocity_loss
-from spa2v_lab.training.encoded import EncodedSet
-from spa2v_lab.training.grounding import train_gligen
+from spa2v_lab.training.autoencoder import EncodedSet, encode_set, to_pixels, train_autoencoder
+from spa2v_lab.training.base import (
+    new_base,
+    new_text_encoder,
+    new_tokenizer,
+    new_unet,
+    object_weights,
+    tokenize,
+    train_base,
+    velocity_loss,
+)
+from spa2v_lab.training.grounding import train_gligen, train_migc
 from spa2v_lab.training.loop import Plan
 from spa2v_lab.training.motion import new_adapter, train_motion
 from spa2v_lib.layout.camera import Camera
+from spa2v_lib.layout.captions import video_caption
+from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES
+from spa2v_lib.sampling.grounding import migc_layers as migc_weights
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +35,8 @@ def drawn() -> data.DrawnSet:
 def _encoded(drawn: data.DrawnSet) -> EncodedSet:
     """Give a set latents that are small, and mean nothing."""
     latents = torch.randn(len(drawn.frames), 32, 8, 8, generator=torch.Generator().manual_seed(0))
-    truth = (torch.from_numpy(part) for part in (drawn.boxes, drawn.phrases))
-    return EncodedSet(latents, drawn.captions, *truth)
+    targets = (torch.from_numpy(part) for part in (drawn.boxes, drawn.phrases))
+    return EncodedSet(latents, drawn.captions, *targets)
 
 
 @pytest.fixture
@@ -43,7 +55,7 @@ def test_drawn_boxes_belong_to_their_captions_and_frames(drawn):
 
 
 @pytest.mark.parametrize(
-    ("motion", "velocity", "told"),
+    ("motion", "velocity", "prompt"),
     [
         ("right_crossing", (2.0, 0.0), "a bus from left to right"),
         ("left_crossing", (-2.0, 0.0), "a bus"),
@@ -52,12 +64,12 @@ def test_drawn_boxes_belong_to_their_captions_and_frames(drawn):
         ("approaching", (0.1, -2.0), "a bus from left to right"),
     ],
 )
-def test_a_phrase_says_if_a_thing_is_drawn_facing_right(motion, velocity, told):
+def test_a_phrase_says_if_a_thing_is_drawn_facing_right(motion, velocity, prompt):
     path = StraightPath((0.0, 9.0), velocity)
-    thing = WorldObject("bus", data.STYLE, path, motion, 4.0, 3.0, 0.0)
-    scene = Scene((thing,), "street", Camera(), 1.0, seed=0)
+    obj = WorldObject("bus", data.STYLE, path, motion, 4.0, 3.0, 0.0)
+    scene = Scene((obj,), "street", Camera(), 1.0, seed=0)
     *_, phrases = next(data._draw(scene, np.zeros(1), 64))
-    assert data.PHRASES[phrases[0]] == told
+    assert data.PHRASES[phrases[0]] == prompt
     assert (phrases[1:] == -1).all()
 
 
@@ -137,8 +149,8 @@ def test_a_cell_weighs_more_the_more_of_it_a_thing_covers():
 
 
 def test_the_first_label_of_a_scene_is_the_first_of_its_drawn_truth():
-    thing = WorldObject("bus", data.STYLE, StraightPath((0, 9.0)), "stationary", 4.0, 3.0, 0.0)
-    layout = ground_truth_layout(Scene((thing,), "street", Camera(), 1.0, seed=0))
+    obj = WorldObject("bus", data.STYLE, StraightPath((0, 9.0)), "stationary", 4.0, 3.0, 0.0)
+    layout = ground_truth_layout(Scene((obj,), "street", Camera(), 1.0, seed=0))
     assert layout.caption == "a bus stands on a city street"
 
 
@@ -156,3 +168,51 @@ def test_early_examples_come_from_the_noisiest_third(early, low, high):
     (times,) = seen
     assert low < times.float().mean() < high
     assert times.max() <= 999 and times.min() >= (666 if early else 0)
+
+
+def test_every_caption_word_is_one_token():
+    tokenizer = new_tokenizer()
+    for label in CLASSES:
+        for background in BACKGROUNDS:
+            caption = video_caption([(label, "right_crossing")], background)
+            assert len(tokenizer.tokenize(caption)) == len(caption.split())
+
+
+def test_unknown_words_become_letters_not_the_unknown_token():
+    tokens = new_tokenizer().tokenize("zebra")
+    assert "".join(tokens).replace("</w>", "") == "zebra"
+
+
+def test_long_captions_are_cut_to_the_encoders_length():
+    tokenizer = new_tokenizer()
+    ids = tokenize(tokenizer, ["a bus " * 500, ""])
+    encoder = new_text_encoder(tokenizer)
+    assert encoder(ids).last_hidden_state.shape == (2, tokenizer.model_max_length, 128)
+
+
+def test_the_tokenizer_survives_saving(tmp_path):
+    tokenizer = new_tokenizer()
+    tokenizer.save_pretrained(tmp_path)
+    again = CLIPTokenizer.from_pretrained(tmp_path)
+    captions = ["a ship sails from left to right on the blue sea"]
+    assert tokenize(tokenizer, captions).tolist() == tokenize(again, captions).tolist()
+
+
+def test_migc_layers_learn_and_the_base_stays_as_it_was(tmp_path):
+    torch.manual_seed(0)
+    drawn, unet, tokenizer = data.frames(8, seed=5), new_unet().eval(), new_tokenizer()
+    text, side = new_text_encoder(tokenizer).eval(), unet.config.sample_size
+    before = {name: value.clone() for name, value in unet.state_dict().items()}
+    latents = torch.randn(8, unet.config.in_channels, side, side)
+    targets = (torch.from_numpy(part) for part in (drawn.boxes, drawn.phrases))
+    encoded, plan = EncodedSet(latents, drawn.captions, *targets), Plan(4, 4, 1e-2, warmup=1)
+    base, parts = (unet, text, tokenizer), ("mid_block", "up_blocks.1")
+    log = train_migc(*base, encoded, None, plan, tmp_path, parts=parts)
+    assert all(torch.equal(unet.state_dict()[name], value) for name, value in before.items())
+    layers = migc_weights.attached(unet)
+    assert {name.split(".attentions")[0] for name in layers} == {"mid_block", "up_blocks.1"}
+    for attention in layers.values():
+        moved = {n: p.abs().max().item() for n, p in attention.migc.out.named_parameters()}
+        assert min(moved.values()) > 0, "starts at zero and must have learnt"
+        assert attention.processor.__class__.__name__ == "AttnProcessor2_0"
+    assert log["losses"][0] > 0

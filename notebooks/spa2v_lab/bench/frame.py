@@ -1,6 +1,4 @@
-"""Raw results that outlive an interruption: one JSON file, written anew after every item.
-
-The one form of every benchmark: environment, rows with intervals, goals.
+"""The one form of every benchmark's results: environment, rows with intervals, goals.
 
 ``results.json`` holds
 
@@ -9,6 +7,9 @@ The one form of every benchmark: environment, rows with intervals, goals.
   measure, its mean and 95 % interval (percentile bootstrap over scenes; Efron, 1979);
 - ``goals``: name, goal, value and whether it was met. A goal whose value was not computed is
   missed.
+
+Long benchmarks keep raw results (`RawResults`), written anew after every item, so that they outlive
+an interruption.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ __all__ = [
     "RAW",
     "Goal",
     "Interval",
-    "Kept",
+    "RawResults",
     "Results",
     "Row",
     "interval",
@@ -50,7 +51,7 @@ RAW = "raw.json"
 _DIGITS = 5
 
 
-class Kept:
+class RawResults:
     """What a benchmark has measured so far.
 
     Parameters
@@ -67,6 +68,18 @@ class Kept:
     OutputError
         If the folder holds something else or cannot be written to, or the file was measured with
         other parameters, code or weights and `overwrite` is not set; the message says what differs.
+
+    See Also
+    --------
+    read : the same file, without asking what it was measured with
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> raw = RawResults(Path("out/raw.json"), {"seed": 0})
+    >>> raw.put(raw.part("scenes"), "0", {"IoU": 0.123456789})
+    >>> RawResults(Path("out/raw.json"), {"seed": 0}).part("scenes")
+    {'0': {'IoU': 0.12346}}
     """
 
     def __init__(self, path: Path, asked: dict[str, Any], *, overwrite: bool = False) -> None:
@@ -150,6 +163,18 @@ class Interval:
     """A mean with its 95 % interval; all None where nothing could be measured.
 
     Where the measure's name says so, `mean` is a median or another percentile.
+
+    Attributes
+    ----------
+    mean, low, high : float or None
+        In the measure's unit.
+    count : int
+        Scenes, or repetitions, with a value.
+
+    Examples
+    --------
+    >>> Interval(0.5, 0.4, 0.6, 20)
+    Interval(mean=0.5, low=0.4, high=0.6, count=20)
     """
 
     mean: float | None
@@ -169,6 +194,12 @@ class Row:
         Scenes, or repetitions.
     measures : dict of str to Interval
         The unit is part of the name where there is one.
+
+    Examples
+    --------
+    >>> row = Row("spa2v", "anechoic", 3, {"azimuth median °": interval([0.2, 0.4, 0.3])})
+    >>> round(row.measures["azimuth median °"].mean, 1)
+    0.3
     """
 
     method: str
@@ -189,6 +220,13 @@ class Goal:
     bound : float
     value : float or None
         None if it was not computed.
+
+    Examples
+    --------
+    >>> Goal("azimuth median, °", "<=", 3, 1.2).met
+    True
+    >>> Goal("azimuth median, °", "<=", 3, None).met
+    False
     """
 
     name: str
@@ -221,7 +259,26 @@ class Goal:
 
 @dataclass(frozen=True)
 class Results:
-    """What a benchmark measured; `notes` say what could not be measured, and why."""
+    """What a benchmark measured.
+
+    Attributes
+    ----------
+    name : str
+        One of `BENCHMARKS`.
+    rows : list of Row
+    goals : list of Goal
+    notes : list of str
+        What could not be measured, and why.
+
+    Examples
+    --------
+    >>> row = Row("spa2v", "all", 2, {"score": interval([0.0, 1.0])})
+    >>> results = Results("speed", [row], [Goal("score", ">=", 0.9, 0.5)])
+    >>> [goal.name for goal in results.goals if not goal.met]
+    ['score']
+    >>> len(results.tables())
+    1
+    """
 
     name: str
     rows: list[Row]
@@ -330,6 +387,11 @@ def run_benchmark(
     ------
     Spa2vError
         If there is no such benchmark, or `out` cannot be used.
+
+    Examples
+    --------
+    >>> results = run_benchmark("speed", "out", quick=True)  # doctest: +SKIP
+    >>> [goal.name for goal in results.goals if not goal.met]  # doctest: +SKIP
     """
     if name not in BENCHMARKS:
         raise Spa2vError(f"no benchmark {name!r}; one of: {', '.join(BENCHMARKS)}")
@@ -365,17 +427,42 @@ def interval(values: Sequence[float], seed: int = 0) -> Interval:
     Parameters
     ----------
     values : sequence of float
-        One per scene.
+        One per scene; NaN where the scene has none.
     seed : int
         Of the resampling.
+
+    Returns
+    -------
+    Interval
+        At 95 %; a single value is its own interval.
+
+    See Also
+    --------
+    scipy.stats.bootstrap : what makes it, by percentiles of the resampled means
+    spa2v_lab.bench.hearing_goals.pooled : medians and percentiles of values grouped by scene
+
+    Examples
+    --------
+    >>> found = interval([0.0, 1.0, float("nan"), 1.0, 1.0])
+    >>> found.mean, found.count
+    (0.75, 4)
+    >>> found.low <= found.mean <= found.high
+    True
     """
+    from scipy.stats import bootstrap
+
     known = np.array([value for value in values if not math.isnan(value)], float)
     if not len(known):
         return Interval(None, None, None, 0)
+    mean = float(known.mean())
+    if len(known) == 1:
+        return Interval(mean, mean, mean, 1)
     rng = np.random.default_rng(seed)
-    means = known[rng.integers(len(known), size=(_RESAMPLES, len(known)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return Interval(float(known.mean()), float(low), float(high), len(known))
+    resampled = bootstrap(
+        (known,), np.mean, n_resamples=_RESAMPLES, method="percentile", random_state=rng
+    )
+    low, high = resampled.confidence_interval
+    return Interval(mean, float(low), float(high), len(known))
 
 
 def _cell(one: Interval | None, bare: bool) -> str:

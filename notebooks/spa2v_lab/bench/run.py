@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from spa2v_lab.bench.frame import RAW, Kept, Progress, Results
+from spa2v_lab.bench.frame import RAW, Progress, RawResults, Results
 from spa2v_lab.bench.planning_scores import scored, worded
 from spa2v_lab.bench.run_layouts import analyzed_clip, layouts_of, simulated_layouts
 from spa2v_lab.bench.run_tables import results_of
@@ -87,7 +87,7 @@ def run(
 
         own = run_clips(clips, seed=seed, progress=progress, out=out, overwrite=overwrite)
         return _with_page(own, out)
-    kept = Kept(out / RAW, _asked(quick, seed), overwrite=overwrite)
+    kept = RawResults(out / RAW, _asked(quick, seed), overwrite=overwrite)
     _plan(kept, QUICK if quick else FULL, seed, progress)
     planned_by_models(kept, planners, seed, quick, progress)
     _sample(kept, QUICK_VIDEOS if quick else VIDEOS, seed, progress)
@@ -107,7 +107,7 @@ def _asked(quick: bool, seed: int) -> dict[str, Any]:
     return {"quick": quick, "seed": seed, "code": code_hash(), "weights": weights_of("tiny")}
 
 
-def _plan(kept: Kept, count: int, seed: int, progress: Progress) -> None:
+def _plan(kept: RawResults, count: int, seed: int, progress: Progress) -> None:
     """Stage 1, in two processes; what takes long is rendering rooms."""
     clips = kept.part("stage1")
     todo = [number for number in range(count) if str(number) not in clips]
@@ -156,7 +156,7 @@ def _scored(job: tuple[int, int, int]) -> dict[str, Any]:
     }
 
 
-def _sample(kept: Kept, count: int, seed: int, progress: Progress) -> None:
+def _sample(kept: RawResults, count: int, seed: int, progress: Progress) -> None:
     """Stage 2, in this process: sampling takes all cores by itself."""
     from spa2v_lab.bench.run_videos import sampled
 

@@ -29,7 +29,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from spa2v_lab.bench.frame import RAW, Kept, Progress, Results, Row
+from spa2v_lab.bench.frame import RAW, Progress, RawResults, Results, Row
 from spa2v_lab.bench.planning_scores import scored, worded
 from spa2v_lab.bench.run_layouts import AnalyzedClip, layouts_of
 from spa2v_lab.bench.run_tables import STAGE1, score_row
@@ -86,7 +86,7 @@ def run_clips(
     clips = [_OwnClip(line, base) for line in read_rows([manifest], COLUMNS)]
     for clip in clips:
         clip.check()
-    kept = Kept(out / RAW, _asked(clips, seed), overwrite=overwrite)
+    kept = RawResults(out / RAW, _asked(clips, seed), overwrite=overwrite)
     done = kept.part("clips")
     for number, clip in enumerate(clips):
         if str(number) not in done:

@@ -40,7 +40,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from spa2v_lab.bench.frame import Kept, Progress
+from spa2v_lab.bench.frame import Progress, RawResults
 from spa2v_lab.bench.planning_scenes import folded_to_mono, without_spatial_cues
 from spa2v_lab.bench.planning_scores import PAPERS, scored, worded
 from spa2v_lab.scenes.benchmark import Clip, draw, exemplar_pool
@@ -83,7 +83,7 @@ MOST_QUICK, MOST = 3, 100
 
 
 def planned_by_models(
-    kept: Kept, planners: Sequence[str], seed: int, quick: bool, progress: Progress
+    kept: RawResults, planners: Sequence[str], seed: int, quick: bool, progress: Progress
 ) -> None:
     """Ask the named models, as far as they were not asked yet, and keep their scores."""
     variants = kept.part("models")
@@ -272,7 +272,7 @@ def with_true_labels(cues: SpatialCues, scene: Scene) -> SpatialCues:
 
 
 def _gap(source: SourceTrack, obj: WorldObject, cues: SpatialCues) -> float:
-    """Return the median distance of a source's direction from a object's, in degrees."""
+    """Return the median distance of a source's direction from an object's, in degrees."""
     analyzed = np.array([0.0 if a is None else a for a in source.azimuth_deg])
     return float(np.median(np.abs(analyzed - obj.azimuth_deg(np.array(cues.times_s)))))
 

@@ -74,12 +74,12 @@ MIRRORED, DRAWN = "true layout, against its mirror", "drawn from the true layout
 
 _SEED = 0
 
-Kept = dict[str, Any]
+VideoScores = dict[str, Any]
 
 
 def sampled(
     analyzed: AnalyzedClip, scene: Scene, layouts: dict[str, VideoSceneLayout]
-) -> dict[str, Kept]:
+) -> dict[str, VideoScores]:
     """Sample a clip in every variant.
 
     Parameters
@@ -101,7 +101,7 @@ def sampled(
     from spa2v_lib.sampling.tiny_detector import detect
 
     ground_truth = analyzed.ground_truth
-    kept: dict[str, Kept] = {"sound": {"onsets": _onsets(analyzed)}}
+    kept: dict[str, VideoScores] = {"sound": {"onsets": _onsets(analyzed)}}
     for variant in SAMPLING_VARIANTS:
         video = generate(
             layouts[variant.layout],
@@ -123,7 +123,7 @@ def _judged(
     ground_truth: VideoSceneLayout,
     frames: np.ndarray,
     seen: Sequence[Sequence[Detection]],
-) -> Kept:
+) -> VideoScores:
     from spa2v_lab.metrics.frechet import DrawnWorldFeatures
 
     boxes = ground_truth.frame_boxes()
@@ -139,7 +139,7 @@ def _judged(
     }
 
 
-def _compared(ground_truth: VideoSceneLayout, seen: Sequence[Sequence[Detection]]) -> Kept:
+def _compared(ground_truth: VideoSceneLayout, seen: Sequence[Sequence[Detection]]) -> VideoScores:
     detected = detected_layout(seen, ground_truth)
     right = [
         any(d.label == obj.label and d.box.iou(box) > 0 for d in detections)

@@ -11,11 +11,11 @@ from itertools import permutations
 import numpy as np
 
 from spa2v_lab.scenes.exemplar_words import reasoning
+from spa2v_lab.scenes.picture import STYLES
 from spa2v_lab.scenes.recordings import RecordingInfo, recordings_table
 from spa2v_lab.scenes.sampler import sample_object
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject, ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound
-from spa2v_lab.scenes.world import STYLES
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.types import SourceTrack, SpatialCues

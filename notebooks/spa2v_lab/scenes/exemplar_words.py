@@ -103,7 +103,7 @@ _UNSEEN = (
 
 @dataclass(frozen=True)
 class _Course:
-    """Where a object is over the key frames: azimuths, ranges, and its boxes."""
+    """Where an object is over the key frames: azimuths, ranges, and its boxes."""
 
     azimuth: np.ndarray
     distance: np.ndarray

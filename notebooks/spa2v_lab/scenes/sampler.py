@@ -12,8 +12,8 @@ from typing import get_args
 
 import numpy as np
 
+from spa2v_lab.scenes.picture import STYLES, sprite
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
-from spa2v_lab.scenes.world import STYLES, sprite
 from spa2v_lib.errors import SceneError
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import Motion

@@ -2,10 +2,14 @@
 
 The encoder is computed, the decoder trained; `spa2v_lib.sampling.patch_autoencoder` says why. The
 loss is the absolute error of the pixels and of their gradients, so that edges stay sharp.
+
+The diffusion trainings see drawn sets through it: latents instead of pixels (`EncodedSet`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +21,12 @@ from spa2v_lab.training.data import DrawnSet
 from spa2v_lab.training.loop import Plan, fit
 from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 
-__all__ = ["CHANNELS", "encode_set", "to_pixels", "train_autoencoder"]
+__all__ = ["CHANNELS", "EncodedSet", "encode_set", "to_pixels", "train_autoencoder"]
 
 CHANNELS = 32
 _PATCH = 8
 _WIDTH = 96  # of the decoder
-_THING_WEIGHT = 4.0  # extra weight of pixels inside boxes, where the detail is
+_OBJECT_WEIGHT = 4.0  # extra weight of pixels inside boxes, where the detail is
 _WHITENING = 0.5  # 0 keeps the components' own sizes, 1 makes them all equal
 _JITTER = 0.3  # most noise on latents while the decoder learns, as sampled latents are not exact
 
@@ -38,7 +42,7 @@ def _box_weights(boxes: Tensor, size: int) -> Tensor:
     x0, y0, x1, y1 = boxes.unsqueeze(-1).unbind(2)  # each [n, k, 1]
     across, down = (at >= x0) & (at <= x1), (at >= y0) & (at <= y1)
     inside = (down.unsqueeze(3) & across.unsqueeze(2)).any(1)
-    return 1 + _THING_WEIGHT * inside.unsqueeze(1).float()
+    return 1 + _OBJECT_WEIGHT * inside.unsqueeze(1).float()
 
 
 def _principal_components(pixels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -120,3 +124,59 @@ def encode_set(model: PatchAutoencoder, frames: np.ndarray, batch: int = 100) ->
     """Encode uint8 frames [n, h, w, 3] to latents [n, CHANNELS, h/8, w/8], unscaled."""
     rows = torch.from_numpy(frames).split(batch)
     return torch.cat([model.encode(to_pixels(part.to(model.device))).latents for part in rows])
+
+
+@dataclass
+class EncodedSet:
+    """Encoded frames with their ground truth.
+
+    Attributes
+    ----------
+    latents : Tensor [shape=(n, CHANNELS, side, side)]
+        Scaled to unit variance.
+    captions : np.ndarray [shape=(n,), dtype=str]
+    boxes : Tensor [shape=(n, MAX_OBJECTS, 4)]
+    phrases : Tensor [shape=(n, MAX_OBJECTS), dtype=int64]
+        As `DrawnSet` has them.
+    """
+
+    latents: Tensor
+    captions: np.ndarray
+    boxes: Tensor
+    phrases: Tensor
+
+    @classmethod
+    def of(cls, model: PatchAutoencoder, parts: Iterable[DrawnSet]) -> EncodedSet:
+        """Encode a set part by part, so that its pixels are never held all at once."""
+        latents, captions, targets = [], [], []
+        for part in parts:
+            latents.append(encode_set(model, part.frames) * model.config.scaling_factor)
+            captions.append(part.captions)
+            targets.append((part.boxes, part.phrases))
+        device = latents[0].device
+        columns = (torch.from_numpy(np.concatenate(parts)) for parts in zip(*targets, strict=True))
+        return cls(
+            torch.cat(latents), np.concatenate(captions), *(one.to(device) for one in columns)
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the set as one ``.npz`` file, latents in half precision."""
+        unfinished = path.with_name(path.name + ".partial.npz")
+        np.savez(
+            unfinished,
+            latents=self.latents.half().cpu().numpy(),
+            captions=self.captions,
+            boxes=self.boxes.cpu().numpy(),
+            phrases=self.phrases.cpu().numpy(),
+        )
+        unfinished.replace(path)
+
+    @classmethod
+    def load(cls, path: Path, device: str = "cpu") -> EncodedSet:
+        """Read a set that `save` wrote."""
+        with np.load(path, allow_pickle=False) as stored:
+            latents, *targets = (
+                torch.from_numpy(stored[name]).to(device)
+                for name in ("latents", "boxes", "phrases")
+            )
+            return cls(latents.float(), stored["captions"], *targets)

@@ -2,34 +2,118 @@
 
 Trained on single frames as latent diffusion is, to predict the velocity of Salimans & Ho (ICLR
 2022, app. D) on a schedule that ends in pure noise (Lin et al., WACV 2024): with so few latents,
-any signal left at the last step would fix where things are before text or boxes are heard.
+any signal left at the last step would fix where objects are before text or boxes take effect.
+
+Its words are the captions': a CLIP tokenizer is learnt from them.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from spa2v_lab.training.autoencoder import CHANNELS
+from spa2v_lab.scenes.sampler import MOTIONS
+from spa2v_lab.training.autoencoder import CHANNELS, EncodedSet
 from spa2v_lab.training.data import SIZE
-from spa2v_lab.training.encoded import EncodedSet
 from spa2v_lab.training.loop import Plan, fit
-from spa2v_lab.training.text import WIDTH, new_text_encoder, new_tokenizer, tokenize
+from spa2v_lib.layout.captions import frame_caption, video_caption
+from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES
 from spa2v_lib.sampling.grounding.gligen import cell_boxes, coverage
 
 __all__ = [
-    "DROP_SHARE", "WIDTHS", "Base", "drop_captions", "new_base", "new_scheduler", "new_unet",
-    "object_weights", "train_base", "velocity_loss",
-]  # fmt: skip
+    "DROP_SHARE",
+    "WIDTH",
+    "WIDTHS",
+    "Base",
+    "drop_captions",
+    "new_base",
+    "new_scheduler",
+    "new_text_encoder",
+    "new_tokenizer",
+    "new_unet",
+    "object_weights",
+    "tokenize",
+    "train_base",
+    "velocity_loss",
+]
+
+WIDTH = 128
+_LENGTH = 32  # tokens a caption
+_BEGIN, _END = "<|startoftext|>", "<|endoftext|>"
+
+
+def _corpus() -> list[str]:
+    """Every sentence of the grammar with one object, which holds every word of all others."""
+    sentences = []
+    for label, background in product(CLASSES, BACKGROUNDS):
+        sentences += [video_caption([(label, motion)], background) for motion in MOTIONS]
+        sentences += [frame_caption([(label, x)], background) for x in (0.1, 0.5, 0.9)]
+    return [*sentences, "this and that"]
+
+
+def new_tokenizer() -> CLIPTokenizer:
+    """Learn a byte-pair encoding of the captions, in the form that CLIP's tokenizer has.
+
+    Words that were never met fall apart into letters, which are all in the vocabulary.
+    """
+    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=_END))
+    learner.normalizer = normalizers.Lowercase()
+    learner.pre_tokenizer = pre_tokenizers.Sequence(
+        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
+    )
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=900,
+        special_tokens=[_BEGIN, _END, *sorted(f"{letter}</w>" for letter in letters)],
+        initial_alphabet=letters,
+        end_of_word_suffix="</w>",
+        show_progress=False,
+    )
+    learner.train_from_iterator(_corpus(), trainer)
+    merges = json.loads(learner.to_str())["model"]["merges"]
+    return CLIPTokenizer(
+        vocab=learner.get_vocab(),
+        merges=[tuple(pair) for pair in merges],
+        model_max_length=_LENGTH,
+    )
+
+
+def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
+    """Build the text encoder with random weights."""
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=WIDTH,
+            intermediate_size=4 * WIDTH,
+            projection_dim=WIDTH,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            max_position_embeddings=_LENGTH,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+
+
+def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
+    """Return token ids [n, _LENGTH], padded and cut as the pipelines do."""
+    return tokenizer(
+        list(captions), padding="max_length", truncation=True, return_tensors="pt"
+    ).input_ids
+
 
 WIDTHS = (128, 192)
-_THING_WEIGHT = 2.0
+_OBJECT_WEIGHT = 2.0
 DROP_SHARE = 0.1  # captions dropped, for classifier-free guidance
 
 
@@ -62,7 +146,7 @@ def new_unet() -> UNet2DConditionModel:
     )
 
 
-def object_weights(boxes: Tensor, side: int, more: float = _THING_WEIGHT) -> Tensor:
+def object_weights(boxes: Tensor, side: int, more: float = _OBJECT_WEIGHT) -> Tensor:
     """Return loss weights [n, 1, side, side]: `more` is added where boxes [n, k, 4] cover.
 
     Things fill a tenth of the picture and hold nearly all that is hard to draw.

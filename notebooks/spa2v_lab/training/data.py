@@ -46,7 +46,7 @@ _PART = 512  # frames that are drawn with one seed
 
 @dataclass
 class DrawnSet:
-    """Drawn frames with their truth.
+    """Drawn frames with their ground truth.
 
     Attributes
     ----------
@@ -94,23 +94,27 @@ def _scene(
     )
 
 
-def _told(thing: WorldObject) -> int:
-    """Return the index in `PHRASES` of what a thing's grounding is told.
+def _phrase_index(obj: WorldObject) -> int:
+    """Return the index in `PHRASES` of an object's grounding prompt.
 
-    Sprites face left, but for things that go to the right, and only that is said.
+    Sprites face left, but for objects that go to the right, and only that is said.
     """
-    return 2 * LABELS.index(thing.label) + (thing.path.velocity[0] > 0)
+    return 2 * LABELS.index(obj.label) + (obj.path.velocity[0] > 0)
 
 
-def _truth(scene: Scene, t: float) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+def _ground_truth(scene: Scene, t: float) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
     """Return the frame's caption at `t`, and boxes, labels and phrases [MAX_OBJECTS, ...]."""
     boxes = np.zeros((MAX_OBJECTS, 4), np.float32)
     labels, phrases = np.full((2, MAX_OBJECTS), -1, np.int64)
-    seen = [(thing, thing.box(scene.camera, t)) for thing in scene.objects]
-    seen = [(thing, box) for thing, box in seen if box is not None]
-    for i, (thing, box) in enumerate(seen):
-        boxes[i], labels[i], phrases[i] = box.as_tuple(), LABELS.index(thing.label), _told(thing)
-    named = [(thing.label, box.center[0]) for thing, box in seen]
+    seen = [(obj, obj.box(scene.camera, t)) for obj in scene.objects]
+    seen = [(obj, box) for obj, box in seen if box is not None]
+    for i, (obj, box) in enumerate(seen):
+        boxes[i], labels[i], phrases[i] = (
+            box.as_tuple(),
+            LABELS.index(obj.label),
+            _phrase_index(obj),
+        )
+    named = [(obj.label, box.center[0]) for obj, box in seen]
     return frame_caption(named, scene.background), boxes, labels, phrases
 
 
@@ -118,7 +122,7 @@ def _draw(scene: Scene, times: np.ndarray, size: int) -> Iterator[tuple]:
     canvas = background_canvas(scene, size, size)
     whole = video_caption([(o.label, o.motion) for o in scene.objects], scene.background)
     for t in times:
-        yield draw_frame(scene, float(t), canvas), whole, *_truth(scene, float(t))
+        yield draw_frame(scene, float(t), canvas), whole, *_ground_truth(scene, float(t))
 
 
 def _frames_part(job: tuple[Sequence[int], int], size: int, **what) -> DrawnSet:
@@ -127,9 +131,11 @@ def _frames_part(job: tuple[Sequence[int], int], size: int, **what) -> DrawnSet:
     rows = []
     while len(rows) < count:
         scene = _scene(rng, **what)
-        for frame, whole, single, *truth in _draw(scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size):
+        for frame, whole, single, *targets in _draw(
+            scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size
+        ):
             caption = whole if rng.uniform() < _GLOBAL_SHARE else single
-            rows.append((frame, caption, *truth))
+            rows.append((frame, caption, *targets))
     return DrawnSet.of_rows(rows[:count])
 
 
@@ -140,7 +146,9 @@ def _clips_part(job: tuple[Sequence[int], int], fps: float, size: int) -> DrawnS
     while len(rows) < count:
         scene = _scene(rng)
         times = rng.uniform(0, 4 - CLIP_FRAMES / fps) + np.arange(CLIP_FRAMES) / fps
-        rows += [(frame, whole, *truth) for frame, whole, _, *truth in _draw(scene, times, size)]
+        rows += [
+            (frame, whole, *targets) for frame, whole, _, *targets in _draw(scene, times, size)
+        ]
     return DrawnSet.of_rows(rows)
 
 
@@ -180,7 +188,7 @@ def frame_parts(
     labels : tuple of str
         What is drawn.
     counts : dict of int to float
-        How often scenes hold so many things; up to `MAX_OBJECTS`.
+        How often scenes hold so many objects; up to `MAX_OBJECTS`.
     """
     what = {"styles": styles, "labels": labels, "counts": counts}
     yield from _parts(partial(_frames_part, size=size, **what), count, seed, workers)

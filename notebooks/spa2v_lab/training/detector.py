@@ -75,9 +75,9 @@ def train_detector(
         rows = torch.randint(len(frames), (plan.batch,), generator=generator, device=device)
         pixels = frames[rows].permute(0, 3, 1, 2).float() / 127.5 - 1
         heat, sides = model(_disturbed(pixels, generator))
-        truth, distance, counted = _targets(boxes[rows], labels[rows], heat.shape[-1])
-        error = F.binary_cross_entropy_with_logits(heat, truth, reduction="none")
-        error = error * (heat.sigmoid() - truth).abs().square()  # focus on what is still wrong
+        targets, distance, counted = _targets(boxes[rows], labels[rows], heat.shape[-1])
+        error = F.binary_cross_entropy_with_logits(heat, targets, reduction="none")
+        error = error * (heat.sigmoid() - targets).abs().square()  # focus on what is still wrong
         wrong = ((sides - distance).abs().mean(1) * counted).sum() / counted.sum().clamp(min=1)
         return 100 * error.mean() + 0.5 * wrong
 
@@ -105,17 +105,17 @@ def evaluate(model: Detector, drawn: data.DrawnSet) -> dict[str, float]:
         ``false_per_frame``, detections that overlap no object of their class.
     """
     overlaps, false = [], 0
-    for row, found in enumerate(detect(drawn.frames, model)):
-        truth = [
+    for row, detections in enumerate(detect(drawn.frames, model)):
+        targets = [
             (data.LABELS[label], Box(x0=b[0], y0=b[1], x1=b[2], y1=b[3]))
             for label, b in zip(drawn.labels[row].tolist(), drawn.boxes[row].tolist(), strict=True)
             if label >= 0
         ]
-        for label, box in truth:
-            ious = [box.iou(d.box) for d in found if d.label == label]
+        for label, box in targets:
+            ious = [box.iou(d.box) for d in detections if d.label == label]
             overlaps.append(max(ious, default=0.0))
-        for one in found:
-            false += all(n != one.label or b.iou(one.box) < 0.1 for n, b in truth)
+        for one in detections:
+            false += all(n != one.label or b.iou(one.box) < 0.1 for n, b in targets)
     values = np.array(overlaps)
     return {
         "objects": len(values),

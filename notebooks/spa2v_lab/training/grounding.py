@@ -9,11 +9,10 @@ from diffusers import UNet2DConditionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spa2v_lab.training.base import drop_captions, object_weights, velocity_loss
+from spa2v_lab.training.autoencoder import EncodedSet
+from spa2v_lab.training.base import drop_captions, object_weights, tokenize, velocity_loss
 from spa2v_lab.training.data import PHRASES
-from spa2v_lab.training.encoded import EncodedSet
 from spa2v_lab.training.loop import Plan, fit
-from spa2v_lab.training.text import tokenize
 from spa2v_lib.sampling.grounding import gligen
 from spa2v_lib.sampling.grounding import migc_layers as migc_weights
 from spa2v_lib.sampling.grounding.cross_attention import layers
@@ -23,11 +22,11 @@ from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS
 __all__ = ["train_gligen", "train_migc"]
 
 _EARLY = 0.7
-"""Share of examples from the noisiest third of the times: there a thing's outline is decided, and
+"""Share of examples from the noisiest third of the times: there an object's outline is decided, and
 which way it looks."""
 
-_THING_WEIGHT = 8.0
-"""Added to the loss's weight where things are: what is around them, the frozen base draws."""
+_OBJECT_WEIGHT = 8.0
+"""Added to the loss's weight where objects are: what is around them, the frozen base draws."""
 
 
 @torch.no_grad()
@@ -50,8 +49,8 @@ def _open_gates(unet: UNet2DConditionModel) -> None:
 def _tokens(tokenizer: CLIPTokenizer, drawn: EncodedSet) -> tuple[Tensor, Tensor, Tensor]:
     """Return the ids of the set's captions, of no caption, and of `PHRASES`."""
     sentences = list(drawn.captions), [""], list(PHRASES)
-    ids, empty, told = (tokenize(tokenizer, part).to(drawn.latents.device) for part in sentences)
-    return ids, empty, told
+    ids, empty, prompts = (tokenize(tokenizer, part).to(drawn.latents.device) for part in sentences)
+    return ids, empty, prompts
 
 
 def train_gligen(
@@ -85,8 +84,8 @@ def train_gligen(
         gligen.attach(unet, masked=True)
         _open_gates(unet)
     latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
-    ids, empty, told = _tokens(tokenizer, drawn)
-    pooled = text(told).pooler_output
+    ids, empty, prompts = _tokens(tokenizer, drawn)
+    pooled = text(prompts).pooler_output
 
     def loss(generator: torch.Generator) -> Tensor:
         rows = torch.randint(len(latents), (plan.batch,), generator=generator, device=device)
@@ -101,7 +100,7 @@ def train_gligen(
             kwargs = {"gligen": objects}  # the image UNet makes the tokens itself
             return unet(noisy, times, words, cross_attention_kwargs=kwargs).sample
 
-        weights = object_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
+        weights = object_weights(boxes[rows], latents.shape[-1], _OBJECT_WEIGHT)
         return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 
     return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)
@@ -137,8 +136,8 @@ def train_migc(
     else:
         migc_weights.attach(unet, [name for name in layers(unet) if name.startswith(parts)])
     latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
-    ids, empty, told = _tokens(tokenizer, drawn)
-    phrases = text(told)
+    ids, empty, prompts = _tokens(tokenizer, drawn)
+    phrases = text(prompts)
 
     def loss(generator: torch.Generator) -> Tensor:
         random = {"generator": generator, "device": device}
@@ -158,7 +157,7 @@ def train_migc(
         def predict(noisy: Tensor, times: Tensor) -> Tensor:
             return unet(noisy, times, words).sample
 
-        weights = object_weights(boxes[rows], latents.shape[-1], _THING_WEIGHT)
+        weights = object_weights(boxes[rows], latents.shape[-1], _OBJECT_WEIGHT)
         with grounded(unet, objects):
             return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 

@@ -13,11 +13,10 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from spa2v_lab.training.base import WIDTHS, drop_captions, object_weights, velocity_loss
+from spa2v_lab.training.autoencoder import EncodedSet
+from spa2v_lab.training.base import WIDTHS, drop_captions, object_weights, tokenize, velocity_loss
 from spa2v_lab.training.data import CLIP_FRAMES
-from spa2v_lab.training.encoded import EncodedSet
 from spa2v_lab.training.loop import Plan, fit
-from spa2v_lab.training.text import tokenize
 
 __all__ = ["new_adapter", "train_motion"]
 

@@ -4,10 +4,10 @@ The stages are those of the published models, each on what the one before left, 
 
 1. ``autoencoder``, then ``base``: a text-to-image model on single frames;
 2. ``motion``: an AnimateDiff motion adapter on clips, base frozen;
-3. ``gligen`` and ``migc``: grounding layers of either kind, on single frames with boxes, base
+3. ``gligen`` and ``migc``: grounding layers of both types, on single frames with boxes, base
    frozen.
 
-``detector`` is trained apart from all of them and judges their videos. Encoded data and checkpoints
+``detector`` is trained separately and judges their videos. Encoded data and checkpoints
 are kept in the work folder, so that an interrupted stage goes on where it stopped; the finished
 weights are written in half precision to the output folder, in diffusers' formats.
 
@@ -29,10 +29,9 @@ from diffusers import MotionAdapter, UNet2DConditionModel
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from spa2v_lab.training import data
-from spa2v_lab.training.autoencoder import train_autoencoder
+from spa2v_lab.training.autoencoder import EncodedSet, train_autoencoder
 from spa2v_lab.training.base import Base, new_base, new_scheduler, train_base
 from spa2v_lab.training.detector import train_detector
-from spa2v_lab.training.encoded import EncodedSet
 from spa2v_lab.training.grounding import train_gligen, train_migc
 from spa2v_lab.training.loop import Plan
 from spa2v_lab.training.motion import train_motion
@@ -55,7 +54,7 @@ _AUTOENCODER_FRAMES, _FRAMES, _CLIPS, _DETECTOR_FRAMES = 20_000, 160_000, 12_000
 
 @dataclass(frozen=True)
 class Job:
-    """Where a stage finds and leaves its things.
+    """Where a stage reads and writes its files.
 
     Attributes
     ----------
@@ -156,7 +155,7 @@ def gligen_layers(job: Job, plan: Plan) -> dict:
 
 
 def migc_layers(job: Job, plan: Plan) -> dict:
-    """Stage 3 once more, with the other kind of layers; each is used without the other."""
+    """Stage 3 once more, with the other type of layers; each is used without the other."""
     unet, text, tokenizer = job.base()
     start = job.start and job.start / "grounding" / "migc.safetensors"
     log = train_migc(unet, text, tokenizer, job.frames(), start, plan, job.work)
