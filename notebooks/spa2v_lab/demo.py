@@ -85,7 +85,16 @@ SCENES: dict[str, Scene] = {
 
 
 def example_recording(folder: str | Path) -> Path:
-    """Write the stereo sound of the first scene into a folder, and return the file."""
+    """Write the stereo sound of the first scene into a folder, and return the file.
+
+    See Also
+    --------
+    SCENES : all scenes
+
+    Examples
+    --------
+    >>> example_recording("recordings").name  # doctest: +SKIP
+    """
     name = next(iter(SCENES))
     return render_sound(SCENES[name]).save(Path(folder) / f"{name}.flac")
 
@@ -99,7 +108,16 @@ def _stacked(sheets: list[Image.Image]) -> Image.Image:
 
 
 def main() -> None:
-    """Render the three scenes' sound, run the pipeline on each, and say where the videos are."""
+    """Render the three scenes' sound, run the pipeline on each, and say where the videos are.
+
+    See Also
+    --------
+    spa2v_lib.runs.generate_run : what it calls for each
+
+    Examples
+    --------
+    >>> main()  # doctest: +SKIP
+    """
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("demo"))
     parser.add_argument("--seed", type=int, default=0)

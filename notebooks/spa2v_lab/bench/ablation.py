@@ -42,6 +42,16 @@ def without_motion(pipeline: AnimateDiffPipeline) -> Iterator[None]:
     ----------
     pipeline : AnimateDiffPipeline
         On leaving, it computes what it did before.
+
+    See Also
+    --------
+    ablated : all four combinations
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> with without_motion(load("tiny", "auto")):  # doctest: +SKIP
+    ...     frames = generate(layout)
     """
     from diffusers.models.unets.unet_motion_model import AnimateDiffTransformer3D
 
@@ -87,6 +97,15 @@ def ablated(
     -------
     dict of str to Video
         By the names in `COMBINATIONS`.
+
+    See Also
+    --------
+    combination_scores : scores the videos
+
+    Examples
+    --------
+    >>> videos = ablated(layout, steps=5)  # doctest: +SKIP
+    >>> list(videos) == list(COMBINATIONS)  # doctest: +SKIP
     """
     videos = {}
     for name, (grounded, moving) in COMBINATIONS.items():
@@ -115,6 +134,14 @@ def combination_scores(scene: Scene, videos: Mapping[str, Video]) -> dict[str, d
         For each video, and for "mirrored layout" (the last video against the layout with left and
         right exchanged) and "drawn" (the scene's own frames): "IoU", "right class" and
         "consistency", see `spa2v_lab.bench.sampling`.
+
+    See Also
+    --------
+    mean_scores : over several scenes
+
+    Examples
+    --------
+    >>> combination_scores(scene, ablated(ground_truth_layout(scene)))  # doctest: +SKIP
     """
     layout = ground_truth_layout(scene)
     detections = {name: detect(video.frames) for name, video in videos.items()}
@@ -137,6 +164,16 @@ def mean_scores(scores: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str
     -------
     dict of str to dict
         By combination and measure; NaN where no scene has a value.
+
+    See Also
+    --------
+    combination_scores : of one scene
+
+    Examples
+    --------
+    >>> scores = [{"base alone": {"IoU": 0.25}}, {"base alone": {"IoU": 0.75}}]
+    >>> mean_scores(scores)["base alone"]["IoU"]
+    0.5
     """
     means: dict[str, dict[str, float]] = {}
     for combination in scores[0]:

@@ -50,6 +50,14 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
         Of the sounds and of what is drawn.
     progress : callable
         Called with what is measured, the steps done and the steps in all.
+
+    See Also
+    --------
+    spa2v_lab.bench.run_benchmark : writes the results, too
+
+    Examples
+    --------
+    >>> run(quick=True, seed=0, progress=print).goals  # doctest: +SKIP
     """
     count = 5 if quick else 14
     with tempfile.TemporaryDirectory() as name, _one_thread():

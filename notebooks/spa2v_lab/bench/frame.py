@@ -121,6 +121,14 @@ def read(path: Path) -> dict[str, Any]:
     ------
     OutputError
         If the file cannot be read or is none of this library's.
+
+    See Also
+    --------
+    RawResults : goes on from them
+
+    Examples
+    --------
+    >>> read(Path("raw.json"))  # doctest: +SKIP
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -67,7 +67,20 @@ class Item(Protocol):
 
 @dataclass(frozen=True)
 class SceneScores:
-    """One scene and the scores of every method on it."""
+    """One scene and the scores of every method on it.
+
+    See Also
+    --------
+    analyzed : returns them
+    rows_of : pools them
+
+    Examples
+    --------
+    >>> from spa2v_lab.bench.hearing_scenes import test_scenes
+    >>> scores = {KNOWN: {"count": np.array([1.0])}}
+    >>> SceneScores(test_scenes(1)[0], scores).item.capture
+    'panned'
+    """
 
     item: Item
     scores: dict[str, Scores]
@@ -77,7 +90,16 @@ Condition = tuple[str, Callable[[Item], bool]]
 
 
 def run(*, quick: bool, seed: int, progress: Progress) -> Results:
-    """Hear every test scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`."""
+    """Hear every test scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`.
+
+    See Also
+    --------
+    spa2v_lab.bench.run_benchmark : writes the results, too
+
+    Examples
+    --------
+    >>> run(quick=True, seed=0, progress=print).goals  # doctest: +SKIP
+    """
     count = QUICK if quick else FULL
     outside = _EXTERNAL_QUICK if quick else _EXTERNAL_FULL
     notes = _notes()
@@ -113,6 +135,15 @@ def analyzed(
         Called with `name`, the scenes done and the scenes in all.
     render : callable
         Gives the sound of a scene.
+
+    See Also
+    --------
+    rows_of : pools the scores
+
+    Examples
+    --------
+    >>> from spa2v_lab.bench.hearing_scenes import test_scenes
+    >>> (outcome,) = analyzed(test_scenes(1), "scenes", print)  # doctest: +SKIP
     """
     outcomes = []
     for done, item in enumerate(items, start=1):
@@ -141,7 +172,21 @@ def _scores(item: Item, recording: Recording) -> dict[str, Scores]:
 
 
 def rows_of(outcomes: list[SceneScores], conditions: list[Condition], seed: int) -> list[Row]:
-    """Return a row for every method and condition with at least one scene."""
+    """Return a row for every method and condition with at least one scene.
+
+    See Also
+    --------
+    analyzed : makes the outcomes
+
+    Examples
+    --------
+    >>> from spa2v_lab.bench.hearing_scenes import test_scenes
+    >>> scores = {KNOWN: {"azimuth": np.array([1.0, 2.0, 3.0])}}
+    >>> outcome = SceneScores(test_scenes(1)[0], scores)
+    >>> (row,) = rows_of([outcome], [("all", lambda item: True)], seed=0)
+    >>> row.measures["azimuth median °"].mean
+    2.0
+    """
     rows = []
     for method in (KNOWN, UNKNOWN, *baselines.METHODS):
         for name, holds in conditions:

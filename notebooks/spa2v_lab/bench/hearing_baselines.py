@@ -62,6 +62,19 @@ def estimate(
     ndarray [directions, frames] or None
         At most `sources` directions, in degrees; NaN where nothing is found. None where the
         method means nothing with this format.
+
+    See Also
+    --------
+    spa2v_lib.extract_cues : what they are compared with
+
+    Examples
+    --------
+    >>> from spa2v_lib.audio.recording import Recording
+    >>> noise = np.random.default_rng(0).standard_normal(8000)
+    >>> right = Recording.from_samples(np.stack([0.25 * noise, noise]), 16_000)
+    >>> azimuth = estimate("raw ILD", right, "panned", np.array([0.1, 0.2]), sources=1)
+    >>> bool((azimuth > 20).all())
+    True
     """
     if method == "straight ahead":
         return np.zeros((1, len(times_s)))

@@ -30,7 +30,18 @@ _LEAST, _USUAL, _MOST = 0.3, 1.65, 4.0
 
 
 def ratios(item: HearingScene, recording: Recording) -> np.ndarray:
-    """Return error over predicted error, and directness, of a scene's sounding frames [2, n]."""
+    """Return error over predicted error, and directness, of a scene's sounding frames [2, n].
+
+    See Also
+    --------
+    fitted_scales : what they are for
+
+    Examples
+    --------
+    >>> from spa2v_lab.bench.hearing_scenes import tuning_scenes
+    >>> item = tuning_scenes(1)[0]
+    >>> ratios(item, item.rendered()).shape[0]  # doctest: +SKIP
+    """
     if item.capture == "foa":
         features = extract_features(middle_side(recording))
         active = activity(features)
@@ -51,6 +62,14 @@ def fitted_scales(
     """Return the factors of every format at `DIRECTNESS_NODES`.
 
     Every scene counts alike. A factor with few scenes behind it is the normal distribution's.
+
+    See Also
+    --------
+    ratios : of one scene
+
+    Examples
+    --------
+    >>> fitted_scales(tuning_scenes(70), HearingScene.rendered)  # doctest: +SKIP
     """
     found: dict[str, list[np.ndarray]] = {name: [] for name in CAPTURE_ORDER}
     for item in items:

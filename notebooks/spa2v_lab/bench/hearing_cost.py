@@ -54,6 +54,14 @@ def tagger_rows(*, quick: bool, seed: int) -> tuple[list[Row], list[str]]:
         then the share that is called unknown, by type of sound.
     notes : list of str
         The confusion table of the recordings left out, a line a class.
+
+    See Also
+    --------
+    spa2v_lab.training.tagger_scores.evaluate : what they come from
+
+    Examples
+    --------
+    >>> rows, notes = tagger_rows(quick=True, seed=0)  # doctest: +SKIP
     """
     from spa2v_lab.training.tagger_scores import evaluate
 
@@ -140,6 +148,14 @@ def cost_rows(*, quick: bool, seed: int, progress: Progress) -> tuple[list[Row],
     rows : list of Row
     notes : list of str
         Why something could not be measured.
+
+    See Also
+    --------
+    real_time_factors : of one number of sources
+
+    Examples
+    --------
+    >>> rows, notes = cost_rows(quick=True, seed=0, progress=print)  # doctest: +SKIP
     """
     rows, notes = [], []
     minutes = 10 if quick else 60
@@ -182,6 +198,14 @@ def real_time_factors(sources: int, repetitions: int, seed: int) -> tuple[list[f
     ------
     Spa2vError
         If the process fails; the message ends with what it said.
+
+    See Also
+    --------
+    cost_rows : with intervals
+
+    Examples
+    --------
+    >>> factors, detected = real_time_factors(1, repetitions=3, seed=0)  # doctest: +SKIP
     """
     code = (
         "from spa2v_lab.bench.hearing_cost import _print_factors; "
@@ -213,7 +237,17 @@ def _print_factors(sources: int, repetitions: int, seed: int) -> None:
 
 
 def scene_of(sources: int, seed: int) -> Scene:
-    """Return ten seconds outdoors with one, two or three sources on an XY pair."""
+    """Return ten seconds outdoors with one, two or three sources on an XY pair.
+
+    See Also
+    --------
+    write_long_sound : an hour of such scenes
+
+    Examples
+    --------
+    >>> [obj.label for obj in scene_of(2, seed=0).objects]
+    ['helicopter', 'train']
+    """
     objects = tuple(
         WorldObject(
             label=file.split("_")[0],
@@ -236,6 +270,14 @@ def write_long_sound(path: Path, seconds: float, seed: int) -> Path:
 
     Scenes take turns with their mirror images and with fresh noise, so that no two blocks are
     alike.
+
+    See Also
+    --------
+    scene_of : what it is made of
+
+    Examples
+    --------
+    >>> write_long_sound(Path("long.flac"), 20.0, seed=0).name  # doctest: +SKIP
     """
     import soundfile
 

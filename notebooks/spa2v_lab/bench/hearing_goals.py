@@ -64,6 +64,17 @@ def pooled(scores: Sequence[Scores], name: str, statistic: str, seed: int = 0) -
     Interval
         The statistic of all values, with the 95 % interval of a bootstrap over scenes; `count` is
         the number of scenes with values.
+
+    See Also
+    --------
+    spa2v_lab.bench.interval : a mean, one value a scene
+
+    Examples
+    --------
+    >>> scores = [{"azimuth": np.array([1.0, 2.0])}, {"azimuth": np.array([3.0])}]
+    >>> found = pooled(scores, "azimuth", "median")
+    >>> found.mean, found.count
+    (2.0, 2)
     """
     groups = [s[name] for s in scores if name in s and len(s[name])]
     if not groups:
@@ -160,7 +171,18 @@ _GOALS: tuple[tuple[str, str, float, str, str, str], ...] = (
 
 
 def goals(rows: list[Row]) -> list[Goal]:
-    """Return every goal at 20 dB with its value; None where no row has it."""
+    """Return every goal at 20 dB with its value; None where no row has it.
+
+    See Also
+    --------
+    STATISTICS : every measure
+
+    Examples
+    --------
+    >>> row = Row("spa2v, format known", "1 source, 20 dB", 1, {})
+    >>> len(goals([row])), goals([row])[0].met
+    (31, False)
+    """
     found = {(row.method, row.condition): row.measures for row in rows}
     result = []
     for name, relation, bound, method, condition, measure in _GOALS:

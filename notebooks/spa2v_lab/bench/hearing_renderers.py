@@ -56,6 +56,16 @@ class ExternalScene:
     recording : str
     distance_m : float
         Closest.
+
+    See Also
+    --------
+    spa2v_lab.bench.hearing_scenes.HearingScene : rendered by this project
+
+    Examples
+    --------
+    >>> scene = room_scenes(1)[0]
+    >>> scene.renderer, scene.capture
+    ('pyroomacoustics', 'xy')
     """
 
     renderer: str
@@ -114,12 +124,32 @@ class ExternalScene:
 
 
 def has_kemar() -> bool:
-    """Whether the package slab, which brings the measurements, is installed."""
+    """Whether the package slab, which brings the measurements, is installed.
+
+    See Also
+    --------
+    kemar_scenes : what needs it
+
+    Examples
+    --------
+    >>> has_kemar() in (True, False)
+    True
+    """
     return find_spec("slab") is not None
 
 
 def kemar_scenes(count: int, seed: int = 0) -> list[ExternalScene]:
-    """Return scenes whose sources stand, go right and go left in turn."""
+    """Return scenes whose sources stand, go right and go left in turn.
+
+    See Also
+    --------
+    room_scenes : through pyroomacoustics
+
+    Examples
+    --------
+    >>> [scene.motions[0] for scene in kemar_scenes(3)]
+    ['stationary', 'right_crossing', 'left_crossing']
+    """
     files = recordings_of("test")
     scenes = []
     for number in range(count):
@@ -138,7 +168,17 @@ def kemar_scenes(count: int, seed: int = 0) -> list[ExternalScene]:
 
 
 def room_scenes(count: int, seed: int = 0) -> list[ExternalScene]:
-    """Return scenes over pairs of microphones and rooms in turn."""
+    """Return scenes over pairs of microphones and rooms in turn.
+
+    See Also
+    --------
+    kemar_scenes : through a measured head
+
+    Examples
+    --------
+    >>> [scene.capture for scene in room_scenes(3)]
+    ['xy', 'ortf', 'ab']
+    """
     files = recordings_of("test")
     scenes = []
     for number in range(count):

@@ -90,6 +90,16 @@ class HearingScene:
         One of `SCENE_TYPES`.
     scene : Scene
         One object a source.
+
+    See Also
+    --------
+    test_scenes, tuning_scenes : draw them
+
+    Examples
+    --------
+    >>> scene = test_scenes(3)[2]
+    >>> scene.capture, scene.motions
+    ('xy', ('stationary', 'stationary'))
     """
 
     split: Split
@@ -110,12 +120,32 @@ class HearingScene:
 
 
 def tuning_scenes(count: int, seed: int = 0) -> list[HearingScene]:
-    """Return the first `count` scenes that a method may be tuned on."""
+    """Return the first `count` scenes that a method may be tuned on.
+
+    See Also
+    --------
+    test_scenes : those to measure on
+
+    Examples
+    --------
+    >>> [scene.capture for scene in tuning_scenes(2)]
+    ['panned', 'ortf']
+    """
     return [_hearing_scene("tuning", number, seed) for number in range(count)]
 
 
 def test_scenes(count: int, seed: int = 0) -> list[HearingScene]:
-    """Return the first `count` scenes that nothing may be tuned on."""
+    """Return the first `count` scenes that nothing may be tuned on.
+
+    See Also
+    --------
+    tuning_scenes : those to tune on
+
+    Examples
+    --------
+    >>> [scene.room for scene in test_scenes(3)]
+    ['anechoic', 'RT60 0.3 s', 'RT60 0.6 s']
+    """
     return [_hearing_scene("test", number, seed) for number in range(count)]
 
 
@@ -123,7 +153,17 @@ test_scenes.__test__ = False  # its name is no test's
 
 
 def single_recording_classes() -> tuple[str, ...]:
-    """Return the classes whose only recording serves both sets."""
+    """Return the classes whose only recording serves both sets.
+
+    See Also
+    --------
+    recordings_of : of one set
+
+    Examples
+    --------
+    >>> len(single_recording_classes()) > 0
+    True
+    """
     return tuple(label for label, files in _by_class().items() if len(files) == 1)
 
 
@@ -133,6 +173,16 @@ def recordings_of(split: Split) -> tuple[RecordingInfo, ...]:
 
     Of each class the first half (rounded up) is for tuning and the rest for testing; a single
     recording serves both. Recordings that move or die away by themselves serve neither.
+
+    See Also
+    --------
+    single_recording_classes : those in both sets
+
+    Examples
+    --------
+    >>> tuning, test = recordings_of("tuning"), recordings_of("test")
+    >>> {info.label for info in set(tuning) & set(test)} == set(single_recording_classes())
+    True
     """
     chosen: list[RecordingInfo] = []
     for files in _by_class().values():

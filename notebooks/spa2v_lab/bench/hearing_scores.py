@@ -78,6 +78,19 @@ class GroundTruth:
         When the sound of the closest moment arrives; ``None`` for a source that does not cross.
     speed_m_s, distance_m : float
         Speed, and distance at the closest point of the whole straight line.
+
+    See Also
+    --------
+    ground_truths : of a scene
+
+    Examples
+    --------
+    >>> times = np.array([0.1, 0.2])
+    >>> from spa2v_lab.scenes.stage import Trajectory, stage
+    >>> scene = stage(Trajectory("truck_01.flac", 30.0), seconds=1.0)
+    >>> (source,) = ground_truths(scene, times)
+    >>> source.motion, source.azimuth_deg.round().tolist()
+    ('stationary', [30.0, 30.0])
     """
 
     label: str
@@ -115,6 +128,19 @@ def ground_truths(scene: Scene, times_s: np.ndarray) -> list[GroundTruth]:
     scene : Scene
     times_s : ndarray [frames]
         As in `SpatialCues.times_s`.
+
+    See Also
+    --------
+    score_cues : compares them with cues
+
+    Examples
+    --------
+    >>> times = np.array([0.1, 0.2])
+    >>> from spa2v_lab.scenes.stage import Trajectory, stage
+    >>> scene = stage(Trajectory("truck_01.flac", 30.0), seconds=1.0)
+    >>> (source,) = ground_truths(scene, times)
+    >>> source.range_m.round(1).tolist()
+    [3.0, 3.0]
     """
     return [
         _ground_truth(obj, scene, np.asarray(times_s, float))
@@ -127,6 +153,15 @@ def image_position_deg(capture: str, azimuth_deg: np.ndarray) -> np.ndarray:
     """Return where loudspeakers at ±45° would show a source that a level-only pair recorded.
 
     The tangent law read backwards from the receiver's own gains (Pulkki, JAES 45(6), 1997).
+
+    See Also
+    --------
+    score_unknown_format : uses it
+
+    Examples
+    --------
+    >>> image_position_deg("xy", np.array([0.0, 45.0])).round().tolist()
+    [0.0, 18.0]
     """
     left, right = get_receiver(capture).gains(azimuth_deg, np.zeros_like(azimuth_deg))[:2]
     share = (right - left) / (right + left)
@@ -135,7 +170,17 @@ def image_position_deg(capture: str, azimuth_deg: np.ndarray) -> np.ndarray:
 
 
 def emission_sounding(recording: str, left_s: np.ndarray, onset_s: float = 0.0) -> np.ndarray:
-    """Return where a recording is within 30 dB of its loud moments, around those times [n]."""
+    """Return where a recording is within 30 dB of its loud moments, around those times [n].
+
+    See Also
+    --------
+    ground_truths : uses it
+
+    Examples
+    --------
+    >>> emission_sounding("truck_01.flac", np.array([0.5, 1.0])).shape
+    (2,)
+    """
     begin = float(left_s.min()) - HOP_S
     sound = emitted(recording, _LEVEL_RATE_HZ, begin, float(left_s.max()) + HOP_S, onset_s)
     energy = np.concatenate([[0.0], np.cumsum(sound**2)])
@@ -195,7 +240,17 @@ class _Claim:
 
 
 def circular_error_deg(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return the absolute difference of directions, in [0, 180]."""
+    """Return the absolute difference of directions, in [0, 180].
+
+    See Also
+    --------
+    matched : by these errors
+
+    Examples
+    --------
+    >>> circular_error_deg(np.array([170.0]), np.array([-170.0])).tolist()
+    [20.0]
+    """
     return np.abs((np.asarray(first) - second + 180.0) % 360.0 - 180.0)
 
 
@@ -215,6 +270,19 @@ def matched(
     list of int or None
         The assignment of least mean error over sounding, claimed frames (Kuhn, "The Hungarian
         method", 1955).
+
+    See Also
+    --------
+    circular_error_deg : what is least
+
+    Examples
+    --------
+    >>> times = np.array([0.1, 0.2])
+    >>> from spa2v_lab.scenes.stage import Trajectory, stage
+    >>> scene = stage(Trajectory("truck_01.flac", 30.0), seconds=1.0)
+    >>> (source,) = ground_truths(scene, times)
+    >>> matched([source], [np.array([-40.0, -40.0]), np.array([29.0, 31.0])])
+    [1]
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -228,7 +296,22 @@ def matched(
 
 
 def score_cues(ground_truths: Sequence[GroundTruth], cues: SpatialCues) -> Scores:
-    """Score everything that the cues claim about a scene."""
+    """Score everything that the cues claim about a scene.
+
+    See Also
+    --------
+    score_azimuths : directions alone
+    score_unknown_format : with the format not given
+
+    Examples
+    --------
+    >>> import spa2v_lib as spa2v
+    >>> from spa2v_lab.scenes.sound import render_sound
+    >>> from spa2v_lab.scenes.stage import Trajectory, stage
+    >>> scene = stage(Trajectory("truck_01.flac", 30.0), seconds=1.0)  # doctest: +SKIP
+    >>> cues = spa2v.extract_cues(render_sound(scene), capture="xy")  # doctest: +SKIP
+    >>> score_cues(ground_truths(scene, cues.times_s), cues)["count"]  # doctest: +SKIP
+    """
     claims = [_claim(track) for track in cues.sources]
     if len(ground_truths) == 1:
         claims = claims[:1]
@@ -250,6 +333,19 @@ def score_azimuths(ground_truths: Sequence[GroundTruth], azimuths_deg: np.ndarra
     """Score directions [estimates, frames] that have no identity.
 
     In every frame they may be matched anew, which flatters them.
+
+    See Also
+    --------
+    score_cues : directions that belong to sources
+
+    Examples
+    --------
+    >>> times = np.array([0.1, 0.2])
+    >>> from spa2v_lab.scenes.stage import Trajectory, stage
+    >>> scene = stage(Trajectory("truck_01.flac", 30.0), seconds=1.0)
+    >>> (source,) = ground_truths(scene, times)
+    >>> score_azimuths([source], np.array([[29.0, 32.0]]))["azimuth"].round().tolist()
+    [1.0, 2.0]
     """
     scores = _Collector()
     best = np.full((len(ground_truths), azimuths_deg.shape[1]), np.nan)
@@ -270,6 +366,14 @@ def score_unknown_format(ground_truth: GroundTruth, cues: SpatialCues, capture: 
     Where level alone carries direction the formats cannot be told apart: the azimuth is held to
     the image position that the levels mean between loudspeakers, and the interval to the true
     direction.
+
+    See Also
+    --------
+    score_cues : with the format given
+
+    Examples
+    --------
+    >>> score_unknown_format(source, cues, "xy")  # doctest: +SKIP
     """
     scores = _Collector()
     claim = _claim(cues.sources[0]) if cues.sources else None

@@ -84,6 +84,14 @@ def run(*, quick: bool, seed: int, progress: Progress, planners: Sequence[str] =
     ------
     PlanningError
         Before anything is measured, if a planner is not known or cannot be asked.
+
+    See Also
+    --------
+    spa2v_lab.bench.run_benchmark : writes the results, too
+
+    Examples
+    --------
+    >>> run(quick=True, seed=0, progress=print).goals  # doctest: +SKIP
     """
     check_planners(planners)
     count = QUICK if quick else FULL

@@ -45,6 +45,15 @@ class AnalyzedScene:
         The same, but the tagger says what sounds.
     folded_to_mono : SpatialCues
         Measured in one channel, the mean of left and right (of ambisonics, W); what sounds is told.
+
+    See Also
+    --------
+    analyzed_scene : makes one
+
+    Examples
+    --------
+    >>> analyzed = analyzed_scene(seed=0, number=0)  # doctest: +SKIP
+    >>> analyzed.label in analyzed.ground_truth.caption  # doctest: +SKIP
     """
 
     scene: Scene
@@ -65,7 +74,16 @@ class AnalyzedScene:
 
 
 def analyzed_scene(seed: int, number: int) -> AnalyzedScene:
-    """Draw, render and hear one scene; motions and receivers take turns."""
+    """Draw, render and hear one scene; motions and receivers take turns.
+
+    See Also
+    --------
+    ground_truth_cues, label_only_cues : other cues of the same scene
+
+    Examples
+    --------
+    >>> analyzed_scene(seed=0, number=0).scene.receiver  # doctest: +SKIP
+    """
     recordings = sounding_recordings()
     receivers = tuple(RECEIVERS)
     scene = sample_scene(
@@ -88,7 +106,16 @@ def analyzed_scene(seed: int, number: int) -> AnalyzedScene:
 
 
 def ground_truth_cues(analyzed: AnalyzedScene) -> SpatialCues:
-    """Return the cues of a scene with the ground truth in the place of what was measured."""
+    """Return the cues of a scene with the ground truth in the place of what was measured.
+
+    See Also
+    --------
+    label_only_cues : the other extreme
+
+    Examples
+    --------
+    >>> ground_truth_cues(analyzed_scene(0, 0)).sources[0].motion  # doctest: +SKIP
+    """
     obj = analyzed.scene.objects[0]
     x, z = obj.position(np.array(analyzed.cues.times_s)).T
     azimuth = np.degrees(np.arctan2(x, z))
@@ -109,14 +136,37 @@ def ground_truth_cues(analyzed: AnalyzedScene) -> SpatialCues:
 
 
 def label_only_cues(analyzed: AnalyzedScene) -> SpatialCues:
-    """Return the cues of a scene with nothing but the label."""
+    """Return the cues of a scene with nothing but the label.
+
+    See Also
+    --------
+    without_spatial_cues : of several sources
+
+    Examples
+    --------
+    >>> label_only_cues(analyzed_scene(0, 0)).sources[0].motion  # doctest: +SKIP
+    """
     return without_spatial_cues(
         analyzed.cues.model_copy(update={"sources": analyzed.cues.sources[:1]})
     )
 
 
 def without_spatial_cues(cues: SpatialCues) -> SpatialCues:
-    """Return cues without direction and motion: of every source, only what it is."""
+    """Return cues without direction and motion: of every source, only what it is.
+
+    See Also
+    --------
+    label_only_cues : of one source
+
+    Examples
+    --------
+    >>> import spa2v_lib as spa2v
+    >>> noise = np.random.default_rng(0).standard_normal(8000)
+    >>> right = Recording.from_samples(np.stack([0.2 * noise, noise]), 16_000)
+    >>> cues = without_spatial_cues(spa2v.extract_cues(right, label="car"))
+    >>> cues.sources[0].label, cues.sources[0].azimuth_start_deg
+    ('car', None)
+    """
     frames = len(cues.times_s)
     nothing = [None] * frames
     return _with_sources(
@@ -134,7 +184,18 @@ def without_spatial_cues(cues: SpatialCues) -> SpatialCues:
 
 
 def folded_to_mono(sound: Recording) -> Recording:
-    """Return the recording in one channel: the mean of left and right; of ambisonics, W."""
+    """Return the recording in one channel: the mean of left and right; of ambisonics, W.
+
+    See Also
+    --------
+    without_spatial_cues : what a recording in one channel leaves
+
+    Examples
+    --------
+    >>> stereo = Recording.from_samples(np.ones((2, 4)), 16_000)
+    >>> folded_to_mono(stereo).channels
+    1
+    """
     samples = sound.samples[:1] if sound.channels == 4 else sound.samples.mean(0, keepdims=True)
     return Recording.from_samples(samples, sound.rate, name=sound.name)
 

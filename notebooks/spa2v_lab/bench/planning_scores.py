@@ -72,6 +72,19 @@ def scored(ground_truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
     dict of str to float
         By measure. The mirror gap is that of MaxIoU; it and the size trend are NaN where a scene
         cannot show them: near the middle, or where nothing changes its size.
+
+    See Also
+    --------
+    worded : of the words
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.sampler import sample_scene
+    >>> from spa2v_lab.scenes.scene import ground_truth_layout
+    >>> layout = ground_truth_layout(sample_scene(3, motion="left_crossing", labels=("bus",)))
+    >>> scores = scored(layout, layout.mirrored())
+    >>> round(scored(layout, layout)["MaxIoU"], 2), scores["motion direction"]
+    (1.0, 0.0)
     """
     gap = mirror_gap(ground_truth, layout, max_iou) if off_centre(ground_truth) else np.nan
     return {
@@ -89,7 +102,20 @@ def scored(ground_truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
 
 
 def worded(ground_truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
-    """Compare its words: whether what sounds is named rightly, and the caption (ROUGE-L)."""
+    """Compare its words: whether what sounds is named rightly, and the caption (ROUGE-L).
+
+    See Also
+    --------
+    scored : of the boxes
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.sampler import sample_scene
+    >>> from spa2v_lab.scenes.scene import ground_truth_layout
+    >>> layout = ground_truth_layout(sample_scene(3, motion="left_crossing", labels=("bus",)))
+    >>> worded(layout, layout)
+    {'class right': 1.0, 'caption': 1.0}
+    """
     return {
         "class right": class_recall(ground_truth, layout),
         "caption": caption_overlap(ground_truth, layout),
@@ -97,7 +123,20 @@ def worded(ground_truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
 
 
 def off_centre(ground_truth: VideoSceneLayout) -> bool:
-    """Whether the true objects are, on average, off the middle of the picture."""
+    """Whether the true objects are, on average, off the middle of the picture.
+
+    See Also
+    --------
+    scored : where the mirror gap needs it
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.sampler import sample_scene
+    >>> from spa2v_lab.scenes.scene import ground_truth_layout
+    >>> layout = ground_truth_layout(sample_scene(3, motion="left_crossing", labels=("bus",)))
+    >>> off_centre(layout)
+    True
+    """
     away = [abs(b.center[0] - 0.5) for boxes in ground_truth.frame_boxes() for b in boxes if b]
     return bool(away) and float(np.mean(away)) >= _OFF_CENTRE
 
@@ -122,6 +161,14 @@ def rows(
         Of the intervals.
     short : bool
         Leave motions and receivers out.
+
+    See Also
+    --------
+    row : one of them
+
+    Examples
+    --------
+    >>> rows("acoustic", scores, scenes, seed=0)  # doctest: +SKIP
     """
     conditions: list[tuple[str, Callable[[AnalyzedScene], bool]]] = [
         ("all", lambda analyzed: True),
@@ -143,14 +190,35 @@ def rows(
 
 
 def row(method: str, condition: str, scores: Sequence[Scores], seed: int) -> Row:
-    """Return the mean of every measure, with its interval."""
+    """Return the mean of every measure, with its interval.
+
+    See Also
+    --------
+    rows : of all conditions
+
+    Examples
+    --------
+    >>> row("acoustic", "all", [{"MaxIoU": 0.4}, {"MaxIoU": 0.6}], seed=0).measures["MaxIoU"].mean
+    0.5
+    """
     names = list(dict.fromkeys(name for score in scores for name in score))
     measures = {name: interval([s.get(name, np.nan) for s in scores], seed) for name in names}
     return Row(method, condition, len(scores), measures)
 
 
 def goals(rows: Sequence[Row], method: str) -> list[Goal]:
-    """Return what was asked of the acoustic planner."""
+    """Return what was asked of the acoustic planner.
+
+    See Also
+    --------
+    row : what they look at
+
+    Examples
+    --------
+    >>> scores = [{"MaxIoU": 0.5, "motion direction": 1.0, "x-centre error": 0.02}]
+    >>> [goal.met for goal in goals([row("acoustic", "all", scores, 0)], "acoustic")]
+    [True, True, True]
+    """
     (measures,) = [r.measures for r in rows if (r.method, r.condition) == (method, "all")]
     motion = measures["motion direction"].mean
     return [
@@ -192,6 +260,14 @@ def check_planners(planners: Sequence[str]) -> None:
     Raises
     ------
     PlanningError
+
+    See Also
+    --------
+    spa2v_lib.planning.check_planner : one of any type
+
+    Examples
+    --------
+    >>> check_planners(["acoustic"])  # doctest: +SKIP
     """
     for name in planners:
         if parse_planner(name).provider == "acoustic":
@@ -201,7 +277,16 @@ def check_planners(planners: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class ModelTrials:
-    """Language models on the first of the benchmark's scenes."""
+    """Language models on the first of the benchmark's scenes.
+
+    See Also
+    --------
+    spa2v_lab.bench.recorded_answers : the shipped answers
+
+    Examples
+    --------
+    >>> rows, notes = ModelTrials(scenes, 0, True, print).measure(["smollm"])  # doctest: +SKIP
+    """
 
     scenes: Sequence[AnalyzedScene]
     seed: int

@@ -75,6 +75,14 @@ def recorded_scene(number: int) -> tuple[Scene, Recording, SpatialCues]:
     recording : Recording
     cues : SpatialCues
         Measured; only the label is given.
+
+    See Also
+    --------
+    record_answers : asks about them
+
+    Examples
+    --------
+    >>> scene, recording, cues = recorded_scene(0)  # doctest: +SKIP
     """
     recordings = sounding_recordings()
     scene = sample_scene(
@@ -97,6 +105,14 @@ def replayed(record: RecordedAnswer) -> VideoSceneLayout:
     ------
     PlanningError
         If no answer could be used; the message shows the last one.
+
+    See Also
+    --------
+    prompt_of_today : what it would be given now
+
+    Examples
+    --------
+    >>> replayed(recorded_answers()[0]).caption  # doctest: +SKIP
     """
     _, recording, cues = recorded_scene(record.scene)
     return plan_with_model(
@@ -108,7 +124,17 @@ def replayed(record: RecordedAnswer) -> VideoSceneLayout:
 
 
 def prompt_of_today(record: RecordedAnswer) -> str:
-    """Return what the model would be given now, where it was given `record`'s prompt."""
+    """Return what the model would be given now, where it was given `record`'s prompt.
+
+    See Also
+    --------
+    replayed : what became of the answer
+
+    Examples
+    --------
+    >>> record = recorded_answers()[0]  # doctest: +SKIP
+    >>> prompt_of_today(record) == record.prompt  # doctest: +SKIP
+    """
     _, recording, cues = recorded_scene(record.scene)
     asked = _options(record.scene, record.placement, record.exemplars)
     return show_prompt(recording, cues, Replay(record), **asked).text
@@ -122,6 +148,14 @@ def mean_scores(layouts: Mapping[int, VideoSceneLayout]) -> tuple[float, float, 
     tuple of float
         IoU; x-centre error in picture widths, over the layouts that have a box to measure, NaN if
         none has; share of objects that move the right way.
+
+    See Also
+    --------
+    replayed : makes the layouts
+
+    Examples
+    --------
+    >>> mean_scores({0: replayed(recorded_answers()[0])})  # doctest: +SKIP
     """
     scores = [
         evaluate(ground_truth_layout(recorded_scene(n)[0]), plan) for n, plan in layouts.items()
@@ -148,6 +182,14 @@ def record_answers(
     ------
     PlanningError
         If the model's packages are not installed.
+
+    See Also
+    --------
+    spa2v_lib.planning.answer_cache.recorded_answers : reads them
+
+    Examples
+    --------
+    >>> record_answers(Path("answers.jsonl"), count=1)  # doctest: +SKIP
     """
     known = recorded_answers(path) if path.exists() else ()
     records: list[RecordedAnswer] = []

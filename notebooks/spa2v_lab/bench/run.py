@@ -77,6 +77,14 @@ def run(
     ------
     OutputError, PlanningError, BatchError
         Before anything is measured, if that is known then.
+
+    See Also
+    --------
+    spa2v_lab.bench.run_benchmark : writes the results, too
+
+    Examples
+    --------
+    >>> run(quick=True, seed=0, progress=print, out=Path("out")).goals  # doctest: +SKIP
     """
     from spa2v_lab.bench.planning_scores import check_planners
     from spa2v_lab.bench.run_layouts import planned_by_models

@@ -81,6 +81,15 @@ def run_clips(
         Before anything is measured, if the manifest or a ground truth cannot be used.
     DataError
         If the detector is needed and its weights are not to be had.
+
+    See Also
+    --------
+    spa2v_lab.scenes.benchmark_card.write_benchmark : writes such a manifest
+
+    Examples
+    --------
+    >>> options = {"seed": 0, "progress": print, "out": Path("out"), "overwrite": False}
+    >>> run_clips("own.csv", **options)  # doctest: +SKIP
     """
     base = Path(manifest).parent
     clips = [_OwnClip(line, base) for line in read_rows([manifest], COLUMNS)]

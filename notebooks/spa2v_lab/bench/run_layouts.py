@@ -85,7 +85,16 @@ MOST_QUICK, MOST = 3, 100
 def planned_by_models(
     kept: RawResults, planners: Sequence[str], seed: int, quick: bool, progress: Progress
 ) -> None:
-    """Ask the named models, as far as they were not asked yet, and keep their scores."""
+    """Ask the named models, as far as they were not asked yet, and keep their scores.
+
+    See Also
+    --------
+    VARIANTS : what is asked
+
+    Examples
+    --------
+    >>> planned_by_models(kept, ["smollm"], 0, True, print)  # doctest: +SKIP
+    """
     variants = kept.part("models")
     for planner in planners or (PAPERS,):
         for variant in VARIANTS:
@@ -153,6 +162,16 @@ class AnalyzedClip:
         Of random choices.
     capture : str
         Its format, if that is known; else "auto".
+
+    See Also
+    --------
+    analyzed_clip : of the benchmark's
+
+    Examples
+    --------
+    >>> clip = analyzed_clip(draw(0, 0), seed=0)
+    >>> clip.ground_truth.fps, clip.capture
+    (4.0, 'auto')
     """
 
     ground_truth: VideoSceneLayout
@@ -198,7 +217,17 @@ class AnalyzedClip:
 
 
 def analyzed_clip(clip: Clip, seed: int) -> AnalyzedClip:
-    """Return a clip of the benchmark that is still to be heard."""
+    """Return a clip of the benchmark that is still to be heard.
+
+    See Also
+    --------
+    layouts_of : what is planned from it
+
+    Examples
+    --------
+    >>> analyzed_clip(draw(0, 3), seed=0).seed
+    3
+    """
     return AnalyzedClip(
         ground_truth=clip.ground_truth,
         render=partial(render_sound, clip.scene),
@@ -209,7 +238,17 @@ def analyzed_clip(clip: Clip, seed: int) -> AnalyzedClip:
 
 
 def layouts_of(analyzed: AnalyzedClip) -> dict[str, VideoSceneLayout]:
-    """Return the layout of every method that needs to know the ground truth of no scene."""
+    """Return the layout of every method that needs to know the ground truth of no scene.
+
+    See Also
+    --------
+    simulated_layouts : the others
+
+    Examples
+    --------
+    >>> layouts = layouts_of(analyzed_clip(draw(0, 0), seed=0))  # doctest: +SKIP
+    >>> layouts["full"].caption  # doctest: +SKIP
+    """
     cues, silent = analyzed.cues, without_spatial_cues(analyzed.cues)
     full = analyzed.planned(cues)
     return {
@@ -238,6 +277,15 @@ def simulated_layouts(
     clip : Clip
     seed, count : int
         Of the benchmark, from whose clips another one is drawn.
+
+    See Also
+    --------
+    layouts_of : those of any clip
+
+    Examples
+    --------
+    >>> clip = draw(0, 0)
+    >>> layouts = simulated_layouts(analyzed_clip(clip, 0), clip, 0, 200)  # doctest: +SKIP
     """
     step = int(np.random.default_rng([seed, clip.number]).integers(1, max(count, 2)))
     other = draw(seed, (clip.number + step) % max(count, 2)).ground_truth
@@ -249,7 +297,17 @@ def simulated_layouts(
 
 
 def with_true_labels(cues: SpatialCues, scene: Scene) -> SpatialCues:
-    """Call every source that was heard what is nearest to it in direction; each object once."""
+    """Call every source that was heard what is nearest to it in direction; each object once.
+
+    See Also
+    --------
+    simulated_layouts : what it is for
+
+    Examples
+    --------
+    >>> clip = draw(0, 0)
+    >>> cues = with_true_labels(analyzed_clip(clip, 0).cues, clip.scene)  # doctest: +SKIP
+    """
     sources = list(cues.sources)
     if not sources:
         return cues

@@ -39,13 +39,35 @@ def results_of(raw: Raw, seed: int) -> Results:
         As kept by `spa2v_lab.bench.run`.
     seed : int
         Of the intervals.
+
+    See Also
+    --------
+    spa2v_lab.bench.frame.read : reads raw results
+
+    Examples
+    --------
+    >>> from spa2v_lab.bench.frame import read
+    >>> from spa2v_lib.resources import resource
+    >>> results = results_of(read(resource("results", "run.json")), seed=0)  # doctest: +SKIP
     """
     rows = stage1_rows(raw, seed) + stage2_rows(raw, seed)
     return Results("run", rows, _goals(rows, raw), _notes(raw))
 
 
 def stage1_rows(raw: Raw, seed: int) -> list[Row]:
-    """Return a row for every method: all clips, those off the centre, and each kind."""
+    """Return a row for every method: all clips, those off the centre, and each kind.
+
+    See Also
+    --------
+    stage2_rows : of the videos
+
+    Examples
+    --------
+    >>> scores = {"ground truth": {"mirror gap": None}, "full": {"MaxIoU": 0.5}}
+    >>> raw = {"stage1": {"0": {"clip": {"scene_type": "stationary, single"}, "scores": scores}}}
+    >>> stage1_rows(raw, seed=0)[-1].method
+    'layouts: full'
+    """
     clips = [raw["stage1"][key] for key in sorted(raw.get("stage1", {}), key=int)]
     if not clips:
         return []
@@ -80,7 +102,19 @@ def _model_rows(raw: Raw, seed: int) -> list[Row]:
 
 
 def stage2_rows(raw: Raw, seed: int) -> list[Row]:
-    """Return a row for every variant of a video, with chance and ceiling."""
+    """Return a row for every variant of a video, with chance and ceiling.
+
+    See Also
+    --------
+    stage1_rows : of the layouts
+
+    Examples
+    --------
+    >>> raw = {"stage2": {"0": {"sound": {"onsets": []}, "full": {"LTSim": 0.9}}}}
+    >>> (row,) = stage2_rows(raw, seed=0)
+    >>> row.method, row.measures["LTSim"].mean
+    ('videos: full', 0.9)
+    """
     clips = [raw["stage2"][key] for key in sorted(raw.get("stage2", {}), key=int)]
     if not clips:
         return []
@@ -97,7 +131,18 @@ def stage2_rows(raw: Raw, seed: int) -> list[Row]:
 
 
 def score_row(method: str, condition: str, scores: Sequence[Mapping], seed: int) -> Row:
-    """Return the mean of every score with its interval; None and what is missing do not count."""
+    """Return the mean of every score with its interval; None and what is missing do not count.
+
+    See Also
+    --------
+    spa2v_lab.bench.interval : of one measure
+
+    Examples
+    --------
+    >>> row = score_row("full", "all", [{"MaxIoU": 0.4}, {"MaxIoU": None}], seed=0)
+    >>> row.measures["MaxIoU"].count
+    1
+    """
     names = list(dict.fromkeys(name for score in scores for name in score))
     values = {name: [_number(score.get(name)) for score in scores] for name in names}
     measures = {name: interval(scores, seed) for name, scores in values.items()}

@@ -48,6 +48,15 @@ class SamplingVariant:
         A method of stage 1.
     grounding, captions : str
         As in `spa2v_lib.generate`.
+
+    See Also
+    --------
+    SAMPLING_VARIANTS : all of them
+
+    Examples
+    --------
+    >>> SamplingVariant("true layout, LVD", "ground truth", grounding="lvd").captions
+    'mixed'
     """
 
     name: str
@@ -95,6 +104,14 @@ def sampled(
     dict of str to dict
         By variant: scores by name, "features", and "peaks", seconds of the greatest motion. Under
         "sound", "onsets".
+
+    See Also
+    --------
+    spa2v_lab.bench.run_tables.stage2_rows : the table
+
+    Examples
+    --------
+    >>> sampled(clip, scene, layouts)["true layout"]["LTSim"]  # doctest: +SKIP
     """
     from spa2v_lab.scenes.picture import draw_scene
     from spa2v_lib.sampling import generate, get_preset
@@ -168,6 +185,20 @@ def detected_layout(
         For each frame, the best first.
     like : VideoSceneLayout
         Of the same video, which gives frame rate and length.
+
+    See Also
+    --------
+    spa2v_lab.metrics.ltsim : compares it with the true one
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.sampler import sample_scene
+    >>> from spa2v_lab.scenes.scene import ground_truth_layout
+    >>> layout = ground_truth_layout(sample_scene(3, motion="left_crossing", labels=("bus",)))
+    >>> box = Box(x0=0.1, y0=0.2, x1=0.3, y1=0.4)
+    >>> seen = [[Detection("bus", 0.9, box)]] * layout.frame_count
+    >>> detected_layout(seen, layout).objects[0].id
+    'bus-1'
     """
     most: dict[str, int] = {}
     for detections in seen:

@@ -63,6 +63,14 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
         Of the generated sound and of the video.
     progress : callable
         Called with what is measured, the steps done and the steps in all.
+
+    See Also
+    --------
+    spa2v_lab.bench.run_benchmark : writes the results, too
+
+    Examples
+    --------
+    >>> run(quick=True, seed=0, progress=print).goals  # doctest: +SKIP
     """
     progress("import", 0, 3)
     imports = [import_seconds() for _ in range(3 if quick else 7)]
@@ -91,7 +99,16 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
 
 
 def import_seconds() -> tuple[float, list[str]]:
-    """Return how long a fresh interpreter takes to import the library, and what heavy it loads."""
+    """Return how long a fresh interpreter takes to import the library, and what heavy it loads.
+
+    See Also
+    --------
+    measured_process : of any command
+
+    Examples
+    --------
+    >>> seconds, heavy = import_seconds()  # doctest: +SKIP
+    """
     done = subprocess.run([sys.executable, "-c", _IMPORT], capture_output=True, text=True)
     if done.returncode:
         raise Spa2vError(f"spa2v_lib cannot be imported: {done.stderr.strip()[-300:]}")
@@ -111,6 +128,17 @@ def measured_process(command: list[str]) -> tuple[float, float]:
     ------
     Spa2vError
         If it fails; the message ends with what it said.
+
+    See Also
+    --------
+    import_seconds : of the library
+
+    Examples
+    --------
+    >>> import sys
+    >>> seconds, gigabytes = measured_process([sys.executable, "-c", "pass"])
+    >>> gigabytes < 1.0
+    True
     """
     begin = time.perf_counter()
     done = subprocess.run([sys.executable, "-c", _LAUNCH, *command], capture_output=True, text=True)

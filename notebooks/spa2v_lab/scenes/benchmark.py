@@ -79,6 +79,16 @@ class Clip:
     plan : ScenePlan
         Motions and sides.
     scene : Scene
+
+    See Also
+    --------
+    draw : makes one
+
+    Examples
+    --------
+    >>> clip = draw(0, 7)
+    >>> clip.scene_type, len(clip.scene.objects)
+    ('translational, single', 1)
     """
 
     number: int
@@ -109,6 +119,15 @@ def draw(seed: int, number: int) -> Clip:
         Of the benchmark.
     number : int
         At least 0.
+
+    See Also
+    --------
+    spa2v_lab.scenes.benchmark_card.write_benchmark : clips as files
+
+    Examples
+    --------
+    >>> draw(seed=0, number=0).scene_type
+    'stationary, single'
     """
     scene_type, plan, instruments = _plan(number)
     rng = np.random.default_rng([_FIRST_SEED, seed, number])
@@ -139,7 +158,17 @@ def draw(seed: int, number: int) -> Clip:
 
 
 def turns(weights: Mapping[str, int]) -> Iterator[str]:
-    """Yield names for ever, at any moment as often as their weights ask for, to within one."""
+    """Yield names for ever, at any moment as often as their weights ask for, to within one.
+
+    See Also
+    --------
+    draw : what takes turns in it
+
+    Examples
+    --------
+    >>> "".join(islice(turns({"a": 2, "b": 1}), 6))
+    'abaaba'
+    """
     total, given = sum(weights.values()), dict.fromkeys(weights, 0)
     while True:
         done = sum(given.values()) + 1
@@ -215,13 +244,32 @@ def test_recordings() -> dict[str, list[str]]:
     class that has one recording only has it on both sides (`shared_classes`), but never in the
     exemplars that are shown for the same recording. Recordings whose level changes by itself, as
     of something that passes or dies away, are left out: nobody could say what stands still.
+
+    See Also
+    --------
+    exemplar_pool : what planners may be shown
+
+    Examples
+    --------
+    >>> sorted(test_recordings())[:3]
+    ['airplane', 'bell', 'bird']
     """
     return {label: _tested(files) for label, files in _files_by_class().items()}
 
 
 def exemplar_pool() -> list[Exemplar]:
     """Return the shipped exemplars in which no recording of the benchmark sounds, but for those of
-    classes that have one recording only."""
+    classes that have one recording only.
+
+    See Also
+    --------
+    test_recordings : what they must not hold
+
+    Examples
+    --------
+    >>> len(exemplar_pool()) > 10
+    True
+    """
     shared = shared_classes()
     held_out = {
         file for label, files in test_recordings().items() if label not in shared for file in files
@@ -230,7 +278,17 @@ def exemplar_pool() -> list[Exemplar]:
 
 
 def shared_classes() -> list[str]:
-    """Return the classes whose one recording serves exemplars and benchmark alike."""
+    """Return the classes whose one recording serves exemplars and benchmark alike.
+
+    See Also
+    --------
+    test_recordings : of all classes
+
+    Examples
+    --------
+    >>> set(shared_classes()) <= set(test_recordings())
+    True
+    """
     return sorted(
         label
         for label, files in _files_by_class().items()

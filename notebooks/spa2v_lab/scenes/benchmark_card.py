@@ -53,6 +53,15 @@ def write_benchmark(
     ------
     OutputError
         Before anything is rendered, if `out` cannot be used.
+
+    See Also
+    --------
+    card : its README.md
+    spa2v_lab.scenes.export.write_scenes : other scenes as files
+
+    Examples
+    --------
+    >>> write_benchmark("clips", count=200)  # doctest: +SKIP
     """
     rows, clips = [], []
     with result_folder(out, MARKER, overwrite=overwrite) as folder:
@@ -83,7 +92,17 @@ def _described(clip: Clip) -> dict[str, Any]:
 
 
 def card(clips: Sequence[Clip], seed: int) -> str:
-    """Write the card of these clips, in Markdown."""
+    """Write the card of these clips, in Markdown.
+
+    See Also
+    --------
+    write_benchmark : writes it beside the clips
+
+    Examples
+    --------
+    >>> card([draw(0, 0)], seed=0).splitlines()[0]
+    '# Benchmark: 1 simulated clips, seed 0'
+    """
     objects = [obj for clip in clips for obj in clip.scene.objects]
     indoors = sum(clip.scene.rt60_s > 0 for clip in clips)
     tested = test_recordings()

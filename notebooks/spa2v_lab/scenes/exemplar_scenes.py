@@ -49,6 +49,15 @@ class ScenePlan:
         Of every object.
     sides : tuple of (str or None)
         Where every object stands: "left", "centre", "right"; None for any place.
+
+    See Also
+    --------
+    PLANS : those of the shipped exemplars
+
+    Examples
+    --------
+    >>> ScenePlan(("left_crossing",), (None,)).mirrored().motions
+    ('right_crossing',)
     """
 
     motions: tuple[str, ...]
@@ -115,6 +124,15 @@ class Made:
         Of the scene as drawn.
     tries : int
         How many scenes were drawn.
+
+    See Also
+    --------
+    make_exemplar : returns it
+
+    Examples
+    --------
+    >>> made = make_exemplar(0)  # doctest: +SKIP
+    >>> [exemplar.variant for exemplar in made.exemplars]  # doctest: +SKIP
     """
 
     exemplars: list[Exemplar]
@@ -129,6 +147,14 @@ def make_exemplar(number: int) -> Made:
     ------
     SceneError
         If none of many scenes was heard right.
+
+    See Also
+    --------
+    spa2v_lab.scenes.exemplars.write_exemplars : makes all of them
+
+    Examples
+    --------
+    >>> make_exemplar(0).exemplars[0].id  # doctest: +SKIP
     """
     plan, with_mirror = PLANS[number]
     for attempt in range(_TRIES):
@@ -214,6 +240,17 @@ def placed_object(
     duration_s : float
     styles : tuple of str
         Sprite styles to draw from.
+
+    See Also
+    --------
+    spa2v_lab.scenes.sampler.sample_object : anywhere
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> car = placed_object(rng, "truck_01.flac", "stationary", "left", Camera(), 2.0)
+    >>> bool(car.azimuth_deg(np.zeros(1))[0] < 0)
+    True
     """
     while True:
         obj = sample_object(rng, _label(file), motion, camera, duration_s, styles)
@@ -223,7 +260,19 @@ def placed_object(
 
 
 def mirrored_scene(scene: Scene) -> Scene:
-    """Return the scene with left and right exchanged."""
+    """Return the scene with left and right exchanged.
+
+    See Also
+    --------
+    ScenePlan.mirrored : the same of a plan
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.stage import Trajectory, stage
+    >>> scene = mirrored_scene(stage(Trajectory("truck_01.flac", -30.0)))
+    >>> round(float(scene.objects[0].azimuth_deg(np.zeros(1))[0]))
+    30
+    """
     objects = tuple(
         replace(
             obj,

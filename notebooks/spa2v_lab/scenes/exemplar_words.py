@@ -124,6 +124,18 @@ def reasoning(scene: Scene, layout: VideoSceneLayout, rng: np.random.Generator) 
         The ground truth of that scene.
     rng : numpy.random.Generator
         Picks the wording.
+
+    See Also
+    --------
+    spa2v_lab.scenes.exemplar_scenes.make_exemplar : uses it
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.sampler import sample_scene
+    >>> from spa2v_lab.scenes.scene import ground_truth_layout
+    >>> scene = sample_scene(3, motion="stationary", labels=("bus",))
+    >>> reasoning(scene, ground_truth_layout(scene), np.random.default_rng(0)).split(".")[0]
+    'I first ask what sounds'
     """
     times = np.array(layout.key_times_s)
     names = _listed([get_class(obj.label).with_article for obj in scene.objects])

@@ -43,6 +43,14 @@ def write_exemplars(folder: str | Path | None = None) -> Path:
     -------
     pathlib.Path
         The file of exemplars.
+
+    See Also
+    --------
+    spa2v_lab.scenes.exemplar_scenes.make_exemplar : makes one
+
+    Examples
+    --------
+    >>> write_exemplars("exemplars")  # doctest: +SKIP
     """
     target = Path(folder) if folder else data_dir() / "exemplars"
     exemplars, tries = [], 0

@@ -27,7 +27,17 @@ _SHEET_SIDE = 128
 
 
 def sounding_recordings() -> dict[str, tuple[str, ...]]:
-    """Return, by class, the recordings whose level over time is theirs only by the motion."""
+    """Return, by class, the recordings whose level over time is theirs only by the motion.
+
+    See Also
+    --------
+    spa2v_lab.scenes.recordings.recordings_table : all recordings
+
+    Examples
+    --------
+    >>> "truck_01.flac" in sounding_recordings()["truck"]
+    True
+    """
     from spa2v_lib.layout.classes import CLASSES
 
     recordings: dict[str, tuple[str, ...]] = {}
@@ -82,6 +92,14 @@ def write_scenes(
     ------
     SceneError, OutputError
         Before anything is rendered, if that is known then.
+
+    See Also
+    --------
+    spa2v_lab.scenes.benchmark_card.write_benchmark : the benchmark's clips
+
+    Examples
+    --------
+    >>> write_scenes("scenes", count=2, duration_s=2.0)  # doctest: +SKIP
     """
     if receiver not in RECEIVERS:
         raise SceneError(f"no receiver {receiver!r}; one of: {', '.join(RECEIVERS)}")
@@ -107,14 +125,37 @@ def write_scenes(
 
 
 def write_list(folder: Path, content: dict[str, Any]) -> None:
-    """Write `MARKER`, which lists the folder's files."""
+    """Write `MARKER`, which lists the folder's files.
+
+    See Also
+    --------
+    write_scenes : writes one
+
+    Examples
+    --------
+    >>> Path("000.wav").write_bytes(b"RIFF")
+    4
+    >>> write_list(Path("."), {"seed": 0})
+    >>> json.loads(Path(MARKER).read_text())["files"]
+    {'000.wav': {'bytes': 4}}
+    """
     files = {path.name: {"bytes": path.stat().st_size} for path in sorted(folder.iterdir())}
     text = json.dumps({**content, "files": files}, indent=1) + "\n"
     (folder / MARKER).write_text(text, encoding="utf-8")
 
 
 def write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
-    """Write a scene's four files, named after `stem`; return what the list says of it."""
+    """Write a scene's four files, named after `stem`; return what the list says of it.
+
+    See Also
+    --------
+    write_scenes : many, drawn at random
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.sampler import sample_scene
+    >>> write_scene(sample_scene(3), Path("."), "000")["name"]  # doctest: +SKIP
+    """
     from spa2v_lab.scenes.picture import draw_scene
     from spa2v_lab.scenes.scene import ground_truth_layout
     from spa2v_lab.scenes.sound import render_sound

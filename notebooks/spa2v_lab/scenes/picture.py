@@ -36,6 +36,15 @@ def sprite(label: str, style: str) -> Image.Image:
     ------
     SceneError
         If there is no such sprite.
+
+    See Also
+    --------
+    facing : which side it faces
+
+    Examples
+    --------
+    >>> sprite("bus", "fluent3d").mode
+    'RGBA'
     """
     path = resource("sprites") / f"{label}_{style}.png"
     if not path.is_file():
@@ -45,7 +54,17 @@ def sprite(label: str, style: str) -> Image.Image:
 
 
 def facing(label: str, style: str) -> str:
-    """Say which way a sprite faces as drawn: "left", "right" or "front"."""
+    """Say which way a sprite faces as drawn: "left", "right" or "front".
+
+    See Also
+    --------
+    sprite : the image
+
+    Examples
+    --------
+    >>> facing("airplane", "noto"), facing("drum", "noto")
+    ('right', 'front')
+    """
     if label in _NO_SIDE or (label, style) in _FRONT:
         return "front"
     return "right" if (label, style) in _RIGHT else "left"
@@ -69,6 +88,15 @@ def paint_background(name: str, seed: int, width: int, height: int, horizon_y: f
     -------
     np.ndarray [shape=(height, width, 3), dtype=float32]
         Colours in [0, 1].
+
+    See Also
+    --------
+    draw_scene : with objects
+
+    Examples
+    --------
+    >>> paint_background("sea", seed=0, width=32, height=32, horizon_y=0.5).shape
+    (32, 32, 3)
     """
     if name not in _PAINTERS:
         raise SceneError(f"no background {name!r}; there are: {', '.join(_PAINTERS)}")
@@ -199,6 +227,22 @@ def draw_scene(scene: Scene, width: int = 64, height: int | None = None) -> np.n
     Returns
     -------
     np.ndarray [shape=(frames, height, width, 3), dtype=uint8]
+
+    See Also
+    --------
+    spa2v_lab.scenes.sound.render_sound : the sound of the same scene
+    draw_frame : one frame
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
+    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0, "truck_01.flac")
+    >>> scene = Scene((bus,), "street", Camera(), duration_s=1.0, seed=0)
+    >>> frames = draw_scene(scene, width=32)
+    >>> frames.shape, str(frames.dtype)
+    ((8, 32, 32, 3), 'uint8')
     """
     height = height or round(width / scene.camera.aspect)
     canvas = background_canvas(scene, width, height)
@@ -219,6 +263,20 @@ def draw_frame(scene: Scene, t: float, canvas: Image.Image) -> np.ndarray:
     Returns
     -------
     np.ndarray [shape=(height, width, 3), dtype=uint8]
+
+    See Also
+    --------
+    draw_scene : all frames
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
+    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0, "truck_01.flac")
+    >>> scene = Scene((bus,), "street", Camera(), duration_s=1.0, seed=0)
+    >>> draw_frame(scene, 0.5, background_canvas(scene, 32, 32)).shape
+    (32, 32, 3)
     """
     picture = canvas.copy()
     by_depth = sorted(scene.objects, key=lambda o: -float(o.position(np.array([t]))[0, 1]))

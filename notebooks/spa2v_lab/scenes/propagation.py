@@ -49,6 +49,17 @@ class Emission:
         Samples per second.
     start_s : float
         Emission time of the first sample; silence before it and after the last.
+
+    See Also
+    --------
+    received : what a receiver makes of it
+
+    Examples
+    --------
+    >>> tone = np.sin(2 * np.pi * 100.0 * np.arange(2000) / 2000)
+    >>> emission = Emission.from_samples(tone, rate=2000, start_s=0.0)
+    >>> bool(abs(emission.at(np.array([0.5025]))[0] - 1.0) < 1e-3)
+    True
     """
 
     coefficients: np.ndarray
@@ -91,6 +102,15 @@ def emission_times(times_s: np.ndarray, delay_of: Callable[[np.ndarray], np.ndar
     ------
     SceneError
         If it does not converge: the source is as fast as sound.
+
+    See Also
+    --------
+    received : uses them for delay and Doppler shift
+
+    Examples
+    --------
+    >>> emission_times(np.array([1.0]), lambda t: 0.1 + 0.0 * t).round(3).tolist()
+    [0.9]
     """
     emitted = times_s - delay_of(times_s)
     for _ in range(200):
@@ -102,7 +122,18 @@ def emission_times(times_s: np.ndarray, delay_of: Callable[[np.ndarray], np.ndar
 
 
 def first_emission_s(place_of: Callable[[np.ndarray], np.ndarray]) -> float:
-    """Return when the direct sound that arrives at time 0 left the source, at most 0."""
+    """Return when the direct sound that arrives at time 0 left the source, at most 0.
+
+    See Also
+    --------
+    emission_times : for any time
+
+    Examples
+    --------
+    >>> place = lambda t: np.column_stack([0 * t, 34.3 + 0 * t, 0 * t])
+    >>> round(first_emission_s(place), 3)
+    -0.1
+    """
     left = emission_times(np.zeros(1), lambda t: _polar(place_of(t))[0] / SPEED_OF_SOUND)
     return float(left[0])
 
@@ -133,6 +164,22 @@ def received(
         Level falls as 1/r.
     distance_m : numpy.ndarray [frames]
         Travelled distance of what arrives at each sample, mean of all channels.
+
+    See Also
+    --------
+    absorbed_by_air : the air's part
+    spa2v_lab.scenes.sound.render_sound : whole scenes
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.receivers import get_receiver
+    >>> click = np.zeros(4000)
+    >>> click[2000] = 1.0  # at 0.25 s
+    >>> emission = Emission.from_samples(click, rate=8000, start_s=0.0)
+    >>> place = lambda t: np.column_stack([0 * t, 34.3 + 0 * t, 0 * t])
+    >>> sound, _ = received(emission, get_receiver("xy"), place, frames=2000, rate=4000)
+    >>> int(np.abs(sound[0]).argmax()) / 4000
+    0.35
     """
     from scipy.interpolate import CubicSpline
 
@@ -177,6 +224,15 @@ def air_absorption_db_per_m(
     -------
     numpy.ndarray
         dB per metre.
+
+    See Also
+    --------
+    absorbed_by_air : as a filter
+
+    Examples
+    --------
+    >>> (1000 * air_absorption_db_per_m(np.array([1000.0, 8000.0]))).round(1).tolist()
+    [4.7, 105.3]
     """
     kelvin = temperature_c + 273.15
     warm, pressure = kelvin / 293.15, pressure_kpa / 101.325
@@ -202,6 +258,17 @@ def absorbed_by_air(sound: np.ndarray, distance_m: np.ndarray, rate: int) -> np.
     distance_m : numpy.ndarray [time]
     rate : int
         Hz.
+
+    See Also
+    --------
+    air_absorption_db_per_m : by how much
+
+    Examples
+    --------
+    >>> noise = np.random.default_rng(0).standard_normal((1, 8000))
+    >>> dull = absorbed_by_air(noise, np.full(8000, 200.0), rate=44_100)
+    >>> bool(np.mean(dull**2) < np.mean(noise**2))
+    True
     """
     from scipy.signal import istft, stft
 

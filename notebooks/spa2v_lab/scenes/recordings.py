@@ -41,6 +41,15 @@ class RecordingInfo:
         Whether an approach, pass-by or departure was recorded.
     note : str
         What that was judged by.
+
+    See Also
+    --------
+    recordings_table : all of them
+
+    Examples
+    --------
+    >>> recording_info("truck_01.flac").loop
+    'loop'
     """
 
     file: str
@@ -66,7 +75,17 @@ class RecordingInfo:
 
 @cache
 def recordings_table() -> tuple[RecordingInfo, ...]:
-    """Return all shipped recordings, in the table's order."""
+    """Return all shipped recordings, in the table's order.
+
+    See Also
+    --------
+    recording_info : one of them
+
+    Examples
+    --------
+    >>> len({info.label for info in recordings_table()}) > 10
+    True
+    """
     with resource("recordings", "recordings.csv").open(newline="", encoding="utf-8") as stream:
         return tuple(
             RecordingInfo(
@@ -92,6 +111,15 @@ def recording_info(file: str) -> RecordingInfo:
     ------
     SceneError
         If the table has none.
+
+    See Also
+    --------
+    recordings_table : all of them
+
+    Examples
+    --------
+    >>> recording_info("truck_01.flac").label
+    'truck'
     """
     for info in recordings_table():
         if info.file == file:
@@ -118,6 +146,15 @@ def emitted(file: str, rate: int, begin_s: float, end_s: float, onset_s: float) 
     -------
     numpy.ndarray [time]
         float64.
+
+    See Also
+    --------
+    recording_info : how a recording fills a longer scene
+
+    Examples
+    --------
+    >>> emitted("truck_01.flac", 8000, begin_s=-0.5, end_s=1.5, onset_s=0.0).shape
+    (16000,)
     """
     info = recording_info(file)
     part = _used_part(file, rate)

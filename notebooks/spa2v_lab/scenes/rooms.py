@@ -37,6 +37,17 @@ class ImageSources:
         Product of the walls' pressure reflection factors.
     orders : numpy.ndarray [images]
         Number of walls.
+
+    See Also
+    --------
+    Room.images : makes them
+
+    Examples
+    --------
+    >>> room = Room.around(np.array([[0.0, 2.0, 0.0]]), 1.5, rt60_s=0.5)
+    >>> images = room.images(order=1)
+    >>> images.orders.tolist()
+    [1, 1, 1, 1, 1, 1]
     """
 
     signs: np.ndarray
@@ -63,6 +74,16 @@ class Room:
         Time in which the reverberation falls by 60 dB.
     absorption : float
         Share of the energy that a wall takes, by Sabine's formula.
+
+    See Also
+    --------
+    reverberant_tail : what comes after the images
+
+    Examples
+    --------
+    >>> room = Room.around(np.array([[0.0, 2.0, 0.0]]), 1.5, rt60_s=0.5)
+    >>> room.rt60_s, bool(0.0 < room.absorption < 1.0)
+    (0.5, True)
     """
 
     size_m: tuple[float, float, float]
@@ -165,6 +186,18 @@ def reverberant_tail(
     (Poisson with mean c·t/ℓ, ℓ = 4V/S the mean free path; Kuttruff, *Room Acoustics*, ch. 4-5).
     It does not depend on where the source is, and carries no Doppler shift: in a diffuse field
     the shifts of all directions cancel on average.
+
+    See Also
+    --------
+    Room.images : what comes before it
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.receivers import get_receiver
+    >>> room = Room.around(np.array([[0.0, 2.0, 0.0]]), 1.5, rt60_s=0.3)
+    >>> tail = reverberant_tail(room, get_receiver("xy"), 8000, np.random.default_rng(0))
+    >>> tail.shape[0]
+    2
     """
     from scipy.special import gammainc
 
@@ -196,6 +229,17 @@ def diffuse_noise(
     rng : numpy.random.Generator
     tilt_db_per_octave : float
         0 is white, -3 pink (flat below 50 Hz).
+
+    See Also
+    --------
+    reverberant_tail : the same field, dying away
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.receivers import get_receiver
+    >>> noise = diffuse_noise(get_receiver("ab"), 8000, 8000, np.random.default_rng(0))
+    >>> noise.shape
+    (2, 8000)
     """
     bins = frames // 2 + 1
     frequency = np.fft.rfftfreq(frames, 1 / rate)

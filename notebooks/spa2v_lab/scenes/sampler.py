@@ -62,6 +62,16 @@ def sample_scene(
     Returns
     -------
     Scene
+
+    See Also
+    --------
+    spa2v_lab.scenes.stage.stage : put one together by hand
+
+    Examples
+    --------
+    >>> scene = sample_scene(3, motion="approaching", labels=("bus",))
+    >>> scene.objects[0].label, scene.objects[0].motion
+    ('bus', 'approaching')
     """
     if motion is not None and motion not in MOTIONS:
         raise SceneError(f"no motion {motion!r}; one of: {', '.join(MOTIONS)}")
@@ -114,6 +124,17 @@ def sample_object(
     -------
     WorldObject
         Silent; its recording is the caller's choice.
+
+    See Also
+    --------
+    sample_scene : with camera and background
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> bus = sample_object(rng, "bus", "stationary", Camera(), duration_s=2.0)
+    >>> bus.base_m, bus.recording is None
+    (0.0, True)
     """
     sound_class, style = CLASSES[label], str(rng.choice(styles))
     height = sound_class.height_m * float(np.exp(rng.normal(0, 0.12)))

@@ -28,6 +28,15 @@ class StraightPath:
         ``(x, z)`` at time 0, in metres.
     velocity : tuple of float
         ``(vx, vz)`` in metres per second.
+
+    See Also
+    --------
+    WorldObject : what moves along it
+
+    Examples
+    --------
+    >>> StraightPath((-4.0, 8.0), (4.0, 0.0))(np.array([0.0, 1.0])).tolist()
+    [[-4.0, 8.0], [0.0, 8.0]]
     """
 
     start: tuple[float, float]
@@ -61,6 +70,17 @@ class WorldObject:
         Level of its recording at 1 m.
     onset_s : float
         When its recording starts.
+
+    See Also
+    --------
+    Scene : several of them, with a camera
+
+    Examples
+    --------
+    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
+    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0)
+    >>> bus.azimuth_deg(np.array([0.0, 1.0, 2.0])).round().tolist()
+    [-27.0, 0.0, 27.0]
     """
 
     label: str
@@ -122,6 +142,19 @@ class Scene:
         Level of diffuse noise relative to the signal; None without.
     fps : float
         Frames per second of the picture.
+
+    See Also
+    --------
+    spa2v_lab.scenes.sound.render_sound : its sound
+    spa2v_lab.scenes.picture.draw_scene : its picture
+    ground_truth_layout : its layout
+
+    Examples
+    --------
+    >>> path = StraightPath((0.0, 8.0))
+    >>> bus = WorldObject("bus", "fluent3d", path, "stationary", 3.0, 2.5, 0.0)
+    >>> Scene((bus,), "street", Camera(), duration_s=2.0, seed=0).receiver
+    'xy'
     """
 
     objects: tuple[WorldObject, ...]
@@ -144,6 +177,20 @@ def ground_truth_layout(scene: Scene, key_rate_hz: float = 2.0) -> VideoSceneLay
     scene : Scene
     key_rate_hz : float
         Key frames per second; the first and the last frame are always key frames.
+
+    See Also
+    --------
+    spa2v_lib.plan : what is planned from sound alone
+
+    Examples
+    --------
+    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
+    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0)
+    >>> layout = ground_truth_layout(Scene((bus,), "street", Camera(), duration_s=2.0, seed=0))
+    >>> layout.caption
+    'a bus drives from left to right on a city street'
+    >>> [round(box.center[0], 2) for box in layout.objects[0].boxes]
+    [0.25, 0.37, 0.48, 0.6, 0.72]
     """
     last = (max(1, round(scene.duration_s * scene.fps)) - 1) / scene.fps
     times = np.linspace(0.0, last, max(2, 1 + round(last * key_rate_hz))) if last else [0.0]

@@ -40,7 +40,21 @@ _SPARE_S = 0.1
 
 
 class SoundingObject(Protocol):
-    """What is asked of an object; those without a recording are silent."""
+    """What is asked of an object; those without a recording are silent.
+
+    See Also
+    --------
+    spa2v_lab.scenes.scene.WorldObject : one that has a look as well
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
+    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0, "truck_01.flac")
+    >>> bus.position(np.array([1.0])).tolist()
+    [[0.0, 8.0]]
+    """
 
     recording: str | None
     base_m: float
@@ -57,7 +71,22 @@ class _Camera(Protocol):
 
 
 class SoundScene(Protocol):
-    """What is asked of a scene; `spa2v_lab.scenes.scene.Scene` gives it."""
+    """What is asked of a scene; `spa2v_lab.scenes.scene.Scene` gives it.
+
+    See Also
+    --------
+    spa2v_lab.scenes.scene.Scene : one that has a picture as well
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
+    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0, "truck_01.flac")
+    >>> scene = Scene((bus,), "street", Camera(), duration_s=1.0, seed=0)
+    >>> scene.receiver, scene.duration_s
+    ('xy', 1.0)
+    """
 
     objects: Sequence[SoundingObject]
     camera: _Camera
@@ -95,6 +124,21 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
     SceneError
         If no object sounds, the receiver or a recording is unknown, something is as fast as
         sound, or the room cannot be.
+
+    See Also
+    --------
+    spa2v_lab.scenes.picture.draw_scene : the picture of the same scene
+
+    Examples
+    --------
+    >>> from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
+    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0, "truck_01.flac")
+    >>> scene = Scene((bus,), "street", Camera(), duration_s=1.0, seed=0)
+    >>> sound = render_sound(scene, rate=16_000)
+    >>> sound.samples.shape
+    (2, 16000)
     """
     objects = [obj for obj in scene.objects if obj.recording is not None]
     if not objects:

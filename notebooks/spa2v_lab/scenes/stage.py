@@ -39,6 +39,16 @@ class Trajectory:
         Level of the recording at 1 m.
     onset_s : float
         When the recording starts.
+
+    See Also
+    --------
+    stage : put some into a scene
+
+    Examples
+    --------
+    >>> crossing = Trajectory("truck_01.flac", from_deg=-60, to_deg=60, from_m=4.0)
+    >>> crossing.motion
+    'right_crossing'
     """
 
     recording: str
@@ -110,6 +120,16 @@ def stage(
     ------
     SceneError
         If there is no trajectory, or no time.
+
+    See Also
+    --------
+    spa2v_lab.scenes.sampler.sample_scene : draw one at random
+
+    Examples
+    --------
+    >>> scene = stage(Trajectory("truck_01.flac", -30.0), capture="ab", seconds=2.0)
+    >>> [obj.label for obj in scene.objects], scene.receiver
+    (['truck'], 'ab')
     """
     if not trajectories or seconds <= 0:
         raise SceneError(

@@ -32,7 +32,17 @@ _JITTER = 0.3  # most noise on latents while the decoder learns, as sampled late
 
 
 def to_pixels(frames: Tensor) -> Tensor:
-    """Turn uint8 frames [n, h, w, 3] into floats [n, 3, h, w] in [-1, 1]."""
+    """Turn uint8 frames [n, h, w, 3] into floats [n, 3, h, w] in [-1, 1].
+
+    See Also
+    --------
+    encode_set : encodes them
+
+    Examples
+    --------
+    >>> to_pixels(torch.zeros(1, 8, 8, 3, dtype=torch.uint8)).shape
+    torch.Size([1, 3, 8, 8])
+    """
     return frames.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
@@ -84,6 +94,14 @@ def train_autoencoder(
     """Compute the encoder from drawn frames, train the decoder on them.
 
     Scales are such that latents have unit variance on average, larger for the leading components.
+
+    See Also
+    --------
+    encode_set : with the trained model
+
+    Examples
+    --------
+    >>> model, log = train_autoencoder(drawn, Plan(3000, 64, 2e-3), Path("work"))  # doctest: +SKIP
     """
     torch.manual_seed(plan.seed)
     frames, boxes = torch.from_numpy(drawn.frames), torch.from_numpy(drawn.boxes)
@@ -121,7 +139,18 @@ def _psnr(model: PatchAutoencoder, drawn: DrawnSet, count: int = 500) -> dict[st
 
 @torch.no_grad()
 def encode_set(model: PatchAutoencoder, frames: np.ndarray, batch: int = 100) -> Tensor:
-    """Encode uint8 frames [n, h, w, 3] to latents [n, CHANNELS, h/8, w/8], unscaled."""
+    """Encode uint8 frames [n, h, w, 3] to latents [n, CHANNELS, h/8, w/8], unscaled.
+
+    See Also
+    --------
+    EncodedSet : with captions and boxes
+
+    Examples
+    --------
+    >>> model = PatchAutoencoder(CHANNELS, width=16)
+    >>> encode_set(model, np.zeros((2, 32, 32, 3), np.uint8)).shape
+    torch.Size([2, 32, 4, 4])
+    """
     rows = torch.from_numpy(frames).split(batch)
     return torch.cat([model.encode(to_pixels(part.to(model.device))).latents for part in rows])
 
@@ -138,6 +167,18 @@ class EncodedSet:
     boxes : Tensor [shape=(n, MAX_OBJECTS, 4)]
     phrases : Tensor [shape=(n, MAX_OBJECTS), dtype=int64]
         As `DrawnSet` has them.
+
+    See Also
+    --------
+    spa2v_lab.training.data.DrawnSet : the pixels
+
+    Examples
+    --------
+    >>> from spa2v_lab.training import data
+    >>> model = PatchAutoencoder(CHANNELS, width=16)
+    >>> encoded = EncodedSet.of(model, data.frame_parts(2, seed=0, size=32))
+    >>> encoded.latents.shape, encoded.boxes.shape
+    (torch.Size([2, 32, 4, 4]), torch.Size([2, 4, 4]))
     """
 
     latents: Tensor

@@ -64,6 +64,15 @@ def new_tokenizer() -> CLIPTokenizer:
     """Learn a byte-pair encoding of the captions, in the form that CLIP's tokenizer has.
 
     Words that were never met fall apart into letters, which are all in the vocabulary.
+
+    See Also
+    --------
+    new_text_encoder : reads its tokens
+
+    Examples
+    --------
+    >>> new_tokenizer().tokenize("a bus")
+    ['a</w>', 'bus</w>']
     """
     learner = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=_END))
     learner.normalizer = normalizers.Lowercase()
@@ -88,7 +97,17 @@ def new_tokenizer() -> CLIPTokenizer:
 
 
 def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """Build the text encoder with random weights."""
+    """Build the text encoder with random weights.
+
+    See Also
+    --------
+    new_tokenizer : the words that it reads
+
+    Examples
+    --------
+    >>> new_text_encoder(new_tokenizer()).config.hidden_size
+    128
+    """
     return CLIPTextModel(
         CLIPTextConfig(
             vocab_size=len(tokenizer),
@@ -106,7 +125,17 @@ def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
 
 
 def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
-    """Return token ids [n, _LENGTH], padded and cut as the pipelines do."""
+    """Return token ids [n, _LENGTH], padded and cut as the pipelines do.
+
+    See Also
+    --------
+    new_tokenizer : makes the tokenizer
+
+    Examples
+    --------
+    >>> tokenize(new_tokenizer(), ["a bus"]).shape
+    torch.Size([1, 32])
+    """
     return tokenizer(
         list(captions), padding="max_length", truncation=True, return_tensors="pt"
     ).input_ids
@@ -118,7 +147,17 @@ DROP_SHARE = 0.1  # captions dropped, for classifier-free guidance
 
 
 def new_scheduler() -> DDIMScheduler:
-    """Build the noise schedule that all three trainings and sampling share."""
+    """Build the noise schedule that all three trainings and sampling share.
+
+    See Also
+    --------
+    velocity_loss : trains on it
+
+    Examples
+    --------
+    >>> new_scheduler().config.prediction_type
+    'v_prediction'
+    """
     return DDIMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -131,7 +170,16 @@ def new_scheduler() -> DDIMScheduler:
 
 
 def new_unet() -> UNet2DConditionModel:
-    """Build the denoiser with random weights."""
+    """Build the denoiser with random weights.
+
+    See Also
+    --------
+    new_base : with its text encoder
+
+    Examples
+    --------
+    >>> new_unet().config.block_out_channels  # doctest: +SKIP
+    """
     return UNet2DConditionModel(
         sample_size=SIZE // 8,
         in_channels=CHANNELS,
@@ -150,6 +198,15 @@ def object_weights(boxes: Tensor, side: int, more: float = _OBJECT_WEIGHT) -> Te
     """Return loss weights [n, 1, side, side]: `more` is added where boxes [n, k, 4] cover.
 
     Things fill a tenth of the picture and hold nearly all that is hard to draw.
+
+    See Also
+    --------
+    velocity_loss : what is weighted
+
+    Examples
+    --------
+    >>> object_weights(torch.tensor([[[0.0, 0.0, 0.5, 0.5]]]), side=2).flatten().tolist()
+    [3.0, 1.0, 1.0, 1.0]
     """
     covered = coverage(cell_boxes(side, boxes), boxes).amax(2)
     return (1 + more * covered).reshape(-1, 1, side, side)
@@ -175,6 +232,18 @@ def velocity_loss(
     generator : torch.Generator
     early : float
         Share of the times that are drawn from the noisiest third alone, in [0, 1].
+
+    See Also
+    --------
+    object_weights : the usual weights
+
+    Examples
+    --------
+    >>> latents = torch.zeros(1, 4, 2, 2)
+    >>> rng = torch.Generator().manual_seed(0)
+    >>> loss = velocity_loss(lambda noisy, times: 0 * noisy, latents, torch.ones(1), rng)
+    >>> loss.ndim
+    0
     """
     random = {"generator": generator, "device": latents.device}
     times = torch.randint(1000, (len(latents),), **random)
@@ -192,13 +261,34 @@ _SCHEDULE = new_scheduler()
 
 
 def drop_captions(ids: Tensor, empty: Tensor, generator: torch.Generator) -> Tensor:
-    """Replace one caption in ten with the empty caption."""
+    """Replace one caption in ten with the empty caption.
+
+    See Also
+    --------
+    DROP_SHARE : how many
+
+    Examples
+    --------
+    >>> ids, empty = torch.ones(1000, 2), torch.zeros(1, 2)
+    >>> kept = drop_captions(ids, empty, torch.Generator().manual_seed(0))[:, 0].mean()
+    >>> bool(0.85 < kept < 0.95)
+    True
+    """
     dropped = torch.rand(len(ids), 1, generator=generator, device=ids.device) < DROP_SHARE
     return torch.where(dropped, empty, ids)
 
 
 class Base(NamedTuple):
-    """A text-to-image model without its autoencoder."""
+    """A text-to-image model without its autoencoder.
+
+    See Also
+    --------
+    new_base : makes one
+
+    Examples
+    --------
+    >>> unet, text, tokenizer = new_base(seed=0)  # doctest: +SKIP
+    """
 
     unet: UNet2DConditionModel
     text: CLIPTextModel
@@ -206,7 +296,16 @@ class Base(NamedTuple):
 
 
 def new_base(seed: int) -> Base:
-    """Build the base with random weights."""
+    """Build the base with random weights.
+
+    See Also
+    --------
+    train_base : trains it
+
+    Examples
+    --------
+    >>> new_base(seed=0).tokenizer.model_max_length  # doctest: +SKIP
+    """
     torch.manual_seed(seed)
     tokenizer = new_tokenizer()
     text = new_text_encoder(tokenizer)
@@ -224,6 +323,14 @@ def train_base(base: Base, drawn: EncodedSet, plan: Plan, folder: Path) -> dict:
     plan : Plan
     folder : Path
         Of checkpoints.
+
+    See Also
+    --------
+    spa2v_lab.training.motion.train_motion : the next stage
+
+    Examples
+    --------
+    >>> log = train_base(new_base(2), drawn, Plan(9000, 512, 1e-3), Path("work"))  # doctest: +SKIP
     """
     unet, text, tokenizer = base
     latents, boxes, device = drawn.latents, drawn.boxes, drawn.latents.device

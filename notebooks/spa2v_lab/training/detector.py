@@ -63,7 +63,16 @@ def _disturbed(pixels: Tensor, generator: torch.Generator) -> Tensor:
 def train_detector(
     plan: Plan, work: Path, out: Path, count: int, device: str = "cpu", workers: int = 1
 ) -> dict:
-    """Train on drawn frames of `TRAIN_STYLES` and write the weights; the log has its accuracy."""
+    """Train on drawn frames of `TRAIN_STYLES` and write the weights; the log has its accuracy.
+
+    See Also
+    --------
+    evaluate : how good it is
+
+    Examples
+    --------
+    >>> train_detector(Plan(4000, 128, 2e-3), Path("work"), Path("out"), 48_000)  # doctest: +SKIP
+    """
     torch.manual_seed(plan.seed)
     drawn = data.frames(count, seed=11, styles=TRAIN_STYLES, workers=workers)
     model = Detector().to(device)
@@ -103,6 +112,15 @@ def evaluate(model: Detector, drawn: data.DrawnSet) -> dict[str, float]:
         ``objects`` counted; ``found``, the share with a detection of the right class and IoU of
         at least 0.5; ``mean_iou`` of the best detection of the right class (0 without one);
         ``false_per_frame``, detections that overlap no object of their class.
+
+    See Also
+    --------
+    spa2v_lib.sampling.tiny_detector.detect : what is measured
+
+    Examples
+    --------
+    >>> drawn = data.frames(2, seed=0)
+    >>> evaluate(Detector().eval(), drawn)["objects"] > 0  # doctest: +SKIP
     """
     overlaps, false = [], 0
     for row, detections in enumerate(detect(drawn.frames, model)):

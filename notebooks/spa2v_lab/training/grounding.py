@@ -74,6 +74,15 @@ def train_gligen(
     plan : Plan
     folder : Path
         Of checkpoints.
+
+    See Also
+    --------
+    train_migc : the other type
+
+    Examples
+    --------
+    >>> plan = Plan(5000, 256, 1e-3)
+    >>> log = train_gligen(*base, drawn, None, plan, Path("work"))  # doctest: +SKIP
     """
     torch.manual_seed(plan.seed)
     unet.requires_grad_(False)
@@ -127,6 +136,15 @@ def train_migc(
         As for `train_gligen`.
     parts : tuple of str
         Where the UNet's cross-attentions get new layers.
+
+    See Also
+    --------
+    train_gligen : the other type
+
+    Examples
+    --------
+    >>> plan = Plan(4000, 256, 1e-3)
+    >>> log = train_migc(*base, drawn, None, plan, Path("work"))  # doctest: +SKIP
     """
     torch.manual_seed(plan.seed)
     unet.requires_grad_(False)

@@ -48,6 +48,16 @@ class Plan:
         Of the exponential average of the weights, which is what is kept.
     seconds : float, optional
         Time after which training ends, be the steps done or not.
+
+    See Also
+    --------
+    fit : follows it
+
+    Examples
+    --------
+    >>> plan = Plan(steps=100, batch=8, lr=1e-3, warmup=10)
+    >>> plan.rate(0) < plan.rate(10), plan.rate(100)
+    (True, 0.0)
     """
 
     steps: int
@@ -100,6 +110,19 @@ def fit(
     -------
     dict
         The log: plan, steps done, losses (mean of each `every` steps) and seconds spent.
+
+    See Also
+    --------
+    Plan : how long and how fast
+
+    Examples
+    --------
+    >>> weight = nn.Parameter(torch.zeros(1))
+    >>> plan = Plan(steps=50, batch=1, lr=0.1, warmup=1, decay=0.5)
+    >>> log = fit("line", [weight], lambda rng: (weight - 1).square().sum(), plan, Path("."))
+    line 50/50 loss ...
+    >>> log["steps"], bool(weight > 0.5)
+    (50, True)
     """
     kept = [p for p in parameters if p.requires_grad]
     average = [p.detach().clone() for p in kept]
@@ -174,6 +197,15 @@ def training_logs() -> dict[str, dict[str, Any]]:
 
     A stage that was trained further has several entries, called "*stage*", "*stage*, part 2" and so
     on, the first training first.
+
+    See Also
+    --------
+    card_section : what is written about them
+
+    Examples
+    --------
+    >>> list(training_logs())[0]
+    'autoencoder'
     """
     folder = resource("models", "tiny", "training")
     logs: dict[str, dict[str, Any]] = {}
@@ -201,6 +233,15 @@ def card_section(heading: str) -> str:
     ------
     DataError
         If the card has no such section.
+
+    See Also
+    --------
+    training_logs : the numbers behind it
+
+    Examples
+    --------
+    >>> "|---" in card_section("How well it does")
+    True
     """
     text = (resource("models", "tiny") / "README.md").read_text(encoding="utf-8")
     sections = dict(part.split("\n", 1) for part in text.split("\n## ")[1:])

@@ -22,7 +22,16 @@ __all__ = ["new_adapter", "train_motion"]
 
 
 def new_adapter() -> MotionAdapter:
-    """Build the motion adapter; its output projections start at zero, as AnimateDiff's do."""
+    """Build the motion adapter; its output projections start at zero, as AnimateDiff's do.
+
+    See Also
+    --------
+    train_motion : trains it
+
+    Examples
+    --------
+    >>> new_adapter().config.motion_max_seq_length  # doctest: +SKIP
+    """
     return MotionAdapter(
         block_out_channels=WIDTHS,
         motion_layers_per_block=1,
@@ -56,6 +65,15 @@ def train_motion(
         Its batch counts clips.
     folder : Path
         Of checkpoints.
+
+    See Also
+    --------
+    spa2v_lab.training.base.train_base : the stage before
+
+    Examples
+    --------
+    >>> plan = Plan(5000, 16, 5e-4)
+    >>> adapter, log = train_motion(*base, clips, None, plan, Path("work"))  # doctest: +SKIP
     """
     torch.manual_seed(plan.seed)
     latents = drawn.latents.unflatten(0, (-1, CLIP_FRAMES)).transpose(1, 2)

@@ -68,6 +68,15 @@ class Job:
         Where to train.
     workers : int
         Processes that draw.
+
+    See Also
+    --------
+    run : runs a stage of it
+
+    Examples
+    --------
+    >>> Job(Path("work"), Path("out")).size
+    128
     """
 
     work: Path
@@ -182,7 +191,16 @@ STAGES = {
 
 
 def main() -> None:
-    """Run the stage that the command line names."""
+    """Run the stage that the command line names.
+
+    See Also
+    --------
+    run : one stage
+
+    Examples
+    --------
+    >>> main()  # doctest: +SKIP
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -209,7 +227,16 @@ def main() -> None:
 
 
 def run(stage: str, job: Job, plan: Plan) -> None:
-    """Run one stage and write its log beside the weights, with that of what it began from."""
+    """Run one stage and write its log beside the weights, with that of what it began from.
+
+    See Also
+    --------
+    STAGES : their names
+
+    Examples
+    --------
+    >>> run("detector", Job(Path("work"), Path("out")), PLANS["detector"])  # doctest: +SKIP
+    """
     torch.set_float32_matmul_precision("high")
     log = STAGES[stage](job, plan)
     (job.out / "training").mkdir(exist_ok=True)
