@@ -110,7 +110,7 @@ layout
 # %%
 from spa2v_lib.sampling.loading import load
 
-pipeline = load("tiny", "auto")
+pipeline = load("tiny", "auto", layers=["gligen", "migc"])
 parts = {"motion modules": ".motion_modules."}
 parts |= {"grounding, GLIGEN": ".fuser.", "grounding, MIGC": ".migc."}
 for name, inside in parts.items():

@@ -192,6 +192,7 @@ def check_settings(settings: Settings) -> None:
         check_device,
         check_grounding,
         check_labels,
+        check_steps,
         check_weights,
         get_preset,
     )
@@ -209,6 +210,7 @@ def check_settings(settings: Settings) -> None:
     preset = get_preset(settings.preset)
     check_grounding(settings.grounding, preset)
     check_captions(settings.captions)
+    check_steps(settings.steps)
     check_device(preset, settings.device)
     check_weights(preset)
     if settings.label is not None:

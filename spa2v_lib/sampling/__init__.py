@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.grounding import METHODS, check_grounding, chosen_grounding, new_grounding
 from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset
-from spa2v_lib.sampling.weights import check_weights, weight_hashes
+from spa2v_lib.sampling.weights import check_weights, fetch, weight_hashes
 
 if TYPE_CHECKING:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
@@ -16,11 +16,34 @@ if TYPE_CHECKING:
     from spa2v_lib.sampling.grounding.base import Grounding
     from spa2v_lib.video import Video
 
-__all__ = ["METHODS", "PRESETS", "Preset", "check", "generate", "new_grounding", "preset_info"]
+__all__ = [
+    "MAX_STEPS",
+    "METHODS",
+    "PRESETS",
+    "Preset",
+    "check",
+    "check_captions",
+    "check_device",
+    "check_grounding",
+    "check_guidance",
+    "check_labels",
+    "check_steps",
+    "check_weights",
+    "fetch",
+    "generate",
+    "get_preset",
+    "new_grounding",
+    "preset_info",
+    "weight_hashes",
+]
 
-_MOST_OBJECTS = 28  # as many as MIGC has places for
+MAX_STEPS = 1000
+"""As many noise levels as the weights were trained with; more steps cannot be told apart."""
+
+_MAX_OBJECTS = 28  # as many as MIGC has places for
+
 Captions = Literal["mixed", "global", "frame"]
-"""Which sentences a frame is told: the video's and its own, or either alone."""
+"""Which captions condition a frame: the video's and its own, or either alone."""
 
 
 def check(
@@ -34,43 +57,97 @@ def check(
 ) -> Preset:
     """Refuse what cannot be sampled, before anything is loaded.
 
+    Parameters
+    ----------
+    layout : VideoSceneLayout
+    preset, steps, grounding, captions, device
+        See `generate`.
+
+    Returns
+    -------
+    Preset
+
     Raises
     ------
     SamplingError
         If the preset does not exist, cannot draw an object of the layout or use the grounding, the
-        number of steps is not at least 1, or the device does not suffice.
+        number of steps is out of range, or the device does not suffice.
     DataError
         If the preset's weights are missing.
+
+    See Also
+    --------
+    generate : Calls this first.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> check(known_layout(1.0), "tiny").name
+    'tiny'
+    >>> check(known_layout(1.0), "tiny", steps=0)
+    Traceback (most recent call last):
+    spa2v_lib.errors.SamplingError: 0 sampling steps; the number must lie between 1 and 1000
     """
     chosen = get_preset(preset)
-    if steps is not None and steps < 1:
-        raise SamplingError(f"{steps} sampling steps were asked for; at least 1 is needed")
+    check_steps(steps)
     check_captions(captions)
     if isinstance(grounding, str):
         check_grounding(grounding, chosen)
-    check_labels([thing.label for thing in layout.objects], chosen)
+    check_labels([item.label for item in layout.objects], chosen)
     _check_length(layout, chosen)
-    check_device(chosen, device)
+    method = None if chosen.control_video else chosen_grounding(grounding, chosen)
+    gradients = method is not None and method.takes_gradients
+    check_device(chosen, device, frames=layout.frame_count, gradients=gradients)
     check_weights(chosen)
     return chosen
 
 
-def check_device(preset: Preset, device: str) -> None:
-    """Refuse a device that is not there or too small for `preset`.
+def check_steps(steps: int | None) -> None:
+    """Refuse a number of sampling steps that no preset can take; None is always right.
 
     Raises
     ------
     SamplingError
+
+    Examples
+    --------
+    >>> check_steps(25)
     """
-    if preset.gpu_gb or device != "auto":  # the shipped suite runs on whatever there is
+    if steps is not None and not 1 <= steps <= MAX_STEPS:
+        raise SamplingError(
+            f"{steps} sampling steps; the number must lie between 1 and {MAX_STEPS}"
+        )
+
+
+def check_device(
+    preset: Preset, device: str, *, frames: int | None = None, gradients: bool = False
+) -> None:
+    """Refuse a device that is not there or too small for `preset`.
+
+    Parameters
+    ----------
+    preset, device, frames, gradients
+        See `spa2v_lib.sampling.loading.check_device`.
+
+    Raises
+    ------
+    SamplingError
+
+    Examples
+    --------
+    >>> check_device(get_preset("tiny"), "cpu")
+    """
+    if preset.memory or device != "auto":  # the shipped suite runs on whatever there is
         from spa2v_lib.sampling import loading
 
-        loading.check_device(preset, device)
+        loading.check_device(preset, device, frames=frames, gradients=gradients)
 
 
 def _check_length(layout: VideoSceneLayout, preset: Preset) -> None:
-    longest = preset.max_frames and (preset.max_frames - 1) / 16.0
-    if longest and layout.duration_s > longest + 0.1:
+    if not (preset.max_frames and preset.fps):
+        return
+    longest = (preset.max_frames - 1) / preset.fps
+    if layout.duration_s > longest + 0.1:
         raise SamplingError(
             f"preset {preset.name!r} makes videos of up to {longest:g} s and the layout lasts "
             f"{layout.duration_s:g} s; cut it, or take a preset with windows"
@@ -83,21 +160,62 @@ def check_captions(captions: str) -> None:
     Raises
     ------
     SamplingError
+
+    Examples
+    --------
+    >>> check_captions("mixed")
     """
     if captions not in get_args(Captions):
         raise SamplingError(f"no captions {captions!r}; one of: {', '.join(get_args(Captions))}")
 
 
-def check_labels(labels: list[str], preset: Preset) -> None:
+def check_guidance(scale: float, start: float, stop: float) -> None:
+    """Refuse classifier-free guidance that makes no sense.
+
+    Parameters
+    ----------
+    scale : float
+        At least 0.
+    start, stop : float
+        Shares of the steps, in [0, 1], the first not above the second.
+
+    Raises
+    ------
+    SamplingError
+
+    Examples
+    --------
+    >>> check_guidance(7.5, 0.0, 1.0)
+    """
+    if not 0 <= scale <= 100:
+        raise SamplingError(f"guidance_scale is {scale:g}; it must lie between 0 and 100")
+    if not 0 <= start <= stop <= 1:
+        raise SamplingError(
+            f"guidance_start is {start:g} and guidance_stop {stop:g}; they are shares of the "
+            "steps, from 0 to 1, and the first may not be above the second"
+        )
+
+
+def check_labels(labels: Sequence[str], preset: Preset) -> None:
     """Refuse labels that `preset` cannot draw, and more objects than a method can hold.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        One an object.
+    preset : Preset
 
     Raises
     ------
     SamplingError
         The message lists what can be drawn.
+
+    Examples
+    --------
+    >>> check_labels(["bus", "cow"], get_preset("tiny"))
     """
-    if len(labels) > _MOST_OBJECTS:
-        raise SamplingError(f"the layout has {len(labels)} objects; at most {_MOST_OBJECTS} fit")
+    if len(labels) > _MAX_OBJECTS:
+        raise SamplingError(f"the layout has {len(labels)} objects; at most {_MAX_OBJECTS} fit")
     unknown = sorted(set(labels) - set(preset.labels)) if preset.labels else []
     if unknown:
         raise SamplingError(
@@ -113,13 +231,16 @@ def generate(
     *,
     steps: int | None = None,
     guidance_scale: float | None = None,
+    guidance_start: float | None = None,
+    guidance_stop: float | None = None,
+    negative_prompt: str | None = None,
     grounding: str | Grounding = "default",
     captions: Captions = "mixed",
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
     recorder: Recorder | None = None,
 ) -> Video:
-    """Sample a video that shows things where a layout says they are.
+    """Sample a video that shows objects where a layout places them.
 
     Parameters
     ----------
@@ -129,16 +250,22 @@ def generate(
     seed : int
         The same seed, weights and machine give the same frames, bit for bit.
     steps : int, optional
-        Sampling steps; the preset's own number if not given.
+        Sampling steps, from 1 to 1000; the preset's own number if not given.
     guidance_scale : float, optional
-        Strength of classifier-free guidance; the preset's own if not given. 1 is without.
+        Strength of classifier-free guidance; 1 is without. This and what follows are the preset's
+        own if not given.
+    guidance_start, guidance_stop : float, optional
+        Shares of the steps after which guidance begins and ends, in [0, 1]. A step without guidance
+        takes half the time. Not with presets that draw a control video.
+    negative_prompt : str, optional
+        What guidance leads away from.
     grounding : str or Grounding
         A key of `METHODS` that the preset can use, with knobs if you want
         (``"attention:noise=on"``, see `spa2v_lib.sampling.grounding`), or a method of your own.
-        "default" is the preset's first; "none" leaves the boxes unheard: only captions count.
+        "default" is the preset's first; "none" ignores the boxes: captions alone decide.
     captions : {"mixed", "global", "frame"}
-        Which sentences every frame is told.
-    device : {"auto", "cuda", "cpu"}
+        Which captions condition each frame.
+    device : {"auto", "cuda", "mps", "cpu"}
         Where to compute; see `spa2v_lib.sampling.loading.check_device`.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
@@ -153,39 +280,77 @@ def generate(
     Raises
     ------
     SamplingError, DataError
-        See `check`; raised before any long work.
+        See `check`; raised before any long work. A SamplingError also if memory runs out.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> layout = known_layout(1.0).model_copy(update={"duration_s": 0.25})
+    >>> generate(layout, steps=1).frames.shape
+    (2, 128, 128, 3)
     """
     chosen = check(
         layout, preset, steps=steps, grounding=grounding, captions=captions, device=device
     )
-    from spa2v_lib.sampling.loading import load
-    from spa2v_lib.video import Video
-
-    pipeline = load(preset, device)
     settings = {
         "seed": seed,
         "steps": steps or chosen.steps,
-        "guidance_scale": chosen.guidance_scale if guidance_scale is None else guidance_scale,
+        "guidance_scale": _given(guidance_scale, chosen.guidance_scale),
+        "negative_prompt": _given(negative_prompt, chosen.negative_prompt),
         "progress": progress,
     }
-    if "boxes" in chosen.groundings:
-        from spa2v_lib.sampling.control_video import sample_controlled
+    part = {
+        "guidance_start": _given(guidance_start, chosen.guidance_start),
+        "guidance_stop": _given(guidance_stop, chosen.guidance_stop),
+    }
+    check_guidance(settings["guidance_scale"], *part.values())
+    from spa2v_lib.sampling.loading import clear_memory_errors, load
+    from spa2v_lib.video import Video
 
-        drawn = grounding != "none"
-        frames = sample_controlled(pipeline, chosen, layout, grounded=drawn, **settings)
-    else:
-        from spa2v_lib.sampling.pipeline import sample
+    method = chosen_grounding(grounding, chosen)
+    with clear_memory_errors(chosen, layout.frame_count):
+        pipeline = load(preset, device)
+        if chosen.control_video:
+            from spa2v_lib.sampling.control_video import sample_controlled
 
-        method = chosen_grounding(grounding, chosen)
-        if method is not None:
-            method.prepare(pipeline)
-        frames = sample(
-            pipeline, chosen, layout, method, captions=captions, recorder=recorder, **settings
-        )
+            frames = sample_controlled(pipeline, chosen, layout, method, **settings)
+        else:
+            from spa2v_lib.sampling.pipeline import sample
+            from spa2v_lib.sampling.weights import layer_file
+
+            if method is not None:
+                method.prepare(pipeline, layer_file(chosen, method.name))
+            settings |= part | {"captions": captions, "recorder": recorder}
+            frames = sample(pipeline, chosen, layout, method, **settings)
     return Video(frames, layout.fps, layout)
 
 
+def _given(value, default):
+    return default if value is None else value
+
+
 def preset_info(name: str) -> dict[str, object]:
-    """Describe a preset: its settings, what it can draw and the hashes of its weights."""
+    """Describe a preset: its settings, what it can draw and the hashes of its weights.
+
+    Parameters
+    ----------
+    name : str
+        A key of `PRESETS`.
+
+    Returns
+    -------
+    dict
+        The fields of `Preset`, and "weights", see `spa2v_lib.sampling.weights.weight_hashes`.
+
+    Raises
+    ------
+    SamplingError, DataError
+        If there is no such preset, or shipped weights are missing.
+
+    Examples
+    --------
+    >>> preset_info("tiny")["size"]
+    (128, 128)
+    """
     preset = get_preset(name)
     return {**vars(preset), "weights": weight_hashes(preset)}

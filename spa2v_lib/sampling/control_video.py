@@ -5,18 +5,22 @@ steered by the outlines of boxes, two pixels wide, black on white; boxes carry n
 captions say what is in them. Videos have 4k + 1 frames at 16 frames a second; those nearest to the
 layout's own frames are kept.
 
-Knob: `conditioning_scale`, how much the control video counts (0 to 1.5, default 1). Users disagree
-about whether outlines should be dark on light or light on dark, so `light_on_dark` inverts them.
+Knobs of `BoxOutlines`: `conditioning_scale`, how much the control video counts (0 to 1.5, default
+1), and `light_on_dark`: users disagree about whether outlines should be dark on light or light on
+dark.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
 from PIL import Image, ImageDraw
+
+from spa2v_lib.errors import SamplingError
 
 if TYPE_CHECKING:
     from diffusers import WanVACEPipeline
@@ -24,17 +28,70 @@ if TYPE_CHECKING:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling.presets import Preset
 
-__all__ = ["draw_control", "frame_times", "sample_controlled"]
+__all__ = ["BoxOutlines", "draw_control", "frame_times", "sample_controlled"]
 
-_FPS = 16.0  # what the weights were trained on
 _OUTLINE = 2  # pixels
 
 
-def frame_times(layout: VideoSceneLayout, max_frames: int) -> np.ndarray:
-    """Return the times in seconds of the frames that are sampled, 4k + 1 of them."""
-    wanted = max(5, 1 + round(layout.duration_s * _FPS))
+@dataclass(frozen=True)
+class BoxOutlines:
+    """How the control video is drawn and how much it counts.
+
+    Parameters
+    ----------
+    conditioning_scale : float
+        Weight of the control video, from 0 to 2; typical 0.5 to 1.5.
+    light_on_dark : bool
+        Draw white outlines on black, instead of black ones on white.
+
+    Raises
+    ------
+    SamplingError
+        If the weight is out of range.
+
+    Examples
+    --------
+    >>> BoxOutlines(conditioning_scale=0.8)
+    BoxOutlines(conditioning_scale=0.8, light_on_dark=False)
+    """
+
+    name: ClassVar[str] = "boxes"
+
+    conditioning_scale: float = 1.0
+    light_on_dark: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.conditioning_scale <= 2:
+            raise SamplingError(
+                f"boxes' conditioning_scale is {self.conditioning_scale:g}; it must lie between 0 "
+                "and 2"
+            )
+
+
+def frame_times(layout: VideoSceneLayout, max_frames: int, fps: float = 16.0) -> np.ndarray:
+    """Return the times in seconds of the frames that are sampled, 4k + 1 of them.
+
+    Parameters
+    ----------
+    layout : VideoSceneLayout
+    max_frames : int
+        As many as the preset can sample at once.
+    fps : float
+        Frames a second that the weights were trained on.
+
+    Returns
+    -------
+    np.ndarray [shape=(frames,)]
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> frame_times(known_layout(1.0), 81).shape
+    (33,)
+    """
+    wanted = max(5, 1 + round(layout.duration_s * fps))
     count = min(max_frames, 1 + 4 * int(np.ceil((wanted - 1) / 4)))
-    return np.arange(count) / _FPS
+    return np.arange(count) / fps
 
 
 def draw_control(
@@ -53,6 +110,16 @@ def draw_control(
     size : tuple of int
         Width and height in pixels.
     light_on_dark : bool
+
+    Returns
+    -------
+    list of PIL.Image.Image
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> draw_control(known_layout(1.0), np.zeros(2), (64, 48))[0].size
+    (64, 48)
     """
     paper, ink = ("black", "white") if light_on_dark else ("white", "black")
     pictures = []
@@ -73,13 +140,12 @@ def sample_controlled(
     pipeline: WanVACEPipeline,
     preset: Preset,
     layout: VideoSceneLayout,
+    outlines: BoxOutlines | None,
     *,
     seed: int,
     steps: int,
     guidance_scale: float,
-    grounded: bool = True,
-    conditioning_scale: float = 1.0,
-    light_on_dark: bool = False,
+    negative_prompt: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
     """Sample the frames of `layout`.
@@ -90,20 +156,28 @@ def sample_controlled(
     preset : Preset
     layout : VideoSceneLayout
         Not longer than the preset's `max_frames` at 16 frames a second.
-    seed, steps, guidance_scale, progress
+    outlines : BoxOutlines or None
+        None leaves the control video blank, and of no weight.
+    seed, steps, guidance_scale, negative_prompt, progress
         As in `spa2v_lib.sampling.pipeline.sample`.
-    grounded : bool
-        Whether boxes are drawn; else the control video is blank.
-    conditioning_scale : float
-    light_on_dark : bool
 
     Returns
     -------
     np.ndarray [shape=(frames, height, width, 3), dtype=uint8]
+
+    See Also
+    --------
+    spa2v_lib.sampling.pipeline.sample : For presets whose grounding guides attention.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling import generate
+    >>> generate(layout, "wan-vace", grounding="boxes:conditioning_scale=0.8")  # doctest: +SKIP
     """
-    times = frame_times(layout, preset.max_frames)
-    shown = layout if grounded else layout.model_copy(update={"objects": []})
-    control = draw_control(shown, times, preset.size, light_on_dark=light_on_dark)
+    times = frame_times(layout, preset.max_frames or preset.window, preset.fps or layout.fps)
+    shown = layout if outlines else layout.model_copy(update={"objects": []})
+    outlines = outlines or BoxOutlines(conditioning_scale=0.0)
+    control = draw_control(shown, times, preset.size, light_on_dark=outlines.light_on_dark)
 
     def after_step(_pipeline, step: int, _time, tensors: dict) -> dict:
         if progress:
@@ -112,9 +186,10 @@ def sample_controlled(
 
     frames = pipeline(
         prompt=layout.caption,
+        negative_prompt=negative_prompt,
         video=control,
         mask=[Image.new("RGB", preset.size, "white")] * len(times),  # everything is to be made
-        conditioning_scale=conditioning_scale if grounded else 0.0,
+        conditioning_scale=outlines.conditioning_scale,
         width=preset.size[0],
         height=preset.size[1],
         num_frames=len(times),

@@ -1,19 +1,17 @@
-"""Half precision on processors that compute with it: three times as fast, where there is the unit.
-
-Weights stay in single precision and so does the sampler's arithmetic; only the denoiser's matrix
-products run in bfloat16, as they did in the tiny suite's training. On a processor without such a
-unit bfloat16 is emulated, and slower than single precision; there nothing is changed.
-
-Put a preset's parts together: base, motion adapter and grounding layers, trained apart.
+"""Put a preset's parts together: base and motion adapter, and the grounding layers that are used.
 
 Weights are read from safetensors, or, where only a pickle was published, with ``weights_only``.
+
+On processors that multiply in bfloat16 the denoiser's matrix products run in it, three times as
+fast, as they did in the tiny suite's training; weights stay in single precision and so does the
+sampler's arithmetic. On a processor without such a unit bfloat16 is emulated, and slower than
+single precision; there nothing is changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,24 +20,41 @@ from torch import nn
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.resources import resource
-from spa2v_lib.sampling.presets import Preset, get_preset
-from spa2v_lib.sampling.weights import check_weights, locate
+from spa2v_lib.sampling.grounding import new_grounding
+from spa2v_lib.sampling.presets import Preset, Source, get_preset
+from spa2v_lib.sampling.weights import check_weights, layer_file, locate
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline, DiffusionPipeline
 
 __all__ = [
+    "DEVICES",
     "bfloat16_is_native",
     "check_device",
+    "clear_memory_errors",
     "compute_in_bfloat16",
     "load",
+    "unload",
 ]
 
+DEVICES = ("auto", "cuda", "mps", "cpu")
+
+_LOADED: dict[tuple[str, str], DiffusionPipeline] = {}  # by preset and device
 _UNITS = ("avx512_bf16", "amx_bf16", "bf16")
 
 
 def bfloat16_is_native() -> bool:
-    """Tell whether this processor multiplies in bfloat16, as far as torch knows."""
+    """Tell whether this processor multiplies in bfloat16, as far as torch knows.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> bfloat16_is_native() in (True, False)
+    True
+    """
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
     return any(capabilities.get(unit, False) for unit in _UNITS)
 
@@ -51,6 +66,15 @@ def compute_in_bfloat16(unet: nn.Module) -> None:
     ----------
     unet : nn.Module
         Of diffusers; its output has a ``sample``.
+
+    Examples
+    --------
+    >>> unet = load("tiny", "cpu").unet
+    >>> once = vars(unet).get("forward")
+    >>> compute_in_bfloat16(unet)
+    >>> vars(unet)["forward"] is not once
+    True
+    >>> unload()
     """
     plain = unet.forward
 
@@ -65,90 +89,184 @@ def compute_in_bfloat16(unet: nn.Module) -> None:
     unet.forward = forward
 
 
-def check_device(preset: Preset, device: str = "auto") -> str:
+def check_device(
+    preset: Preset,
+    device: str = "auto",
+    *,
+    frames: int | None = None,
+    gradients: bool = False,
+) -> str:
     """Choose where to compute, and refuse a device that is too small.
+
+    Memory that this process holds for the same preset counts as free: a second video finds the
+    pipeline loaded.
 
     Parameters
     ----------
     preset : Preset
-    device : {"auto", "cuda", "cpu"}
+    device : {"auto", "cuda", "mps", "cpu"}
         "auto" takes a GPU if there is one, and the processor only for weights that suit it.
+    frames : int, optional
+        Of the video; one window of the preset if not given.
+    gradients : bool
+        Whether the grounding method takes gradients, which keeps every activation.
 
     Returns
     -------
     str
-        "cuda", "offload" (a GPU, with parts waiting in main memory) or "cpu".
+        "cuda", "offload" (a GPU, with parts waiting in main memory), "mps" or "cpu".
 
     Raises
     ------
     SamplingError
         If there is no such device, or its memory does not suffice.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> check_device(get_preset("tiny"), "cpu")
+    'cpu'
     """
-    if device not in ("auto", "cuda", "cpu"):
-        raise SamplingError(f"no device {device!r}; one of: auto, cuda, cpu")
+    if device not in DEVICES:
+        raise SamplingError(f"no device {device!r}; one of: {', '.join(DEVICES)}")
+    if device == "mps":
+        if not torch.backends.mps.is_available():
+            raise SamplingError("torch finds no Apple GPU (mps) here; device cpu does without")
+        return "mps"
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
-        if device == "auto" and preset.gpu_gb:
+        if device == "auto" and preset.memory:
             raise SamplingError(
-                f"preset {preset.name!r} is made for a GPU with {preset.gpu_gb:g} GB and there is "
-                "none; device cpu runs it nevertheless, in hours"
+                f"preset {preset.name!r} is made for a GPU with {preset.gpu_gb:.1f} GB and there "
+                "is none; device cpu runs it nevertheless, in hours"
             )
         return "cpu"
     if not torch.cuda.is_available():
         raise SamplingError("there is no GPU that torch can use; device cpu does without")
-    free_gb = torch.cuda.mem_get_info()[0] / 1e9
-    if free_gb >= preset.gpu_gb:
+    if preset.memory is None:
         return "cuda"
-    if free_gb >= preset.offload_gb:
-        return "offload"
+    count = frames or preset.window
+    free_gb = _available_gb(preset.name)
+    for where in ("cuda", "offload"):
+        how = {"gradients": gradients, "offload": where == "offload"}
+        needed_gb = preset.memory.needed_gb(count, **how)
+        if free_gb >= needed_gb:
+            return where
     raise SamplingError(
-        f"preset {preset.name!r} needs {preset.offload_gb:g} GB of GPU memory; "
-        f"{free_gb:.1f} GB are free"
+        f"preset {preset.name!r} needs {needed_gb:.1f} GB of GPU memory for {count} frames; "
+        f"{free_gb:.1f} GB are free; make the video shorter"
+        + (", or take a grounding without gradients" if gradients else "")
     )
 
 
-def load(name: str, device: str = "auto") -> DiffusionPipeline:
+def _available_gb(name: str) -> float:
+    """Return the free GPU memory, with what torch keeps unused and a loaded preset holds."""
+    unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
+    held = sum(_gpu_bytes(p) for (loaded, _), p in _LOADED.items() if loaded == name)
+    return (torch.cuda.mem_get_info()[0] + unused + held) / 1e9
+
+
+def _gpu_bytes(pipeline: DiffusionPipeline) -> int:
+    return sum(
+        value.numel() * value.element_size()
+        for part in pipeline.components.values()
+        if isinstance(part, nn.Module)
+        for value in part.parameters()
+        if value.is_cuda
+    )
+
+
+@contextmanager
+def clear_memory_errors(preset: Preset, frames: int) -> Iterator[None]:
+    """Turn running out of memory into one sentence that says what to lower.
+
+    Raises
+    ------
+    SamplingError
+        Instead of torch's own error.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> with clear_memory_errors(get_preset("tiny"), 16):
+    ...     raise MemoryError
+    Traceback (most recent call last):
+    spa2v_lib.errors.SamplingError: memory ran out while sampling 16 frames of 128x128 pixels with \
+preset 'tiny'; make the video shorter, take fewer frames a second, or close other programs
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        lacking = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not lacking and "allocate memory" not in str(error):
+            raise
+        width, height = preset.size
+        raise SamplingError(
+            f"memory ran out while sampling {frames} frames of {width}x{height} pixels with "
+            f"preset {preset.name!r}; make the video shorter, take fewer frames a second, or close "
+            "other programs"
+        ) from error
+
+
+def load(name: str, device: str = "auto", *, layers: Iterable[str] = ()) -> DiffusionPipeline:
     """Load a preset's pipeline, once a process.
 
     Parameters
     ----------
     name : str
         A key of `spa2v_lib.sampling.presets.PRESETS`.
-    device : {"auto", "cuda", "cpu"}
+    device : {"auto", "cuda", "mps", "cpu"}
+    layers : iterable of str
+        Grounding methods whose layers the UNet shall carry; others may be there already.
 
     Returns
     -------
     DiffusionPipeline
-        Diffusers' `AnimateDiffPipeline` whose UNet carries the preset's grounding layers, or
-        `WanVACEPipeline`.
+        Diffusers' `AnimateDiffPipeline`, or `WanVACEPipeline`.
 
     Raises
     ------
     SamplingError, DataError
         If the device does not suffice, or weights are missing or do not fit.
+
+    Examples
+    --------
+    >>> pipeline = load("tiny", "cpu", layers=["gligen"])
+    >>> pipeline is load("tiny", "cpu"), hasattr(pipeline.unet, "position_net")
+    (True, True)
     """
     preset = get_preset(name)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else check_device(preset, device)
-    return _loaded(name, device)
+    if (name, device) not in _LOADED:
+        _LOADED[name, device] = _new_pipeline(preset, device)
+    pipeline = _LOADED[name, device]
+    for method in layers:
+        new_grounding(method).prepare(pipeline, layer_file(preset, method))
+    return pipeline
 
 
-@cache
-def _loaded(name: str, device: str) -> DiffusionPipeline:
-    preset = get_preset(name)
+def unload() -> None:
+    """Forget all loaded pipelines and give their memory back.
+
+    Examples
+    --------
+    >>> unload()
+    """
+    _LOADED.clear()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def _new_pipeline(preset: Preset, device: str) -> DiffusionPipeline:
     where = check_device(preset, device)
     check_weights(preset)
-    dtype = torch.float32 if where == "cpu" else torch.float16
+    folders = {part: locate(source) for part, source in _parts(preset).items()}
     with _quietly():
-        if preset.folder:
-            pipeline = _tiny(resource(*preset.folder))
-        elif "base" in preset.sources:
-            pipeline = _stable_diffusion(preset, dtype)
-        else:
-            pipeline = _wan(preset, torch.float32 if where == "cpu" else torch.bfloat16)
+        pipeline = _FAMILIES[preset.family](preset, folders, where)
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval().requires_grad_(False)
-    if preset.folder and where == "cpu" and bfloat16_is_native():
+    if preset.family == "tiny" and where == "cpu" and bfloat16_is_native():
         compute_in_bfloat16(pipeline.unet)
     pipeline.set_progress_bar_config(disable=True)
     if where == "offload":
@@ -157,17 +275,21 @@ def _loaded(name: str, device: str) -> DiffusionPipeline:
     return pipeline.to(where)
 
 
-def _tiny(folder: Path) -> AnimateDiffPipeline:
+def _parts(preset: Preset) -> dict[str, Source]:
+    """Return the sources of a preset that are no grounding layers."""
+    return {k: v for k, v in preset.sources.items() if k not in preset.layers.values()}
+
+
+def _tiny(preset: Preset, _folders: dict[str, Path], _where: str) -> AnimateDiffPipeline:
     from diffusers import AnimateDiffPipeline, DDIMScheduler, MotionAdapter, UNet2DConditionModel
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    from spa2v_lib.sampling.grounding import gligen
-    from spa2v_lib.sampling.grounding import migc_layers as migc_weights
     from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 
+    folder = resource(*preset.folder or ())
     # diffusers 0.39 knows the precision by this name alone; later ones by it too
     full = {"torch_dtype": torch.float32, "use_safetensors": True}
-    pipeline = AnimateDiffPipeline(
+    return AnimateDiffPipeline(
         vae=PatchAutoencoder.from_pretrained(folder / "vae", **full),
         text_encoder=CLIPTextModel.from_pretrained(
             folder / "text_encoder", dtype=torch.float32, use_safetensors=True
@@ -177,12 +299,9 @@ def _tiny(folder: Path) -> AnimateDiffPipeline:
         motion_adapter=MotionAdapter.from_pretrained(folder / "motion_adapter", **full),
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
     )
-    gligen.load(pipeline.unet, folder / "grounding" / "gligen.safetensors")
-    migc_weights.load(pipeline.unet, folder / "grounding" / "migc.safetensors")
-    return pipeline
 
 
-def _stable_diffusion(preset: Preset, dtype: torch.dtype) -> AnimateDiffPipeline:
+def _stable_diffusion(preset: Preset, folders: dict[str, Path], where: str) -> AnimateDiffPipeline:
     """Load Stable Diffusion 1.5 with AnimateDiff, as diffusers' guide to AnimateDiff sets it."""
     from diffusers import (
         AnimateDiffPipeline,
@@ -193,7 +312,8 @@ def _stable_diffusion(preset: Preset, dtype: torch.dtype) -> AnimateDiffPipeline
     )
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    base = locate(preset.sources["base"])
+    base = folders["base"]
+    dtype = torch.float32 if where == "cpu" else torch.float16
     half = {"torch_dtype": dtype, "variant": "fp16", "use_safetensors": True}
     pipeline = AnimateDiffPipeline(
         vae=AutoencoderKL.from_pretrained(base / "vae", **half),
@@ -202,9 +322,7 @@ def _stable_diffusion(preset: Preset, dtype: torch.dtype) -> AnimateDiffPipeline
         ),
         tokenizer=CLIPTokenizer.from_pretrained(base / "tokenizer"),
         unet=UNet2DConditionModel.from_pretrained(base / "unet", **half),
-        motion_adapter=MotionAdapter.from_pretrained(
-            locate(preset.sources["motion adapter"]), **half
-        ),
+        motion_adapter=MotionAdapter.from_pretrained(folders["motion adapter"], **half),
         scheduler=DDIMScheduler.from_pretrained(
             base / "scheduler",
             beta_schedule="linear",
@@ -214,33 +332,24 @@ def _stable_diffusion(preset: Preset, dtype: torch.dtype) -> AnimateDiffPipeline
         ),
     )
     pipeline.vae.enable_slicing()
-    _add_layers(pipeline, preset)
+    if where == "offload":
+        pipeline.vae.enable_tiling()
     return pipeline
 
 
-def _add_layers(pipeline: AnimateDiffPipeline, preset: Preset) -> None:
-    """Give the UNet the published grounding layers that the preset names."""
-    if "GLIGEN" in preset.sources:
-        from spa2v_lib.sampling.grounding import gligen
-
-        source = preset.sources["GLIGEN"]
-        gligen.load(pipeline.unet, locate(source) / source.files[0])
-    if "MIGC" in preset.sources:
-        from spa2v_lib.sampling.grounding import migc_layers as migc_weights
-
-        source = preset.sources["MIGC"]
-        migc_weights.load_published(pipeline.unet, locate(source) / source.files[0])
-
-
-def _wan(preset: Preset, dtype: torch.dtype) -> DiffusionPipeline:
+def _wan(preset: Preset, folders: dict[str, Path], where: str) -> DiffusionPipeline:
     """Load Wan VACE; its autoencoder stays in full precision, as its authors run it."""
     from diffusers import AutoencoderKLWan, WanVACEPipeline
 
-    folder = locate(preset.sources["Wan VACE"])
+    folder = folders["Wan VACE"]
+    dtype = torch.float32 if where == "cpu" else torch.bfloat16
     vae = AutoencoderKLWan.from_pretrained(
         folder / "vae", torch_dtype=torch.float32, use_safetensors=True
     )
     return WanVACEPipeline.from_pretrained(folder, vae=vae, torch_dtype=dtype, use_safetensors=True)
+
+
+_FAMILIES = {"tiny": _tiny, "sd15": _stable_diffusion, "wan-vace": _wan}
 
 
 @contextmanager

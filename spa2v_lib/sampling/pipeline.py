@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks
+from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, steps_before
 from spa2v_lib.sampling.texts import FrameTexts, encode_texts, object_phrases
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def sample(
     guidance_scale: float,
     guidance_start: float = 0.0,
     guidance_stop: float = 1.0,
+    negative_prompt: str = "",
     captions: Captions = "mixed",
     progress: Progress | None = None,
     recorder: Recorder | None = None,
@@ -64,8 +65,12 @@ def sample(
     steps : int
     guidance_scale : float
         Strength of classifier-free guidance.
+    guidance_start, guidance_stop : float
+        Shares of the steps after which guidance begins and ends, in [0, 1].
+    negative_prompt : str
+        What guidance leads away from.
     captions : {"global", "frame", "mixed"}
-        Which sentences every frame is told.
+        Which captions condition each frame.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
     recorder : Recorder, optional
@@ -74,19 +79,33 @@ def sample(
     Returns
     -------
     np.ndarray [shape=(frames, height, width, 3), dtype=uint8]
+
+    See Also
+    --------
+    spa2v_lib.sampling.generate : Checks, loads and calls this.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> layout = known_layout(1.0).model_copy(update={"duration_s": 0.25})
+    >>> preset, pipeline = get_preset("tiny"), load("tiny", "cpu")
+    >>> sample(pipeline, preset, layout, None, seed=0, steps=1, guidance_scale=1.0).shape
+    (2, 128, 128, 3)
     """
     _set_windows(pipeline, preset, layout.frame_count)
     guided = guidance_scale > 1
-    texts = encode_texts(pipeline, layout, captions)
+    texts = encode_texts(pipeline, layout, captions, negative_prompt)
     inputs = None
     if layout.objects:
         how = {"steps": steps, "guided": guided, "seed": seed}
         inputs = grounding_inputs(preset, layout, texts, **how)
     with ExitStack() as added:
         if captions != "global":
-            added.enter_context(_told(pipeline, texts, guided))
+            added.enter_context(_conditioned(pipeline, texts, guided))
         if guided:
-            first, last = int(guidance_start * steps), int(guidance_stop * steps)
+            first, last = steps_before(guidance_start, steps), steps_before(guidance_stop, steps)
             added.enter_context(_guided_within(pipeline.unet, range(first, last), steps))
         hooks = Hooks()
         if grounding is not None and inputs is not None:
@@ -106,6 +125,7 @@ def sample(
         noise = hooks.initial_noise(_noise(pipeline, preset, layout.frame_count, seed))
         frames = pipeline(
             prompt=layout.caption,
+            negative_prompt=negative_prompt,
             num_frames=layout.frame_count,
             width=preset.size[0],
             height=preset.size[1],
@@ -128,7 +148,32 @@ def grounding_inputs(
     guided: bool,
     seed: int,
 ) -> GroundingInputs:
-    """Turn a layout with at least one object into what grounding methods see."""
+    """Turn a layout with at least one object into what grounding methods see.
+
+    Parameters
+    ----------
+    preset : Preset
+    layout : VideoSceneLayout
+    texts : FrameTexts
+        Of the layout.
+    steps, guided, seed
+        See `GroundingInputs`.
+
+    Returns
+    -------
+    GroundingInputs
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> layout = known_layout(1.0)
+    >>> texts = encode_texts(load("tiny", "cpu"), layout, "mixed")
+    >>> how = {"steps": 8, "guided": True, "seed": 0}
+    >>> grounding_inputs(get_preset("tiny"), layout, texts, **how).boxes.shape
+    torch.Size([16, 1, 4])
+    """
     count = len(layout.objects)
     boxes = torch.zeros(layout.frame_count, count, 4)
     present = torch.zeros(layout.frame_count, count)
@@ -147,6 +192,7 @@ def grounding_inputs(
         steps=steps,
         guided=guided,
         seed=seed,
+        picture=preset.size,
     )
 
 
@@ -168,7 +214,7 @@ def _noise(
 
 
 @contextmanager
-def _told(pipeline: AnimateDiffPipeline, texts: FrameTexts, guided: bool) -> Iterator[None]:
+def _conditioned(pipeline: AnimateDiffPipeline, texts: FrameTexts, guided: bool) -> Iterator[None]:
     """Hand the denoiser every frame's own text, which the pipeline has no argument for."""
     halves = [texts.unconditional] * guided + [texts.conditional]
     words = torch.cat(halves)
@@ -188,7 +234,8 @@ def _guided_within(unet: torch.nn.Module, guided: range, steps: int) -> Iterator
     """Compute the conditional half alone in the steps outside of `guided`.
 
     The pipeline doubles its batch in every step. Outside of `guided` the denoiser drops the
-    unconditional half and answers twice what it finds for the other, whose guidance is itself.
+    unconditional half and returns its prediction for the other twice, which guidance leaves as it
+    is.
     """
     if guided == range(steps):
         yield

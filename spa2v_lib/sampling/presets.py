@@ -2,20 +2,21 @@
 
 A preset names a base model, a motion adapter and grounding layers. They were trained apart; they
 meet for the first time in `spa2v_lib.sampling.loading.load`. The ``tiny`` suite is shipped, trained
-by this project. The others are published weights: they are found, or fetched, only when such a
-preset is asked for. The published weights could not be reached where this project is tested: their
-code runs there on the real classes at small width, and nobody has confirmed a picture yet
+by this project. The others are published weights, downloaded only when such a preset is asked for.
+The published weights could not be reached where this project is tested: their code runs there on
+the real classes at small width, and nobody has confirmed a picture yet
 (``spa2v doctor --preset NAME`` does, on a machine with a GPU).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout.classes import CLASSES
 
-__all__ = ["PRESETS", "TINY_LABELS", "Preset", "Source", "get_preset"]
+__all__ = ["PRESETS", "TINY_LABELS", "GpuMemory", "Preset", "Source", "get_preset"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Source:
     repository : str
         On the Hugging Face hub, or the name of a folder that the user fills.
     revision : str or None
-        Commit, tag or branch; None where the hub does not hold it.
+        Commit; None where the hub does not hold it.
     files : tuple of str
         Patterns of the files that are needed, below the repository.
     hint : str
@@ -41,12 +42,60 @@ class Source:
 
 
 @dataclass(frozen=True)
+class GpuMemory:
+    """How much GPU memory sampling takes, in GB, by frames and size.
+
+    Attributes
+    ----------
+    fixed_gb : float
+        Weights, and what does not grow with the video.
+    frame_gb : float
+        Each frame at the preset's size, in proportion to its pixels.
+    gradient_gb : float
+        What each frame takes more with a method that keeps activations for gradients.
+    offload_gb : float
+        What is saved when parts wait in main memory until they are needed.
+
+    Examples
+    --------
+    >>> memory = GpuMemory(fixed_gb=5.0, frame_gb=0.1, gradient_gb=0.5, offload_gb=0.5)
+    >>> memory.needed_gb(20), memory.needed_gb(20, offload=True), memory.needed_gb(20, pixels=2.0)
+    (7.0, 6.5, 9.0)
+    """
+
+    fixed_gb: float
+    frame_gb: float = 0.0
+    gradient_gb: float = 0.0
+    offload_gb: float = 0.0
+
+    def needed_gb(
+        self, frames: int, *, pixels: float = 1.0, gradients: bool = False, offload: bool = False
+    ) -> float:
+        """Return the GB that `frames` take.
+
+        Parameters
+        ----------
+        frames : int
+        pixels : float
+            Of a frame, over those of the preset's size.
+        gradients : bool
+            Whether the grounding method takes gradients.
+        offload : bool
+            Whether parts wait in main memory.
+        """
+        each = self.frame_gb + self.gradient_gb * gradients
+        return self.fixed_gb + each * frames * pixels - self.offload_gb * offload
+
+
+@dataclass(frozen=True)
 class Preset:
     """Weights and the settings that suit them.
 
     Attributes
     ----------
     name, summary : str
+    family : {"tiny", "sd15", "wan-vace"}
+        How the parts are put together.
     size : tuple of int
         Width and height in pixels.
     window : int
@@ -57,42 +106,81 @@ class Preset:
         Default number of sampling steps.
     guidance_scale : float
         Default strength of classifier-free guidance; 1 is without. Typical 2 to 9.
+    guidance_start, guidance_stop : float
+        Default shares of the steps after which guidance begins and ends, in [0, 1]; a step without
+        guidance costs half.
+    negative_prompt : str
+        Default of what guidance leads away from.
     groundings : dict
         Grounding methods that it can use, the default first, each with the knobs that suit it.
+    layers : dict
+        Grounding methods that have layers of their own, and where these are: a file below `folder`,
+        or a key of `sources`.
     directional_captions : bool
         Whether the grounding layers were trained with captions that say which way an object moves.
+    control_video : bool
+        Whether the layout is drawn as a control video, instead of guiding attention.
     labels : tuple of str or None
         What the weights can draw; None where that is open.
     folder : tuple of str or None
         Of shipped weights, below ``data/``; None for published ones.
     sources : dict of str to Source
         Of published weights, by what they are.
-    gpu_gb, offload_gb : float
-        Free GPU memory for everything at once, and with parts waiting in main memory. Estimates
-        from the weights' sizes.
+    memory : GpuMemory or None
+        None for weights that run on any computer.
+    packages : tuple of str
+        What must be installed beside the library.
+    extra : str
+        The optional dependency of this library that installs them.
     max_frames : int or None
         The longest video; None where windows make it unlimited.
+    fps : float or None
+        Frames a second that the weights were trained on; None where they follow the layout.
+
+    Examples
+    --------
+    >>> preset = get_preset("tiny")
+    >>> preset.size, next(iter(preset.groundings)), "bus" in preset.labels
+    ((128, 128), 'gligen', True)
     """
 
     name: str
     summary: str
+    family: Literal["tiny", "sd15", "wan-vace"]
     size: tuple[int, int]
     window: int
     stride: int
     steps: int
     guidance_scale: float
     groundings: dict[str, dict[str, float]]
+    guidance_start: float = 0.0
+    guidance_stop: float = 1.0
+    negative_prompt: str = ""
+    layers: dict[str, str] = field(default_factory=dict)
     directional_captions: bool = False
+    control_video: bool = False
     labels: tuple[str, ...] | None = None
     folder: tuple[str, ...] | None = None
     sources: dict[str, Source] = field(default_factory=dict)
-    gpu_gb: float = 0.0
-    offload_gb: float = 0.0
+    memory: GpuMemory | None = None
+    packages: tuple[str, ...] = ()
+    extra: str = ""
     max_frames: int | None = None
+    fps: float | None = None
+
+    @property
+    def gpu_gb(self) -> float:
+        """GPU memory for one window with everything on the GPU, in GB; 0 if none is needed."""
+        return self.memory.needed_gb(self.window) if self.memory else 0.0
+
+    @property
+    def offload_gb(self) -> float:
+        """The same with parts waiting in main memory."""
+        return self.memory.needed_gb(self.window, offload=True) if self.memory else 0.0
 
 
 TINY_LABELS = tuple(sorted(CLASSES))
-"""What the shipped suite was taught to draw."""
+"""What the shipped suite was trained to draw."""
 
 _SD15 = Source(
     "stable-diffusion-v1-5/stable-diffusion-v1-5",
@@ -108,7 +196,7 @@ _ANIMATEDIFF = Source(
 _GLIGEN = Source(
     "masterful/gligen-1-4-generation-text-box",
     "0c6ed4f2be831b1a6d2bdd9c7bb4c796cf1d5c70",
-    ("unet/diffusion_pytorch_model.bin",),
+    ("unet/diffusion_pytorch_model.fp16.*",),  # half the size of the full file
 )
 _MIGC = Source(
     "limuloo/MIGC",
@@ -123,19 +211,22 @@ _WAN = Source(
 )
 
 
-def _sd15(name: str, summary: str, layers: dict[str, Source], groundings: dict) -> Preset:
+def _sd15(name: str, summary: str, method: str, stop: float, source: Source, **more) -> Preset:
+    layers = method.upper()
     return Preset(
         name=name,
         summary=summary,
+        family="sd15",
         size=(512, 320),
         window=16,
         stride=8,
-        steps=25,
         guidance_scale=7.5,
-        groundings={**groundings, "attention": {}, "lvd": {}},
-        sources={"base": _SD15, "motion adapter": _ANIMATEDIFF, **layers},
-        gpu_gb=9.0,
-        offload_gb=6.0,
+        groundings={method: {"stop": stop}, "attention": {}, "lvd": {}},
+        layers={method: layers},
+        sources={"base": _SD15, "motion adapter": _ANIMATEDIFF, layers: source},
+        # Measured in half precision: 6.5 GB for 16 frames, 7.9 for 32, 15.7 for 16 with gradients.
+        memory=GpuMemory(fixed_gb=5.1, frame_gb=0.0875, gradient_gb=0.575, offload_gb=0.4),
+        **more,
     )
 
 
@@ -145,6 +236,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             name="tiny",
             summary="the shipped suite: a drawn world of 128x128 pixels, for any computer",
+            family="tiny",
             size=(128, 128),
             window=16,
             stride=8,
@@ -161,6 +253,10 @@ PRESETS: dict[str, Preset] = {
                 },
                 "lvd": {"scale": 600.0, "iterations": 2, "stop": 0.4, "following_tokens": 6},
             },
+            layers={
+                "gligen": "grounding/gligen.safetensors",
+                "migc": "grounding/migc.safetensors",
+            },
             directional_captions=True,
             labels=TINY_LABELS,
             folder=("models", "tiny"),
@@ -168,28 +264,37 @@ PRESETS: dict[str, Preset] = {
         _sd15(
             "sd15-migc",
             "the paper's choice: Stable Diffusion 1.5, AnimateDiff's motion modules, MIGC",
-            {"MIGC": _MIGC},
-            {"migc": {"stop": 0.5}},
+            "migc",
+            0.5,
+            _MIGC,
+            steps=50,
+            negative_prompt="worst quality, low quality, bad anatomy, watermark, text, blurry",
         ),
         _sd15(
             "sd15-gligen",
             "Stable Diffusion 1.5, AnimateDiff's motion modules, GLIGEN",
-            {"GLIGEN": _GLIGEN},
-            {"gligen": {"stop": 0.3}},
+            "gligen",
+            0.3,
+            _GLIGEN,
+            steps=25,
         ),
         Preset(
             name="wan-vace",
             summary="Wan 2.1 VACE 1.3B: the layout drawn as a control video",
+            family="wan-vace",
             size=(832, 480),
             window=81,
             stride=81,
             steps=30,
             guidance_scale=5.0,
             groundings={"boxes": {}},
+            control_video=True,
             sources={"Wan VACE": _WAN},
-            gpu_gb=20.0,
-            offload_gb=13.0,
+            memory=GpuMemory(fixed_gb=20.0, offload_gb=7.0),  # estimated from the weights' sizes
+            packages=("ftfy",),
+            extra="wan",
             max_frames=81,
+            fps=16.0,
         ),
     )
 }
@@ -198,10 +303,24 @@ PRESETS: dict[str, Preset] = {
 def get_preset(name: str) -> Preset:
     """Look a preset up.
 
+    Parameters
+    ----------
+    name : str
+        A key of `PRESETS`.
+
+    Returns
+    -------
+    Preset
+
     Raises
     ------
     SamplingError
-        If there is none of this name.
+        If there is none of this name; the message lists those that exist.
+
+    Examples
+    --------
+    >>> get_preset("sd15-migc").guidance_scale
+    7.5
     """
     if name not in PRESETS:
         raise SamplingError(f"no preset {name!r}; there is: {', '.join(PRESETS)}")

@@ -1,4 +1,4 @@
-"""What a denoiser is told in words: the video's caption, each frame's, or both.
+"""The captions that condition a denoiser: the video's, each frame's, or both.
 
 The paper found a mixture of global and local captions better than either. Here mixed means that
 every frame attends to the tokens of both sentences, one after the other: each sentence is encoded
@@ -42,20 +42,38 @@ class FrameTexts:
 
 
 def encode_texts(
-    pipeline: AnimateDiffPipeline, layout: VideoSceneLayout, captions: Captions
+    pipeline: AnimateDiffPipeline,
+    layout: VideoSceneLayout,
+    captions: Captions,
+    negative_prompt: str = "",
 ) -> FrameTexts:
-    """Encode what each frame of `layout` is told.
+    """Encode the captions of each frame of `layout`.
 
     Parameters
     ----------
     pipeline : AnimateDiffPipeline
     layout : VideoSceneLayout
     captions : {"global", "frame", "mixed"}
+    negative_prompt : str
+        For the unconditional half of classifier-free guidance.
+
+    Returns
+    -------
+    FrameTexts
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> texts = encode_texts(load("tiny", "cpu"), known_layout(1.0), "mixed")
+    >>> texts.conditional.shape[:2], texts.spans.shape
+    (torch.Size([16, 64]), torch.Size([16, 1, 64]))
     """
     sentences = _sentences(layout, captions)
-    ids = {text: _ids(pipeline.tokenizer, text) for text in {"", *sum(sentences, ())}}
+    wanted = {negative_prompt, *sum(sentences, ())}
+    ids = {text: _ids(pipeline.tokenizer, text) for text in wanted}
     encoded = {text: _encoded(pipeline, row) for text, row in ids.items()}
-    nouns = [_noun_ids(pipeline.tokenizer, thing.caption) for thing in layout.objects]
+    nouns = [_noun_ids(pipeline.tokenizer, item.caption) for item in layout.objects]
 
     def joined(texts: tuple[str, ...]) -> torch.Tensor:
         return torch.cat([encoded[text] for text in texts])
@@ -64,10 +82,10 @@ def encode_texts(
         [torch.cat([_places(ids[text], noun) for text in texts]) for noun in nouns]
         for texts in sentences
     ]
-    tokens = len(sentences[0]) * len(ids[""])
+    tokens = len(sentences[0]) * len(ids[negative_prompt])
     return FrameTexts(
         conditional=torch.stack([joined(texts) for texts in sentences]),
-        unconditional=torch.stack([joined(("",) * len(texts)) for texts in sentences]),
+        unconditional=torch.stack([joined((negative_prompt,) * len(t)) for t in sentences]),
         spans=torch.stack([s for row in spans for s in row]).reshape(len(sentences), -1, tokens)
         if nouns
         else torch.zeros(len(sentences), 0, tokens, dtype=torch.bool),
@@ -75,7 +93,7 @@ def encode_texts(
 
 
 def object_phrases(layout: VideoSceneLayout, *, directional: bool) -> tuple[str, ...]:
-    """Return what grounding layers are told of each object of `layout`.
+    """Return the phrase that grounding layers are given for each object of `layout`.
 
     Parameters
     ----------
@@ -83,17 +101,32 @@ def object_phrases(layout: VideoSceneLayout, *, directional: bool) -> tuple[str,
     directional : bool
         Whether to say, after an object's caption, that it crosses the picture to the right, where
         its boxes do: the caption may come from a person or a language model, who need not say.
+
+    Returns
+    -------
+    tuple of str
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> object_phrases(known_layout(1.0), directional=False)
+    ('a car',)
     """
     return tuple(
-        directional_caption(
-            thing.caption, directional and motion_of(thing.boxes) == "right_crossing"
-        )
-        for thing in layout.objects
+        directional_caption(item.caption, directional and motion_of(item.boxes) == "right_crossing")
+        for item in layout.objects
     )
 
 
 def pooled(pipeline: AnimateDiffPipeline, phrases: list[str]) -> torch.Tensor:
-    """Return the pooled text embeddings of `phrases` [n], as [n, text width]."""
+    """Return the pooled text embeddings of `phrases` [n], as [n, text width].
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> pooled(load("tiny", "cpu"), ["a bus", "a cow"]).shape[0]
+    2
+    """
     ids = torch.tensor([_ids(pipeline.tokenizer, phrase) for phrase in phrases])
     return pipeline.text_encoder(ids.to(pipeline.text_encoder.device)).pooler_output
 
@@ -126,8 +159,8 @@ def _noun_ids(tokenizer: CLIPTokenizer, phrase: str) -> list[int]:
 
 def _places(text: list[int], noun: list[int]) -> torch.Tensor:
     """Mark where the tokens of `noun` stand, in a row, in `text` [tokens]."""
-    found = torch.zeros(len(text), dtype=torch.bool)
+    marked = torch.zeros(len(text), dtype=torch.bool)
     for start in range(len(text) - len(noun) + 1 if noun else 0):
         if text[start : start + len(noun)] == noun:
-            found[start : start + len(noun)] = True
-    return found
+            marked[start : start + len(noun)] = True
+    return marked

@@ -9,17 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from spa2v_lib.errors import DataError
 from spa2v_lib.resources import resource
-from spa2v_lib.sampling.presets import Preset, Source
+from spa2v_lib.sampling.presets import Preset, Source, get_preset
 
 __all__ = [
     "FOLDER_VARIABLE",
+    "Download",
     "check_weights",
+    "fetch",
+    "layer_file",
     "locate",
+    "planned_downloads",
     "weight_files",
     "weight_hashes",
     "whereabouts",
@@ -28,18 +38,60 @@ __all__ = [
 FOLDER_VARIABLE = "SPA2V_WEIGHTS"
 
 _SHIPPED = {"vae", "unet", "text_encoder", "motion_adapter", "grounding"}
+_WEIGHTS = (".safetensors", ".bin", ".ckpt")
+
+Announce = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Download:
+    """What the hub would send for one part of a preset.
+
+    Attributes
+    ----------
+    part : str
+        What it is, such as "base".
+    repository : str
+    files : tuple of str
+    size_bytes : int
+        Of all files together.
+    """
+
+    part: str
+    repository: str
+    files: tuple[str, ...]
+    size_bytes: int
+
+    def __str__(self) -> str:
+        count = f"{len(self.files)} file" + "s" * (len(self.files) != 1)
+        return f"{self.part}: {count} of {self.repository}, {self.size_bytes / 1e9:.2f} GB"
 
 
 def check_weights(preset: Preset) -> None:
-    """Refuse a preset whose weights are not at hand and cannot be fetched.
+    """Refuse a preset whose weights or packages are missing and cannot be fetched.
 
     The hub is not asked; whether it answers shows when the weights are loaded. Where
     ``HF_HUB_OFFLINE`` forbids to ask it, what is not here already is refused.
 
+    Parameters
+    ----------
+    preset : Preset
+
     Raises
     ------
     DataError
+        The message says what is missing and how to get it.
+
+    Examples
+    --------
+    >>> check_weights(get_preset("tiny"))
     """
+    if missing := [name for name in preset.packages if find_spec(name) is None]:
+        raise DataError(
+            f"preset {preset.name!r} needs the package{'s' * (len(missing) > 1)} "
+            f"{', '.join(missing)}, not installed here; "
+            f"pip install 'spa2v[{preset.extra}]' installs it"
+        )
     if preset.folder:
         weight_files(preset)
     for what, source in preset.sources.items():
@@ -48,7 +100,7 @@ def check_weights(preset: Preset) -> None:
                 f"preset {preset.name!r} needs {what}, which the hub does not hold: {source.hint}; "
                 f"put {', '.join(source.files)} into {_wanted(source)}"
             )
-        if source.revision and _offline() and not _is_here(source):
+        if source.revision and _offline() and _present(source) is None:
             raise DataError(
                 f"preset {preset.name!r} needs {what}: the weights of {source.repository} are "
                 f"neither in {_wanted(source)} nor to be had from the hub: they are not in its "
@@ -59,21 +111,32 @@ def check_weights(preset: Preset) -> None:
 def whereabouts(preset: Preset) -> dict[str, str]:
     """Say where every part of published weights is; the hub is not asked.
 
+    Parameters
+    ----------
+    preset : Preset
+
     Returns
     -------
     dict of str to str
-        "on disk", "in the hub's cache", "to be fetched" or "to be put there by hand", by what the
-        part is; nothing for shipped weights.
+        "on disk" or "in the hub's cache", with the size; "to be fetched" or "to be put there by
+        hand"; by what the part is. Nothing for shipped weights.
+
+    Examples
+    --------
+    >>> whereabouts(get_preset("tiny"))
+    {}
     """
     return {what: _whereabouts(source) for what, source in preset.sources.items()}
 
 
 def _whereabouts(source: Source) -> str:
-    if _in_folder(source) is not None:
-        return "on disk"
-    if source.revision is None:
-        return "to be put there by hand"
-    return "in the hub's cache" if _in_cache(source) else "to be fetched"
+    folder = _in_folder(source)
+    place = "on disk" if folder is not None else "in the hub's cache"
+    folder = _present(source)
+    if folder is not None:
+        size = sum(path.stat().st_size for path in _matching(folder, source))
+        return f"{place}, {size / 1e9:.2f} GB"
+    return "to be fetched" if source.revision else "to be put there by hand"
 
 
 def locate(source: Source) -> Path:
@@ -92,13 +155,113 @@ def locate(source: Source) -> Path:
     return _from_hub(source)
 
 
+def layer_file(preset: Preset, method: str) -> Path | None:
+    """Return the file of a grounding method's layers, fetching it if need be.
+
+    Parameters
+    ----------
+    preset : Preset
+    method : str
+        Name of a grounding method.
+
+    Returns
+    -------
+    Path or None
+        None if the preset has no layers for the method.
+
+    Raises
+    ------
+    DataError
+        If it is neither here nor to be had.
+
+    Examples
+    --------
+    >>> layer_file(get_preset("tiny"), "gligen").name
+    'gligen.safetensors'
+    >>> layer_file(get_preset("tiny"), "attention") is None
+    True
+    """
+    if method not in preset.layers:
+        return None
+    place = preset.layers[method]
+    if preset.folder:
+        return resource(*preset.folder, *place.split("/"))
+    source = preset.sources[place]
+    return _matching(locate(source), source)[-1]  # safetensors come after other kinds
+
+
+def planned_downloads(preset: Preset) -> list[Download]:
+    """Ask the hub what it would send for a preset; nothing is fetched.
+
+    Returns
+    -------
+    list of Download
+        Nothing for what is on this machine already.
+
+    Raises
+    ------
+    DataError
+        If the hub does not answer.
+    """
+    return [
+        _planned(what, source)
+        for what, source in preset.sources.items()
+        if source.revision and _present(source) is None
+    ]
+
+
+def fetch(name: str, announce: Announce = print) -> list[Path]:
+    """Download a preset's weights and check that they are complete; nothing is sampled.
+
+    Repository, files and size of each part, and the free disk, are announced before anything is
+    fetched.
+
+    Parameters
+    ----------
+    name : str
+        A preset.
+    announce : callable
+        Called with each line.
+
+    Returns
+    -------
+    list of Path
+        The folders that hold the parts.
+
+    Raises
+    ------
+    SamplingError, DataError
+        If there is no such preset, the hub does not answer, the disk is too small, or a part can
+        only be put there by hand.
+
+    Examples
+    --------
+    >>> [folder.name for folder in fetch("tiny")]
+    tiny: all weights are on this machine
+    ['tiny']
+    """
+    preset = get_preset(name)
+    check_weights(preset)
+    downloads = planned_downloads(preset)
+    if downloads:
+        _check_disk(downloads, announce)
+    folders = [locate(source) for source in preset.sources.values()]
+    announce(f"{name}: all weights are on this machine")
+    return folders or [resource(*preset.folder or ())]
+
+
 def weight_files(preset: Preset) -> list[Path]:
-    """Return the shipped weight files that sampling reads; none for published weights.
+    """Return the shipped weight files of a preset; none for published weights.
 
     Raises
     ------
     DataError
         If some are missing.
+
+    Examples
+    --------
+    >>> len(weight_files(get_preset("tiny")))
+    6
     """
     if preset.folder is None:
         return []
@@ -114,23 +277,54 @@ def weight_files(preset: Preset) -> list[Path]:
 
 
 def weight_hashes(preset: Preset) -> dict[str, str]:
-    """Return what identifies the weights: SHA-256 by file if shipped, revision by repository.
+    """Return the SHA-256 of every weight file of a preset that is on this machine.
+
+    Wherever they came from: a file that somebody put into a folder counts as what it holds, not as
+    what it is called.
+
+    Returns
+    -------
+    dict of str to str
+        By path below the preset's folder, or below the repository's name; a part that is not here
+        yet has the pinned commit that it would come from, "to be fetched from" it.
 
     Raises
     ------
     DataError
         If shipped weights are missing.
+
+    Examples
+    --------
+    >>> hashes = weight_hashes(get_preset("tiny"))
+    >>> len(hashes["unet/diffusion_pytorch_model.safetensors"])
+    64
     """
-    published = {
-        s.repository: s.revision or "a file of the user's" for s in preset.sources.values()
-    }
-    if preset.folder is None:
-        return published
-    folder = resource(*preset.folder)
-    return published | {
-        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in weight_files(preset)
-    }
+    if preset.folder is not None:
+        folder = resource(*preset.folder)
+        return {path.relative_to(folder).as_posix(): _sha256(path) for path in weight_files(preset)}
+    hashes: dict[str, str] = {}
+    for source in preset.sources.values():
+        folder = _present(source)
+        if folder is None:
+            hashes[source.repository] = f"to be fetched from {source.revision or 'its authors'}"
+            continue
+        for path in _matching(folder, source):
+            if path.suffix in _WEIGHTS:
+                within = path.relative_to(folder).as_posix()
+                hashes[f"{source.repository}/{within}"] = _sha256(path)
+    return hashes
+
+
+def _sha256(path: Path) -> str:
+    status = path.stat()
+    return _hashed(path.resolve(), status.st_size, status.st_mtime_ns)
+
+
+@cache
+def _hashed(path: Path, _size: int, _changed_ns: int) -> str:
+    """Hash a file once, unless it changes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _wanted(source: Source) -> str:
@@ -150,15 +344,24 @@ def _holds(folder: Path, source: Source) -> bool:
     return all(any(folder.glob(pattern)) for pattern in source.files)
 
 
-def _is_here(source: Source) -> bool:
-    return _in_folder(source) is not None or _in_cache(source)
+def _matching(folder: Path, source: Source) -> list[Path]:
+    found = {path for pattern in source.files for path in folder.glob(pattern)}
+    return sorted(path for path in found if path.is_file())
 
 
-def _in_cache(source: Source) -> bool:
-    """Whether the hub's cache holds a file for every pattern; what was broken off does not count.
+def _present(source: Source) -> Path | None:
+    """Return the folder of a source that is on this machine, the user's before the hub's cache."""
+    return _in_folder(source) or _in_cache(source)
 
-    Older versions of the hub's client take a revision for complete if anything of it is there.
+
+def _in_cache(source: Source) -> Path | None:
+    """Return the hub's cache of a source if it holds a file for every pattern.
+
+    A download that was broken off does not count. Older versions of the hub's client take a
+    revision for complete if anything of it is there.
     """
+    if source.revision is None:
+        return None
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
@@ -170,8 +373,8 @@ def _in_cache(source: Source) -> bool:
             local_files_only=True,
         )
     except (LocalEntryNotFoundError, OSError):
-        return False
-    return _holds(Path(folder), source)
+        return None
+    return Path(folder) if _holds(Path(folder), source) else None
 
 
 def _offline() -> bool:
@@ -180,20 +383,63 @@ def _offline() -> bool:
     return bool(constants.HF_HUB_OFFLINE)
 
 
+def _planned(what: str, source: Source) -> Download:
+    from huggingface_hub import HfApi
+
+    try:
+        info = HfApi().model_info(
+            source.repository, revision=source.revision, files_metadata=True, timeout=30
+        )
+    except Exception as error:  # whatever its HTTP client raises means: no answer
+        raise _unreachable(source, error) from error
+    files = [
+        (entry.rfilename, entry.size or 0)
+        for entry in info.siblings or ()
+        if any(fnmatch(entry.rfilename, pattern) for pattern in source.files)
+    ]
+    names = tuple(name for name, _ in files)
+    return Download(what, source.repository, names, sum(size for _, size in files))
+
+
+def _check_disk(downloads: list[Download], announce: Announce) -> None:
+    """Announce downloads and the free disk, and refuse what does not fit."""
+    from huggingface_hub import constants
+
+    for download in downloads:
+        announce(str(download))
+    place = Path(constants.HF_HUB_CACHE)
+    while not place.exists():
+        place = place.parent
+    total, free = sum(d.size_bytes for d in downloads), shutil.disk_usage(place).free
+    announce(f"together {total / 1e9:.2f} GB, into {constants.HF_HUB_CACHE}: "
+             f"{free / 1e9:.1f} GB are free")  # fmt: skip
+    if total > free:
+        raise DataError(
+            f"{total / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free in {place}; "
+            "make room, or set HF_HOME to a folder on a larger disk"
+        )
+
+
+def _unreachable(source: Source, error: Exception) -> DataError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return DataError(
+        f"the weights of {source.repository} are neither in {_wanted(source)} nor to be had "
+        f"from the hub: {reason}"
+    )
+
+
 @cache
 def _from_hub(source: Source) -> Path:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    if _in_cache(source) is None and not _offline():
+        _check_disk([_planned("weights", source)], lambda line: print(line, file=sys.stderr))
     try:
         folder = snapshot_download(
             source.repository, revision=source.revision, allow_patterns=list(source.files)
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise DataError(
-            f"the weights of {source.repository} are neither in {_wanted(source)} nor to be had "
-            f"from the hub: {reason}"
-        ) from error
+        raise _unreachable(source, error) from error
     return Path(folder)

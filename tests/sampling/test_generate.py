@@ -9,6 +9,7 @@ from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import check, generate, preset_info
 from spa2v_lib.sampling.grounding import chosen_grounding
+from spa2v_lib.sampling.loading import load
 from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.sampling.tiny_detector import detect
 
@@ -37,12 +38,12 @@ def test_another_seed_gives_other_frames(video):
     assert generate(_layout(), seed=4, steps=4).sha256() != video.sha256()
 
 
-def test_boxes_are_heard_and_can_be_left_unheard(video):
-    unheard = generate(_layout(), seed=3, steps=4, grounding="none")
+def test_boxes_are_followed_and_can_be_ignored(video):
+    ignored = generate(_layout(), seed=3, steps=4, grounding="none")
     elsewhere = generate(_layout(x0=0.6, x1=0.95), seed=3, steps=4)
-    unheard_elsewhere = generate(_layout(x0=0.6, x1=0.95), seed=3, steps=4, grounding="none")
-    assert unheard.sha256() == unheard_elsewhere.sha256()
-    assert len({video.sha256(), unheard.sha256(), elsewhere.sha256()}) == 3
+    ignored_elsewhere = generate(_layout(x0=0.6, x1=0.95), seed=3, steps=4, grounding="none")
+    assert ignored.sha256() == ignored_elsewhere.sha256()
+    assert len({video.sha256(), ignored.sha256(), elsewhere.sha256()}) == 3
 
 
 @pytest.mark.parametrize(("seconds", "frames"), [(0.25, 2), (2.0, 16), (2.1, 17), (3.3, 26)])
@@ -56,10 +57,34 @@ def test_windows_are_switched_off_again_after_a_long_video(video):
     assert generate(_layout(), seed=3, steps=4).sha256() == video.sha256()
 
 
-def test_progress_is_told_after_each_step():
-    told = []
-    generate(_layout(0.25), steps=3, progress=lambda done, of: told.append((done, of)))
-    assert told == [(1, 3), (2, 3), (3, 3)]
+def test_guidance_may_act_in_part_of_the_steps_and_rest_at_half_the_cost():
+    pipeline = load("tiny", "cpu")
+    batches = []
+    handle = pipeline.unet.conv_in.register_forward_pre_hook(
+        lambda _layer, given: batches.append(len(given[0]))
+    )
+    try:
+        how = {"steps": 4, "device": "cpu", "guidance_start": 0.25, "guidance_stop": 0.5}
+        part = generate(_layout(0.5), **how)
+        assert batches == [4, 8, 4, 4]
+        never = generate(_layout(0.5), **{**how, "guidance_stop": 0.25})
+        without = generate(_layout(0.5), steps=4, device="cpu", guidance_scale=1.0)
+    finally:
+        handle.remove()
+    assert never.sha256() == without.sha256() != part.sha256()
+
+
+@pytest.mark.parametrize("grounding", ["gligen", "migc", "attention", "lvd"])
+def test_every_method_works_with_guidance_in_part_of_the_steps(grounding):
+    how = {"steps": 2, "grounding": grounding}
+    part = generate(_layout(0.25), **how, guidance_stop=0.5)
+    assert part.sha256() != generate(_layout(0.25), **how).sha256()
+
+
+def test_progress_is_reported_after_each_step():
+    reported = []
+    generate(_layout(0.25), steps=3, progress=lambda done, of: reported.append((done, of)))
+    assert reported == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_layout_without_objects_is_a_background():
@@ -76,7 +101,10 @@ def test_what_the_suite_cannot_draw_is_refused_with_what_it_can():
     ("arguments", "message"),
     [
         ({"preset": "huge"}, "no preset 'huge'"),
-        ({"steps": 0}, "0 sampling steps"),
+        ({"steps": 0}, "0 sampling steps; the number must lie between 1 and 1000"),
+        ({"steps": 10_000}, "10000 sampling steps"),
+        ({"guidance_start": 0.8, "guidance_stop": 0.2}, "guidance_start is 0.8"),
+        ({"guidance_scale": -1.0}, "guidance_scale is -1"),
         ({"grounding": "magic"}, "no grounding 'magic'"),
         ({"grounding": "lvd:magic=1"}, "lvd has no knob 'magic'; it has: scale"),
         ({"grounding": "attention:noise"}, "'noise' sets no knob"),

@@ -1,5 +1,7 @@
 """GLIGEN layers on a motion UNet: what they add, where they sit, and that diffusers agrees."""
 
+from contextlib import ExitStack
+
 import pytest
 import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
@@ -100,9 +102,27 @@ def test_the_unconditional_half_has_no_objects():
     unet = _motion_unet()
     gligen.attach(unet)
     tokens = gligen.object_tokens(unet, _tokens(), guided=True)
-    assert tokens.shape == (2 * FRAMES, 2, WIDTH)
+    assert tokens.shape == (2 * FRAMES, 30, WIDTH), "as many places as in training"
     assert torch.equal(tokens[0, 0], tokens[2, 1])  # all the same null token
     assert not torch.equal(tokens[FRAMES, 0], tokens[FRAMES, 1])
+
+
+def test_a_step_without_guidance_is_the_conditional_half_alone():
+    unet = _motion_unet()
+    gligen.attach(unet)
+    _open_gates(unet)
+    tokens = gligen.object_tokens(unet, _tokens(), guided=True)
+    torch.manual_seed(3)
+    latents, words = torch.randn(1, 4, FRAMES, 8, 8), torch.randn(FRAMES, 5, WIDTH)
+    kwargs = {"cross_attention_kwargs": {"gligen": {"objs": tokens}}}
+    with torch.no_grad():
+        both = unet(latents.repeat(2, 1, 1, 1, 1), 10, words.repeat(2, 1, 1), **kwargs).sample
+        with ExitStack() as undo:
+            for block in gligen.spatial_blocks(unet).values():
+                undo.enter_context(gligen._in_batch(block.fuser))
+            alone = unet(latents, 10, words, **kwargs).sample
+    assert (alone[0] - both[1]).abs().max() < 1e-5
+    assert (both[0] - both[1]).abs().max() > 1e-2
 
 
 def test_masked_layers_leave_the_unconditional_half_as_it_was():
@@ -132,16 +152,20 @@ def test_one_frame_equals_diffusers_gated_unet():
     gligen.attach(ours)
     ours.load_state_dict(theirs.state_dict(), strict=False)
     frame = _tokens(1)
+    unused = 28, 4  # diffusers pads to thirty places as well
+    boxes = torch.cat([frame.boxes, torch.zeros(1, *unused)], 1)
+    masks = torch.cat([frame.masks, torch.zeros(1, 28)], 1)
+    phrases = torch.cat([frame.phrases, torch.zeros(1, 28, WIDTH)], 1)
     torch.manual_seed(4)
     latent, words = torch.randn(1, 4, 8, 8), torch.randn(1, 5, WIDTH)
-    objects = {"boxes": frame.boxes, "masks": frame.masks, "positive_embeddings": frame.phrases}
+    objects = {"boxes": boxes, "masks": masks, "positive_embeddings": phrases}
     with torch.no_grad():
         wanted = theirs(latent, 10, words, cross_attention_kwargs={"gligen": objects}).sample
         ungrounded = theirs(latent, 10, words).sample
         tokens = gligen.object_tokens(ours, frame, guided=False)
         kwargs = {"gligen": {"objs": tokens}}
         found = ours(latent[:, :, None], 10, words, cross_attention_kwargs=kwargs).sample[:, :, 0]
-    assert (found - wanted).abs().max() < 1e-4
+    assert (found - wanted).abs().max() < 1e-5
     assert (wanted - ungrounded).abs().max() > 1e-2
 
 

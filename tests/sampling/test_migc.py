@@ -11,7 +11,7 @@ from spa2v_lib.sampling import new_grounding
 from spa2v_lib.sampling.grounding import migc_layers as migc_weights
 from spa2v_lib.sampling.grounding.base import GroundingInputs
 from spa2v_lib.sampling.grounding.cross_attention import layers
-from spa2v_lib.sampling.grounding.migc import MIGC, Objects, _cells, grounded
+from spa2v_lib.sampling.grounding.migc import MIGC, Objects, grounded, soft_masks
 from spa2v_lib.sampling.grounding.migc_layers import GradedMIGCLayer
 
 WIDTH, FRAMES = 16, 3
@@ -162,13 +162,16 @@ def test_no_random_number_is_drawn_and_twice_gives_the_same():
     assert torch.equal(one, other)
 
 
-def test_a_wide_pictures_boxes_are_rasterised_by_the_middles_of_cells_and_never_vanish():
-    boxes = torch.tensor([[0.5, 0.0, 1.0, 0.5], [0.26, 0.4, 0.27, 0.41], [0.99, 0.99, 1.0, 1.0]])
-    cover = _cells(boxes, torch.ones(3), (5, 8))
-    assert cover.shape == (3, 5, 8) and set(cover.unique().tolist()) == {0.0, 1.0}
-    assert cover[0].nonzero().tolist() == [[y, x] for y in range(2) for x in range(4, 8)]
-    assert cover[1].nonzero().tolist() == [[2, 2]]
-    assert cover[2].nonzero().tolist() == [[4, 7]]
+def test_soft_masks_are_whole_inside_graded_at_edges_and_rest_is_what_no_box_covers():
+    boxes = torch.tensor([[[0.5, 0.0, 1.0, 0.5], [0.0, 0.0, 0.535, 1.0], [0.0, 0.0, 1.0, 1.0]]])
+    present = torch.tensor([[1.0, 1.0, 0.0]])
+    cover, rest = soft_masks(boxes, present, (128, 64), (8, 16))
+    assert cover.shape == (1, 3, 8, 16) and rest.shape == (1, 1, 8, 16)
+    assert cover[0, 0].nonzero().tolist() == [[y, x] for y in range(4) for x in range(8, 16)]
+    assert set(cover[0, 0].unique().tolist()) == {0.0, 1.0}
+    assert 0 < cover[0, 1, 0, 8] < 1, "the box ends between the pixels that the cell averages"
+    assert not cover[0, 2].any()
+    assert torch.equal(rest[0, 0, 5], 1 - cover[0, 1, 5]) and not rest[0, 0, 0].any()
 
 
 def test_layers_survive_saving_and_another_unet_refuses_them(tmp_path):
@@ -225,7 +228,7 @@ def _inputs(boxes=(LEFT, RIGHT), steps: int = 4, **changes) -> GroundingInputs:
     return GroundingInputs(**(given | changes))
 
 
-def test_it_acts_in_the_first_half_of_the_steps_and_no_longer():
+def test_it_acts_until_half_of_the_steps_and_no_longer():
     unet = _motion_unet(graded=False)
     plain, method = _run(unet, None), new_grounding("migc")
     method.prepare(_pipeline(unet))
@@ -234,7 +237,7 @@ def test_it_acts_in_the_first_half_of_the_steps_and_no_longer():
         for step in range(4):
             assert hooks.before_step(step, plain) is plain
             same.append(torch.equal(_run(unet, None), plain))
-    assert same == [False, False, True, True]
+    assert same == [False, False, False, True], "as published, the step at the stop is the last"
     assert torch.equal(_run(unet, None), plain)
 
 

@@ -1,5 +1,8 @@
 """MIGC's layers compute what the authors' do, and their file is loaded by its keys.
 
+``golden/migc_upstream_soft.npz`` holds another call of their processor, for three boxes that
+overlap, end off the cell borders or are smaller than a cell.
+
 ``golden/migc_upstream.npz`` holds what the authors' own code (github.com/limuloo/MIGC, effd6cc)
 computed once, under torch 2.13, from random numbers. ``layer_*`` is one call of their MIGC module
 with 32 channels on a map of 8 x 12 cells: its cross-attention outputs for the text (``whole``) and
@@ -63,6 +66,29 @@ def test_one_layer_computes_what_the_authors_module_does(golden):
 
 
 @torch.no_grad()
+def test_boxes_off_the_cell_borders_have_the_authors_soft_masks():
+    with np.load(Path(__file__).parent / "golden" / "migc_upstream_soft.npz") as stored:
+        given = {name: torch.from_numpy(stored[name]) for name in stored.files}
+    attention = _weights(Attention(32, cross_attention_dim=768, heads=8, dim_head=4), seed=2)
+    plain = attention(given["x"], given["text"][:2])
+    attention.migc = _weights(MIGCLayer(32, 768, 8), seed=3)
+    objects = Objects(
+        boxes=given["boxes"][None],
+        present=torch.ones(1, 3),
+        which=torch.arange(3)[None],
+        words=given["text"][2:],
+        pooled=given["pooled"],
+        places=given["order"].argsort()[:3],
+        picture=(192, 128),
+    )
+    sizes = {attention: (8, 12)}
+    attention.set_processor(_Grounded(attention.processor, _Regions(objects), sizes, 1.0))
+    found = attention(given["x"], given["text"][:2])
+    assert (found - given["out"]).abs().max() < 1e-5
+    assert (found[1] - plain[1]).abs().max() > 1
+
+
+@torch.no_grad()
 def test_a_cross_attention_with_boxes_computes_what_the_authors_processor_does(golden):
     attention = _weights(Attention(32, cross_attention_dim=768, heads=8, dim_head=4), seed=2)
     text = golden["processor_text"]
@@ -75,9 +101,10 @@ def test_a_cross_attention_with_boxes_computes_what_the_authors_processor_does(g
         words=text[2:],
         pooled=golden["processor_pooled"],
         places=golden["processor_order"].argsort()[:2],
+        picture=(192, 128),
     )
     sizes = {attention: (8, 12)}
-    attention.set_processor(_Grounded(attention.processor, _Regions(objects), sizes, True, 1.0))
+    attention.set_processor(_Grounded(attention.processor, _Regions(objects), sizes, 1.0))
     found = attention(golden["processor_x"], text[:2])
     assert (found - golden["processor_out"]).abs().max() < 1e-4
     assert torch.equal(found[0], plain[0]), "the unconditional half is left alone"
@@ -136,7 +163,7 @@ def wide() -> UNetMotionModel:
 
 
 def test_the_published_file_is_loaded_by_its_keys_at_full_width(wide, tmp_path):
-    migc_weights.load_published(wide, _checkpoint(tmp_path / "MIGC_SD14.ckpt"))
+    migc_weights.load(wide, _checkpoint(tmp_path / "MIGC_SD14.ckpt"))
     found = migc_weights.attached(wide)
     assert set(found) == {
         "mid_block.attentions.0.transformer_blocks.0.attn2",
@@ -170,7 +197,7 @@ def test_a_file_that_does_not_fit_is_refused_with_the_keys_it_missed(
 ):
     path = _checkpoint(tmp_path / "wrong.ckpt", **changes)
     with pytest.raises(DataError, match=rf"wrong\.ckpt.*{message}"):
-        migc_weights.load_published(wide, path)
+        migc_weights.load(wide, path)
 
 
 def test_files_without_migc_weights_are_refused(wide, tmp_path):
@@ -179,12 +206,12 @@ def test_files_without_migc_weights_are_refused(wide, tmp_path):
         {"mid_block.attentions.0.transformer_blocks.0.fuser.alpha_attn": torch.zeros(1)}, other
     )
     with pytest.raises(DataError, match=r"gligen\.bin holds no MIGC weights: of its 1 keys none"):
-        migc_weights.load_published(wide, other)
+        migc_weights.load(wide, other)
     other.write_bytes(b"not a checkpoint")
     with pytest.raises(DataError, match=r"gligen\.bin does not hold MIGC weights: "):
-        migc_weights.load_published(wide, other)
+        migc_weights.load(wide, other)
     with pytest.raises(DataError, match=r"gligen\.bin does not hold MIGC weights: "):
         migc_weights.load(wide, other)
     torch.save({"state_dict": SimpleNamespace()}, other)  # would run code if it were trusted
     with pytest.raises(DataError, match=r"gligen\.bin does not hold MIGC weights: "):
-        migc_weights.load_published(wide, other)
+        migc_weights.load(wide, other)

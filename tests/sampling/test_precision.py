@@ -7,6 +7,7 @@ from spa2v_lab.training.base import new_unet
 from spa2v_lib.doctor import device
 from spa2v_lib.sampling import loading
 from spa2v_lib.sampling import loading as precision
+from spa2v_lib.sampling.presets import get_preset
 
 
 def test_the_answer_is_nearly_the_same_and_in_single_precision():
@@ -30,7 +31,7 @@ def test_the_suite_uses_it_where_the_processor_has_it(monkeypatch, native):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     assert precision.bfloat16_is_native() is native
     assert device().endswith("bfloat16") is native or torch.cuda.is_available()
-    pipeline = loading._loaded.__wrapped__("tiny", "cpu")
+    pipeline = loading._new_pipeline(get_preset("tiny"), "cpu")
     assert ("forward" in vars(pipeline.unet)) is native
     assert pipeline.unet.dtype == torch.float32
 

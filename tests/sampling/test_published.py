@@ -3,6 +3,7 @@ width on the meta device where names and shapes are compared.
 """
 
 import dataclasses
+import hashlib
 
 import numpy as np
 import pytest
@@ -28,14 +29,14 @@ from transformers import (
 )
 
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.errors import SamplingError
+from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.runs import generate_run
 from spa2v_lib.sampling import check, generate, loading, presets
 from spa2v_lib.sampling.control_video import draw_control, frame_times
 from spa2v_lib.sampling.grounding import gligen
 from spa2v_lib.sampling.grounding.migc_layers import MIGCLayer
-from spa2v_lib.sampling.weights import FOLDER_VARIABLE
+from spa2v_lib.sampling.weights import FOLDER_VARIABLE, weight_hashes
 
 SD15 = {
     "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
@@ -103,7 +104,7 @@ def small_weights(tmp_path_factory):
     for name, value in gated.named_parameters():
         if ".alpha_" in name:
             torch.nn.init.constant_(value, 0.5)
-    layers = root / presets._GLIGEN.repository / presets._GLIGEN.files[0]
+    layers = root / presets._GLIGEN.repository / "unet/diffusion_pytorch_model.fp16.bin"
     layers.parent.mkdir(parents=True)
     torch.save(gated.half().state_dict(), layers)
     layers = root / presets._MIGC.repository / presets._MIGC.files[0]
@@ -127,13 +128,13 @@ def small_presets(small_weights, monkeypatch):
     }.items():
         small = dataclasses.replace(presets.PRESETS[name], size=size)
         monkeypatch.setitem(presets.PRESETS, name, small)
-    loading._loaded.cache_clear()
+    loading.unload()
     yield
-    loading._loaded.cache_clear()
+    loading.unload()
 
 
 @pytest.mark.parametrize("preset", ["sd15-gligen", "sd15-migc"])
-def test_layers_on_stable_diffusion_sample_end_to_end_and_hear_the_boxes(small_presets, preset):
+def test_layers_on_stable_diffusion_sample_end_to_end_and_follow_the_boxes(small_presets, preset):
     videos = [
         generate(_layout(), preset, steps=4, grounding=kind, device="cpu").frames
         for kind in ("default", "none")
@@ -177,7 +178,7 @@ def test_a_preset_for_a_gpu_is_refused_without_one():
 
 
 @pytest.mark.parametrize(
-    ("free_gb", "where"), [(12.0, "cuda"), (7.0, "offload"), (2.0, None)]
+    ("free_gb", "where"), [(12.0, "cuda"), (6.3, "offload"), (2.0, None)]
 )  # fmt: skip
 def test_free_memory_decides_between_gpu_offload_and_refusal(monkeypatch, free_gb, where):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
@@ -186,8 +187,67 @@ def test_free_memory_decides_between_gpu_offload_and_refusal(monkeypatch, free_g
     if where:
         assert loading.check_device(preset) == where
     else:
-        with pytest.raises(SamplingError, match=r"needs 6 GB of GPU memory; 2\.0 GB are free"):
+        with pytest.raises(SamplingError, match=r"needs 6\.1 GB .* 16 frames; 2\.0 GB are"):
             loading.check_device(preset)
+
+
+@pytest.mark.parametrize(
+    ("frames", "gradients", "needed_gb"), [(16, False, 6.5), (32, False, 7.9), (16, True, 15.7)]
+)
+def test_memory_follows_the_number_of_frames_and_the_method(
+    monkeypatch, frames, gradients, needed_gb
+):
+    preset = presets.get_preset("sd15-migc")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    for free_gb, fits in ((needed_gb + 0.1, True), (needed_gb - 0.1, False)):
+        monkeypatch.setattr("torch.cuda.mem_get_info", lambda gb=free_gb: (gb * 1e9, 80e9))
+        where = loading.check_device(preset, frames=frames, gradients=gradients)
+        assert (where == "cuda") is fits
+
+
+def test_a_second_video_counts_what_the_first_one_left_loaded(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (5.4e9, 16e9))
+    monkeypatch.setattr(loading, "_gpu_bytes", lambda pipeline: 3.5e9)
+    preset = presets.get_preset("sd15-gligen")
+    with pytest.raises(SamplingError, match=r"5\.4 GB are free"):
+        loading.check_device(preset)
+    monkeypatch.setitem(loading._LOADED, ("sd15-gligen", "cuda"), None)
+    assert loading.check_device(preset) == "cuda"
+
+
+def test_running_out_of_memory_is_one_sentence():
+    preset = presets.get_preset("sd15-gligen")
+    with (
+        pytest.raises(SamplingError, match="sampling 40 frames of 512x320 .* video shorter"),
+        loading.clear_memory_errors(preset, 40),
+    ):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+    with pytest.raises(RuntimeError, match="another"), loading.clear_memory_errors(preset, 40):
+        raise RuntimeError("another")
+
+
+def test_only_the_layers_that_are_used_are_loaded(small_presets):
+    unet = loading.load("sd15-gligen", "cpu").unet
+    assert not hasattr(unet, "position_net")
+    generate(_layout(), "sd15-gligen", steps=1, device="cpu", grounding="attention")
+    assert not hasattr(unet, "position_net")
+    generate(_layout(), "sd15-gligen", steps=1, device="cpu")
+    assert hasattr(unet, "position_net")
+
+
+def test_what_is_recorded_is_the_hash_of_the_files_that_were_read(small_presets, small_weights):
+    hashes = weight_hashes(presets.get_preset("sd15-gligen"))
+    layers = presets._GLIGEN.repository + "/unet/diffusion_pytorch_model.fp16.bin"
+    digest = hashlib.sha256((small_weights / layers).read_bytes()).hexdigest()
+    assert hashes[layers] == digest
+    assert all(len(value) == 64 for value in hashes.values())
+
+
+def test_a_missing_package_is_named_before_anything_is_fetched(monkeypatch):
+    monkeypatch.setattr("spa2v_lib.sampling.weights.find_spec", lambda name: None)
+    with pytest.raises(DataError, match=r"needs the package ftfy.*pip install 'spa2v\[wan\]'"):
+        check(_layout(), "wan-vace", device="cpu")
 
 
 def _small_wan(folder) -> None:
@@ -220,15 +280,18 @@ def _small_wan(folder) -> None:
 
 def test_wan_vace_samples_a_drawn_layout_end_to_end(small_presets, small_weights):
     _small_wan(small_weights / presets._WAN.repository)
-    told = []
+    steps = []
     kept = {"steps": 2, "device": "cpu"}
     boxed = generate(
-        _layout(), "wan-vace", progress=lambda done, of: told.append((done, of)), **kept
+        _layout(), "wan-vace", progress=lambda done, of: steps.append((done, of)), **kept
     )
     assert boxed.frames.shape == (4, 48, 64, 3)
-    assert told == [(1, 2), (2, 2)]
-    blank = generate(_layout(), "wan-vace", grounding="none", **kept)
-    assert boxed.sha256() != blank.sha256()
+    assert steps == [(1, 2), (2, 2)]
+    others = ("none", "boxes:light_on_dark=on", "boxes:conditioning_scale=0.5")
+    hashes = [generate(_layout(), "wan-vace", grounding=g, **kept).sha256() for g in others]
+    assert len({boxed.sha256(), *hashes}) == 4
+    with pytest.raises(SamplingError, match="conditioning_scale is 7"):
+        check(_layout(), "wan-vace", grounding="boxes:conditioning_scale=7", device="cpu")
 
 
 def test_a_layout_that_is_too_long_for_wan_is_refused():

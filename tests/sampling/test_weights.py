@@ -1,6 +1,7 @@
 """Where published weights are, and what is refused because they cannot come."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,7 +9,7 @@ from spa2v_lab.metrics.clip_score import CLIP
 from spa2v_lab.metrics.frechet import VIDEOMAE
 from spa2v_lib.errors import DataError
 from spa2v_lib.runs import Settings, check_settings, generate_run
-from spa2v_lib.sampling import check, loading, presets
+from spa2v_lib.sampling import check, loading, presets, weights
 from spa2v_lib.sampling.detection import OWLVIT
 from spa2v_lib.sampling.selfcheck import known_layout
 from spa2v_lib.sampling.weights import FOLDER_VARIABLE, check_weights, whereabouts
@@ -28,7 +29,7 @@ def hub_cache(monkeypatch, tmp_path):
     monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "own"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    loading._loaded.cache_clear()
+    loading.unload()
     return tmp_path / "cache"
 
 
@@ -56,7 +57,27 @@ def test_a_hub_that_does_not_answer_is_named(hub_cache, monkeypatch):
         loading.load("sd15-gligen", "cpu")
 
 
-def test_a_run_whose_weights_cannot_come_is_refused_before_it_hears(hub_cache, monkeypatch):
+def test_fetch_announces_repository_files_and_size_before_it_downloads(hub_cache, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    events = []
+    sizes = {"model_index.json": 500, "vae/config.json": 500, "vae/a.safetensors": 2_000_000_000}
+    files = [SimpleNamespace(rfilename=name, size=size) for name, size in sizes.items()]
+    files.append(SimpleNamespace(rfilename="README.md", size=9e9))
+    monkeypatch.setattr(
+        "huggingface_hub.HfApi.model_info", lambda *_, **__: SimpleNamespace(siblings=files)
+    )
+    monkeypatch.setattr(weights, "_from_hub", lambda source: events.append(source) or hub_cache)
+    usage = SimpleNamespace(free=3e9)
+    monkeypatch.setattr("shutil.disk_usage", lambda place: usage)
+    weights.fetch("wan-vace", events.append)
+    assert "3 files of Wan-AI/Wan2.1-VACE-1.3B-diffusers, 2.00 GB" in events[0]
+    assert "3.0 GB are free" in events[1] and events[2] is presets._WAN
+    usage.free = 1e9
+    with pytest.raises(DataError, match=r"2\.0 GB are to be fetched and 1\.0 GB are free"):
+        weights.fetch("wan-vace", events.append)
+
+
+def test_a_run_whose_weights_cannot_come_is_refused_before_anything_is_read(hub_cache, monkeypatch):
     monkeypatch.setattr("spa2v_lib.audio.recording.read_audio", pytest.fail)
     asked = {"audio": "any.wav", "out": hub_cache / "out", "device": "cpu"}
     with pytest.raises(DataError, match="base.* neither in .* HF_HUB_OFFLINE forbids"):
@@ -67,12 +88,12 @@ def test_a_run_whose_weights_cannot_come_is_refused_before_it_hears(hub_cache, m
         generate_run(preset="sd15-migc", **asked)
 
 
-def test_where_weights_are_is_told_without_the_hub(hub_cache, monkeypatch, tmp_path):
+def test_where_weights_are_is_known_without_the_hub(hub_cache, monkeypatch, tmp_path):
     source, preset = presets._WAN, presets.PRESETS["sd15-migc"]
     _keep(hub_cache, source, "model_index.json", "vae/config.json")
     assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "to be fetched"}  # broken off
     _keep(hub_cache, source, "vae/a.safetensors", "tokenizer/spiece.model")
-    assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "in the hub's cache"}
+    assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "in the hub's cache, 0.00 GB"}
     check_weights(presets.PRESETS["wan-vace"])
     assert whereabouts(preset) == {
         "base": "to be fetched",
@@ -82,4 +103,4 @@ def test_where_weights_are_is_told_without_the_hub(hub_cache, monkeypatch, tmp_p
     own = tmp_path / "own" / presets._MIGC.repository
     own.mkdir(parents=True)
     (own / presets._MIGC.files[0]).touch()
-    assert whereabouts(preset)["MIGC"] == "on disk"
+    assert whereabouts(preset)["MIGC"] == "on disk, 0.00 GB"

@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING
 from spa2v_lib.errors import SamplingError
 
 if TYPE_CHECKING:
+    from spa2v_lib.sampling.control_video import BoxOutlines
     from spa2v_lib.sampling.grounding.base import Grounding
     from spa2v_lib.sampling.presets import Preset
 
 __all__ = ["METHODS", "check_grounding", "chosen_grounding", "new_grounding"]
 
 METHODS = {
-    "migc": "migc.MIGC",
-    "gligen": "gligen.GLIGEN",
-    "attention": "attention.AttentionGuidance",
-    "lvd": "lvd.LVDGuidance",
+    "migc": "spa2v_lib.sampling.grounding.migc:MIGC",
+    "gligen": "spa2v_lib.sampling.grounding.gligen:GLIGEN",
+    "attention": "spa2v_lib.sampling.grounding.attention:AttentionGuidance",
+    "lvd": "spa2v_lib.sampling.grounding.lvd:LVDGuidance",
+    "boxes": "spa2v_lib.sampling.control_video:BoxOutlines",
 }
-"""Each is a class in a file of its own."""
+"""Each is a class in a file of its own; the last draws the boxes for presets with control video."""
 
 Knobs = dict[str, float | bool]
 _FORMER = {"active": "stop", "behind": "following_tokens", "trailing": "padding_tokens"}
@@ -33,7 +35,7 @@ _FORMER = {"active": "stop", "behind": "following_tokens", "trailing": "padding_
 _SWITCH = {"on": True, "true": True, "off": False, "false": False}
 
 
-def new_grounding(name: str, **knobs: float) -> Grounding:
+def new_grounding(name: str, **knobs: float) -> Grounding | BoxOutlines:
     """Build a grounding method.
 
     Parameters
@@ -43,15 +45,25 @@ def new_grounding(name: str, **knobs: float) -> Grounding:
     **knobs
         Its parameters; see the class.
 
+    Returns
+    -------
+    Grounding or BoxOutlines
+        The latter for "boxes".
+
     Raises
     ------
     SamplingError
         If there is no such method, it has no such knob, or a knob is out of range.
+
+    Examples
+    --------
+    >>> new_grounding("gligen", stop=0.3).stop
+    0.3
     """
     if name not in METHODS:
         raise SamplingError(f"no grounding {name!r}; one of: {', '.join(METHODS)}")
-    module, cls = METHODS[name].split(".")
-    method = getattr(import_module(f"spa2v_lib.sampling.grounding.{module}"), cls)
+    module, cls = METHODS[name].split(":")
+    method = getattr(import_module(module), cls)
     known = signature(method).parameters
     for knob, value in knobs.items():
         if knob not in known:
@@ -68,6 +80,11 @@ def check_grounding(asked: str, preset: Preset) -> None:
     ------
     SamplingError
         The message lists what can be used.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> check_grounding("attention:stop=0.3", get_preset("tiny"))
     """
     name, knobs = _parsed(asked)
     known = ("default", "none", *preset.groundings)
@@ -83,13 +100,29 @@ def check_grounding(asked: str, preset: Preset) -> None:
     new_grounding(name, **preset.groundings[name] | knobs)
 
 
-def chosen_grounding(asked: str | Grounding, preset: Preset) -> Grounding | None:
+def chosen_grounding(asked: str | Grounding, preset: Preset) -> Grounding | BoxOutlines | None:
     """Return the method that was asked for, with the preset's knobs; None for "none".
+
+    Parameters
+    ----------
+    asked : str or Grounding
+        As users write it, or a method, which is returned as it is.
+    preset : Preset
+
+    Returns
+    -------
+    Grounding or BoxOutlines or None
 
     Raises
     ------
     SamplingError
         See `check_grounding`.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> chosen_grounding("migc:strength=0.5", get_preset("tiny")).strength
+    0.5
     """
     if not isinstance(asked, str):
         return asked
@@ -116,9 +149,9 @@ def _parsed(asked: str) -> tuple[str, Knobs]:
 def _value(text: str, part: str) -> float | bool:
     if text.lower() in _SWITCH:
         return _SWITCH[text.lower()]
-    for kind in (int, float):
+    for number in (int, float):
         try:
-            return kind(text)
+            return number(text)
         except ValueError:
             pass
     raise SamplingError(

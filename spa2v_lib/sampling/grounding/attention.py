@@ -61,7 +61,7 @@ from diffusers.models.attention_processor import Attention
 from torch import Tensor
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks
+from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, steps_before
 from spa2v_lib.sampling.grounding.cross_attention import (
     MapSize,
     box_cover,
@@ -199,7 +199,7 @@ class AttentionGuidance(Grounding):
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
         """Install the edits for the first steps; see `Grounding.applied`."""
-        steps = round(self.stop * inputs.steps) if self.strength > 0 else 0
+        steps = steps_before(self.stop, inputs.steps) if self.strength > 0 else 0
         with ExitStack() as installed:
             places = _Places(self, inputs, pipeline.tokenizer.model_max_length)
             if steps and len(places.tokens):

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from spa2v_lib.errors import SamplingError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from diffusers import AnimateDiffPipeline
     from torch import Tensor
 
-__all__ = ["Grounding", "GroundingInputs", "Hooks", "check_shares"]
+__all__ = ["Grounding", "GroundingInputs", "Hooks", "check_shares", "steps_before"]
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,9 @@ class GroundingInputs:
     present : Tensor [shape=(frames, objects)]
         1 where the object is in the frame, else 0.
     phrases : tuple of str
-        The objects' captions, with which way they go where the layers were taught to hear it.
+        The objects' captions, with their direction where the layers were trained with such.
     spans : Tensor of bool [shape=(frames, objects, tokens)]
-        Which tokens of a frame's text speak of an object; none where the text does not name it.
+        Which tokens of a frame's text name an object; none where the text does not.
     text : Tensor [shape=(frames, tokens, width)]
         Text embeddings of the conditional half, as the UNet is given them.
     steps : int
@@ -45,6 +47,8 @@ class GroundingInputs:
         Whether the batch holds an unconditional half, in front.
     seed : int
         For methods that need randomness of their own; never the global generator.
+    picture : tuple of int
+        Width and height in pixels.
     """
 
     boxes: Tensor
@@ -55,6 +59,7 @@ class GroundingInputs:
     steps: int
     guided: bool
     seed: int
+    picture: tuple[int, int] = (512, 512)
 
 
 def _same_noise(noise: Tensor) -> Tensor:
@@ -92,12 +97,24 @@ class Grounding(ABC):
     ----------
     name : str
         As users write it, for example ``"migc"``.
+    takes_gradients : bool
+        Whether it differentiates through the UNet, which keeps every activation in memory.
     """
 
     name: ClassVar[str]
+    takes_gradients: ClassVar[bool] = False
 
-    def prepare(self, pipeline: AnimateDiffPipeline) -> None:  # noqa: B027 - most need nothing
-        """Give `pipeline` what the method needs; doing so twice changes nothing more."""
+    def prepare(  # noqa: B027 - most need nothing
+        self, pipeline: AnimateDiffPipeline, layers: Path | None = None
+    ) -> None:
+        """Give `pipeline` what the method needs; doing so twice changes nothing more.
+
+        Parameters
+        ----------
+        pipeline : AnimateDiffPipeline
+        layers : Path, optional
+            The file of the method's layers, if it has any and they are not there already.
+        """
 
     @abstractmethod
     def applied(
@@ -117,3 +134,20 @@ def check_shares(method: str, **knobs: float) -> None:
     for knob, value in knobs.items():
         if not 0.0 <= value <= 1.0:
             raise SamplingError(f"{method}'s {knob} is {value}; it lies between 0 and 1")
+
+
+def steps_before(share: float, steps: int) -> int:
+    """Return how many of `steps` lie before a share of them, rounded down as diffusers does.
+
+    Parameters
+    ----------
+    share : float
+        In [0, 1].
+    steps : int
+
+    Examples
+    --------
+    >>> steps_before(0.3, 25), steps_before(1.0, 25)
+    (7, 25)
+    """
+    return int(share * steps)

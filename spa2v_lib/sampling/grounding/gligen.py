@@ -56,7 +56,13 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from spa2v_lib.errors import DataError, SamplingError
-from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, check_shares
+from spa2v_lib.sampling.grounding.base import (
+    Grounding,
+    GroundingInputs,
+    Hooks,
+    check_shares,
+    steps_before,
+)
 from spa2v_lib.sampling.texts import pooled
 
 if TYPE_CHECKING:
@@ -77,6 +83,10 @@ __all__ = [
     "seen_from_cells",
     "switch",
 ]
+
+
+PLACES = 30
+"""Objects that GLIGEN was trained with; unused places hold its token for nothing."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +201,8 @@ def _read(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
+        # Mapped: of a whole published UNet only the grounding weights are read.
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (OSError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
         raise DataError(f"{path.name} does not hold GLIGEN weights: {error}") from error
 
@@ -211,17 +222,28 @@ def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
 
     Returns
     -------
-    Tensor [shape=(frames or 2 * frames, objects, width), or (frames, objects, width + 5)]
+    Tensor [shape=(frames or 2 * frames, 30, width), or (frames, objects, width + 5)]
         To be passed as ``cross_attention_kwargs={"gligen": {"objs": tokens}}``; the second shape
         is that of layers with an instance mask.
     """
     boxes, masks, phrases = frames.boxes, frames.masks, frames.phrases
-    if guided and not isinstance(unet.position_net, MaskedBoxTokens):
-        boxes, phrases = torch.cat([boxes] * 2), torch.cat([phrases] * 2)
-        masks = torch.cat([torch.zeros_like(masks), masks])
+    if not getattr(unet.position_net, "conditional_only", False):
+        boxes, masks, phrases = (_padded(part) for part in (boxes, masks, phrases))
+        if guided:
+            boxes, phrases = torch.cat([boxes] * 2), torch.cat([phrases] * 2)
+            masks = torch.cat([torch.zeros_like(masks), masks])
     weight = next(unet.position_net.parameters())  # elsewhere, while the UNet waits its turn
     tokens = unet.position_net(*(part.to(weight) for part in (boxes, masks, phrases)))
     return tokens.to(boxes)
+
+
+def _padded(part: Tensor) -> Tensor:
+    """Fill up objects [frames, objects, ...] with zeros to the number that GLIGEN was trained with.
+
+    Tokens of objects that are not there are attended to as well, so their number matters.
+    """
+    blank = part.new_zeros(len(part), max(0, PLACES - part.shape[1]), *part.shape[2:])
+    return torch.cat([part, blank], dim=1)
 
 
 def switch(unet: nn.Module, on: bool) -> None:
@@ -252,20 +274,25 @@ class GLIGEN(Grounding):
         check_shares("GLIGEN", stop=stop, strength=strength)
         self.stop, self.strength = stop, strength
 
-    def prepare(self, pipeline: AnimateDiffPipeline) -> None:
-        """Check that the layers are there.
+    def prepare(self, pipeline: AnimateDiffPipeline, layers: Path | None = None) -> None:
+        """Load the layers, if they are not there already.
 
         Raises
         ------
         SamplingError
-            If they are not.
+            If they are neither there nor in a file.
+        DataError
+            If the file does not fit the UNet.
         """
-        if not hasattr(pipeline.unet, "position_net"):
+        if hasattr(pipeline.unet, "position_net"):
+            return
+        if layers is None:
             raise SamplingError("this UNet has no GLIGEN layers; give it some with gligen.load")
+        load(pipeline.unet, layers)
 
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
-        unet, steps = pipeline.unet, round(self.stop * inputs.steps)
+        unet, steps = pipeline.unet, steps_before(self.stop, inputs.steps)
         if not steps or not self.strength:
             yield Hooks()
             return
@@ -280,8 +307,21 @@ class GLIGEN(Grounding):
         with ExitStack() as undo:
             undo.callback(switch, unet, True)
             for block in spatial_blocks(unet).values():
+                undo.enter_context(_in_batch(block.fuser))
                 undo.enter_context(_scaled(block.fuser, self.strength))
             yield Hooks({"gligen": {"objs": tokens}}, before_step=before_step)
+
+
+@contextmanager
+def _in_batch(fuser: nn.Module) -> Iterator[None]:
+    """Leave out the unconditional half's tokens in steps that compute the other half alone."""
+    handle = fuser.register_forward_pre_hook(
+        lambda _fuser, given: (given[0], given[1][-len(given[0]) :])
+    )
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 @contextmanager
@@ -352,6 +392,8 @@ class MaskedBoxTokens(GLIGENTextBoundingboxProjection):
 
     Returns [n, objects, width + 5].
     """
+
+    conditional_only: ClassVar[bool] = True  # the unconditional half needs no tokens
 
     def forward(self, boxes: Tensor, masks: Tensor, positive_embeddings: Tensor) -> Tensor:
         tokens = super().forward(boxes, masks, positive_embeddings)

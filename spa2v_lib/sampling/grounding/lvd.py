@@ -52,7 +52,13 @@ import torch
 from torch import Tensor
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, check_shares
+from spa2v_lib.sampling.grounding.base import (
+    Grounding,
+    GroundingInputs,
+    Hooks,
+    check_shares,
+    steps_before,
+)
 from spa2v_lib.sampling.grounding.cross_attention import (
     MapSize,
     box_cover,
@@ -79,6 +85,7 @@ class LVDGuidance(Grounding):
     """
 
     name: ClassVar[str] = "lvd"
+    takes_gradients: ClassVar[bool] = True
 
     scale: float = 5.0
     iterations: int = 5
@@ -118,7 +125,7 @@ class LVDGuidance(Grounding):
             )
         scheduler.set_timesteps(inputs.steps)
         heard = object_token_mask(inputs.spans, self.following_tokens).any()
-        steps = round(self.stop * inputs.steps) if self.scale > 0 and heard else 0
+        steps = steps_before(self.stop, inputs.steps) if self.scale > 0 and heard else 0
 
         def before_step(step: int, latents: Tensor) -> Tensor:
             if step >= steps:

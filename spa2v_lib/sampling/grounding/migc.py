@@ -3,9 +3,11 @@
 Paper: Zhou et al., "MIGC: Multi-Instance Generation Controller for Text-to-Image Synthesis",
 CVPR 2024; `spa2v_lib.sampling.grounding.migc_layers` holds the formulas. The layers sit in some of
 a UNet's cross-attentions, as ``attn2.migc``, and act on the conditional half alone. For video every
-frame has its own boxes and its own set of objects, of which the layers are told beside the text,
-and an object keeps one place among the scores in all frames and steps. (The authors' code shuffles
-the places anew in each call; a video would flicker.)
+frame has its own boxes and its own set of objects, which condition the layers beside the text, and
+an object keeps one place among the scores in all frames and steps. (The authors' code shuffles the
+places anew in each call; a video would flicker.) Published layers are given the soft masks that
+they were published with, see `soft_masks`; the shipped ones the share of each cell that a box
+covers.
 
 ========  ========================================================  =============  =======
 knob      meaning                                                   typical range  default
@@ -27,16 +29,25 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
+from torch.nn import functional
 
 from spa2v_lib.errors import SamplingError
-from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, check_shares
+from spa2v_lib.sampling.grounding.base import (
+    Grounding,
+    GroundingInputs,
+    Hooks,
+    check_shares,
+    steps_before,
+)
 from spa2v_lib.sampling.grounding.cross_attention import MapSize, box_cover, sizes_known
-from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS, Region, attached, attend
+from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS, Region, attached, attend, load
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from diffusers import AnimateDiffPipeline
 
-__all__ = ["MIGC", "Objects", "grounded"]
+__all__ = ["MIGC", "Objects", "grounded", "soft_masks"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,8 @@ class Objects:
     pooled : Tensor [shape=(phrases, text width)]
     places : Tensor of int [shape=(objects,)]
         Where the objects stand among MIGC's 28; all different.
+    picture : tuple of int
+        Width and height in pixels, to which the published masks refer.
     """
 
     boxes: Tensor
@@ -63,6 +76,7 @@ class Objects:
     words: Tensor
     pooled: Tensor
     places: Tensor
+    picture: tuple[int, int] = (512, 512)
 
 
 class MIGC(Grounding):
@@ -87,16 +101,21 @@ class MIGC(Grounding):
         check_shares("MIGC", stop=stop, strength=strength)
         self.stop, self.strength = stop, strength
 
-    def prepare(self, pipeline: AnimateDiffPipeline) -> None:
-        """Check that the layers are there.
+    def prepare(self, pipeline: AnimateDiffPipeline, layers: Path | None = None) -> None:
+        """Load the layers, if they are not there already.
 
         Raises
         ------
         SamplingError
-            If they are not.
+            If they are neither there nor in a file.
+        DataError
+            If the file does not fit the UNet.
         """
-        if not attached(pipeline.unet):
-            raise SamplingError("this UNet has no MIGC layers; give it some with migc_weights.load")
+        if attached(pipeline.unet):
+            return
+        if layers is None:
+            raise SamplingError("this UNet has no MIGC layers; give it some with migc_layers.load")
+        load(pipeline.unet, layers)
 
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
@@ -107,7 +126,9 @@ class MIGC(Grounding):
         SamplingError
             If the video holds more objects than MIGC has places for.
         """
-        count, steps = inputs.boxes.shape[1], round(self.stop * inputs.steps)
+        # As the authors count, the step that begins at `stop` is the last with layers.
+        steps = steps_before(self.stop, inputs.steps) + 1 if self.stop else 0
+        count = inputs.boxes.shape[1]
         if count > MOST_OBJECTS:
             raise SamplingError(f"{count} objects; MIGC holds at most {MOST_OBJECTS}")
         with ExitStack() as installed:
@@ -137,6 +158,7 @@ def _objects(pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Objects:
         words=encoded.last_hidden_state.to(inputs.boxes),
         pooled=encoded.pooler_output.to(inputs.boxes),
         places=places,
+        picture=inputs.picture,
     )
 
 
@@ -163,7 +185,7 @@ def grounded(unet: nn.Module, objects: Objects, *, strength: float = 1.0) -> Ite
 
 
 class _Regions:
-    """What the layers are told, at any map size."""
+    """What conditions the layers, at any map size."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
@@ -172,10 +194,14 @@ class _Regions:
 
     def at(self, size: MapSize, graded: bool) -> Region:
         if (size, graded) not in self._known:
-            boxes = self.objects.boxes.float().clamp(0, 1)
-            cover = (box_cover if graded else _cells)(boxes, self.visible.float(), size)
+            boxes, visible = self.objects.boxes.float().clamp(0, 1), self.visible.float()
+            if graded:
+                cover, rest = box_cover(boxes, visible, size), None
+            else:
+                cover, rest = soft_masks(boxes, visible, self.objects.picture, size)
             self._known[size, graded] = Region(
                 cover=cover,
+                rest=rest,
                 boxes=boxes,
                 present=self.visible,
                 pooled=self.objects.pooled[self.objects.which],
@@ -190,26 +216,51 @@ def _visible(boxes: Tensor, present: Tensor) -> Tensor:
     return (present > 0) & (sides > 0).all(-1)
 
 
-def _cells(boxes: Tensor, present: Tensor, size: MapSize) -> Tensor:
-    """Rasterise boxes [..., 4] to 0 and 1: the cells whose middles lie inside, at least one.
+def soft_masks(
+    boxes: Tensor, present: Tensor, picture: tuple[int, int], size: MapSize
+) -> tuple[Tensor, Tensor]:
+    """Rasterise boxes as MIGC was published: pixels, interpolated to the latents and to the map.
+
+    Parameters
+    ----------
+    boxes : Tensor [shape=(frames, objects, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
+    present : Tensor [shape=(frames, objects)]
+        1 where the object is in the frame, else 0.
+    picture : tuple of int
+        Width and height in pixels.
+    size : (int, int)
+        Height and width of the map.
 
     Returns
     -------
-    Tensor [shape=(..., height, width)]
+    cover : Tensor [shape=(frames, objects, height, width)]
+    rest : Tensor [shape=(frames, 1, height, width)]
+        What no object covers.
+
+    Examples
+    --------
+    >>> boxes, present = torch.tensor([[[0.0, 0.0, 0.5, 1.0]]]), torch.ones(1, 1)
+    >>> cover, rest = soft_masks(boxes, present, (64, 64), (1, 2))
+    >>> cover.flatten().tolist(), rest.flatten().tolist()
+    ([1.0, 0.0], [0.0, 1.0])
     """
-    x0, y0, x1, y1 = boxes.unbind(-1)
-    across, down = _middles(x0, x1, size[1]), _middles(y0, y1, size[0])
-    return down[..., :, None] * across[..., None, :] * present[..., None, None]
-
-
-def _middles(low: Tensor, high: Tensor, count: int) -> Tensor:
-    """Mark the cells of [0, 1] whose middles an interval holds, or the one that holds its own."""
-    cells = torch.arange(count, device=low.device)
-    middles = (cells + 0.5) / count
-    inside = (middles >= low[..., None]) & (middles < high[..., None])
-    own = ((low + high) / 2 * count).long().clamp(max=count - 1)
-    nearest = cells == own[..., None]
-    return torch.where(inside.any(-1, keepdim=True), inside, nearest).to(low)
+    width, height = picture
+    latent = (height // 8, width // 8)
+    covers = []
+    for frame, there in zip(boxes, present, strict=True):
+        x0, y0, x1, y1 = (frame * frame.new_tensor([width, height] * 2)).long().unbind(-1)
+        columns = torch.arange(width, device=boxes.device)
+        rows = torch.arange(height, device=boxes.device)
+        across = (columns >= x0[:, None]) & (columns < x1[:, None]) & (there[:, None] > 0)
+        down = (rows >= y0[:, None]) & (rows < y1[:, None])
+        inside = (down[:, :, None] & across[:, None]).float()
+        both = torch.cat([1 - inside.sum(0, keepdim=True).clamp(max=1), inside])[None]
+        for smaller in (latent, size):
+            both = functional.interpolate(both, smaller, mode="bilinear")
+        covers.append(both)
+    found = torch.cat(covers)
+    return found[:, 1:], found[:, :1]
 
 
 class _Grounded:

@@ -50,7 +50,6 @@ __all__ = [
     "attached",
     "attend",
     "load",
-    "load_published",
     "parameters",
     "save",
 ]
@@ -63,7 +62,7 @@ _REDUCTION = 16  # of channels, inside a channel gate
 
 @dataclass(frozen=True)
 class Region:
-    """What one layer is told of the objects of each frame, at its own resolution.
+    """The objects of each frame as one layer sees them, at its own resolution.
 
     Attributes
     ----------
@@ -77,6 +76,8 @@ class Region:
         Pooled text embeddings of the objects' phrases.
     places : Tensor of int [shape=(objects,)]
         Where the objects' scores stand among the `MOST_OBJECTS`.
+    rest : Tensor [shape=(frames, 1, height, width)], optional
+        The mask of what no object covers; what `cover` leaves if not given.
     """
 
     cover: Tensor
@@ -84,6 +85,7 @@ class Region:
     present: Tensor
     pooled: Tensor
     places: Tensor
+    rest: Tensor | None = None
 
 
 def attend(
@@ -231,7 +233,7 @@ class MIGCLayer(nn.Module):
         Width inside PosNet.
     """
 
-    graded: ClassVar[bool] = False  # masks are 0 or 1, as in training
+    graded: ClassVar[bool] = False  # masks are those that MIGC was published with
 
     def __init__(self, dim: int, context: int, heads: int, hidden: int = 512) -> None:
         super().__init__()
@@ -260,7 +262,10 @@ class MIGCLayer(nn.Module):
             `whole` in frames without objects.
         """
         cover = region.cover.to(x)
-        rest = (1 - cover.sum(1, keepdim=True)).clamp(min=0)
+        if region.rest is None:
+            rest = (1 - cover.sum(1, keepdim=True)).clamp(min=0)
+        else:
+            rest = region.rest.to(x)
         inside = cover.flatten(2)[..., None]
         shaded = inside * (heard + self.enhanced(x, region))
         background = (whole * rest.flatten(1)[..., None])[:, None]
@@ -290,8 +295,8 @@ class GradedMIGCLayer(MIGCLayer):
     """MIGC for small maps and short trainings.
 
     Three things differ. Masks are graded, for with few cells a box rarely ends at a cell's edge.
-    Objects are also told where in its box a cell lies. And what MIGC changes passes through a
-    linear layer that starts at zero, so that training sets out from the base as it is::
+    Objects also know where in its box a cell lies. And what MIGC changes passes through a linear
+    layer that starts at zero, so that training sets out from the base as it is::
 
         out = CA_0 + W (MIGC - CA_0)
     """
@@ -354,7 +359,10 @@ def save(unet: nn.Module, path: Path) -> None:
 
 
 def load(unet: nn.Module, path: Path) -> None:
-    """Attach the MIGC layers that `save` wrote.
+    """Attach the MIGC layers that `save` wrote, or those of the authors' ``MIGC_SD14.ckpt``.
+
+    Which cross-attentions have MIGC is decided by the keys of the file; the authors' number the
+    blocks as the original Stable Diffusion does. Of a pickle only tensors are read.
 
     Raises
     ------
@@ -362,26 +370,11 @@ def load(unet: nn.Module, path: Path) -> None:
         If the file cannot be read or does not fit this UNet.
     """
     try:
-        stored = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise DataError(f"{path.name} does not hold MIGC weights: {error}") from error
-    _install(unet, stored, path.name)
-
-
-def load_published(unet: nn.Module, path: Path) -> None:
-    """Attach the layers of the authors' checkpoint, ``MIGC_SD14.ckpt``.
-
-    Which cross-attentions have MIGC is decided by the keys of the file, which number the blocks as
-    the original Stable Diffusion does. Only tensors are read.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read or does not fit this UNet.
-    """
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        if path.suffix == ".safetensors":
+            stored = load_file(path)
+        else:
+            stored = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(f"{path.name} does not hold MIGC weights: {reason}") from error
     stored = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
@@ -389,8 +382,7 @@ def load_published(unet: nn.Module, path: Path) -> None:
 
 
 _PUBLISHED = re.compile(
-    r"(?:.*\.)?(input_blocks|middle_block|output_blocks)\.(\d+)\.(?:\d+\.)?"
-    r"(transformer_blocks\.0\.attn2\.migc\..+)"
+    r"(?:.*\.)?(input_blocks|middle_block|output_blocks)\.(\d+)\.(?:.*\.)?migc\.(.+)"
 )
 
 
@@ -405,7 +397,7 @@ def _renamed(key: str) -> str:
         "middle_block": "mid_block.attentions.0",
         "output_blocks": f"up_blocks.{number // 3}.attentions.{number % 3}",
     }[found[1]]
-    return f"{block}.{found[3]}"
+    return f"{block}.transformer_blocks.0.attn2.migc.{found[3]}"
 
 
 def _install(unet: nn.Module, stored: dict[str, Tensor], file: str) -> None:
