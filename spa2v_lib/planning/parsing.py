@@ -28,6 +28,7 @@ _MOST_TRIES = 2_000  # opening braces at which an object is sought
 _MOST_CANDIDATES = 5_000
 _MOST_FAULTS = 5
 _MOST_REPAIRS = 8
+_TEXT = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
 _CURLY_QUOTES = str.maketrans("“”", '""')
 _MOST_OPEN = 2_000  # braces and brackets in what is repaired: deep nesting takes minutes
 
@@ -166,12 +167,12 @@ def _fitting(candidates: Sequence[dict[str, Any]], schema: type[Answer]) -> list
 
 
 def _repaired(text: str, schema: type[BaseModel]) -> Iterator[dict[str, Any]]:
-    """Mend what begins like an answer, up to its last brace: what was cut off is not made up."""
+    """Mend what begins like an answer and is whole: what was cut off is not made up."""
     import json_repair
 
     for start, end in pairwise([*_starts(text, schema)[-_MOST_REPAIRS:], len(text)]):
         part = text[start : text.rfind("}", start, end) + 1]
-        if not part or sum(map(part.count, "{[")) > _MOST_OPEN:
+        if not part or sum(map(part.count, "{[")) > _MOST_OPEN or _open(part):
             continue
         if '"' not in part:
             part = part.translate(_CURLY_QUOTES)
@@ -181,6 +182,12 @@ def _repaired(text: str, schema: type[BaseModel]) -> Iterator[dict[str, Any]]:
             continue
         if isinstance(value, dict):
             yield value
+
+
+def _open(part: str) -> bool:
+    """Whether more braces and brackets are opened than closed, texts left out."""
+    bare = _TEXT.sub("", part)
+    return sum(map(bare.count, "{[")) > sum(map(bare.count, "}]"))
 
 
 def _starts(text: str, schema: type[BaseModel]) -> list[int]:
@@ -197,7 +204,7 @@ def _fault(text: str, candidates: Sequence[dict[str, Any]], schema: type[BaseMod
     try:
         value, _ = _DECODER.raw_decode(text, start)
     except json.JSONDecodeError as error:
-        if error.msg.startswith("Unterminated") or error.pos >= len(text.rstrip()):
+        if _open(text[start:]):
             return f"the answer is not JSON: it breaks off after {len(text.rstrip())} characters"
         if closest is None or not named[closest]:
             return f"the answer is not JSON: {error}"

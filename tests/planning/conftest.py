@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -161,7 +162,8 @@ class Server:
     """Speaks as much of OpenAI's chat protocol, and of Gemini's, as the clients need, on loopback.
 
     ``replies`` are used in turn, the last one for ever: a text is what the model says, a number a
-    status, "hang" and "drop" what they say, "noise" no reply of the protocol.
+    status, "hang" and "drop" what they say, "noise" no reply of the protocol, "endless" one that
+    never ends, a dict a whole reply of the protocol, and bytes a web page.
     """
 
     def __init__(self) -> None:
@@ -169,6 +171,8 @@ class Server:
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
         self.complaint = "not today"
+        self.headers: dict[str, str] = {}
+        self.sent = 0
         self.ended = threading.Event()
         server = self
 
@@ -196,19 +200,42 @@ class Server:
             request.connection.shutdown(socket.SHUT_RDWR)
         elif reply == "noise":
             self._send(request, 200, {"hello": "world"})
+        elif reply == "endless":
+            self._send_endlessly(request)
+        elif isinstance(reply, bytes):
+            self._send(request, 200, reply, "text/html")
+        elif isinstance(reply, dict):
+            self._send(request, 200, reply)
         elif isinstance(reply, int):
             self._send(request, reply, {"error": {"message": self.complaint, "type": "made_up"}})
         else:
             shape = _gemini if ":generateContent" in request.path else _completion
             self._send(request, 200, shape(reply))
 
-    def _send(self, request: BaseHTTPRequestHandler, status: int, fields: dict[str, Any]) -> None:
-        data = json.dumps(fields).encode()
+    def _send(
+        self,
+        request: BaseHTTPRequestHandler,
+        status: int,
+        body: Any,
+        form: str = "application/json",
+    ) -> None:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
         request.send_response(status)
-        request.send_header("content-type", "application/json")
+        request.send_header("content-type", form)
         request.send_header("content-length", str(len(data)))
+        for name, value in self.headers.items():
+            request.send_header(name, value)
         request.end_headers()
         request.wfile.write(data)
+
+    def _send_endlessly(self, request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.send_header("content-type", "application/json")
+        request.end_headers()
+        with suppress(OSError):
+            while not self.ended.is_set():
+                request.wfile.write(b'{"choices": [' + b" " * 65_536)
+                self.sent += 65_536
 
     def close(self) -> None:
         self.ended.set()
@@ -216,14 +243,14 @@ class Server:
         self.http.server_close()
 
 
-def _completion(text: str) -> dict[str, Any]:
-    message = {"role": "assistant", "content": text}
+def _completion(text: str | None, finish: str = "stop", **said: Any) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text, **said}
     return {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": "test",
-        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2},
     }
 
@@ -235,6 +262,12 @@ def _gemini(text: str) -> dict[str, Any]:
         "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2},
         "modelVersion": "test",
     }
+
+
+@pytest.fixture
+def completion() -> Callable[..., dict[str, Any]]:
+    """Give a reply of OpenAI's protocol: ``completion(text, finish_reason, refusal=...)``."""
+    return _completion
 
 
 @pytest.fixture
