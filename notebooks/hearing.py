@@ -11,17 +11,17 @@
 # %% [markdown]
 # # Hearing a scene
 #
-# A direction at one moment is not yet a scene. Things move, fall silent, cross each other; some
-# come closer, some are three at once. This chapter lets the library listen to scenes whose truth we
-# know, because we made them: real recordings, moved through simulated space. So every answer can be
-# held against what really happened, and so can the doubt that comes with it.
+# A direction at one moment is not yet a scene. Sources move, fall silent, and cross; some
+# approach, and several sound at once. In this chapter you analyze scenes whose ground truth is
+# known, because they are simulated: real recordings, moved through simulated space. So you can
+# check every estimate, and the 90 % interval that comes with it.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how a track of directions gets its interval; how a pass-by gives away time,
-# speed and distance; how two sources that cross are told apart, listened to and named; how to check
-# whether an interval deserves its name; and where all this fails.
+# **You will learn** how localization over time yields a track with an interval; how a pass-by
+# reveals time, speed and distance; how two sources that cross are separated, listened to and
+# tagged; how to check the coverage of an interval; and where all this fails.
 #
 # **You need** [how two channels say where](two_channels.ipynb), and headphones.
 #
@@ -55,9 +55,9 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# Files of `data/recordings`: `PASSING` goes past, `FIRST` and `SECOND` cross. `RT60_S` is the
-# reverberation time of the place where they do, 0 for the open air; `SCENES` are used to check the
-# intervals.
+# The recordings are files of `data/recordings`: `PASSING` passes by, `FIRST` and `SECOND` cross.
+# `RT60_S` is the reverberation time of the place where they cross, 0 for the open air. `SCENES`
+# is the number of scenes with which the intervals are checked.
 
 # %% tags=["parameters"]
 PASSING = "train_diesel_01.flac"
@@ -90,12 +90,12 @@ cues = analysis.cues
 viz.azimuth_map(analysis)
 
 # %% [markdown]
-# *Where sound comes from over time. Grey is the evidence, tenth of a second by tenth of a second,
-# with nothing smoothed; the line is the track that was made of it, the band its 90 % interval.*
+# *Direction of arrival over time. Grey is the evidence of each tenth of a second, without
+# smoothing; the line is the estimated track, the band its 90 % interval.*
 #
-# Look at the grey before you believe the line. Each moment says for itself where sound may come
-# from, now sharply, now hardly at all. The track is the smooth path that explains most of it; where
-# moments disagree, or the room has a large share, the band is wide.
+# Look at the grey before you trust the line. Some frames point sharply in one direction, others
+# hardly at all. The track is the smooth path that explains most of the evidence; where frames
+# disagree, or the room contributes much of the sound, the interval is wide.
 
 # %%
 import numpy as np
@@ -109,10 +109,10 @@ print(f"{len(cues.sources)} source, {source.motion.replace('_', ' ')}")
 print(f"direction off by {np.median(off):.0f}° in the median, {off.max():.0f}° at most")
 
 # %% [markdown]
-# ## What a pass-by gives away
+# ## What a pass-by reveals
 #
-# Something that goes straight at constant speed $v$ and passes at distance $d$ at the time $t_0$ is
-# heard, with $u = \frac{v}{d}(t - t_0)$, at
+# A source moves in a straight line at constant speed $v$ and passes at distance $d$ at time
+# $t_0$. With $u = \frac{v}{d}(t - t_0)$, its azimuth, level and frequency at time $t$ are
 #
 # $$
 # \theta = \arctan u, \qquad
@@ -120,19 +120,21 @@ print(f"direction off by {np.median(off):.0f}° in the median, {off.max():.0f}°
 # f = \frac{f_0}{1 + v_r / c},
 # $$
 #
-# where $v_r$ is the speed at which it moves away. Look at what stands in these equations. Azimuth
-# and level depend on $v/d$ and nothing else: a bee at one metre and an aeroplane at a kilometre
-# draw the *same curves*. Only pitch holds $v$ itself, by the **Doppler shift**. So the library
-# claims metres and metres per second only where it hears a steady pitch bend, and says so.
+# where $v_r$ is the speed at which it recedes, $f_0$ its own frequency and $c$ the speed of
+# sound. Azimuth and level depend on $v/d$ alone: a bee at one metre and an aeroplane at a
+# kilometre draw the *same curves*. Only pitch depends on $v$ itself, through the **Doppler
+# shift**. So the library estimates metres and metres per second only where it measures a steady
+# bend in pitch.
 #
-# (All of it at retarded time: what you hear now left the train when it was elsewhere.)
+# (All of this holds at retarded time: the sound that reaches you now left the train when it was
+# elsewhere.)
 
 # %%
 viz.level_and_pitch(analysis)
 
 # %% [markdown]
-# *Measured level and pitch; dashed, what the fitted path makes of them. The bar at the time axis is
-# the interval of the closest approach. The horn falls by more than a semitone on its way past.*
+# *Measured level and pitch; dashed, those of the fitted path. The bar on the time axis is the
+# interval of the closest approach. The horn's pitch falls by more than a semitone as it passes.*
 
 # %%
 fit = source.pass_by
@@ -147,8 +149,8 @@ if fit.speed_m_s is not None:
 # %% [markdown]
 # A microphone pair that is 17 cm wide has measured how far away a train passed.
 #
-# **Coming and going** without passing is harder, for then only the level speaks: 6 dB for each
-# doubling of distance. The library gives distance as a ratio to the smallest one:
+# **Approach and recession** without a pass-by are harder, because only the level changes: 6 dB
+# for each doubling of distance. The library reports distance relative to the smallest distance:
 
 # %%
 coming = Trajectory(PASSING, 10, from_m=24, to_m=6)
@@ -160,8 +162,8 @@ print(f"at first {closer.relative_range[0]:.0f} times as far as at last; in trut
 # %% [markdown]
 # ## Two that cross
 #
-# Now two sources exchange sides. In the middle they come from the same direction, and a track that
-# knew only directions could leave with the wrong one.
+# Now two sources exchange sides. In the middle they share a direction, where a tracker that knew
+# only directions could swap them.
 
 # %%
 ways = (Trajectory(FIRST, -50, 50, from_m=5.0), Trajectory(SECOND, 50, -50, from_m=5.0))
@@ -172,15 +174,16 @@ crossed = analyze(crossing)
 viz.azimuth_map(crossed)
 
 # %% [markdown]
-# *Two tracks through the crossing. Listen to the recording, and then to each source alone.*
+# *Two tracks through the crossing. Listen to the recording, and then to each separated source.*
 #
-# How is that done? The short-time Fourier transform cuts the recording into **cells**, a short
-# moment of a narrow band each. In most cells one source is far louder than the other, so that a
-# cell has *one* level and time difference, and votes for one direction. A mixture model explains
-# all votes together (Mandel et al., 2010): every source is a path of directions, and in each band it
-# owns a share of the cells. A path says whose a cell probably is, and the cells say where the path
-# goes; the two are improved in turn. The shares amount to what each source sounds like, and this is
-# what carries its identity through the crossing, where direction says nothing.
+# How does this work? The short-time Fourier transform divides the recording into **time–frequency
+# bins**. In most bins one source is far louder than the other, so that the bin has *one* level
+# and time difference and votes for one direction. A mixture model, fitted by expectation
+# maximization, explains all votes together (Mandel et al., 2010): each source is a trajectory of
+# directions, and owns a share of the bins in each band. The trajectories say whose a bin probably
+# is, and the bins say where the trajectories go; the two are improved in turn. The shares
+# describe each source's spectrum, which keeps its identity through the crossing, where direction
+# cannot.
 
 # %%
 for source in crossed.cues.sources:
@@ -192,13 +195,13 @@ print(f"number of sources, 90 % interval: {crossed.cues.count_low} to {crossed.c
 viz.spectrograms(crossed)
 
 # %% [markdown]
-# *Each source's own signal, masked out of the recording, in the excerpt that is played. Where the
-# two meet, at three seconds, one leaks into the other for a moment: they come from one direction
-# there, and two channels hold nothing that would part them.*
+# *The spectrogram of each separated source, for the excerpt that is played. Where the two meet,
+# at three seconds, one leaks into the other for a moment: they share a direction there, and two
+# channels hold nothing that would separate them.*
 #
-# To listen to one of them, each bin is divided by a Wiener filter of both channels
-# (Duong et al., 2010): what comes from the other direction is not only turned down but cancelled. As
-# the scene is ours, we can render each source alone and see how much of the other is left.
+# Source separation applies a multichannel Wiener filter to each bin (Duong et al., 2010): sound
+# from the other direction is not only attenuated but cancelled. Because the scene is simulated,
+# we can render each source alone and measure how much of the other is left.
 
 # %%
 place = {"capture": "ortf", "seconds": 6.0, "rt60_s": RT60_S}
@@ -220,26 +223,26 @@ for name, gain, target in zip((FIRST, SECOND), gains, alone, strict=True):
     print(f"{name}: {before:+.0f} dB above the rest at first, {after:+.0f} dB alone")
 
 # %% [markdown]
-# ## What it is
+# ## What sounds
 #
-# The labels above come from a small tagger inside the library, given each source's own signal. It
-# was trained on these very recordings, with rooms, noise and changes of pitch, so that its being
-# right here is no achievement. On recordings it never saw it is wrong often enough, and is meant to
-# say *unknown* rather than guess. Labels that you give are taken as they are, loudest source first;
-# larger networks (`tagger="ast"`, `tagger="clap"` with words of your choosing) can be plugged in.
+# The labels above come from a small tagger inside the library, which is given each separated
+# source. It was trained on these very recordings, so its success here proves nothing; the chapter
+# on measuring has its accuracy on recordings that it never saw. Labels that you give are taken as
+# they are, loudest source first, and they set the number of sources. Larger networks
+# (`tagger="ast"`, or `tagger="clap"` with words of your choice) can be plugged in.
 
 # %%
 for source in crossed.cues.sources:
     best = source.label_alternatives[:2]
     print(f"{source.id}: " + ", ".join(f"{name} {share:.1f}" for name, share in best))
-given = spa2v.extract_cues(crossing, label="first thing, second thing")
+given = spa2v.extract_cues(crossing, label="sparrow, lorry")
 print([source.label for source in given.sources])
 
 # %% [markdown]
-# ## One way, six pairs of microphones
+# ## One trajectory, six pairs of microphones
 #
-# How much can be heard depends on what recorded it. Let a sound cross from 40° left to 40° right,
-# record it in each format, and let the library find out the rest.
+# How well a source can be localized depends on the microphones. Let a sound cross from 40° left
+# to 40° right, record it in each capture format, and analyze each recording.
 
 # %%
 from spa2v_lab.explorers.localization import localization_figure, localize
@@ -250,16 +253,17 @@ formats = {name: localize(DRUM, way, capture) for capture, name in NAMES.items()
 localization_figure(formats)
 
 # %% [markdown]
-# *Dashed, the truth; the line, what was heard, with its interval. Move the slider through the
-# formats. Time differences give narrow bands. Level alone could mean any of three formats: the
-# track is then the image between loudspeakers, and the band holds what the other two would mean.*
+# *Dashed, the ground truth; the line, the estimate with its 90 % interval. Move the slider
+# through the formats. Time differences give narrow intervals. Level differences alone fit any of
+# three formats: the track is then the image between two loudspeakers, and the interval covers
+# what the other two formats would mean.*
 
 # %%
 for name, one in formats.items():
     print(f"{name:8} {one.words}")
 
 # %% [markdown]
-# Now choose way, format and room yourself, and tell the library the format, or do not:
+# Now choose trajectory, format and room yourself, and whether the library knows the format:
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.localization import LocalizationExplorer
@@ -267,15 +271,15 @@ from spa2v_lab.explorers.localization import LocalizationExplorer
 LocalizationExplorer(DRUM)
 
 # %% [markdown]
-# *Every change makes a new recording and hears it. On this page the controls stand still, and the
-# slider above shows the same, computed before: to run them, open this chapter with the rocket at
-# the top, on Colab or Binder.*
+# *Every change renders a new recording and analyzes it. The controls need a running notebook:
+# open this chapter with the rocket at the top of the page, on Colab or Binder. The slider above
+# shows the same results, computed in advance.*
 #
-# ## Is the doubt honest?
+# ## Are the intervals calibrated?
 #
-# An interval of 90 % promises to hold the truth nine times in ten. That can be checked, by
-# counting. Here are scenes as the benchmark draws them, in all formats, with rooms and noise, none
-# of which was used to set anything.
+# A 90 % interval promises to contain the ground truth nine times in ten. You can check that by
+# counting. Here are scenes as the benchmark draws them, in all formats, with rooms and noise;
+# none was used for tuning.
 
 # %%
 from spa2v_lab.bench.hearing_scenes import test_scenes
@@ -303,8 +307,8 @@ names = [f"{item.capture}, {item.room}, {item.snr_db} dB" for item in items]
 interval_figure(names, [true for true, _ in middle], [tuple(row) for _, row in middle])
 
 # %% [markdown]
-# *The middle moment of each scene: its interval around the answer, and where the truth lay. Point
-# at one to see its format, room and noise. Narrow ones are outdoors, wide ones in reverberant
+# *The middle frame of each scene: the estimate with its interval, and the ground truth. Point at
+# one to see its format, room and noise. Narrow intervals are outdoors, wide ones in reverberant
 # rooms.*
 
 # %%
@@ -315,18 +319,18 @@ print(f"{100 * share:.0f} % of all moments lie in their interval")
 print(f"intervals are from {min(width):.0f}° to {max(width):.0f}° wide")
 
 # %% [markdown]
-# That is a handful of scenes; moments of one scene are wrong together, so the share scatters around
-# what hundreds of scenes give, 89 %. Making an interval that *covers* is easy, one could say ±90°.
-# An honest one is as narrow as it can be and still keep its promise. How it is done: the scatter of
-# the evidence, the format's slope at that direction and the share of direct sound give a reckoned
-# error, and factors that were fitted on other scenes, by format and directness, put it right.
+# That is a handful of scenes, and the frames of one scene err together, so the coverage scatters
+# around what hundreds of scenes give, 89 %. Coverage alone is easy: ±90° always contains the
+# truth. A calibrated interval is as narrow as it can be while keeping its promise. The scatter of
+# the evidence, the format's slope at that direction and the share of direct sound give a
+# predicted error, and factors fitted on other scenes, by format and directness, calibrate it.
 #
 # ## A long recording
 #
-# An hour in the field is not one scene. The library streams long files, finds where the scene
-# changes, and cuts there. A cut is not a loud moment or a pause: what changes is what lies *under*
-# the sounds. So each moment is judged by quantiles of level, spectrum and coherence in the seconds
-# before and after it.
+# An hour in the field is not one scene. The library streams long files, detects scene changes,
+# and cuts there. A scene change is neither a loud moment nor a pause: it is a change of what lies
+# *under* the sounds. So each moment is judged by quantiles of level, spectrum and coherence in
+# the seconds before and after it.
 
 # %%
 garden = stage(Trajectory("bird_01.flac", -30, from_m=4), seconds=9, noise_db=-25, seed=1)
@@ -350,13 +354,14 @@ for segment in segments:
     print(f"from {segment.start_s:4.1f} to {segment.end_s:4.1f} s")
 
 # %% [markdown]
-# `spa2v cues FILE --clips` does the same from the shell, and hears every clip.
+# `spa2v cues FILE --clips` does the same from the shell, and analyzes every clip.
 #
 # ## Where it fails
 #
-# One run of `spa2v bench hearing` heard 660 scenes that nothing was tuned on, and more that were
-# rendered by other people's code. Its results come with the library. What was asked of it, at 20 dB
-# signal-to-noise ratio and with the format known where nothing else is said, and what was measured:
+# `spa2v bench hearing` analyzes 660 scenes that were not used for tuning, and more that were
+# rendered by other people's code. One run's results come with the library. Each row is a goal and
+# what was measured, at 20 dB signal-to-noise ratio and with the format known where nothing else
+# is said:
 
 # %%
 from IPython.display import HTML
@@ -369,9 +374,10 @@ measured = Results.read(resource("results", "hearing.json"))
 HTML(goals_table(measured.goals))
 
 # %% [markdown]
-# *Goals of hearing, and whether they are met. "Two sources" and the intervals count rooms too.*
+# *What was asked of the analysis, and what was measured. "Two sources" and the intervals include
+# rooms.*
 #
-# And beside usual methods, in rooms whose reverberation time is about 0.3 s:
+# Beside baseline methods, in rooms with a reverberation time of about 0.3 s:
 
 # %%
 ROOM = "1 source, 20 dB, RT60 0.3 s"
@@ -379,20 +385,21 @@ rows = [row for row in measured.rows if row.condition == ROOM]
 results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 
 # %% [markdown]
-# *Errors of direction, with 95 % intervals, over all capture formats; each of the usual methods
-# only on formats that it can read: delays need spaced microphones.*
+# *Azimuth error with 95 % confidence intervals, over all capture formats; each baseline only on
+# the formats that it can use: delays need spaced microphones.*
 #
-# Read it also from its weak side:
+# The weak points:
 #
-# - **How many** there are is miscounted for one pair in four and more than one trio in three; with
+# - **The number of sources** is wrong for one pair in four and more than one trio in three; with
 #   one source or two, only in rooms.
 # - **A real head** is not a sphere. There plain GCC-PHAT is *better* than this library (1.3°
-#   against 3.1° on what crosses), and the intervals are still too narrow: there they hold 77 %.
-# - **Coming closer** is missed in rooms when a sound neither repeats nor lasts: its own rise and
-#   fall looks like distance.
-# - **At the sides of a level pair** the room's pull is undone in part only, as
+#   against 3.1° on crossing sources), and the intervals are too narrow: they cover 77 %.
+# - **Approach** is missed in rooms when a sound neither repeats nor lasts: its own rise and fall
+#   looks like distance.
+# - **At the sides of a level pair** the room's pull towards the middle is undone only in part, as
 #   [How two channels say where](two_channels.ipynb) shows.
-# - **Front and back**, and panned, XY and M/S, are told apart by nobody who has two channels.
+# - **Front and back** cannot be distinguished from two channels; nor can panned, XY and M/S
+#   recordings.
 
 # %% [markdown]
 # ## Exercises
@@ -400,14 +407,15 @@ results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Play the train's passage backwards. What will the library say about its motion, and why does it
-# no longer claim a speed in metres per second?
+# Play the recording of the train backwards. Level differences and time differences then disagree.
+# Why? And what does the library conclude?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: it goes the other way. A horn that rises as it leaves fits no passage, so the path is
-# fitted to azimuth and level alone, which hold speed over distance and not speed.
+# @title Solution: reversal in time turns delays around (the later channel becomes the earlier one) but
+# leaves levels as they are. So one cue says that the train still ends on the right, the other that it
+# ends on the left, and a horn whose pitch rises as it recedes fits no pass-by: no speed is claimed.
 backwards = spa2v.Recording.from_samples(recording.samples[:, ::-1], recording.rate)
 reverse = spa2v.extract_cues(backwards, label="train").sources[0]
 speed = reverse.pass_by.speed_m_s
@@ -418,7 +426,7 @@ print("no speed is claimed" if speed is None else f"speed {speed.value:.0f} m/s"
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Let two sources stand 60°, 40°, 20° and 10° apart. From where on are they heard as one?
+# Place two sources 60°, 40°, 20° and 10° apart. At what distance are they detected as one?
 #
 # </div>
 
@@ -427,14 +435,14 @@ print("no speed is claimed" if speed is None else f"speed {speed.value:.0f} m/s"
 for apart in (60, 40, 20, 10):
     two = (Trajectory(FIRST, -apart / 2, from_m=5.0), Trajectory(SECOND, apart / 2, from_m=5.0))
     pair = render_sound(stage(*two, capture="ortf", seconds=4.0, noise_db=-25))
-    counted = spa2v.extract_cues(pair, label="one, other")
+    counted = spa2v.extract_cues(pair)
     print(f"{apart}° apart: {len(counted.sources)} ({counted.count_low} to {counted.count_high})")
 
 # %% [markdown]
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# Fold the crossing recording to one channel, and hear it again. What is left?
+# Fold the crossing recording to one channel, and analyze it again. What is left?
 #
 # </div>
 
@@ -451,8 +459,8 @@ print(*left_over.notes, sep="\n")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Cells vote for directions, paths collect the votes, and physics turns paths into distances. Every
-# answer comes with an interval that was checked by counting; where two channels hold no answer, the
-# library gives none.
+# Time–frequency bins vote for directions, trajectories collect the votes, and physics turns
+# trajectories into distances. Every estimate carries an interval whose coverage was measured;
+# where two channels hold no answer, the library gives none.
 #
 # </div>
