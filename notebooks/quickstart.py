@@ -11,16 +11,16 @@
 # %% [markdown]
 # # Quickstart
 #
-# One sound, one video: the whole way in a few short cells.
+# From one recording to one video, in a few short cells.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how to move a real recording past a simulated pair of microphones, what the two
-# channels say about where it is, how boxes and captions are planned from that, and how a small
-# diffusion model draws a video that follows the boxes.
+# **You will learn** how to move a real recording past a simulated pair of microphones, what the
+# two channels reveal about its direction, how boxes and captions are planned from that, and how a
+# small diffusion model generates a video that follows the boxes.
 #
-# **You need** nothing but this library: no graphics card, no network, no key.
+# **You need** only this library: no graphics card, no network, no key.
 #
 # **It takes** five minutes to read, and less than a minute to run on two processor cores.
 #
@@ -52,8 +52,9 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# Change these and run everything again. `MOTION` may be `left_crossing`, `right_crossing`,
-# `approaching`, `receding` or `stationary`.
+# Change these and run everything again. `LABEL` names the object; without a label, the tagger
+# decides. `MOTION` may be `left_crossing`, `right_crossing`, `approaching`, `receding` or
+# `stationary`.
 
 # %% tags=["parameters"]
 LABEL = "truck"
@@ -64,8 +65,8 @@ SEED = 4
 # %% [markdown]
 # ## A sound
 #
-# The recording itself has one channel, and its source stands still. Here it drives past two
-# microphones. With a stereo recording of your own, write `recording =
+# The recording itself has one channel, and its source stands still. Here it moves past two
+# microphones. For a stereo recording of your own, write `recording =
 # spa2v.read_audio("train.flac")` instead.
 
 # %%
@@ -81,8 +82,8 @@ recording
 # %% [markdown]
 # ## What the two channels say
 #
-# The louder and the earlier channel give the direction, frame by frame; the level says how the
-# distance changes. The band is the interval that holds the direction nine times in ten.
+# Level and time differences between the channels give the direction of arrival, frame by frame;
+# the level says how the distance changes. The band is the 90 % interval.
 
 # %%
 from spa2v_lib import viz
@@ -101,8 +102,8 @@ print(f"{source.label}, {source.motion}, from {start:+.0f}° to {end:+.0f}°")
 # %% [markdown]
 # ## A plan
 #
-# Geometry and what everyone knows about the thing, its size and whether it flies, turn the cues
-# into a **Video Scene Layout**: boxes and captions per key frame.
+# Geometry and common knowledge about the object, such as its size and whether it flies, turn the
+# cues into a **Video Scene Layout**: boxes and captions per key frame.
 
 # %%
 layout = spa2v.plan(recording, cues)
@@ -115,15 +116,17 @@ for time, caption in zip(layout.key_times_s, layout.frame_captions, strict=True)
 # %% [markdown]
 # ## A video
 #
-# The embedded suite draws small pictures, eight a second. How it is made to follow the boxes is
-# told in [Diffusion that follows boxes](diffusion.ipynb).
+# The embedded suite generates small frames, eight a second. [Diffusion that follows
+# boxes](diffusion.ipynb) explains how it follows the boxes.
 
 # %%
 video = spa2v.generate(layout, preset="tiny", seed=SEED)
 viz.layout_figure(layout, video)
 
 # %% [markdown]
-# *The frames with the planned boxes over them; move the slider.* And with its sound:
+# *The frames with the planned boxes; move the slider.*
+#
+# And with its sound:
 
 # %%
 from IPython.display import HTML
@@ -131,10 +134,10 @@ from IPython.display import HTML
 HTML(video.html(recording))
 
 # %% [markdown]
-# ## Was it right?
+# ## Is it correct?
 #
-# The scene was simulated, so the truth is known: compare the planned boxes with those that the
-# same geometry gives.
+# The scene was simulated, so its ground truth is known. Compare the planned boxes with the true
+# ones:
 
 # %%
 from spa2v_lab import metrics
@@ -150,7 +153,7 @@ print(f"centres apart: {metrics.x_center_error(truth, layout):.2f} picture width
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Swap the two channels of the recording. What will the cues say, and the boxes?
+# Swap the two channels of the recording. What happens to the cues, and to the boxes?
 #
 # </div>
 
@@ -167,12 +170,12 @@ print(f"boxes apart from the mirrored ones: {apart:.2f} picture widths")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Mix the two channels to one, and hear again. What is left of the direction?
+# Mix the two channels to one, and analyze the result. What is left of the direction?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: nothing. Equal channels have no direction, and the cues do not make one up.
+# @title Solution: nothing. Equal channels have no direction, and the cues do not invent one.
 import numpy as np
 
 same = spa2v.Recording.from_samples(np.tile(recording.mono(), (2, 1)), recording.rate)
@@ -183,7 +186,7 @@ print(f"{flat.sources[0].motion}, read as {flat.capture.format}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Sound becomes boxes, boxes become pictures. Each step is one function, works alone, and gives
-# something that you can save, read and change.
+# Sound becomes boxes, and boxes become frames. Each step is one function that works alone and
+# returns something you can save, read and edit.
 #
 # </div>

@@ -11,15 +11,16 @@
 # %% [markdown]
 # # The training-free claim, tested
 #
-# SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) puts motion modules and grounding layers on one image model although
-# they never saw each other in training, and says that the result follows a layout all the same.
-# With published weights one has to believe that, or own a large graphics card. The suite of this
-# project was made so that one can look.
+# SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) combines motion modules and
+# grounding layers with one image model although they were never trained together, and claims that
+# the result follows a layout all the same. With published weights you have to take that on trust,
+# or own a large graphics card. The embedded suite of this project was made so that you can test
+# it.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how to test a claim of this kind: what to vary, what to hold, what chance and
+# **You will learn** how to run an ablation: what to vary, what to hold fixed, what chance and
 # ceiling are, and how much a handful of scenes can say.
 #
 # **You need** [Diffusion that follows boxes](diffusion.ipynb).
@@ -56,21 +57,20 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 # %% [markdown]
 # ## The claim, and what would refute it
 #
-# Three things were trained, each alone, with everything before it frozen: the base on single
+# Three parts were trained separately, each with the parts before it frozen: the base on single
 # frames; motion modules on clips *without boxes*; grounding layers on *single frames* with boxes.
-# No training ever had a video with boxes. When all three meet, two things could go wrong:
+# No training ever had a video with boxes. When all three are combined, two things could go wrong:
 #
-# 1. grounding could push each frame about on its own, so that things lose their identity, and
-#    motion is no motion any more;
-# 2. motion modules could drag things away from their boxes, for they never learnt that there are
-#    any.
+# 1. grounding could act on each frame separately, so that objects flicker and lose their
+#   identity;
+# 2. motion modules could drag objects out of their boxes, because they never learnt about boxes.
 #
-# So there are four ways to put the parts together, with and without each, and two questions: is the
-# thing in its box, and does it stay the same? The claim holds if *both together* is about as good
-# at either as the part that is responsible for it.
+# So there are four combinations, with and without each part, and two questions: is the object in
+# its box, and does it look the same from frame to frame? The claim holds if *both together* is
+# about as good at either as the part that is responsible for it.
 #
-# `SCENES` of `SECONDS` each are sampled below, in `STEPS` steps; `GROUNDING` is a method of the
-# suite.
+# `SCENES` scenes of `SECONDS` seconds each are sampled below, in `STEPS` steps; `GROUNDING` is a
+# grounding method of the suite.
 
 # %% tags=["parameters"]
 SCENES = 4
@@ -80,10 +80,10 @@ SEED = 0
 GROUNDING = "default"
 
 # %% [markdown]
-# ## Scenes that no training saw
+# ## Scenes outside the training data
 #
-# Training scenes were drawn from seeds of 31 bits. These have larger ones, and go through the five
-# motions in turn.
+# Training scenes were drawn from seeds of 31 bits. These have larger seeds, and go through the
+# five motions in turn.
 
 # %%
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
@@ -100,11 +100,11 @@ layouts = [ground_truth_layout(scene) for scene in scenes]
 print("\n".join(layout.caption for layout in layouts))
 
 # %% [markdown]
-# ## Four ways to put the parts together
+# ## Four combinations
 #
-# For each scene, all four ways start from the same noise and are told the same sentences. Switching
-# the motion modules off means that they pass every frame on as it came; switching grounding off
-# means that nobody mentions the boxes.
+# For each scene, all four combinations start from the same noise and the same prompts. Without
+# motion modules, every frame is sampled by itself; without grounding, nothing conditions the
+# sampling on the boxes.
 
 # %% tags=["remove-stderr"]
 from spa2v_lab.bench.ablation import ablated
@@ -117,9 +117,11 @@ from spa2v_lab.viz.sampling import beside, frames_beside
 frames_beside(layouts[0], tried[0])
 
 # %% [markdown]
-# *The first scene. From top to bottom: the base draws each frame by itself; motion modules make it
-# one thing, somewhere; grounding puts it into its boxes, drawn anew each time; both together.* In
-# the same order from left to right, moving:
+# *The first scene. From top to bottom: the base alone samples each frame by itself; motion
+# modules make it one object, somewhere; grounding puts it into its boxes, but differently in each
+# frame; both together.*
+#
+# The videos, in the same order from left to right:
 
 # %%
 from IPython.display import HTML
@@ -134,17 +136,18 @@ frames_beside(layouts[-1], tried[-1])
 #
 # ## Measured
 #
-# A detector, trained apart from everything it judges, looks for the thing in every frame.
+# A detector, trained separately from everything it judges, looks for the object in every frame.
 #
-# - **IoU**: overlap of the asked box with the best detection of the asked class; 0 without one.
-# - **right class**: share of frames where the asked class is found with any overlap at all.
-# - **consistency**: the thing is cut out along the asked boxes and brought to one size; the mean
-#   correlation of neighbouring cut-outs.
+# - **IoU** (intersection over union): the overlap of the layout's box with the best detection of
+#   its class, as a share of the area that both cover; 0 without a detection.
+# - **right class**: the share of frames in which the class is detected with any overlap at all.
+# - **consistency**: the object is cropped along the layout's boxes and scaled to one size; the
+#   mean correlation of consecutive crops.
 #
-# Two more rows give these numbers a scale. *Mirrored layout* scores the videos of the last way
-# against the layout with left and right exchanged: what one gets by chance, when things are of the
-# right size and height, and on the wrong side. *Drawn* scores the frames that the scene itself
-# draws: what the detector gives to a perfect video.
+# Two more rows give these numbers a scale. *Mirrored layout* is chance: it scores the videos with
+# both parts against the layout with left and right exchanged, so that objects have the right size
+# and height but are on the wrong side. *Drawn* is the ceiling: it scores the frames that the
+# scene itself draws.
 
 # %%
 from spa2v_lab.bench.ablation import combination_scores, mean_scores
@@ -169,13 +172,12 @@ HTML(score_table(means))
 print("\n".join(f"{way:16s}IoU {values['IoU']:.1f}" for way, values in means.items()))
 
 # %% [markdown]
-# *With motion* against *with both*: grounding brings the thing into its box. *With grounding*
-# against *with both*: motion modules do not drag it out again, and they make it more like itself
-# from frame to frame.
+# *With motion* against *with both*: grounding brings the object into its box. *With grounding*
+# against *with both*: motion modules do not drag it out again.
 #
-# Consistency compares only rows whose thing *is* in the box; where it is not, the cut-outs show
-# background, which is always like itself. So here is a second look at the same question that knows
-# nothing of boxes: how much a whole frame differs from the one before it, in grey levels.
+# Consistency can only be compared between rows whose object *is* in the box; where it is not, the
+# crops show background, which hardly changes. A second measure knows nothing of boxes: how much a
+# whole frame differs from the one before it, in grey levels.
 
 # %%
 import numpy as np
@@ -189,9 +191,9 @@ changes = {way: np.mean([change(one[way]) for one in tried]) for way in tried[0]
 print("\n".join(f"{way:16s}{value:4.0f}" for way, value in changes.items()))
 
 # %% [markdown]
-# Frames that are drawn one by one differ far more than those of motion modules. Where boxes move,
-# more has to change from frame to frame than where a thing stays as it likes; but much of the
-# flicker that grounding has by itself is gone.
+# Frames that are sampled one by one differ far more than frames with motion modules. Where boxes
+# move, more has to change than where an object stays where it is; but much of the flicker of
+# grounding alone is gone.
 
 # %%
 both, motion, grounding = (means[way] for way in ("with both", "with motion", "with grounding"))
@@ -200,12 +202,11 @@ print(f"motion modules leave it there: {abs(both['IoU'] - grounding['IoU']) < 0.
 print(f"motion modules calm it: {changes['with both'] < 0.6 * changes['with grounding']}")
 
 # %% [markdown]
-# ## How sure is that?
+# ## How certain is that?
 #
-# Four scenes are an anecdote. The benchmark takes 30, twice as long, with 25 steps, every method,
-# one and two objects, and 95 % intervals over scenes: `spa2v bench sampling --out bench` (half an
-# hour on two cores). What it measured for the weights that are shipped is written in
-# their model card:
+# A handful of scenes is an anecdote. The benchmark `spa2v bench sampling --out bench` takes 30,
+# with every grounding method, one and two objects, and 95 % confidence intervals over scenes. The
+# model card of the shipped weights has its results:
 
 # %%
 from IPython.display import Markdown
@@ -217,23 +218,22 @@ Markdown(card_section("How well it does"))
 # %% [markdown]
 # *From the model card, not from this notebook.*
 #
-# What neither says: whether this holds for photographs, for long videos, for ten things at once, or
-# for the published weights, which are a hundred times larger and which we could not run. The claim
-# is about a way to put parts together, and that way works here; [Published weights
-# on a Colab GPU](colab.ipynb) is for those who can try the rest.
+# Neither says whether the claim holds for photographs, for long videos, for ten objects at once,
+# or for the published weights, which are a hundred times larger and which we could not run.
+# [Published weights on a Colab GPU](colab.ipynb) is for those who can.
 #
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# The four ways were sampled in pairs: same scene, same noise. Say for each scene how much IoU
-# grounding adds to motion. Is there a scene where it adds nothing?
+# The four combinations are paired: same scene, same noise. For each scene, how much IoU does
+# grounding add to motion? Is there a scene where it adds nothing?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: differences within pairs vary less than the scenes do.
+# @title Solution: paired differences vary less than the scenes do.
 for layout, one in zip(layouts, scores, strict=True):
     gain = one["with both"]["IoU"] - one["with motion"]["IoU"]
     print(f"{gain:+.1f}  {layout.caption}")
@@ -242,12 +242,12 @@ for layout, one in zip(layouts, scores, strict=True):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Why is chance not zero? Compute the overlap of the asked boxes with their own mirror images.
+# Why is chance not zero? Compute the overlap of the layout's boxes with their own mirror images.
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: a thing near the middle overlaps with its mirror image, however well it was drawn.
+# @title Solution: an object near the middle overlaps with its mirror image, however well it was drawn.
 from spa2v_lab import metrics
 
 for layout in layouts:
@@ -257,13 +257,13 @@ for layout in layouts:
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# Distrust the measures. What would a frozen picture get, the first frame again and again, where the
-# thing is asked to move?
+# Distrust the measures. What would a frozen video score, the first frame again and again, where
+# the object should move?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: much consistency, for a frozen background is like itself; only IoU finds it out.
+# @title Solution: high consistency, because a frozen background does not change; only IoU exposes it.
 from spa2v_lab.bench.sampling import score
 from spa2v_lib.sampling.tiny_detector import detect
 
@@ -277,7 +277,8 @@ for name, frames in (("moving", video.frames), ("frozen", frozen)):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# A claim about parts is tested by taking parts away. Grounding decides where, motion modules decide
-# that it stays the same, and neither spoils the other, though they never met in training.
+# A claim about parts is tested by ablation. Grounding decides where an object is, motion modules
+# keep it the same from frame to frame, and neither spoils the other, although they were never
+# trained together.
 #
 # </div>

@@ -11,16 +11,16 @@
 # %% [markdown]
 # # How two channels say where
 #
-# Close your eyes, and somebody claps. You know at once from where. All that your brain has to go by
-# is two air pressures, one at each ear, and the small ways in which they differ. This chapter takes
-# these differences apart, and finds out what they can say and what they cannot.
+# Close your eyes, and somebody claps. You know at once from where. All that your brain has to go
+# by is two air pressures, one at each ear, and the small ways in which they differ. This chapter
+# takes these differences apart, and finds out what they can say and what they cannot.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** what level and time differences are and how direction makes them; how six ways
-# of recording in stereo look, sound and differ; why rooms pull directions towards the middle, and
-# how the pull is undone; and which directions no two channels can tell apart.
+# **You will learn** what level and time differences are and how direction makes them; how six
+# ways of recording in stereo look, sound and differ; why rooms pull directions towards the
+# middle, and how the pull is undone; and which directions no two channels can tell apart.
 #
 # **You need** some trigonometry, and headphones: what is said here is there to be heard.
 #
@@ -55,7 +55,8 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # `RECORDING` may be any file of `data/recordings`, `AZIMUTH` any direction (degrees from straight
-# ahead, positive to the right), `CAPTURE` one of `panned`, `xy`, `ms`, `ortf`, `ab` and `binaural`.
+# ahead, positive to the right), `CAPTURE` one of `panned`, `xy`, `ms`, `ortf`, `ab` and
+# `binaural`.
 
 # %% tags=["parameters"]
 RECORDING = "drum_roll_01.flac"
@@ -65,9 +66,9 @@ CAPTURE = "ortf"
 # %% [markdown]
 # ## Two differences
 #
-# A real recording of a drum roll, made with one microphone, is put in the open air, two metres away
-# and 40° to the right of two simulated microphones. Sound travels at $c = 343$ m/s, falls off with
-# distance, and arrives at each microphone at its own time and with its own strength.
+# A real recording of a drum roll, made with one microphone, is put in the open air, two metres
+# away and 40° to the right of two simulated microphones. Sound travels at $c = 343$ m/s, falls
+# off with distance, and arrives at each microphone at its own time and with its own level.
 
 # %%
 from spa2v_lab.scenes.sound import render_sound
@@ -93,8 +94,8 @@ ild_db = 10 * np.log10(np.mean(right**2) / np.mean(left**2))
 print(f"the right channel is louder by {ild_db:+.1f} dB")
 
 # %% [markdown]
-# The **time difference** (ITD) is the delay at which the two channels are most alike: shift one
-# against the other, multiply, add up, and look where the sum is largest.
+# The **time difference** (ITD) is the delay at which the two channels are most similar: shift one
+# against the other, multiply, add up, and find the largest sum. This is the cross-correlation.
 #
 # $$
 # \mathrm{ITD} = \arg\max_\tau \sum_t l(t)\, r(t - \tau).
@@ -109,38 +110,38 @@ itd_us = 1e6 * shifts[np.argmax(alike)] / recording.rate
 print(f"the right channel is earlier by {itd_us:+.0f} µs")
 
 # %% [markdown]
-# Both are small: a tenth of a millisecond is three centimetres of air, and six decibels are lost by
-# stepping from one metre to two. Yet they are what direction is made of.
+# Both are small: a tenth of a millisecond is three centimetres of air, and stepping from one
+# metre to two loses six decibels. Yet they are all that localization has.
 #
 # ## Where the differences come from
 #
 # A far source at azimuth $\theta$ sends a plane wave. Two places that lie $d$ apart from left to
-# right meet it one after the other: the way to the farther one is longer by $d \sin\theta$, so
+# right meet it one after the other: the path to the farther one is longer by $d \sin\theta$, so
 #
 # $$
 # \mathrm{ITD} = \frac{d \sin\theta}{c}.
 # $$
 #
-# Levels differ when the microphones listen in directions. A **cardioid** hears with a gain of
-# $g(\varphi) = \tfrac12(1 + \cos\varphi)$, $\varphi$ counted from where it points: all from the
-# front, half from the side, nothing from behind. Two of them, turned by $\mp\alpha$, give
+# Levels differ when the microphones are directional. A **cardioid** has a gain of $g(\varphi) =
+# \tfrac12(1 + \cos\varphi)$, $\varphi$ counted from where it points: all from the front, half
+# from the side, nothing from behind. Two of them, turned by $\mp\alpha$, give
 #
 # $$
 # \mathrm{ILD} = 20 \log_{10} \frac{1 + \cos(\theta - \alpha)}{1 + \cos(\theta + \alpha)}.
 # $$
 #
-# With a spacing $d$ and an angle $\alpha$ we can say in a line each how people record in stereo:
+# With a spacing $d$ and an angle $\alpha$, each stereo technique fits in one line:
 #
-# | format | spacing | angle | what says where |
+# | format | spacing | angle | cue |
 # |---|---|---|---|
 # | XY | 0 | cardioids at ±45° | level |
 # | M/S | 0 | an omni and a sideways figure of eight; decoded, cardioids at ±90° | level |
 # | ORTF | 17 cm | cardioids at ±55° | level and time |
-# | AB | 50 cm | omnis, which hear all around | time |
+# | AB | 50 cm | omnidirectional microphones | time |
 # | binaural | a head between | two ears | time, and level at high frequencies |
 # | panned | no microphones: a mixing desk | loudspeakers at ±45° | level |
 #
-# A mixing desk makes directions with two gains. The **tangent law** (Pulkki, 1997) says where
+# A mixing desk makes a direction from two gains. The **tangent law** (Pulkki, 1997) says where
 # the image appears between loudspeakers at $\pm\theta_0$:
 #
 # $$
@@ -154,8 +155,8 @@ microphones_figure()
 
 # %% [markdown]
 # *The six formats from above, ahead is up; blue is the left channel, orange the right. Outlines
-# show how strongly a microphone hears each direction. Beside them, the level and time difference
-# that each direction makes. Move the slider through the formats.*
+# show each microphone's gain by direction. Beside them, the level and time difference of each
+# direction. Move the slider through the formats.*
 #
 # Put all curves into one picture, and move a source instead:
 
@@ -164,7 +165,8 @@ differences_figure(range(-90, 91, 15))
 
 # %% [markdown]
 # *Level and time difference of all formats by direction (level differences are cut at 30 dB; the
-# head's is that at 2 kHz). Move the slider: each dot is what one format makes of this source.*
+# head's is that at 2 kHz). Move the slider: each dot is one format's level and time difference of
+# this source.*
 
 # %%
 from spa2v_lab.viz.captures import NAMES, differences
@@ -176,15 +178,15 @@ for capture, name in NAMES.items():
     print(f"{name:8}  at 30° and 60°:  {level} dB   {time} µs")
 
 # %% [markdown]
-# The same direction makes 4 dB in one format, 11 dB in another and none in a third (30 dB stand for
-# a channel that is silent). **A level difference is not a direction**: to turn the one into the
-# other you must know, or guess, how the recording was made.
+# The same direction makes 4 dB in one format, 11 dB in another and none in a third (30 dB stand
+# for a channel that is silent). **A level difference is not a direction**: to turn the one into
+# the other you must know, or guess, how the recording was made.
 #
-# ## The same way, six times
+# ## The same trajectory, six times
 #
 # Here the source goes from 60° left to 60° right, recorded in each format. Put headphones on. AB
 # jumps from ear to ear, because half a metre makes delays that no head ever made; the level pairs
-# glide; the binaural one comes nearest to what your own head would make of such a source.
+# glide; the binaural recording is closest to what your own ears would receive.
 
 # %%
 from IPython.display import HTML
@@ -196,7 +198,7 @@ swept = {c: render_sound(stage(way, capture=c, seconds=4.0), 32_000) for c in NA
 HTML("".join(sound_player(swept[c], name).html() for c, name in NAMES.items()))
 
 # %% [markdown]
-# *One drum roll, six pairs of microphones. All six tell the same story, in different languages.*
+# *One drum roll, six pairs of microphones.*
 #
 # Move the source yourself:
 
@@ -206,14 +208,13 @@ from spa2v_lab.explorers.captures import SoundExplorer
 SoundExplorer(RECORDING)
 
 # %% [markdown]
-# *Direction, format and room; each change makes a new sound. In this page the controls stand still,
-# and the slider and the six players above take their place: to run them, open the chapter with the
-# rocket at the top, on Colab or Binder.*
+# *Direction, format and room; each change renders a new recording. These controls need a running
+# notebook: open the chapter with the rocket at the top of the page, on Colab or Binder.*
 #
 # ## A head between the ears
 #
 # Your own two microphones have a head between them, and sound must go around it. For a sphere of
-# radius $a$ the farther ear waits for the straight way to the sphere and then for the arc along it.
+# radius $a$ the path to the farther ear is longer by a straight part and an arc along the sphere.
 # That is Woodworth's formula (Woodworth, 1938):
 #
 # $$
@@ -221,9 +222,9 @@ SoundExplorer(RECORDING)
 # $$
 #
 # 0.66 ms at the side. (It is a formula for rays, right for high frequencies. Waves that are
-# longer than the head bend around it more slowly, by up to half as much again (Kuhn, 1977);
-# the library reckons with that.) And the head casts a shadow, but only for waves that are shorter
-# than itself (Brown and Duda, 1998):
+# longer than the head bend around it more slowly, by up to half as much again (Kuhn, 1977); the
+# library takes this into account.) The head also casts a shadow, but only for waves that are
+# shorter than itself (Brown and Duda, 1998):
 
 # %%
 from spa2v_lab.viz.captures import head_figure
@@ -231,8 +232,8 @@ from spa2v_lab.viz.captures import head_figure
 head_figure()
 
 # %% [markdown]
-# *Level difference between the ears of a spherical head. At 250 Hz, whose waves are 1.4 m long, the
-# head hardly exists; at 4 kHz it takes off more than 10 dB.*
+# *Level difference between the ears of a spherical head. At 250 Hz, whose waves are 1.4 m long,
+# the head hardly matters; at 4 kHz it attenuates by more than 10 dB.*
 
 # %%
 for hz in (250, 1000, 4000):
@@ -240,18 +241,18 @@ for hz in (250, 1000, 4000):
     print(f"{hz:4} Hz, wave {343 / hz:4.2f} m long: {side:4.1f} dB at 60°")
 
 # %% [markdown]
-# So a head has two rulers, and each is good where the other fails. Low tones have no level
-# difference, but one can follow their wave and see which ear is ahead. High tones have a level
-# difference, but their waves are so short that being ahead by one wave looks like being ahead by
-# two. Lord Rayleigh found this **duplex theory** with tuning forks (Rayleigh, 1907); it is why
-# hearing measures every band of frequencies by itself, and why the phase of a single band is never
-# trusted alone above $c / 2d$ (1 kHz for ORTF, 343 Hz for AB).
+# So a head has two rulers, and each works where the other fails. Low tones have no level
+# difference, but their phase shows which ear is ahead. High tones have a level difference, but
+# their waves are so short that a lead of one period looks like a lead of two. Lord Rayleigh found
+# this **duplex theory** with tuning forks (Rayleigh, 1907). It is why the library measures every
+# frequency band separately, and never trusts the phase of a single band above $c / 2d$ (1 kHz for
+# ORTF, 343 Hz for AB): there it is ambiguous (**spatial aliasing**).
 #
-# ## Rooms lie
+# ## Rooms bias directions
 #
-# So far there was one wave. A room adds hundreds, from everywhere. Take an XY pair, which has level
-# differences only, and plot one channel against the other, sample by sample. A single wave gives a
-# line, and the line's slope *is* the ratio of the gains, $g_R/g_L$.
+# So far there was one wave. A room adds hundreds, from all directions. Take an XY pair, which has
+# level differences only, and plot one channel against the other, sample by sample. A single wave
+# gives a line, and the line's slope *is* the ratio of the gains, $g_R/g_L$.
 
 # %%
 rooms = {"in the open": 0.0, "RT60 0.3 s": 0.3, "RT60 0.6 s": 0.6}
@@ -262,12 +263,12 @@ pairs = {
 }
 
 # %% [markdown]
-# In a room the line becomes a cloud: the direct wave, and around it what comes back from the
-# walls, about alike in both channels. That is why a **raw level difference is pulled towards
-# zero**, and the direction towards the middle. The more reverberant, the stronger.
+# In a room the line becomes a cloud: the direct sound, and around it the reflections, with about
+# equal power in both channels. That is why a **raw level difference is biased towards zero**, and
+# the direction towards the middle: the more reverberant the room, the stronger the bias.
 #
-# Can the pull be undone? Describe the cloud by its covariance, the powers of both channels and what
-# they have in common, as a sum of a direct wave of power $D$ and a diffuse field of power $R$:
+# Can the bias be undone? Model the covariance of the two channels as the sum of a direct wave of
+# power $D$ and a diffuse field of power $R$, the **direct-plus-diffuse model**:
 #
 # $$
 # \begin{pmatrix} S_{LL} & S_{LR} \\ S_{LR} & S_{RR} \end{pmatrix}
@@ -277,16 +278,16 @@ pairs = {
 #
 # The first matrix has rank one: it is the line. The second is known, for sound from everywhere
 # reaches both channels with equal power and a coherence $\rho$ that depends on the microphones
-# alone. For cardioids at $\pm\alpha$ in one place it is $\rho = \tfrac34\left(1 +
-# \tfrac13\cos 2\alpha\right)$, 0.75 for XY. So take away as much of the second matrix as can be
-# taken before something negative would be left, that is, until the determinant of the rest is zero.
-# This $R$ is the smaller root of
+# alone. For cardioids at $\pm\alpha$ in one place it is $\rho = \tfrac34\left(1 + \tfrac13\cos
+# 2\alpha\right)$, 0.75 for XY. So take away as much of the second matrix as can be taken before
+# the rest would have a negative eigenvalue, that is, until its determinant is zero. This $R$ is
+# the smaller root of
 #
 # $$
 # (1 - \rho^2) R^2 - (S_{LL} + S_{RR} - 2\rho S_{LR}) R + S_{LL} S_{RR} - S_{LR}^2 = 0 .
 # $$
 #
-# What remains has rank one, and its slope is the direction. One quadratic equation per frame and
+# What remains has rank one, and its slope is the direction: one quadratic equation per frame and
 # band, no iteration.
 
 # %%
@@ -322,7 +323,7 @@ cloud_figure(pairs, angles)
 # %% [markdown]
 # *Left against right channel of an XY pair. In the open the samples lie on a line. In rooms they
 # spread; the powers alone (raw) give a line near the diagonal, which is the middle. The fit turns
-# it back towards the truth.*
+# it back towards the true direction.*
 
 # %%
 for name in rooms:
@@ -330,11 +331,12 @@ for name in rooms:
     print(f"{name:11}: " + ", ".join(f"{how} {deg:.0f}°" for how, deg in read.items()))
 
 # %% [markdown]
-# The library does the same in ten bands and every tenth of a second, weighs each by how direct it
-# is, and follows the source over time. Here is the whole of it against the raw level difference, in
-# seven directions. The third panel is an ORTF pair in the more reverberant room: there time can be
-# asked as well, by the phase-transformed correlation GCC-PHAT (Knapp and Carter, 1976), and what comes
-# later does not shift the peak that the direct wave makes.
+# The library does the same in ten bands and every tenth of a second, weights each by its
+# direct-to-total ratio, and tracks the source over time. Here it is compared with the raw level
+# difference, in seven directions. The third panel is an ORTF pair in the more reverberant room:
+# there the time difference helps as well, measured by the phase-transformed cross-correlation
+# GCC-PHAT (Knapp and Carter, 1976), whose peak for the direct sound is not shifted by later
+# reflections.
 
 # %%
 import spa2v_lib as spa2v
@@ -364,9 +366,9 @@ for capture, rt60_s in (("xy", 0.3), ("xy", 0.6), ("ortf", 0.6)):
 bias_figure(truth, found)
 
 # %% [markdown]
-# *Direction found against true direction, one metre away. The raw level difference stays near the
-# middle. The fit follows the truth, though not all the way at the sides; with time differences
-# there is hardly an error left.*
+# *Estimated against true azimuth, one metre away. The raw level difference stays near the middle.
+# The fit follows the ground truth, though not all the way at the sides; with time differences
+# hardly any error is left.*
 
 # %%
 for title, by_method in found.items():
@@ -374,14 +376,14 @@ for title, by_method in found.items():
     print(f"{title}: raw {raw_off:.0f}° off, this library {own_off:.0f}° off")
 
 # %% [markdown]
-# What remains with XY is honest physics: the first reflections from the walls are not diffuse but
-# come from a few directions of their own, and the fit takes a part of them for the source. The next
-# chapter has the figures over hundreds of scenes, and the intervals that go with them.
+# What remains with XY is physics: the first reflections are not diffuse but come from a few
+# directions of their own, and the fit takes part of them for the source. The next chapter has the
+# errors over hundreds of scenes, and the intervals that go with them.
 #
-# ## What cannot be told
+# ## What two channels cannot tell
 #
-# Two numbers cannot name everything. Draw every direction of every format as a point in the plane
-# of both differences:
+# Two numbers cannot identify everything. Draw every direction of every format as a point in the
+# plane of both differences:
 
 # %%
 from spa2v_lab.viz.captures import plane_figure
@@ -389,20 +391,21 @@ from spa2v_lab.viz.captures import plane_figure
 plane_figure()
 
 # %% [markdown]
-# *Each format draws a curve as the source goes from left to right; dots are 15° apart. Panned, XY
-# and M/S lie upon each other on the vertical line, where there is no time difference.*
+# *Each format draws a curve as the source moves from left to right; dots are 15° apart. Panned,
+# XY and M/S coincide on the vertical line, where there is no time difference.*
 #
-# The picture says two things at once.
+# The figure shows two limits.
 #
-# **Formats can be told apart where their curves part.** ORTF, AB and a head leave different traces,
-# so the library recognises them from the recording itself. Panned, XY and M/S lie upon each other:
-# 4 dB is 12°, 13° or 30°, and *nothing in the recording* says which. There the honest answer is the
-# image position, where loudspeakers would show it, and an interval that covers the other readings,
-# unless you say `capture="xy"`.
+# **Formats can be distinguished where their curves differ.** ORTF, AB and a head leave different
+# traces, so the library recognizes them from the recording itself. Panned, XY and M/S coincide: 4
+# dB is 12°, 13° or 30°, and *nothing in the recording* says which. There the library reports the
+# image position between two loudspeakers, with an interval that covers the other formats, unless
+# you say `capture="xy"`.
 #
-# **Front and back are one.** Behind, the curves come back. For a head or an AB pair 150° makes the
-# very same differences as 30°; for XY the double of 30° is at 175°. With ORTF, level and time would
-# disagree about a source behind, by a few decibels: too little to build on in a room.
+# **Front and back are ambiguous.** Behind, the curves return. For a head or an AB pair, 150°
+# makes the very same differences as 30°: both lie on the **cone of confusion**. For XY the double
+# of 30° is at 175°. With ORTF, level and time would disagree about a source behind, but only by a
+# few decibels, too little to rely on in a room.
 
 # %%
 from spa2v_lab.explorers.captures import describe_matches
@@ -413,9 +416,9 @@ for capture in ("xy", "ortf", "binaural"):
         print("   the same as", line)
 
 # %% [markdown]
-# Your outer ears colour what comes from behind, and you turn your head; two microphones do neither.
-# So the front is assumed, and every result says so. (Four channels, first-order ambisonics, do tell
-# front from back, and the library reads them too.)
+# Your outer ears colour what comes from behind, and you turn your head; two microphones do
+# neither. So the front is assumed, and every result says so. (First-order ambisonics, with four
+# channels, does distinguish front from back, and the library reads it too.)
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.captures import CaptureExplorer
@@ -424,22 +427,21 @@ CaptureExplorer("xy", 30)
 
 # %% [markdown]
 # *Choose a format and a direction: rings mark the directions that sound the same through these
-# microphones, and the list names those in other formats. In this page the controls stand still, and
-# the slider above through the formats takes their place; the rocket at the top opens the chapter
-# live, on Colab or Binder.*
+# microphones, and the list names those in other formats. These controls need a running notebook;
+# the rocket at the top of the page opens one, on Colab or Binder.*
 #
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Let the library guess the format of the six recordings you listened to above. Which ones does it
-# get right, and what does it say about the others?
+# Let the library estimate the capture format of the six recordings you listened to above. Which
+# ones does it get right, and what does it say about the others?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: those with time differences; the other three are one to it, and it says so.
+# @title Solution: those with time differences; it cannot distinguish the other three, and says so.
 for capture, pair in swept.items():
     guess = spa2v.extract_cues(pair, label="drum").capture
     print(f"{NAMES[capture]:8} read as {guess.format}: {guess.note}")
@@ -448,8 +450,8 @@ for capture, pair in swept.items():
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Somebody recorded with an XY pair, and you read it as M/S. By how much are you wrong, at 10°, 30°
-# and 60°? And the other way round?
+# Somebody recorded with an XY pair, and you read it as M/S. By how much are you wrong, at 10°,
+# 30° and 60°? And the other way round?
 #
 # </div>
 
@@ -464,8 +466,8 @@ for meant, read in (("xy", "ms"), ("ms", "xy")):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# One band of an AB pair, at 1 kHz, has its right channel a quarter of a wave ahead. From where does
-# the sound come?
+# One band of an AB pair, at 1 kHz, has its right channel a quarter of a wave ahead. From where
+# does the sound come?
 #
 # </div>
 
@@ -482,8 +484,8 @@ for wave, sine in zip(waves, sines, strict=True):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Direction makes level and time differences; microphones decide which. To read a direction you must
-# know the format, take the room's share away, and admit what two numbers cannot hold: front from
-# back, and one level pair from another.
+# Direction causes level and time differences; the microphones decide which. To estimate a
+# direction you must know the capture format, remove the room's bias, and accept what two numbers
+# cannot tell: front from back, and one level pair from another.
 #
 # </div>
