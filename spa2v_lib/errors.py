@@ -1,7 +1,16 @@
-"""Every error the library raises on purpose, in one hierarchy.
+"""Every error that the library raises on purpose, in one hierarchy.
 
-A message names the thing at fault, what was found, and what would be right, so that it can be
+A message names the object at fault, what was found and what would be right, so that it can be
 shown to a person as it stands.
+
+Examples
+--------
+>>> import spa2v_lib
+>>> try:
+...     spa2v_lib.read_audio("nowhere.wav")
+... except Spa2vError as error:
+...     print(error)
+nowhere.wav does not exist; give the path of an audio or video file
 """
 
 __all__ = [
@@ -44,7 +53,7 @@ class LayoutError(Spa2vError):
 
 
 class PlanningError(Spa2vError):
-    """A layout cannot be planned from the cues."""
+    """No layout can be planned from the cues."""
 
 
 class AnswerError(PlanningError):
@@ -56,11 +65,11 @@ class SamplingError(Spa2vError):
 
 
 class SceneError(Spa2vError):
-    """A simulated scene is not possible as described."""
+    """A simulated scene is impossible as described."""
 
 
 class MetricError(Spa2vError):
-    """What was given cannot be measured this way, or what measures it is not installed."""
+    """A metric does not apply to what it was given, or a library that it needs is missing."""
 
 
 class OutputError(Spa2vError):
@@ -76,8 +85,8 @@ class SettingsError(Spa2vError):
 
 
 class RunError(Spa2vError):
-    """A run folder cannot be read, or not be repeated."""
+    """A run folder cannot be read or repeated."""
 
 
 class BatchError(Spa2vError):
-    """A batch cannot be started as asked: its manifest, its folder, or what is to work on it."""
+    """A batch cannot be started: its manifest, its folder or its workers are not usable."""

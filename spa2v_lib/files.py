@@ -42,7 +42,7 @@ MAX_TEXT_BYTES = 64 * 2**20
 
 _NOT_FILES = (
     (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISFIFO, "a pipe, which can be read only once (save it to a file first)"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
@@ -254,7 +254,7 @@ def _reason(error: Exception) -> str:
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside `path`; on success it takes the place of `path`.
+    """Yield a temporary path beside `path`; on success it takes the place of `path`.
 
     Missing parent folders are made. When the block raises, the temporary file is removed and
     whatever stood at `path` stays as it was.
@@ -274,6 +274,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     ------
     OutputError
         If the folder cannot be made or written to, or `path` is a folder.
+
+    See Also
+    --------
+    result_folder : the same for a whole folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> with replacing(target) as temporary:
+    ...     _ = temporary.write_text("whole")
+    ...     target.exists()
+    False
+    >>> target.read_text()
+    'whole'
     """
     target = Path(path)
     if target.is_dir():
@@ -321,6 +336,13 @@ def check_folder(out: str | os.PathLike[str], marker: str, *, overwrite: bool = 
     ------
     OutputError
         If it is a file, holds something else, or cannot be written to.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> check_folder(folder / "out", "run.json") == (folder / "out").resolve()
+    True
     """
     target = Path(out).resolve()
     if target.exists():
@@ -358,13 +380,17 @@ def _check_contents(target: Path, marker: str, overwrite: bool) -> None:
 def result_folder(
     out: str | os.PathLike[str], marker: str, *, overwrite: bool = False
 ) -> Iterator[Path]:
-    """Give a temporary folder; on success its files are found in `out`, otherwise nowhere.
+    """Yield a temporary folder; on success its files are moved to `out`, otherwise removed.
 
     Parameters
     ----------
-    out, marker, overwrite
-        As for `check_folder`. When results are overwritten, only the files that the old marker
-        lists are removed; anything else in the folder stays.
+    out : path
+        The folder that is wanted, as for `check_folder`.
+    marker : str
+        Name of the JSON file that marks a folder of such results.
+    overwrite : bool
+        Allow a folder that has the marker. When results are overwritten, only the files that the
+        old marker lists are removed; anything else in the folder stays.
 
     Yields
     ------
@@ -375,6 +401,15 @@ def result_folder(
     ------
     OutputError
         As for `check_folder`, or if the disk is full or the files cannot be put in place.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> out = Path(tempfile.mkdtemp()) / "out"
+    >>> with result_folder(out, "run.json") as folder:
+    ...     _ = (folder / "run.json").write_text('{"files": {}}')
+    >>> [path.name for path in out.iterdir()]
+    ['run.json']
     """
     target = check_folder(out, marker, overwrite=overwrite)
     made = _missing(target.parent)

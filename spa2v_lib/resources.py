@@ -1,4 +1,4 @@
-"""Where the shipped data lie: in a checkout beside the package, in a wheel inside it."""
+"""Paths of the shipped data: beside the package in a checkout, inside it in a wheel."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ def data_dir() -> Path:
     ------
     DataError
         If neither the checkout's ``data/`` nor the wheel's copy is there.
+
+    Examples
+    --------
+    >>> (data_dir() / "recordings").is_dir()
+    True
     """
     for folder in (_PACKAGE.parent / "data", _PACKAGE / "_data"):
         if (folder / "recordings" / "recordings.csv").is_file():
@@ -36,12 +41,21 @@ def resource(*parts: str) -> Path:
     Parameters
     ----------
     *parts : str
-        Path below ``data/``, for example ``resource("models", "tiny")``.
+        Path below ``data/``, part by part.
+
+    Returns
+    -------
+    pathlib.Path
 
     Raises
     ------
     DataError
         If it is missing.
+
+    Examples
+    --------
+    >>> resource("recordings", "recordings.csv").name
+    'recordings.csv'
     """
     path = data_dir().joinpath(*parts)
     if not path.exists():

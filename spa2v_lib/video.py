@@ -1,4 +1,4 @@
-"""Videos: frames with a rate; written as MP4 with their sound, read back, shown in a notebook."""
+"""Videos: frames at a steady rate, saved as MP4 with their sound, read back, shown in notebooks."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from spa2v_lib.audio.opening import check_media, open_container
 from spa2v_lib.errors import VideoError
-from spa2v_lib.files import replacing
+from spa2v_lib.files import displayed, replacing
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
-__all__ = ["Video", "read_video"]
+__all__ = ["Video", "enlargement", "read_video"]
 
 _MIN_SHORT_SIDE = 256
 _AUDIO_BIT_RATE = 192_000
@@ -38,12 +39,12 @@ _X264_OPTIONS = {
 class Video:
     """Frames in order, shown at a steady rate.
 
-    Attributes
+    Parameters
     ----------
     frames : numpy.ndarray uint8 [time, height, width, 3]
-        RGB.
+        RGB, at least one frame.
     fps : float
-        Frames per second.
+        Frames per second, above 0.
     layout : VideoSceneLayout, optional
         The layout that it was made from.
 
@@ -51,6 +52,21 @@ class Video:
     ------
     VideoError
         If the frames have another type or shape, there are none, or `fps` is not above 0.
+
+    See Also
+    --------
+    read_video : reads a video file.
+    spa2v_lib.sampling.generate : generates a video from a layout.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> video = Video(np.zeros((16, 64, 64, 3), np.uint8), fps=8.0)
+    >>> video.duration_s
+    2.0
+    >>> path = video.save(pathlib.Path(tempfile.mkdtemp()) / "black.mp4")
+    >>> read_video(path).frames.shape
+    (16, 256, 256, 3)
     """
 
     frames: np.ndarray = field(repr=False)
@@ -64,8 +80,8 @@ class Video:
                 f"frames are {frames.dtype} {frames.shape}; uint8 [time, height, width, 3] with at "
                 "least one frame is needed"
             )
-        if not self.fps > 0:
-            raise VideoError(f"the frame rate is {self.fps}; it must be above 0")
+        if not 0 < self.fps < float("inf"):
+            raise VideoError(f"the frame rate is {self.fps}; it must be above 0 and finite")
 
     @property
     def duration_s(self) -> float:
@@ -111,7 +127,13 @@ class Video:
         return target
 
     def html(self, audio: Recording | None = None) -> str:
-        """Return a ``<video>`` element that holds the whole video, with sound if given."""
+        """Return a ``<video>`` element that holds the whole video.
+
+        Parameters
+        ----------
+        audio : Recording, optional
+            Its sound, as for `save`.
+        """
         with tempfile.TemporaryDirectory() as folder:
             data = self.save(Path(folder) / "video.mp4", audio).read_bytes()
         encoded = base64.b64encode(data).decode()
@@ -130,29 +152,63 @@ class Video:
 def read_video(path: str | os.PathLike[str]) -> Video:
     """Read all frames of a video file.
 
+    Parameters
+    ----------
+    path : str or os.PathLike
+        An ordinary local file of any kind that FFmpeg reads; never an address or a playlist.
+
+    Returns
+    -------
+    Video
+
     Raises
     ------
     VideoError
         If the file is missing, not a video, or has no frames.
+
+    See Also
+    --------
+    spa2v_lib.audio.read_audio : reads the sound track.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "grey.mp4"
+    >>> _ = Video(np.full((4, 256, 256, 3), 128, np.uint8), fps=4.0).save(path)
+    >>> read_video(path).fps
+    4.0
     """
     import av
 
+    file, _ = check_media(path, VideoError)
+    name = displayed(path)
     try:
-        with av.open(str(path)) as container:
+        with open_container(file) as container:
             if not container.streams.video:
-                raise VideoError(f"{path} has no pictures; give a video file")
+                raise VideoError(f"{name} has no pictures; give a video file")
             stream = container.streams.video[0]
             fps = float(stream.average_rate or stream.guessed_rate or 0)
             frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
     except (av.error.FFmpegError, OSError) as error:
-        raise VideoError(f"{path} cannot be read as a video: {error.strerror}") from error
+        raise VideoError(f"{name} cannot be read as a video: {error.strerror}") from error
     if not frames:
-        raise VideoError(f"{path} holds no frames; give a video file")
+        raise VideoError(f"{name} holds no frames; give a video file")
     return Video(np.stack(frames), fps)
 
 
 def enlargement(height: int, width: int) -> int:
-    """Return the smallest whole factor that makes a frame large enough and even on both sides."""
+    """Return the smallest whole factor that makes a frame large enough and even on both sides.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the frame, in pixels.
+
+    Examples
+    --------
+    >>> enlargement(64, 64), enlargement(100, 100), enlargement(512, 512)
+    (4, 3, 1)
+    """
     factor = max(-(-_MIN_SHORT_SIDE // min(height, width)), 1)
     odd = (height * factor) % 2 or (width * factor) % 2
     return factor + 1 if odd else factor

@@ -141,7 +141,7 @@ def check_media(path: str | os.PathLike[str], error: type[Spa2vError]) -> tuple[
     spa2v_lib.errors.AudioError: .../radio.mp3 is a playlist (HLS or M3U): it names other files, ...
     """
     name = displayed(path)
-    size = check_regular(path, error, f"{_GIVE}, or write the sound to one first")
+    size = check_regular(path, error, _GIVE)
     if size == 0:
         raise error(f"{name} is empty (0 bytes); give a file with sound in it")
     absolute = Path(path).absolute()

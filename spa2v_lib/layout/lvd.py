@@ -1,6 +1,6 @@
 """Dynamic scene layouts of LVD, in and out.
 
-LVD (Lian et al., ICLR 2024) lets a language model write six key frames, two a second, as text::
+LVD (Lian et al., ICLR 2024) lets a language model write key frames, two a second, as text::
 
     Reasoning: The bear walks, so ...
     Frame 1: [{'id': 0, 'name': 'walking bear', 'box': [0, 270, 120, 200]}]
@@ -16,45 +16,68 @@ between; so do these functions.
 from __future__ import annotations
 
 import ast
-import math
+import contextlib
+import json
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spa2v_lib.errors import LayoutError
-from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.layout.box import Box
+from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
 
 __all__ = ["KEY_FRAMES", "PICTURE", "from_lvd", "lvd_text", "parse_lvd", "to_lvd"]
 
 KEY_FRAMES = 6
-"""Key frames of an LVD layout."""
+"""Key frames of LVD's own layouts, which last three seconds."""
 
 PICTURE = 512
 """Side of LVD's square picture in pixels."""
 
-_KEY = re.compile(
-    r"^[\s*-]*(Prompt|Reasoning|Frame \d+|Background keyword)\s*:[ \t]*", re.MULTILINE
+_KEYS_A_SECOND = 2.0
+_FARTHEST = 1e6  # pixels; beyond lie only mistakes, infinity and NaN
+# A heading at the beginning of a line, also in Markdown: "**Frame 2:**", "### Frame 2:"
+_HEADING = re.compile(
+    r"^[ \t>#*_`-]*(?:\d+[.)][ \t]*)?(Prompt|Caption|Reasoning|Frame[ _]*\d+"
+    r"|Background(?:[ ]+(?:keywords?|prompt|sentence|description))?)[ \t*_`]*(?::|(?=\[))[ \t*_`]*",
+    re.MULTILINE | re.IGNORECASE,
 )
+# "ball 1", "ball #2": numbers that tell objects of one name apart. "boeing 747" keeps its own.
+_NUMBERED = re.compile(r"^(.*\D)\s+(?:#|no\. ?)?[1-9]\d?$", re.IGNORECASE)
 
 
 def to_lvd(layout: VideoSceneLayout) -> dict[str, Any]:
-    """Write a layout as LVD's parsed form: the caption, and one list of boxes a frame.
+    """Return a layout in LVD's parsed form: the caption, and one list of boxes per key frame.
 
-    Boxes are taken at six times from the first to the last video frame and rounded to pixels, so
+    Boxes are evaluated at six times from the first to the last video frame and rounded to pixels;
     what happens between those times is lost.
+
+    Parameters
+    ----------
+    layout : VideoSceneLayout
 
     Returns
     -------
     dict
-        Keys "Prompt", "Reasoning", "Frame 1" to "Frame 6" and "Background keyword". `lvd_text`
-        makes LVD's text of it.
+        Keys "Prompt", "Reasoning", "Frame 1" to "Frame 6" and "Background keyword".
+
+    See Also
+    --------
+    lvd_text : LVD's text of the result.
+    from_lvd : the inverse.
+
+    Examples
+    --------
+    >>> layout = from_lvd("Frame 1: [{'id': 7, 'name': 'kite', 'box': [0, 256, 128, 64]}]")
+    >>> to_lvd(layout)["Frame 6"]
+    [{'id': 0, 'name': 'kite', 'box': [0, 256, 128, 64]}]
     """
-    times = _times(layout.frame_count, layout.fps)
+    times = _times(layout.frame_count, layout.fps, KEY_FRAMES)
     frames = {
         f"Frame {number}": [
-            {"id": index, "name": thing.caption, "box": _pixels(box)}
-            for index, (thing, box) in enumerate(
+            {"id": index, "name": item.caption, "box": _pixels(box)}
+            for index, (item, box) in enumerate(
                 zip(layout.objects, layout.boxes_at(time), strict=True)
             )
             if box is not None
@@ -70,7 +93,20 @@ def to_lvd(layout: VideoSceneLayout) -> dict[str, Any]:
 
 
 def lvd_text(fields: dict[str, Any]) -> str:
-    """Return LVD's text of what `to_lvd` gave; the prompt is not part of it."""
+    """Return LVD's text of what `to_lvd` returned; the prompt is not part of it.
+
+    Parameters
+    ----------
+    fields : dict
+        LVD's parsed form.
+
+    Examples
+    --------
+    >>> print(lvd_text({"Reasoning": "It rests.", "Frame 1": [], "Background keyword": "sea"}))
+    Reasoning: It rests.
+    Frame 1: []
+    Background keyword: sea
+    """
     lines = [f"{key}: {value}" for key, value in fields.items() if key != "Prompt"]
     return "\n".join(lines)
 
@@ -79,66 +115,86 @@ def from_lvd(
     source: str | dict[str, Any],
     *,
     caption: str | None = None,
-    duration_s: float = 3.0,
+    duration_s: float | None = None,
     fps: float = 8.0,
 ) -> VideoSceneLayout:
-    """Read an LVD dynamic scene layout.
+    """Read an LVD dynamic scene layout, with any number of key frames.
 
     Parameters
     ----------
     source : str or dict
-        LVD's text, or its parsed form.
+        LVD's text, with whatever a language model writes before, between and after it, or its
+        parsed form.
     caption : str, optional
-        Of the whole video, which LVD keeps outside the text; without it the "Prompt" of the
-        parsed form, else the names of the objects.
-    duration_s : float
-        Length of the video in seconds; LVD's own is 3.
+        Caption of the whole video, which LVD keeps outside the text; without it the "Prompt" of
+        the parsed form, else the names of the objects.
+    duration_s : float, optional
+        Length of the video in seconds; half a second per key frame if not given, as in LVD.
     fps : float
-        Frames per second.
+        Frames per second, from 0.1 to 60.
 
     Returns
     -------
     VideoSceneLayout
-        Labels and captions are LVD's names. What lies outside the picture is cut off, since LVD's
-        own layouts often reach outside. An object wholly outside, or without extent (LVD's way of
-        saying that it has gone), has no box there.
+        Labels and captions are LVD's names, without the numbers that tell objects of one name
+        apart ("ball 1"). Boxes are interpolated before they are cut at the picture's edges, as
+        LVD does: where one reaches outside, every video frame becomes a key frame. An object
+        wholly outside, or without extent (LVD's way of saying that it has gone), has no box there.
 
     Raises
     ------
     LayoutError
-        If a frame is missing or a box is not four numbers without negative extent; the
-        message names frame, object and number.
+        If there is no key frame or one is missing, or a box is not four numbers without negative
+        extent; the message names frame, object and number.
+
+    See Also
+    --------
+    to_lvd : the inverse.
+    parse_lvd : takes the text apart.
+
+    Examples
+    --------
+    >>> layout = from_lvd(
+    ...     "Reasoning: It flies to the right.\\n"
+    ...     "Frame 1: [{'id': 0, 'name': 'kite', 'box': [0, 256, 128, 64]}]\\n"
+    ...     "Frame 2: [{'id': 0, 'name': 'kite', 'box': [256, 256, 128, 64]}]\\n"
+    ...     "Background keyword: beach"
+    ... )
+    >>> layout.objects[0].boxes[1].as_tuple(), layout.background, layout.duration_s
+    ((0.5, 0.5, 0.75, 0.625), 'beach', 1.0)
     """
     fields = parse_lvd(source) if isinstance(source, str) else source
-    names: dict[str, str] = {}
-    tracks: dict[str, list[Box | None]] = {}
-    for number in range(1, KEY_FRAMES + 1):
-        seen: set[str] = set()
-        for item in _frame(fields, number):
-            key, name, box = _item(item, number)
-            if key in seen:
-                raise LayoutError(f"LVD frame {number}: two objects have the id {key}")
-            seen.add(key)
-            names.setdefault(key, name)
-            tracks.setdefault(key, [None] * KEY_FRAMES)[number - 1] = box
+    count = _frame_count(fields)
+    tracks = _tracks(fields, count)
     background = str(fields.get("Background keyword") or "").strip()
-    things = ", ".join(names.values()) or background or "an empty scene"
-    whole = caption or str(fields.get("Prompt") or "").strip() or things
+    names = ", ".join(track.name for track in tracks) or background or "an empty scene"
+    whole = caption or str(fields.get("Prompt") or "").strip() or names
+    duration_s = count / _KEYS_A_SECOND if duration_s is None else duration_s
     if not duration_s > 0 or not fps > 0:
         raise LayoutError(f"duration is {duration_s:g} s at {fps:g} fps; both must be above 0")
-    times = _times(max(1, round(duration_s * fps)), fps)
-    if len(set(times)) < KEY_FRAMES:
+    frame_count = max(1, round(duration_s * fps))
+    times = _times(frame_count, fps, count)
+    if len(set(times)) < count:
         raise LayoutError(
-            f"{duration_s:g} s at {fps:g} fps is one frame; LVD's {KEY_FRAMES} key frames need two"
+            f"{duration_s:g} s at {fps:g} fps is one frame; LVD's {count} key frames need two"
         )
+    if any(_reaches_outside(corners) for track in tracks for corners in track.corners):
+        dense = [number / fps for number in range(frame_count)]
+        tracks = [track.at(times, dense) for track in tracks]
+        times = dense
     return VideoSceneLayout(
         reasoning=str(fields.get("Reasoning") or "").strip(),
         caption=whole,
-        frame_captions=[whole] * KEY_FRAMES,
+        frame_captions=[whole] * len(times),
         key_times_s=times,
         objects=[
-            SceneObject(id=key, label=names[key], caption=names[key], boxes=boxes)
-            for key, boxes in tracks.items()
+            SceneObject(
+                id=track.id,
+                label=track.name,
+                caption=track.name,
+                boxes=[_clipped(corners) for corners in track.corners],
+            )
+            for track in tracks
         ],
         duration_s=duration_s,
         fps=fps,
@@ -149,34 +205,146 @@ def from_lvd(
 def parse_lvd(text: str) -> dict[str, Any]:
     """Take LVD's text apart; nothing in it is executed.
 
+    Parameters
+    ----------
+    text : str
+        With or without Markdown and chatter; a line that begins with "Frame 2" but holds no list
+        is chatter, and of several lists for one frame the last counts.
+
+    Returns
+    -------
+    dict
+        Keys "Reasoning", "Frame 1" …, "Background keyword" and "Prompt", as far as they are there.
+
     Raises
     ------
     LayoutError
-        If a frame is not a list in Python's notation.
+        If a frame is not a list in Python's or JSON's notation.
+
+    Examples
+    --------
+    >>> parse_lvd("Sure!\\n**Frame 1:** [{'id': 0}]\\n**Background keyword:** sea\\n\\nEnjoy!")
+    {'Reasoning': 'Sure!', 'Frame 1': [{'id': 0}], 'Background keyword': 'sea'}
     """
-    marks = list(_KEY.finditer(text))
+    marks = list(_HEADING.finditer(text))
     ends = [mark.start() for mark in marks[1:]] + [len(text)]
     fields: dict[str, Any] = {}
-    if marks and (lead := text[: marks[0].start()].strip()):
+    faults: dict[str, str] = {}
+    if marks and (lead := text[: marks[0].start()].strip(" \t\r\n*_`#")):
         fields["Reasoning"] = lead  # a completion of "Reasoning:" begins without that word
     for mark, end in zip(marks, ends, strict=True):
-        key, value = mark.group(1), text[mark.end() : end].strip()
-        fields[key] = _literal(key, value) if key.startswith("Frame") else value
+        heading, value = mark.group(1).lower(), text[mark.end() : end].strip()
+        if heading.startswith("frame"):
+            key = f"Frame {int(re.sub(r'[^0-9]', '', heading)[:9])}"
+            bracketed = _bracketed(value)
+            if bracketed is None:
+                faults.setdefault(key, value)
+            else:
+                fields[key] = _literal(key, bracketed)
+        elif heading.startswith("background"):
+            fields["Background keyword"] = _first_line(value)
+        elif heading == "reasoning":
+            fields["Reasoning"] = value.strip(" \t\r\n*_`#")
+        else:
+            fields["Prompt"] = _first_line(value)
+    for key, value in faults.items():
+        if key not in fields:
+            fields[key] = _literal(key, value)
     return fields
 
 
-def _literal(key: str, value: str) -> Any:
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+class _Track(NamedTuple):
+    """One object over time; corners in shares of the picture, None where it is absent."""
+
+    id: str
+    name: str
+    corners: list[tuple[float, ...] | None]
+
+    def at(self, times: list[float], wanted: list[float]) -> _Track:
+        """Return the track at other times, interpolated without regard to the picture's edges."""
+        return self._replace(corners=[self._between(times, time) for time in wanted])
+
+    def _between(self, times: list[float], time: float) -> tuple[float, ...] | None:
+        after = int(np.searchsorted(times, time, side="right"))
+        if after == len(times):
+            return self.corners[-1]
+        before, following = self.corners[after - 1], self.corners[after]
+        share = (time - times[after - 1]) / (times[after] - times[after - 1])
+        if before is None or following is None:
+            return before if share < 0.5 else following
+        pairs = zip(before, following, strict=True)
+        return tuple((1 - share) * first + share * second for first, second in pairs)
+
+
+def _frame_count(fields: dict[str, Any]) -> int:
+    numbers = [int(key[6:]) for key in fields if re.fullmatch(r"Frame \d{1,9}", str(key))]
+    if not numbers:
         raise LayoutError(
-            f"LVD {key.lower()} is {value[:60]!r}; a list such as "
-            "[{'id': 0, 'name': 'bear', 'box': [x, y, width, height]}] is needed"
-        ) from None
+            "no LVD frame was found; lines such as \"Frame 1: [{'id': 0, 'name': 'bear', "
+            "'box': [x, y, width, height]}]\" are needed"
+        )
+    for expected, number in enumerate(sorted(numbers), start=1):
+        if number != expected:
+            raise LayoutError(
+                f"LVD frame {expected} is missing; frames 1 to {max(numbers)} are needed"
+            )
+    return len(numbers)
 
 
-def _times(frame_count: int, fps: float) -> list[float]:
-    return np.linspace(0.0, (frame_count - 1) / fps, KEY_FRAMES).tolist()
+def _tracks(fields: dict[str, Any], count: int) -> list[_Track]:
+    tracks: dict[str, _Track] = {}
+    for number in range(1, count + 1):
+        ids: set[str] = set()
+        for item in _frame(fields, number):
+            track_id, name, corners = _item(item, number)
+            if track_id in ids:
+                raise LayoutError(f"LVD frame {number}: two objects have the id {track_id}")
+            ids.add(track_id)
+            track = tracks.setdefault(track_id, _Track(track_id, name, [None] * count))
+            track.corners[number - 1] = corners
+    return list(tracks.values())
+
+
+def _bracketed(value: str) -> str | None:
+    """Return the list that a text begins with, up to its closing bracket."""
+    value = value.lstrip("`* \t\r\n").removeprefix("json").removeprefix("python").lstrip()
+    if not value.startswith("["):
+        return None
+    depth, quote, escaped = 0, "", False
+    for index, character in enumerate(value):
+        if quote:
+            escaped, quote = (
+                character == "\\" and not escaped,
+                "" if character == quote and not escaped else quote,
+            )
+        elif character in "'\"":
+            quote = character
+        elif character in "[{(":
+            depth += 1
+        elif character in ")}]":
+            depth -= 1
+            if depth == 0:
+                return value[: index + 1]
+    return value
+
+
+def _literal(key: str, value: str) -> Any:
+    for parse in (ast.literal_eval, json.loads):  # JSON has null and true
+        with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError, TypeError):
+            return parse(value)
+    raise LayoutError(
+        f"LVD {key.lower()} is {value[:60]!r}; a list such as "
+        "[{'id': 0, 'name': 'bear', 'box': [x, y, width, height]}] is needed"
+    )
+
+
+def _first_line(value: str) -> str:
+    line = value.strip().splitlines()[0] if value.strip() else ""
+    return line.strip(" \t*_`\"'").removesuffix(".")
+
+
+def _times(frame_count: int, fps: float, key_frames: int) -> list[float]:
+    return np.linspace(0.0, (frame_count - 1) / fps, key_frames).tolist()
 
 
 def _pixels(box: Box) -> list[int]:
@@ -186,39 +354,43 @@ def _pixels(box: Box) -> list[int]:
 
 
 def _frame(fields: dict[str, Any], number: int) -> list[Any]:
-    items = fields.get(f"Frame {number}")
-    if items is None:
-        raise LayoutError(f"LVD frame {number} is missing; frames 1 to {KEY_FRAMES} are needed")
+    items = fields[f"Frame {number}"]
     if not isinstance(items, list):
         raise LayoutError(f"LVD frame {number} is {type(items).__name__}; a list is needed")
     return items
 
 
-def _item(item: Any, number: int) -> tuple[str, str, Box | None]:
-    """Return identifier, name and clipped box of one object in one frame."""
+def _item(item: Any, number: int) -> tuple[str, str, tuple[float, ...] | None]:
+    """Return identifier, name and corners of one object in one frame."""
     if not isinstance(item, dict) or "id" not in item or not {"name", "keyword"} & item.keys():
         raise LayoutError(f"LVD frame {number}: {item!r:.60} lacks 'id' or 'name'")
-    name = str(item.get("name", item.get("keyword")))
-    where = f"LVD frame {number}, object {item['id']} ({name})"
+    name = str(item.get("name", item.get("keyword"))).strip()
+    where = f"LVD frame {number}, object {item['id']!s:.60} ({name:.60})"
+    numbered = _NUMBERED.match(name)
+    name = numbered.group(1).strip() if numbered else name
     box = item.get("box")
     if not isinstance(box, list | tuple) or len(box) != 4:
         raise LayoutError(f"{where}: box is {box!r:.60}; four numbers x, y, width, height needed")
     for part, value in zip(("x", "y", "width", "height"), box, strict=True):
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not math.isfinite(value)
-        ):
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not abs(value) <= _FARTHEST:
             raise LayoutError(f"{where}: {part} is {value!r:.20}; a number is needed")
     x, y, width, height = box
     for part, value in (("width", width), ("height", height)):
         if value < 0:
             raise LayoutError(f"{where}: {part} is {value:g}; it must not be below 0")
-    return str(item["id"]), name, _clipped(x, y, width, height)
+    if width == 0 or height == 0:
+        return str(item["id"]), name, None
+    corners = np.array([x, y, x + width, y + height], float) / PICTURE
+    return str(item["id"]), name, tuple(corners.tolist())
 
 
-def _clipped(x: float, y: float, width: float, height: float) -> Box | None:
-    corners = np.clip(np.array([x, y, x + width, y + height]) / PICTURE, 0.0, 1.0).tolist()
-    if corners[0] >= corners[2] or corners[1] >= corners[3]:
+def _reaches_outside(corners: tuple[float, ...] | None) -> bool:
+    return corners is not None and (min(corners) < 0.0 or max(corners) > 1.0)
+
+
+def _clipped(corners: tuple[float, ...] | None) -> Box | None:
+    if corners is None:
         return None
-    return Box(**dict(zip(("x0", "y0", "x1", "y1"), corners, strict=True)))
+    x0, y0, x1, y1 = np.clip(corners, 0.0, 1.0).tolist()
+    return Box(x0=x0, y0=y0, x1=x1, y1=y1) if x0 < x1 and y0 < y1 else None
