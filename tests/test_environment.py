@@ -17,6 +17,7 @@ IMPORT_NAMES = {
     "pillow": "PIL",
     "ipython": "IPython",
     "huggingface-hub": "huggingface_hub",
+    "json-repair": "json_repair",
     "opencv-python-headless": "cv2",
 }
 CONDA_NAMES = {
@@ -107,15 +108,15 @@ def test_constraints_are_plain_pins_any_index_can_serve() -> None:
     assert not [name for name, version in constraints().items() if "+" in version]
 
 
-def test_the_library_imports_only_what_it_asks_for() -> None:
+@pytest.mark.parametrize("package", ["spa2v_lib", "notebooks/spa2v_lab"])
+def test_a_package_imports_only_what_it_asks_for(package: str) -> None:
     asked = [
         requirement.name for requirement in requirements("models", "local", "bench", "batch", "ray")
     ]
-    known = (
-        {IMPORT_NAMES.get(name, name) for name in asked} | {"spa2v_lib"} | sys.stdlib_module_names
-    )
+    own = {"spa2v_lib", "spa2v_lab"}
+    known = {IMPORT_NAMES.get(name, name) for name in asked} | own | sys.stdlib_module_names
     imported = set()
-    for path in (ROOT / "spa2v_lib").rglob("*.py"):
+    for path in (ROOT / package).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 imported |= {alias.name.split(".")[0] for alias in node.names}

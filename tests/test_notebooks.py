@@ -140,15 +140,6 @@ def test_every_picture_in_an_output_has_words(path: Path) -> None:
 
 
 @each_notebook
-def test_a_caption_follows_every_figure(path: Path) -> None:
-    cells = nbformat.read(path, as_version=4).cells
-    for number, cell in enumerate(cells):
-        if any(FIGURE in bundle for bundle in bundles(cell)):
-            texts = [c.source for c in cells[number + 1 :] if c.cell_type == "markdown"]
-            assert re.match(r"\*[^*]", texts[0]), f"no caption after: {cell.source}"
-
-
-@each_notebook
 def test_cells_that_show_widgets_are_not_compared(path: Path) -> None:
     showing = [c for c in code_cells(path) if any(WIDGET in bundle for bundle in bundles(c))]
     assert [c.source for c in showing if "nbval-ignore-output" not in tags(c)] == []
@@ -160,30 +151,6 @@ def test_saved_widgets_are_those_that_are_shown_and_bear_numbers(path: Path) -> 
 
     notebook = nbformat.read(path, as_version=4)
     assert number_widgets(notebook) == notebook
-
-
-@each_notebook
-def test_a_chapter_begins_and_ends_as_all_do(path: Path) -> None:
-    first, *_, last = nbformat.read(path, as_version=4).cells
-    assert first.source.startswith("# ")
-    for promise in ("**You will learn**", "**You need**", "**It takes**"):
-        assert promise in first.source
-    assert re.match(r'<div class="admonition tip" .*>\n<p .*><b>Take away</b></p>\n', last.source)
-
-
-@each_notebook
-def test_every_exercise_has_a_folded_solution_that_ran(path: Path) -> None:
-    cells = nbformat.read(path, as_version=4).cells
-    asked = [n for n, cell in enumerate(cells) if "<b>Exercise" in cell.source]
-    assert len(asked) in (2, 3)
-    for number in asked:
-        solution = cells[number + 1]
-        assert solution.source.startswith("# @title Solution")
-        # The book folds it by the tag, Colab by its form view, JupyterLab by the hidden source.
-        assert "hide-cell" in tags(solution)
-        assert solution.metadata["cellView"] == "form"
-        assert solution.metadata["jupyter"]["source_hidden"]
-        assert solution.outputs != []
 
 
 @each_notebook

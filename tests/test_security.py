@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = sorted([*(ROOT / "spa2v_lib").rglob("*.py"), *(ROOT / "book").glob("*.py")])
+FOLDERS = (ROOT / "spa2v_lib", ROOT / "notebooks/spa2v_lab", ROOT / "book")
+CODE = sorted(path for folder in FOLDERS for path in folder.rglob("*.py"))
 UNSAFE_MODULES = {
     "pickle",
     "cPickle",

@@ -23,12 +23,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 @pytest.mark.slow
 def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
-    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "spa2v_lib").rglob("*.py")}
-    assert modules - set(wheel.namelist()) == set()
+    for base, package in ((ROOT, "spa2v_lib"), (ROOT / "notebooks", "spa2v_lab")):
+        modules = {str(path.relative_to(base)) for path in (base / package).rglob("*.py")}
+        assert modules
+        assert modules - set(wheel.namelist()) == set()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", ["answers", "exemplars", "recordings", "sprites", "models"])
+@pytest.mark.parametrize(
+    "folder", ["answers", "exemplars", "recordings", "results", "sprites", "models"]
+)
 def test_shipped_data_are_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
     files = [path for path in (ROOT / "data" / folder).rglob("*") if path.is_file()]
     wanted = {f"spa2v_lib/_data/{path.relative_to(ROOT / 'data')}" for path in files}
@@ -40,14 +44,15 @@ def test_shipped_data_are_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> N
 def test_licence_and_command_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     names = wheel.namelist()
     (entry,) = [name for name in names if name.endswith(".dist-info/entry_points.txt")]
-    assert "spa2v = spa2v_lib.cli:main" in wheel.read(entry).decode()
+    entries = wheel.read(entry).decode()
+    assert "spa2v = spa2v_lib.cli:main" in entries and "spa2v_lab.cli:register" in entries
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
 @pytest.mark.slow
-def test_nothing_but_the_package_is_installed(wheel: zipfile.ZipFile) -> None:
+def test_nothing_but_the_two_packages_is_installed(wheel: zipfile.ZipFile) -> None:
     tops = {name.split("/")[0].split("-")[0] for name in wheel.namelist()}
-    assert tops == {"spa2v_lib", "spa2v"}
+    assert tops == {"spa2v_lib", "spa2v_lab", "spa2v"}
 
 
 @pytest.mark.slow
