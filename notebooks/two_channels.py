@@ -64,6 +64,15 @@ AZIMUTH = 40
 CAPTURE = "ortf"
 
 # %% [markdown]
+# ## Drag a source around a head
+#
+# Before any formula: move the source, listen with headphones, and watch which numbers change. The
+# shaded directions share the same two numbers; choose another capture format, and other ones do.
+#
+# <div class="spa2v-explorer" data-explorer="around-head"><p>This explorer works in the book, on
+# the page of this chapter.</p></div>
+# <script type="module" src="../_static/explorers/around_head.js"></script>
+#
 # ## Two differences
 #
 # A real recording of a drum roll, made with one microphone, is put in the open air, two metres
