@@ -1,11 +1,11 @@
-"""In-context examples: scenes with known truth, and which of them to show for a recording.
+"""In-context examples: scenes with known ground truth, and which of them to show for a recording.
 
 SpA2V (Pham et al., ACM MM 2025, sec. 3.1) shows its model the nearest annotated recordings, and
 its ablations say that the choice carries the result. Nearness here is that of what was measured:
 directions, level, motion and tags of every source. An example that was made from the recording
 that is being planned, or from its mirror or reversal, would give the answer away; none is shown.
 
-The scenes, with what is heard in them, are in ``data/exemplars``;
+The scenes, with their sound, are in ``data/exemplars``;
 ``python -m spa2v_lab.scenes.exemplars`` makes them.
 """
 
@@ -42,10 +42,10 @@ __all__ = [
 ]
 
 CHOICES = ("knn", "fixed", "random", "none")
-"""Ways to choose; ``fixed`` shows the same ones whatever is heard, as far as they do not leak."""
+"""How to choose; ``fixed`` shows the same ones for every recording, as far as they do not leak."""
 
 SOUNDS = "sounds"
-"""Folder, beside the exemplars, of what is heard in them: ``FAMILY.ogg``, left and then right."""
+"""Folder, beside the exemplars, of their sound: ``FAMILY.ogg``, left and then right."""
 
 _AZIMUTH_UNIT_DEG = 20.0
 _LEVEL_UNIT_DB = 6.0
@@ -55,7 +55,7 @@ _SAME_LEVEL_DB = 0.25  # level contours this close, in the median, are of one re
 
 
 class Exemplar(StrictModel):
-    """One scene whose truth is known.
+    """One scene with known ground truth.
 
     Attributes
     ----------
@@ -68,14 +68,19 @@ class Exemplar(StrictModel):
     recordings : list of str
         Files under ``data/recordings`` that sound in it.
     attributes : list of str
-        The paper's spatial attributes: motions, "single" or "multiple", and where stationary things
-        are ("left", "centre", "right").
+        The paper's spatial attributes: motions, "single" or "multiple", and where stationary
+        objects are ("left", "centre", "right").
     cues : SpatialCues
         As measured in the rendered sound, rounded.
     objects : dict of str to str
         Which object of the layout each source of the cues is, by id.
     layout : VideoSceneLayout
-        The truth, with reasoning.
+        The ground truth, with reasoning.
+
+    Examples
+    --------
+    >>> load_exemplars()[0].variant
+    'drawn'
     """
 
     id: str
@@ -96,10 +101,19 @@ def load_exemplars(path: str | Path | None = None) -> tuple[Exemplar, ...]:
     path : str or Path, optional
         A file of one JSON object a line.
 
+    Returns
+    -------
+    tuple of Exemplar
+
     Raises
     ------
     DataError
         If the file is missing, or a line is not an exemplar; the message names the line.
+
+    Examples
+    --------
+    >>> len(load_exemplars()) > 50
+    True
     """
     return _load(Path(path) if path else resource("exemplars", "exemplars.jsonl"))
 
@@ -121,7 +135,11 @@ def _load(path: Path) -> tuple[Exemplar, ...]:
 
 
 def exemplar_sound(exemplar: Exemplar) -> tuple[np.ndarray, int]:
-    """Read what is heard in a shipped exemplar.
+    """Read the sound of a shipped exemplar.
+
+    Parameters
+    ----------
+    exemplar : Exemplar
 
     Returns
     -------
@@ -134,6 +152,12 @@ def exemplar_sound(exemplar: Exemplar) -> tuple[np.ndarray, int]:
     ------
     DataError
         If its sound is missing or cannot be read.
+
+    Examples
+    --------
+    >>> samples, rate = exemplar_sound(load_exemplars()[0])
+    >>> len(samples), rate
+    (2, 16000)
     """
     import soundfile
 
@@ -184,6 +208,16 @@ def choose_exemplars(
     ------
     PlanningError
         If `how` is not known or `count` is negative.
+
+    See Also
+    --------
+    ranked_exemplars : All of them, in this order.
+
+    Examples
+    --------
+    >>> chosen = choose_exemplars(load_exemplars()[0].cues, 2)
+    >>> len(chosen), load_exemplars()[0] in chosen
+    (2, False)
     """
     check_choice(how, count)
     return ranked_exemplars(cues, how, seed=seed, recordings=recordings, pool=pool)[:count]
@@ -199,7 +233,12 @@ def ranked_exemplars(
 ) -> list[Exemplar]:
     """Return all exemplars that may be shown, in the order in which they would be chosen.
 
-    Parameters, result and errors as in `choose_exemplars`.
+    Parameters, result and errors as for `choose_exemplars`.
+
+    Examples
+    --------
+    >>> ranked_exemplars(load_exemplars()[0].cues, "none")
+    []
     """
     check_choice(how)
     if how == "none":
@@ -220,9 +259,20 @@ def ranked_exemplars(
 def check_choice(how: str, count: int = 0) -> None:
     """Refuse a choice that is not known, or a negative number of exemplars.
 
+    Parameters
+    ----------
+    how : str
+        Should be one of `CHOICES`.
+    count : int
+        How many; should be at least 0.
+
     Raises
     ------
     PlanningError
+
+    Examples
+    --------
+    >>> check_choice("knn", 3)
     """
     if how not in CHOICES:
         raise PlanningError(f"no choice of exemplars {how!r}; one of: {', '.join(CHOICES)}")
@@ -243,9 +293,19 @@ def leaks(exemplar: Exemplar, cues: SpatialCues, recordings: Collection[str] = (
         Of the recording that is planned.
     recordings : collection of str
         Names of files that sound in it.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> first = load_exemplars()[0]
+    >>> leaks(first, first.cues)
+    True
     """
-    heard = {Path(name).stem for name in (*recordings, cues.recording)}
-    if heard & {Path(name).stem for name in exemplar.recordings}:
+    sounding = {Path(name).stem for name in (*recordings, cues.recording)}
+    if sounding & {Path(name).stem for name in exemplar.recordings}:
         return True
     own, other = _contour(cues), _contour(exemplar.cues)
     return _same_contour(own, other) or _same_contour(own[::-1], other)
@@ -269,10 +329,29 @@ def _same_contour(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def cue_distance(a: SpatialCues, b: SpatialCues) -> float:
-    """Return how unlike two recordings are, at least 0; symmetric, and 0 for equal sources.
+    """Return the distance between what was measured in two recordings.
 
     The sources are paired so that the mean distance of the pairs is smallest; one that finds no
     partner counts as a fixed, large distance.
+
+    Parameters
+    ----------
+    a, b : SpatialCues
+
+    Returns
+    -------
+    float
+        At least 0; symmetric, and 0 for equal sources.
+
+    See Also
+    --------
+    source_vector : What of a source it is made of, beside the tags.
+
+    Examples
+    --------
+    >>> cues = load_exemplars()[0].cues
+    >>> cue_distance(cues, cues)
+    0.0
     """
     few, many = sorted((a.sources, b.sources), key=len)
     if not many:
@@ -287,13 +366,22 @@ def cue_distance(a: SpatialCues, b: SpatialCues) -> float:
 
 
 def source_vector(source: SourceTrack) -> np.ndarray:
-    """Return where a source is and how it moves, as a vector whose distances mean something.
+    """Return where a source is and how it moves, as a vector to take distances of.
+
+    Parameters
+    ----------
+    source : SourceTrack
 
     Returns
     -------
     ndarray [9]
         Azimuth at the start, in the middle and at the end (unit 20°; 0 where unknown), change of
         level (unit 6 dB) and the confidence in each motion.
+
+    Examples
+    --------
+    >>> source_vector(load_exemplars()[0].cues.sources[0]).shape
+    (9,)
     """
     track = [a for a, on in zip(source.azimuth_deg, source.active, strict=True) if on]
     known = [a for a in track if a is not None] or [0.0]
@@ -303,8 +391,8 @@ def source_vector(source: SourceTrack) -> np.ndarray:
 
 
 def _source_distance(a: SourceTrack, b: SourceTrack) -> float:
-    apart = float(np.linalg.norm(source_vector(a) - source_vector(b)))
-    return apart + _TAG_WEIGHT * (1.0 - _tag_overlap(a, b))
+    distance = float(np.linalg.norm(source_vector(a) - source_vector(b)))
+    return distance + _TAG_WEIGHT * (1.0 - _tag_overlap(a, b))
 
 
 def _tag_overlap(a: SourceTrack, b: SourceTrack) -> float:

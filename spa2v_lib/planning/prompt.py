@@ -123,8 +123,9 @@ def again(prompt: Prompt, answer: str, fault: str) -> Prompt:
 
     Examples
     --------
-    >>> again(Prompt("Plan.", ()), "A bus.", "the answer holds no JSON object").parts[-1].text
-    'Your answer was:\nA bus.\n\nIt cannot be used: the answer holds no JSON object.\nWrite ...'
+    >>> asked = again(Prompt("Plan.", ()), "A bus.", "the answer holds no JSON object")
+    >>> asked.parts[-1].text.splitlines()[-1]
+    'Write the whole JSON object again, corrected.'
     """
     if len(answer) > _LONGEST_SENT_BACK:
         answer = f"{answer[:_LONGEST_SENT_BACK]} …"

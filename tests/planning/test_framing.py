@@ -1,4 +1,4 @@
-"""Exemplars tell how high things are seen, and nothing else of where they are."""
+"""Exemplars tell how high objects are seen, and nothing else of where they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.layout.scene_layout import SceneObject
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.exemplars import Exemplar, load_exemplars, ranked_exemplars
-from spa2v_lib.planning.placement import rise, with_exemplar_height
+from spa2v_lib.planning.placement import elevation_slope, with_exemplar_height
 
 ALL = load_exemplars()
 
@@ -20,7 +20,7 @@ def raised(label, examples, *shots):
 
 
 def example_of(label: str, *bottoms: float) -> Exemplar:
-    """An exemplar whose only thing has these lower edges, larger from key frame to key frame."""
+    """An exemplar whose only object has these lower edges, larger from key frame to key frame."""
     model = ALL[0]
     boxes = [
         Box(x0=0.4, y0=y - 0.1 - 0.01 * index, x1=0.6, y1=y) for index, y in enumerate(bottoms)
@@ -35,25 +35,30 @@ def example_of(label: str, *bottoms: float) -> Exemplar:
     return model.model_copy(update={"layout": layout, "objects": {"s1": "a"}})
 
 
-def lower_edge(kind, camera=None) -> float:
+def lower_edge(sound_class) -> float:
     """Where its lower edge is seen from its usual range, straight ahead."""
-    camera = camera or Camera()
-    return camera.project(0.0, kind.range_m, kind.width_m, kind.height_m, kind.base_m)[3]
+    camera = Camera()
+    return camera.project(
+        0.0, sound_class.range_m, sound_class.width_m, sound_class.height_m, sound_class.base_m
+    )[3]
 
 
-def test_rise_is_read_where_the_thing_is_largest_by_hand():
+def test_the_slope_is_read_where_the_object_is_largest_by_hand():
     example = example_of("bird", 0.45, 0.4)  # 0.1 above the middle, half a picture is 45 degrees
-    assert rise(example.layout.objects[0], example.layout) == pytest.approx(0.2)
+    assert elevation_slope(example.layout.objects[0], example.layout) == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize("label", ["bird", "guitar", "airplane"])
-def test_a_thing_off_the_ground_is_seen_where_the_examples_show_such_a_thing(label):
-    kind = raised(label, [example_of(label, 0.35), example_of(label, 0.45)])
-    assert lower_edge(kind) == pytest.approx(0.4)
-    assert (kind.width_m, kind.range_m) == (CLASSES[label].width_m, CLASSES[label].range_m)
+def test_an_object_off_the_ground_is_seen_where_the_examples_show_such_an_object(label):
+    sound_class = raised(label, [example_of(label, 0.35), example_of(label, 0.45)])
+    assert lower_edge(sound_class) == pytest.approx(0.4)
+    assert (sound_class.width_m, sound_class.range_m) == (
+        CLASSES[label].width_m,
+        CLASSES[label].range_m,
+    )
 
 
-def test_the_same_class_goes_before_the_same_kind_of_place():
+def test_the_same_class_goes_before_the_same_sort_of_place():
     examples = [example_of("helicopter", 0.2), example_of("bird", 0.4)]
     assert lower_edge(raised("bird", examples)) == pytest.approx(0.4)
     assert lower_edge(raised("bird", examples[:1])) == pytest.approx(0.2)
