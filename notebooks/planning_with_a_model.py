@@ -63,7 +63,7 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 SCENE = 0
 EXEMPLARS = "knn"
 SHOTS = 3
-PLANNER = "google:gemini-2.0-flash"
+PLANNER = "google:gemini-3.8-flash"
 
 # %%
 from spa2v_lab.bench.recorded_answers import recorded_scene
@@ -109,7 +109,7 @@ for line in instruction.splitlines():
 print(prompt.user_text[prompt.user_text.rindex("The recording to plan") :])
 
 # %% [markdown]
-# `spa2v plan scene.flac --planner google:gemini-2.0-flash --show-prompt` prints the whole of it,
+# `spa2v plan scene.flac --planner google:gemini-3.8-flash --show-prompt` prints the whole of it,
 # and sends nothing. The texts are plain files in `spa2v_lib/prompts`.
 #
 # ## Examples, and how not to cheat
@@ -237,7 +237,7 @@ for name, layouts in rows.items():
     iou, x_error, right = mean_scores(layouts)
     apart = "–" if np.isnan(x_error) else f"{x_error:.2f}"
     print(f"{name:<38}{iou:4.1f}{apart:>9}{right:13.0%}")
-for model in ("google:gemini-2.0-flash", "openai-chat:gpt-4o-audio-preview"):
+for model in ("google:gemini-3.8-flash", "openai-chat:gpt-audio-1.5"):
     print(f"{model:<38} not run")
 
 # %% [markdown]
@@ -254,7 +254,7 @@ for model in ("google:gemini-2.0-flash", "openai-chat:gpt-4o-audio-preview"):
 # To fill in the rows that are missing, with a key in the environment:
 #
 # ```sh
-# spa2v bench planning --planner google:gemini-2.0-flash --out bench
+# spa2v bench planning --planner google:gemini-3.8-flash --out bench
 # ```
 #
 # which tries both placements, and exemplars chosen by likeness, at random, or not at all; it
@@ -288,8 +288,8 @@ for name, cues_of in ways.items():
 #
 # | model | `--planner` | needs |
 # |---|---|---|
-# | Gemini | `google:gemini-2.0-flash` | the extra `spa2v[models]`, `GOOGLE_API_KEY` |
-# | OpenAI | `openai-chat:gpt-4o-audio-preview` | the same, `OPENAI_API_KEY` |
+# | Gemini | `google:gemini-3.8-flash` | the extra `spa2v[models]`, `GOOGLE_API_KEY` |
+# | OpenAI | `openai-chat:gpt-audio-1.5` | the same, `OPENAI_API_KEY` |
 # | your own server (vLLM, Ollama) | `openai-chat:NAME@http://127.0.0.1:8000/v1` | nothing else |
 # | in this process | `transformers:Qwen/Qwen2-Audio-7B-Instruct` | `spa2v[local]`, a GPU |
 # | SmolLM2 | `smollm` | two packages; the error names them |

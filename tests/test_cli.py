@@ -113,7 +113,7 @@ def test_a_plan_follows_the_sound(spa2v, audio):
 
 def test_a_prompt_is_shown_and_its_price_estimated_without_a_key(spa2v, audio, monkeypatch):
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
-    call = ("plan", audio, "--label", "car", "--planner", "google:gemini-2.5-flash")
+    call = ("plan", audio, "--label", "car", "--planner", "google:gemini-3.8-flash")
     code, out, err = spa2v(*call, "--show-prompt", "--shots", 1, "--placement", "model")
     assert code == 0 and err.startswith("about ")
     assert "Example 1" in out and "Example 2" not in out

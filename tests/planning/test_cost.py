@@ -18,7 +18,7 @@ HEARD = Prompt(TEXT.system, (*TEXT.parts, AudioPart("left", b"", 10.0)))
 
 
 def test_sound_costs_tokens_by_its_length():
-    google = parse_planner("google:gemini-2.5-flash")
+    google = parse_planner("google:gemini-3.8-flash")
     silent, heard = (estimate(prompt, google) for prompt in (TEXT, HEARD))
     assert silent.input_tokens == pytest.approx(200, abs=5)
     assert heard.input_tokens - silent.input_tokens == pytest.approx(320, abs=10)
@@ -26,7 +26,7 @@ def test_sound_costs_tokens_by_its_length():
 
 def test_a_known_model_has_a_price_that_grows_with_the_prompt():
     pytest.importorskip("genai_prices")
-    google = parse_planner("google:gemini-2.5-flash")
+    google = parse_planner("google:gemini-3.8-flash")
     silent, heard = (estimate(prompt, google) for prompt in (TEXT, HEARD))
     assert 0 < silent.dollars < heard.dollars < 0.1
 
@@ -41,7 +41,7 @@ def test_what_has_no_known_price_says_so(name):
 
 def test_without_the_client_there_is_no_price(monkeypatch):
     monkeypatch.setitem(sys.modules, "genai_prices", None)
-    assert estimate(TEXT, parse_planner("google:gemini-2.5-flash")).dollars is None
+    assert estimate(TEXT, parse_planner("google:gemini-3.8-flash")).dollars is None
 
 
 def test_a_batch_is_the_sum_and_what_is_answered_already_costs_nothing(

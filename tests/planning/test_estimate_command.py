@@ -23,7 +23,7 @@ def run(tmp_path, recording, monkeypatch):
 
 def test_it_tells_tokens_and_price_of_several_recordings(run):
     pytest.importorskip("genai_prices")
-    told = run("--planner", "google:gemini-2.5-flash")
+    told = run("--planner", "google:gemini-3.8-flash")
     assert told.exit_code == 0, told.output
     assert "2 requests" in told.output and "about $0." in told.output
 

@@ -255,7 +255,7 @@ def gemini(server, monkeypatch):
     """The Gemini client, turned to the local server."""
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url.removesuffix("/v1"))
     monkeypatch.setenv("GOOGLE_API_KEY", SECRET)
-    return HostedModel(PlannerSpec("google", "gemini-2.0-flash"), first_wait_s=0.01, tries=3)
+    return HostedModel(PlannerSpec("google", "gemini-3.8-flash"), first_wait_s=0.01, tries=3)
 
 
 @pytest.mark.parametrize("placement", ["cues", "model"])

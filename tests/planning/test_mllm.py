@@ -106,7 +106,7 @@ def test_a_kept_answer_that_cannot_be_used_any_more_is_asked_for_again(
 
 def test_the_prompt_can_be_read_without_a_key(recording, two_sources, monkeypatch):
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
-    text = prompt_for(recording, two_sources, "google:gemini-2.0-flash", shots=1).text
+    text = prompt_for(recording, two_sources, "google:gemini-3.8-flash", shots=1).text
     assert "Example 1" in text and "[sound: right channel of the recording, 2.0 s]" in text
     with pytest.raises(PlanningError, match="it has no prompt"):
         prompt_for(recording, two_sources, "acoustic")

@@ -6,9 +6,12 @@ import warnings
 import pytest
 
 from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import PlanningError
+from spa2v_lib.planning import check_planner, prompt_for
 from spa2v_lib.planning.backends import local as module
 from spa2v_lib.planning.backends.local import SMOLLM_INSTALL, smollm, smollm_file
+from spa2v_lib.planning.cost import estimate_batch
 from spa2v_lib.planning.exemplars import load_exemplars
 from spa2v_lib.planning.mllm import plan_with_model
 
@@ -47,3 +50,14 @@ def test_smollm_plans_a_valid_layout_from_the_cues_alone() -> None:
         "source-1"
     ]
     assert layout.caption and all(layout.frame_captions)
+
+
+def test_its_prompt_and_its_cost_need_no_package(
+    monkeypatch: pytest.MonkeyPatch, recording: Recording, two_sources: SpatialCues
+) -> None:
+    monkeypatch.setattr(module, "find_spec", lambda name: None)
+    text = prompt_for(recording, two_sources, "smollm", shots=1).text
+    assert "Example 1" in text and "[sound:" not in text
+    assert estimate_batch([(recording, two_sources)], "smollm").requests == 1
+    with pytest.raises(PlanningError, match="not installed"):
+        check_planner("smollm")
