@@ -1,19 +1,36 @@
-"""What every stage may know about the things that make sound.
+"""The objects that make sound: how large they usually are, and where they usually are.
 
-These are facts of everyday life (how large a bus usually looks, that ships are on water), not
-statistics of any data set: planning places objects with them, and simulated scenes must therefore
-draw their own sizes and ranges from elsewhere. The sentences made of these words are in
+These are rounded figures of common knowledge (how large a bus usually looks, that ships are on
+water), not measurements and not statistics of any data set. Planning places objects with them;
+simulated scenes must therefore draw their own sizes and ranges from elsewhere. `CLASSES` holds what
+the preset ``tiny`` can draw; ``objects.csv`` beside this file holds more, with synonyms, and any
+other word takes the entry of its head noun. The sentences made of these words are in
 `spa2v_lib.layout.captions`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import csv
+import unicodedata
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
 from typing import Literal
 
 from spa2v_lib.errors import PlanningError
 
-__all__ = ["BACKGROUNDS", "CLASSES", "Background", "Place", "SoundClass", "get_class"]
+__all__ = [
+    "BACKGROUNDS",
+    "CLASSES",
+    "FAMILIES",
+    "Background",
+    "Place",
+    "SoundClass",
+    "check_word",
+    "family_of",
+    "get_class",
+    "known_words",
+]
 
 Place = Literal["ground", "air", "water", "held"]
 
@@ -22,7 +39,7 @@ _SIZES_AWAY = 1.5  # 1 / (2 · 1/3 · tan 45°)
 
 @dataclass(frozen=True)
 class Background:
-    """A place that a scene can be set in.
+    """The surroundings of a scene.
 
     Attributes
     ----------
@@ -31,7 +48,7 @@ class Background:
     phrase : str
         Noun phrase for captions ("a city street").
     preposition : str
-        What precedes the phrase for things that stand there ("on", "in").
+        What precedes the phrase for objects that stand there ("on", "in").
     """
 
     name: str
@@ -54,7 +71,7 @@ BACKGROUNDS: dict[str, Background] = {
 
 @dataclass(frozen=True)
 class SoundClass:
-    """One kind of thing that can be heard and shown.
+    """An object that makes sound and can be shown.
 
     Attributes
     ----------
@@ -75,6 +92,16 @@ class SoundClass:
         How it stays, third person ("stands").
     background : str
         Usual surroundings, a key of `BACKGROUNDS`.
+    family : str
+        One of `FAMILIES`; empty where nothing is known.
+    drawn_as : str
+        The nearest key of `CLASSES`, for presets that can draw no other; its own name where it is
+        one of them.
+
+    Examples
+    --------
+    >>> get_class("tram").with_article, get_class("tram").drawn_as, get_class("tram").range_m
+    ('a tram', 'train', 6.75)
     """
 
     name: str
@@ -86,11 +113,17 @@ class SoundClass:
     verb: str
     still: str
     background: str
+    family: str = ""
+    drawn_as: str = ""
 
     @property
     def with_article(self) -> str:
-        """The noun with its indefinite article."""
-        return f"{'an' if self.noun[0] in 'aeiou' else 'a'} {self.noun}"
+        """The noun with its indefinite article, unless it is plural or has a determiner."""
+        first, last = self.noun.split()[0].lower(), self.noun.split()[-1].lower()
+        determined = first in _DETERMINERS or first.isdigit() or first.endswith("'s")
+        if determined or (last not in known_words() and _entry(last) is not _NEUTRAL):
+            return self.noun
+        return f"{'an' if self.noun[0].lower() in 'aeiou' else 'a'} {self.noun}"
 
     @property
     def range_m(self) -> float:
@@ -102,56 +135,248 @@ class SoundClass:
         return round(_SIZES_AWAY * max(self.width_m, self.height_m), 2)
 
 
-def _vehicle(name: str, noun: str, width: float, height: float) -> SoundClass:
-    return SoundClass(name, noun, width, height, "ground", 0.0, "drives", "stands", "street")
+FAMILIES = {
+    "vehicle": "vehicle",
+    "aircraft": "aircraft",
+    "animal": "animal",
+    "bird": "bird",
+    "instrument": "musical instrument",
+    "person": "person",
+    "bell or alarm": "bell or alarm",
+    "machine": "machine",
+}
+"""What stands above classes, and the noun of each in captions."""
+
+NOBODY_KNOWS = "something that makes a sound"
+"""The caption of what not even a family is known of."""
+
+_DETERMINERS = frozenset(
+    (
+        "a", "an", "the", "my", "your", "his", "her", "its", "our", "their", "this", "that",
+        "these", "those", "some", "any", "no", "each", "every", "another", "something", "one",
+        "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "several",
+        "many", "few", "both",
+    )
+)  # fmt: skip
+_LONGEST_WORD = 80
+
+
+def _vehicle(name: str, width: float, height: float, noun: str = "") -> SoundClass:
+    return SoundClass(
+        name, noun or name, width, height, "ground", 0.0, "drives", "stands", "street",
+        "vehicle", name,
+    )  # fmt: skip
+
+
+def _flying(
+    name: str, width: float, height: float, base: float, still: str, family: str
+) -> SoundClass:
+    return SoundClass(
+        name, name, width, height, "air", base, "flies", still, "meadow", family, name
+    )
 
 
 def _animal(name: str, width: float, height: float, verb: str, where: str) -> SoundClass:
-    return SoundClass(name, name, width, height, "ground", 0.0, verb, "stands", where)
+    return SoundClass(
+        name, name, width, height, "ground", 0.0, verb, "stands", where, "animal", name
+    )
+
+
+def _held(name: str, size: float, base: float, verb: str, still: str, family: str) -> SoundClass:
+    return SoundClass(name, name, size, size, "held", base, verb, still, "stage", family, name)
 
 
 CLASSES: dict[str, SoundClass] = {
     c.name: c
     for c in (
-        _vehicle("ambulance", "ambulance", 3.6, 2.8),
-        _vehicle("bus", "bus", 4.4, 3.4),
-        _vehicle("car", "car", 2.6, 1.7),
-        _vehicle("fire_engine", "fire engine", 4.0, 3.2),
-        _vehicle("motorcycle", "motorcycle", 2.0, 1.4),
-        _vehicle("truck", "truck", 4.2, 3.4),
-        SoundClass("train", "train", 5.0, 4.2, "ground", 0.0, "rolls", "stands", "meadow"),
-        SoundClass("airplane", "airplane", 32.0, 30.0, "air", 18.0, "flies", "hangs", "meadow"),
-        SoundClass("helicopter", "helicopter", 11.0, 9.0, "air", 6.0, "flies", "hovers", "meadow"),
-        SoundClass("bird", "bird", 0.5, 0.5, "air", 1.4, "flies", "hovers", "meadow"),
-        SoundClass("ship", "ship", 24.0, 22.0, "water", 0.0, "sails", "lies", "sea"),
+        _vehicle("ambulance", 3.6, 2.8),
+        _vehicle("bus", 4.4, 3.4),
+        _vehicle("car", 2.6, 1.7),
+        _vehicle("fire_engine", 4.0, 3.2, "fire engine"),
+        _vehicle("motorcycle", 2.0, 1.4),
+        _vehicle("truck", 4.2, 3.4),
+        replace(_vehicle("train", 5.0, 4.2), verb="rolls", background="meadow"),
+        _flying("airplane", 32.0, 30.0, 18.0, "hangs", "aircraft"),
+        _flying("helicopter", 11.0, 9.0, 6.0, "hovers", "aircraft"),
+        _flying("bird", 0.5, 0.5, 1.4, "hovers", "bird"),
+        replace(
+            _vehicle("ship", 24.0, 22.0),
+            place="water", verb="sails", still="lies", background="sea",
+        ),
         _animal("cow", 2.2, 2.0, "walks", "meadow"),
         _animal("dog", 0.9, 0.9, "runs", "meadow"),
         _animal("horse", 2.4, 2.3, "gallops", "meadow"),
         _animal("lion", 1.5, 1.5, "walks", "desert"),
         _animal("monkey", 0.9, 0.9, "walks", "desert"),
         _animal("sheep", 1.3, 1.2, "walks", "meadow"),
-        SoundClass("bell", "bell", 0.7, 0.7, "held", 1.2, "swings", "hangs", "stage"),
-        SoundClass("drum", "drum", 0.8, 0.8, "held", 0.6, "moves", "stands", "stage"),
-        SoundClass("guitar", "guitar", 0.9, 0.9, "held", 0.8, "moves", "stands", "stage"),
+        _held("bell", 0.7, 1.2, "swings", "hangs", "bell or alarm"),
+        _held("drum", 0.8, 0.6, "moves", "stands", "instrument"),
+        _held("guitar", 0.9, 0.8, "moves", "stands", "instrument"),
     )
-}
+}  # fmt: skip
+"""What the tiny suite was trained to draw, by label."""
+
+_NEUTRAL = SoundClass(
+    "object", "object", 1.0, 1.0, "ground", 0.0, "moves", "stands", "meadow", "", "bell"
+)
+"""What an unknown word is taken for: an object of one metre on the ground."""
 
 
 def get_class(label: str) -> SoundClass:
-    """Look a class up by its label.
+    """Return what is usual for an object, by any word.
 
     Parameters
     ----------
     label : str
-        A key of `CLASSES`; spaces and capitals are forgiven.
+        A key of `CLASSES`, a noun or synonym of ``objects.csv``, or any other words: those take
+        the entry of their head noun ("my neighbour's lawn mower" that of "lawn mower"), and where
+        that is not known either, one metre by one metre on the ground. Capitals, plurals and
+        articles do not matter.
+
+    Returns
+    -------
+    SoundClass
+        Named as the user did, unless the words are a key of `CLASSES`.
 
     Raises
     ------
     PlanningError
-        If no class has this label; the message lists those that exist.
+        If the label is empty, longer than 80 characters, or holds markup or line breaks.
+
+    See Also
+    --------
+    known_words : every word that has an entry of its own.
+
+    Examples
+    --------
+    >>> get_class("Fire Engine").name
+    'fire_engine'
+    >>> mower = get_class("my neighbour's lawn mower")
+    >>> mower.with_article, mower.width_m, mower.family
+    ("my neighbour's lawn mower", 1.0, 'machine')
+    >>> get_class("flurble").width_m
+    1.0
     """
-    key = label.strip().lower().replace(" ", "_").replace("-", "_")
-    if key not in CLASSES:
-        known = ", ".join(sorted(CLASSES))
-        raise PlanningError(f"nothing is known about {label!r}; name one of: {known}")
-    return CLASSES[key]
+    word = check_word(label)
+    key = word.lower().replace(" ", "_").replace("-", "_")
+    if key in CLASSES:
+        return CLASSES[key]
+    entry = _entry(word.lower())
+    noun = word.replace("_", " ")
+    if noun.split()[0].lower() in ("a", "an") and len(noun.split()) > 1:
+        noun = noun.split(maxsplit=1)[1]
+    return replace(entry, name=noun, noun=noun)
+
+
+def family_of(label: str) -> str:
+    """Return the family of a label, one of `FAMILIES`, or "" where it has none.
+
+    Parameters
+    ----------
+    label : str
+
+    Examples
+    --------
+    >>> family_of("tram"), family_of("crow"), family_of("flurble")
+    ('vehicle', 'bird', '')
+    """
+    return get_class(label).family
+
+
+def check_word(label: str) -> str:
+    """Return a label without outer spaces.
+
+    Parameters
+    ----------
+    label : str
+
+    Raises
+    ------
+    PlanningError
+        If it is empty, longer than 80 characters, or holds markup or line breaks.
+
+    Examples
+    --------
+    >>> check_word(" a tram ")
+    'a tram'
+    """
+    word = label.strip()
+    if not word or not any(character.isalpha() for character in word):
+        raise PlanningError(f"the label {label[:20]!r} holds no word; name the object, as in 'car'")
+    if len(word) > _LONGEST_WORD:
+        raise PlanningError(
+            f"the label {word[:20]!r}… has {len(word)} characters; give {_LONGEST_WORD} at most"
+        )
+    if any(c in "<>{}[]|\\`" or unicodedata.category(c).startswith("C") for c in word):
+        raise PlanningError(
+            f"the label {word[:40]!r} holds markup, line breaks or control characters; "
+            "use words alone"
+        )
+    return word
+
+
+@cache
+def known_words() -> dict[str, SoundClass]:
+    """Return every word with an entry of its own.
+
+    Examples
+    --------
+    >>> len(known_words()) > 500, known_words()["fiddle"].name
+    (True, 'violin')
+    """
+    words: dict[str, SoundClass] = {}
+    with files("spa2v_lib.layout").joinpath("objects.csv").open(encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            name = row["name"]
+            entry = CLASSES.get(name) or SoundClass(
+                name,
+                name,
+                float(row["width_m"]),
+                float(row["height_m"]),
+                row["place"],
+                float(row["base_m"]),
+                row["verb"],
+                row["still"],
+                row["background"],
+                row["family"],
+                row["drawn_as"],
+            )
+            words |= dict.fromkeys((name, *filter(None, row["synonyms"].split(";"))), entry)
+    words |= {entry.noun: entry for entry in CLASSES.values()}
+    for family, noun in FAMILIES.items():
+        words.setdefault(noun, replace(_NEUTRAL, family=family, drawn_as=_DRAWN_FAMILY[family]))
+    return words
+
+
+_DRAWN_FAMILY = {
+    "vehicle": "car", "aircraft": "airplane", "animal": "dog", "bird": "bird",
+    "instrument": "guitar", "person": "monkey", "bell or alarm": "bell", "machine": "truck",
+}  # fmt: skip
+_LINKS = frozenset(
+    (
+        "of", "with", "in", "on", "at", "from", "by", "for", "under", "over", "near", "behind",
+        "and", "or",
+    )
+)  # fmt: skip
+
+
+def _entry(words: str) -> SoundClass:
+    """Return the entry of the longest ending of a phrase, before what its prepositions add."""
+    parts = words.replace("_", " ").replace("-", " ").split()
+    links = [k for k, part in enumerate(parts) if k and part in _LINKS]
+    heads = [parts[: links[0]], parts[links[0] + 1 :]] if links else [parts]
+    table = known_words()
+    for head in (parts, *heads):
+        for start in range(len(head)):
+            for word in _singulars(" ".join(head[start:])):
+                if word in table:
+                    return table[word]
+    return _NEUTRAL
+
+
+def _singulars(word: str) -> tuple[str, ...]:
+    forms = [word]
+    for plural, singular in (("ies", "y"), ("ves", "f"), ("es", ""), ("s", ""), ("men", "man")):
+        if word.endswith(plural) and len(word) > len(plural) + 1:
+            forms.append(word[: -len(plural)] + singular)
+    return tuple(forms)
