@@ -103,7 +103,7 @@ def extract_cues(
     label: str | None = None,
     num_sources: int | None = None,
     capture: str = "auto",
-    tagger: str | Tagger = "embedded",
+    tagger: str | Tagger = "auto",
     tagger_labels: Sequence[str] | None = None,
 ) -> SpatialCues:
     """Measure which sources are where in a recording, and when.
@@ -169,7 +169,7 @@ def analyze(
     label: str | None = None,
     num_sources: int | None = None,
     capture: str = "auto",
-    tagger: str | Tagger = "embedded",
+    tagger: str | Tagger = "auto",
     tagger_labels: Sequence[str] | None = None,
 ) -> Analysis:
     """Measure the cues of a recording, and keep what they were measured from.
@@ -274,7 +274,8 @@ def _tagged(source: DetectedSource, tagger: Tagger, *, separated: bool) -> _Nami
     best = [f"{name} {p:.2f}" for name, p in tag.alternatives if name != UNKNOWN]
     closest = ", ".join(best) or "none"
     note = f"the {tagger.name} tagger does not recognize the sound (closest: {closest})"
-    return _Naming(tag, "none", spans, (note,))
+    guess = tag.guess()
+    return _Naming(guess or tag, "guess" if guess else "none", spans, (note,))
 
 
 def _source(
@@ -303,6 +304,7 @@ def _source(
         label_source=naming.label_source,
         label_confidence=tag.confidence,
         label_alternatives=tag.alternatives,
+        families=tag.families,
         tags=naming.spans,
         azimuth_deg=nothing if track is None else _rounded(track.azimuth, 2),
         azimuth_low_deg=nothing if track is None else _rounded(track.low, 2),

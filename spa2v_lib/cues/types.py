@@ -165,6 +165,9 @@ class SourceTrack(Frozen):
         In [0, 1]; 1 where the user gave the label.
     label_alternatives : list of (str, float)
         Most probable labels first.
+    families : list of (str, float)
+        Most probable families first (`spa2v_lib.layout.classes.FAMILIES`), with calibrated
+        probabilities of their own; empty where the user gave the label.
     tags : list of TagSpan
         What it is over time, in order and without overlap; empty where the user gave the label.
     azimuth_deg, azimuth_low_deg, azimuth_high_deg : list of float or None
@@ -211,6 +214,7 @@ class SourceTrack(Frozen):
     label_source: LabelSource
     label_confidence: Share
     label_alternatives: list[tuple[str, float]]
+    families: list[tuple[str, Share]] = []
     tags: list[TagSpan] = []
     azimuth_deg: list[Azimuth | None]
     azimuth_low_deg: list[AzimuthBound | None]

@@ -45,20 +45,24 @@ def _where(sound_class: SoundClass, background: str) -> str:
     return f"{preposition} {place.phrase}"
 
 
-def object_caption(label: str) -> str:
+def _class(word: str | SoundClass) -> SoundClass:
+    return get_class(word) if isinstance(word, str) else word
+
+
+def object_caption(label: str | SoundClass) -> str:
     """Return the caption of one object.
 
     Parameters
     ----------
-    label : str
-        A key of `spa2v_lib.layout.classes.CLASSES`.
+    label : str or SoundClass
+        Any word, see `spa2v_lib.layout.classes.get_class`.
 
     Examples
     --------
     >>> object_caption("airplane")
     'an airplane'
     """
-    return get_class(label).with_article
+    return _class(label).with_article
 
 
 def directional_caption(caption: str, rightward: bool) -> str:
@@ -84,12 +88,12 @@ def directional_caption(caption: str, rightward: bool) -> str:
     return f"{caption} {_RIGHT}" if rightward else caption
 
 
-def video_caption(objects: list[tuple[str, Motion]], background: str) -> str:
+def video_caption(objects: list[tuple[str | SoundClass, Motion]], background: str) -> str:
     """Return the caption of the whole video, in one sentence.
 
     Parameters
     ----------
-    objects : list of (str, Motion)
+    objects : list of (str or SoundClass, Motion)
         Label and motion of each object, the most prominent first; may be empty.
     background : str
         A key of `spa2v_lib.layout.classes.BACKGROUNDS`.
@@ -105,7 +109,7 @@ def video_caption(objects: list[tuple[str, Motion]], background: str) -> str:
     """
     if not objects:
         return BACKGROUNDS[background].phrase
-    classes = [get_class(label) for label, _ in objects]
+    classes = [_class(label) for label, _ in objects]
     parts = [
         f"{sound_class.with_article} {_movement(sound_class, motion)}"
         for sound_class, (_, motion) in zip(classes, objects, strict=True)
@@ -131,12 +135,12 @@ def position_phrase(x: float) -> str:
     return "on the right" if x > 0.5 + _SIDE else "in the centre"
 
 
-def frame_caption(objects: list[tuple[str, float]], background: str) -> str:
+def frame_caption(objects: list[tuple[str | SoundClass, float]], background: str) -> str:
     """Return the caption of one frame: what is visible, and in which third of the picture.
 
     Parameters
     ----------
-    objects : list of (str, float)
+    objects : list of (str or SoundClass, float)
         Label and horizontal box centre in [0, 1] of each visible object.
     background : str
         A key of `spa2v_lib.layout.classes.BACKGROUNDS`.

@@ -24,6 +24,7 @@ __all__ = [
     "CLASSES",
     "FAMILIES",
     "Background",
+    "SOMETHING",
     "Place",
     "SoundClass",
     "check_word",
@@ -147,7 +148,7 @@ FAMILIES = {
 }
 """What stands above classes, and the noun of each in captions."""
 
-NOBODY_KNOWS = "something that makes a sound"
+SOMETHING = "something that makes a sound"
 """The caption of what not even a family is known of."""
 
 _DETERMINERS = frozenset(
@@ -366,7 +367,7 @@ def _entry(words: str) -> SoundClass:
     links = [k for k, part in enumerate(parts) if k and part in _LINKS]
     heads = [parts[: links[0]], parts[links[0] + 1 :]] if links else [parts]
     table = known_words()
-    for head in (parts, *heads):
+    for head in heads:
         for start in range(len(head)):
             for word in _singulars(" ".join(head[start:])):
                 if word in table:

@@ -69,6 +69,7 @@ def plan(
     shots: int = 3,
     seed: int = 0,
     cache: AnswerCache | None = None,
+    strict: bool = False,
 ) -> VideoSceneLayout:
     """Plan what the video shows, where and when.
 
@@ -101,6 +102,9 @@ def plan(
     cache : AnswerCache, optional
         Where answers of language models are kept and looked up;
         `spa2v_lib.planning.answer_cache.default_folder` if not given.
+    strict : bool
+        Refuse a recording of which no source is recognized or named. Otherwise the acoustic planner
+        shows the best guess, and says so.
 
     Returns
     -------
@@ -110,8 +114,8 @@ def plan(
     ------
     PlanningError
         If the planner is not known, a number is out of range, the cues belong to another
-        recording, what sounds is not known, or a language model cannot be asked or gives no plan
-        that can be used.
+        recording, nothing is recognized although `strict` asks for it, or a language model cannot
+        be asked or gives no plan that can be used.
     """
     spec = parse_planner(planner)
     _check(recording, cues, fps=fps, aspect=aspect, key_rate_hz=key_rate_hz)
@@ -119,7 +123,7 @@ def plan(
     check_choice(exemplars, shots)
     if spec.provider == "acoustic":
         ranked = ranked_exemplars(cues, exemplars, seed=seed)
-        return plan_acoustic(cues, exemplars=ranked, shots=shots, **view)
+        return plan_acoustic(cues, exemplars=ranked, shots=shots, strict=strict, **view)
     from spa2v_lib.planning.answer_cache import AnswerCache
     from spa2v_lib.planning.mllm import plan_with_model
 

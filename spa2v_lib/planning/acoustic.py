@@ -11,15 +11,17 @@ unless exemplars show how high such things are seen (`spa2v_lib.planning.placeme
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spa2v_lib.cues.tagging.base import UNKNOWN
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import frame_caption, object_caption, video_caption
-from spa2v_lib.layout.classes import CLASSES, SoundClass, get_class
+from spa2v_lib.layout.classes import FAMILIES, SOMETHING, SoundClass, get_class
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.planning.placement import pass_by_position, with_exemplar_height
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from spa2v_lib.planning.exemplars import Exemplar
 
 __all__ = [
+    "class_of",
     "explain",
     "key_times",
     "place_boxes",
@@ -55,7 +58,7 @@ def explain(cues: SpatialCues, placed: list[tuple[SourceTrack, SoundClass]], cam
         sentences += [_what(source, kind), _how(source), _size(source, kind, camera)]
     shown = {source.id for source, _ in placed}
     sentences += [
-        f"{source.id} is left out: what it is, is not known."
+        f"{source.id} is left out: it was not recognized."
         for source in cues.sources
         if source.id not in shown
     ]
@@ -67,7 +70,13 @@ def _capture(cues: SpatialCues) -> str:
 
 
 def _what(source: SourceTrack, kind: SoundClass) -> str:
-    return f"{source.id} is {kind.with_article} (confidence {source.label_confidence:.2f})."
+    if source.label_source in ("user", "tagger"):
+        return f"{source.id} is {kind.with_article} (confidence {source.label_confidence:.2f})."
+    close = ", ".join(f"{name} {p:.2f}" for name, p in source.label_alternatives)
+    return (
+        f"{source.id} was not recognized (most probable: {close or 'nothing'}); it is shown as "
+        f"{kind.name.replace('_', ' ')}, a guess, and called {kind.with_article}."
+    )
 
 
 def _how(source: SourceTrack) -> str:
@@ -119,7 +128,7 @@ def _size(source: SourceTrack, kind: SoundClass, camera: Camera) -> str:
 
 
 def _learnt(kind: SoundClass) -> str:
-    return "" if kind.base_m == CLASSES[kind.name].base_m else ", as examples show it"
+    return "" if kind.base_m == get_class(kind.name).base_m else ", as examples show it"
 
 
 _SILENT_BACKGROUND = "meadow"
@@ -135,6 +144,7 @@ def plan_acoustic(
     key_rate_hz: float = 2.0,
     exemplars: Sequence[Exemplar] = (),
     shots: int = 3,
+    strict: bool = False,
 ) -> VideoSceneLayout:
     """Place every source of `cues` that is known.
 
@@ -150,6 +160,9 @@ def plan_acoustic(
     shots : int
         How many of them to heed for each source; see
         `spa2v_lib.planning.placement.with_exemplar_height`.
+    strict : bool
+        Refuse where no source is recognized or named, instead of drawing the best guess, and leave
+        unrecognized sources out beside others.
 
     Returns
     -------
@@ -158,30 +171,29 @@ def plan_acoustic(
     Raises
     ------
     PlanningError
-        If something sounds, but no source has a label that `spa2v_lib.layout.classes` knows, or a
-        label that the caller gave is not among them.
+        If a label is no word, or with `strict` if something sounds and no source is recognized.
     """
     view = camera or Camera(aspect=aspect)
     times = key_times(cues.duration_s, fps, key_rate_hz)
     placed = [
         (source, with_exemplar_height(kind, exemplars, view, shots))
-        for source, kind in _known(cues)
+        for source, kind in _classed(cues, strict)
     ]
     kinds = [kind for _, kind in placed]
     rows = [place_boxes(cues, source, kind, view, times) for source, kind in placed]
     background = kinds[0].background if kinds else _SILENT_BACKGROUND
     return VideoSceneLayout(
         reasoning=explain(cues, placed, view),
-        caption=video_caption([(kind.name, source.motion) for source, kind in placed], background),
+        caption=video_caption([(kind, source.motion) for source, kind in placed], background),
         frame_captions=[
             frame_caption(_visible(kinds, rows, index), background) for index in range(len(times))
         ],
         key_times_s=[float(t) for t in times],
         objects=[
             SceneObject(
-                id=f"{kind.name}-{number}",
+                id=f"{kind.name.replace(' ', '_')}-{number}",
                 label=kind.name,
-                caption=object_caption(kind.name),
+                caption=object_caption(kind),
                 boxes=row,
             )
             for number, (kind, row) in enumerate(zip(kinds, rows, strict=True), 1)
@@ -217,21 +229,48 @@ def was_named(source: SourceTrack) -> bool:
     return source.label_source == "user"
 
 
-def _known(cues: SpatialCues) -> list[tuple[SourceTrack, SoundClass]]:
-    """Return the sources that can be placed, with what is known about their class."""
-    placed = []
-    for source in cues.sources:
-        try:
-            placed.append((source, get_class(source.label or "an unknown sound")))
-        except PlanningError as error:
-            if was_named(source):
-                raise PlanningError(f"{cues.recording}: {error} (with --label)") from error
+_FAMILY_IS_CERTAIN = 0.5
+
+
+def class_of(source: SourceTrack) -> SoundClass:
+    """Return what a source is shown as, in words as certain as what is known of it.
+
+    Parameters
+    ----------
+    source : SourceTrack
+        Its label counts where the user or a tagger gave it. Otherwise it is shown as the best
+        candidate, but called by its family ("a vehicle") where that is more probable than not, and
+        "something that makes a sound" where it is not.
+
+    Examples
+    --------
+    >>> source = SourceTrack.model_construct(
+    ...     label="truck", label_source="guess", families=[("vehicle", 0.8)], label_alternatives=[]
+    ... )
+    >>> class_of(source).name, class_of(source).with_article
+    ('truck', 'a vehicle')
+    """
+    if source.label is not None and source.label_source in ("user", "tagger"):
+        return get_class(source.label)
+    candidates = [name for name, _ in source.label_alternatives if name != UNKNOWN]
+    shown = get_class(source.label or next(iter(candidates), "object"))
+    family, probability = next(iter(source.families), ("", 0.0))
+    certain = family == shown.family and probability >= _FAMILY_IS_CERTAIN
+    return replace(shown, noun=FAMILIES[family] if certain else SOMETHING)
+
+
+def _classed(cues: SpatialCues, strict: bool) -> list[tuple[SourceTrack, SoundClass]]:
+    """Return the sources that are shown, with what is usual for their class."""
+    placed = [
+        (source, class_of(source))
+        for source in cues.sources
+        if not strict or source.label_source in ("user", "tagger")
+    ]
     if cues.sources and not placed:
-        source = cues.sources[0]
-        close = ", ".join(f"{name} {p:.2f}" for name, p in source.label_alternatives)
+        close = ", ".join(f"{name} {p:.2f}" for name, p in cues.sources[0].label_alternatives)
         raise PlanningError(
-            f"{cues.recording}: what sounds is not known (closest: {close}); "
-            f"name it with --label, one of: {', '.join(sorted(CLASSES))}"
+            f"{cues.recording}: what sounds is not recognized (most probable: {close}); "
+            "name it with --label, or leave out --strict to have it guessed"
         )
     return placed
 
@@ -308,9 +347,9 @@ def _at_ground(
 
 def _visible(
     kinds: list[SoundClass], rows: list[list[Box | None]], index: int
-) -> list[tuple[str, float]]:
+) -> list[tuple[SoundClass, float]]:
     return [
-        (kind.name, row[index].center[0])
+        (kind, row[index].center[0])
         for kind, row in zip(kinds, rows, strict=True)
         if row[index] is not None
     ]

@@ -95,8 +95,22 @@ def describe(
         "weights": weights_of(settings.preset),
         "code": code_hash(),
         "environment": environment(),
-        "notes": list(dict.fromkeys([*recording.notes, *cues.notes])),
+        "notes": list(
+            dict.fromkeys([*recording.notes, *cues.notes, *_drawn_instead(video, settings)])
+        ),
     }
+
+
+def _drawn_instead(video: Video, settings: Settings) -> list[str]:
+    from spa2v_lib.sampling import get_preset
+    from spa2v_lib.sampling.vocabulary import substitutions
+
+    labels = [item.label for item in video.layout.objects]
+    drawn = substitutions(labels, get_preset(settings.preset))
+    return [
+        f"preset {settings.preset!r} cannot draw {label!r}: it draws {instead!r}, the nearest class"
+        for label, instead in drawn.items()
+    ]
 
 
 def weights_of(preset: str) -> dict[str, str]:

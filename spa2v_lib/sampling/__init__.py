@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal, get_args
 
 from spa2v_lib.errors import SamplingError
+from spa2v_lib.layout.classes import get_class
 from spa2v_lib.sampling.grounding import METHODS, check_grounding, chosen_grounding, new_grounding
 from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset
+from spa2v_lib.sampling.vocabulary import as_drawable
 from spa2v_lib.sampling.weights import check_weights, fetch, weight_hashes
 
 if TYPE_CHECKING:
@@ -199,25 +201,32 @@ def check_guidance(scale: float, start: float, stop: float) -> None:
 def check_labels(labels: Sequence[str], preset: Preset) -> None:
     """Refuse labels that `preset` cannot draw, and more objects than a method can hold.
 
+    A label beyond a closed vocabulary is drawn as the nearest class, see
+    `spa2v_lib.sampling.vocabulary`.
+
     Parameters
     ----------
     labels : sequence of str
-        One an object.
+        One an object; any words.
     preset : Preset
 
     Raises
     ------
     SamplingError
         The message lists what can be drawn.
+    PlanningError
+        If a label is no word.
 
     Examples
     --------
-    >>> check_labels(["bus", "cow"], get_preset("tiny"))
+    >>> check_labels(["bus", "my neighbour's cow", "tram"], get_preset("tiny"))
     """
     if len(labels) > _MAX_OBJECTS:
         raise SamplingError(f"the layout has {len(labels)} objects; at most {_MAX_OBJECTS} fit")
-    unknown = sorted(set(labels) - set(preset.labels)) if preset.labels else []
-    if unknown:
+    classes = {label: get_class(label).drawn_as for label in labels}
+    drawable = preset.labels or ()
+    unknown = [x for x, nearest in sorted(classes.items()) if not {x, nearest} & set(drawable)]
+    if preset.labels and unknown:
         raise SamplingError(
             f"preset {preset.name!r} cannot draw {', '.join(unknown)}; "
             f"it can draw: {', '.join(preset.labels or ())}"
@@ -307,6 +316,7 @@ def generate(
     from spa2v_lib.sampling.loading import clear_memory_errors, load
     from spa2v_lib.video import Video
 
+    wanted, layout = layout, as_drawable(layout, chosen)
     method = chosen_grounding(grounding, chosen)
     with clear_memory_errors(chosen, layout.frame_count):
         pipeline = load(preset, device)
@@ -322,7 +332,7 @@ def generate(
                 method.prepare(pipeline, layer_file(chosen, method.name))
             settings |= part | {"captions": captions, "recorder": recorder}
             frames = sample(pipeline, chosen, layout, method, **settings)
-    return Video(frames, layout.fps, layout)
+    return Video(frames, layout.fps, wanted)
 
 
 def _given(value, default):

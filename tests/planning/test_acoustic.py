@@ -230,11 +230,32 @@ def test_silence_is_an_empty_scene() -> None:
     assert "Nothing sounds" in layout.reasoning
 
 
-@pytest.mark.parametrize("label", [None, "steam organ"])
-def test_an_unknown_source_asks_for_a_label_and_lists_the_classes(label: str | None) -> None:
-    with pytest.raises(PlanningError, match=r"take\.wav.*--label") as caught:
-        planned(cues(label))
-    assert "airplane" in str(caught.value) and "truck" in str(caught.value)
+def guessed(label: str | None = "truck", families: tuple = (("vehicle", 0.8),)) -> SpatialCues:
+    given = cues(label)
+    source = given.sources[0].model_copy(
+        update={"label_source": "guess" if label else "none", "families": list(families)}
+    )
+    return given.model_copy(update={"sources": [source]})
+
+
+def test_what_was_not_recognized_is_drawn_as_the_best_guess_and_called_by_its_family() -> None:
+    (item,) = (layout := planned(guessed())).objects
+    assert (item.label, item.caption) == ("truck", "a vehicle")
+    assert layout.caption.startswith("a vehicle stands")
+    assert "not recognized" in layout.reasoning and "bus 0.30" in layout.reasoning
+
+
+def test_what_not_even_a_family_is_known_of_is_something_that_makes_a_sound() -> None:
+    (item,) = planned(guessed(families=(("vehicle", 0.3),))).objects
+    assert (item.label, item.caption) == ("truck", "something that makes a sound")
+    (item,) = planned(guessed(None, ())).objects
+    assert item.label == "bus"  # the best candidate
+
+
+@pytest.mark.parametrize("label", [None, "truck"])
+def test_strict_planning_asks_for_a_label(label: str | None) -> None:
+    with pytest.raises(PlanningError, match=r"take\.wav.*bus 0\.30.*--label"):
+        planned(guessed(label), strict=True)
 
 
 @pytest.mark.parametrize(
@@ -272,23 +293,26 @@ def test_mirrored_cues_give_the_mirrored_layout() -> None:
         assert box is None or box.as_tuple() == pytest.approx(twin.as_tuple())
 
 
-def test_an_unknown_source_beside_a_known_one_is_left_out_and_said_so() -> None:
-    heard = cues("bus")
-    stranger = heard.sources[0].model_copy(update={"id": "source-2", "label": None})
-    layout = planned(heard.model_copy(update={"sources": [*heard.sources, stranger]}))
-    assert [thing.label for thing in layout.objects] == ["bus"]
+def test_a_strict_plan_leaves_a_guess_beside_a_known_source_out_and_says_so() -> None:
+    analyzed = cues("bus")
+    stranger = guessed().sources[0].model_copy(update={"id": "source-2"})
+    both = analyzed.model_copy(update={"sources": [*analyzed.sources, stranger]})
+    assert [item.label for item in planned(both).objects] == ["bus", "truck"]
+    layout = planned(both, strict=True)
+    assert [item.label for item in layout.objects] == ["bus"]
     assert "source-2 is left out" in layout.reasoning
     assert layout.reasoning.startswith("Two sources are heard")
 
 
-def test_the_callers_own_unknown_label_is_refused_even_beside_a_known_source() -> None:
-    heard = cues("bus")
-    named = {
-        "id": "source-2",
-        "label": "steam organ",
-        "label_source": "user",
-        "label_confidence": 1.0,
-    }
-    second = heard.sources[0].model_copy(update=named)
-    with pytest.raises(PlanningError, match="steam organ"):
-        planned(heard.model_copy(update={"sources": [*heard.sources, second]}))
+def test_any_word_of_the_users_is_planned_and_markup_is_refused() -> None:
+    analyzed = cues("bus")
+
+    def named(label: str) -> SpatialCues:
+        given = {"label": label, "label_source": "user", "label_confidence": 1.0}
+        source = analyzed.sources[0].model_copy(update=given)
+        return analyzed.model_copy(update={"sources": [source]})
+
+    (item,) = planned(named("my neighbour's lawn mower")).objects
+    assert item.label == item.caption == "my neighbour's lawn mower"
+    with pytest.raises(PlanningError, match="markup"):
+        planned(named("<b>bus</b>"))

@@ -96,8 +96,8 @@ def test_the_word_of_the_user_outranks_the_model(cue_answer, canvas, altered):
     [
         ([], ("sources",), "missing: source-1, source-2"),
         ("source-9", ("sources", 1, "id"), "missing: source-2"),
-        ("spaceship", ("sources", 0, "label"), "source-1: class 'spaceship' is not known"),
-        ("spaceship", ("scenery", 0, "label"), "scenery 1: class 'spaceship'"),
+        ("<b>ship</b>", ("sources", 0, "label"), "source-1: class '<b>ship</b>' is not known"),
+        ("<b>ship</b>", ("scenery", 0, "label"), "scenery 1: class '<b>ship</b>'"),
         ("  ", ("sources", 0, "caption"), "caption of source-1 is empty"),
         ("", ("video_caption",), "video_caption is empty"),
         ("", ("reasoning",), "reasoning is empty"),

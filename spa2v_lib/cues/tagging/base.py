@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 
 from spa2v_lib.cues.types import TagSpan
+from spa2v_lib.layout.classes import family_of
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -33,6 +34,8 @@ class TagScores:
         Where the excerpts lie, in seconds; they may overlap and leave silence out.
     probabilities : ndarray [excerpts, labels]
         Each in [0, 1].
+    families : dict of str to ndarray [excerpts], optional
+        Calibrated probability of each family; the sum of its labels' where a tagger has none.
 
     Examples
     --------
@@ -44,6 +47,7 @@ class TagScores:
     start_s: np.ndarray
     end_s: np.ndarray
     probabilities: np.ndarray
+    families: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @runtime_checkable
@@ -85,11 +89,33 @@ class Tag:
         Probability of `label`; where it is None, the probability that no class fits.
     alternatives : list of (str, float)
         The three most probable labels, "unknown" among them if it is one.
+    families : list of (str, float)
+        The most probable families (`spa2v_lib.layout.classes.FAMILIES`).
+
+    Examples
+    --------
+    >>> Tag(None, 0.7, [("unknown", 0.7), ("car", 0.2), ("bus", 0.1)]).guess().label
+    'car'
     """
 
     label: str | None
     confidence: float
     alternatives: list[tuple[str, float]]
+    families: list[tuple[str, float]] = field(default_factory=list)
+
+    def guess(self) -> Tag | None:
+        """Return the tag with its best candidate as label; None where there is none.
+
+        A candidate of the most probable family comes first where that family is more probable than
+        not.
+        """
+        named = [(name, p) for name, p in self.alternatives if name != UNKNOWN]
+        if self.families and self.families[0][1] >= 0.5:
+            of_family = [(name, p) for name, p in named if family_of(name) == self.families[0][0]]
+            named = of_family or named
+        if not named:
+            return None
+        return replace(self, label=named[0][0], confidence=named[0][1])
 
 
 def identify(
@@ -141,15 +167,29 @@ def summarize(scores: TagScores, threshold: float) -> Tag:
     ...     ("dog", "tram", "unknown"), np.zeros(2), np.ones(2),
     ...     np.array([[0.9, 0.1, 0.0], [0.5, 0.1, 0.4]]),
     ... )
-    >>> summarize(scores, 0.4)
-    Tag(label='dog', confidence=0.7, alternatives=[('dog', 0.7), ('unknown', 0.2), ('tram', 0.1)])
+    >>> summarize(scores, 0.4)  # doctest: +NORMALIZE_WHITESPACE
+    Tag(label='dog', confidence=0.7, alternatives=[('dog', 0.7), ('unknown', 0.2), ('tram', 0.1)],
+        families=[('animal', 0.7), ('vehicle', 0.1)])
     """
     if not len(scores.probabilities):
         return Tag(None, 1.0, [(UNKNOWN, 1.0)])
     mean = scores.probabilities.mean(0)
     order = np.argsort(-mean, kind="stable")[:_CANDIDATES]
     best = [(scores.labels[i], round(min(float(mean[i]), 1.0), 4)) for i in order]
-    return Tag(*_claim(scores.labels, mean, threshold), best)
+    return Tag(*_claim(scores.labels, mean, threshold), best, _families(scores))
+
+
+def _families(scores: TagScores) -> list[tuple[str, float]]:
+    """Return the most probable families, averaged over the excerpts."""
+    sums: dict[str, float] = {}
+    if scores.families:
+        sums = {name: float(p.mean()) for name, p in scores.families.items()}
+    else:
+        for label, p in zip(scores.labels, scores.probabilities.mean(0), strict=True):
+            family = "" if label == UNKNOWN else family_of(label)
+            sums[family] = sums.get(family, 0.0) + float(p)
+    ranked = sorted(((p, name) for name, p in sums.items() if name), reverse=True)[:_CANDIDATES]
+    return [(name, round(min(p, 1.0), 4)) for p, name in ranked]
 
 
 def spans(scores: TagScores, threshold: float) -> list[TagSpan]:
