@@ -122,7 +122,7 @@ def test_a_step_without_guidance_is_the_conditional_half_alone():
                 undo.enter_context(gligen._in_batch(block.fuser))
             alone = unet(latents, 10, words, **kwargs).sample
     assert (alone[0] - both[1]).abs().max() < 1e-5
-    assert (both[0] - both[1]).abs().max() > 1e-2
+    assert (both[0] - both[1]).abs().max() > 1e-4
 
 
 def test_masked_layers_leave_the_unconditional_half_as_it_was():
