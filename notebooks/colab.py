@@ -307,7 +307,7 @@ for name, part in load(PRESET, DEVICE).components.items():
 # @title Solution: no. The car is hardly more often on the side that was asked for than on the other.
 from spa2v_lib.sampling.selfcheck import Verdict
 
-verdict = Verdict(iou=0.45, mirrored_iou=0.31, found=1.0, video=video)
+verdict = Verdict(iou=0.45, mirrored_iou=0.31, detected=1.0, video=video)
 print(f"good: {verdict.good}")
 
 # %% [markdown]

@@ -5,7 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from spa2v_lib.cli import app
-from spa2v_lib.errors import DataError
+from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.sampling import selfcheck
 from spa2v_lib.sampling.detection import Detection, OwlVit, _detection
 from spa2v_lib.video import Video
@@ -30,18 +30,18 @@ def sampled(monkeypatch):
     monkeypatch.setattr(selfcheck, "generate", blank)
 
 
-def _asked():
+def _boxes():
     return [row[0] for row in selfcheck.known_layout(1.0).frame_boxes()]
 
 
-def test_a_thing_in_its_boxes_is_good(sampled):
-    verdict = selfcheck.check_preset("tiny", detector=_Judge(_asked()))
+def test_a_car_in_its_boxes_is_good(sampled):
+    verdict = selfcheck.check_preset("tiny", detector=_Judge(_boxes()))
     assert verdict.good and verdict.iou == pytest.approx(1.0) and verdict.detected == 1.0
 
 
 @pytest.mark.parametrize("move", ["mirrored", "absent"])
-def test_a_thing_elsewhere_or_nowhere_is_not(sampled, move):
-    boxes = [box.mirrored() if move == "mirrored" else None for box in _asked()]
+def test_a_car_elsewhere_or_nowhere_is_not(sampled, move):
+    boxes = [box.mirrored() if move == "mirrored" else None for box in _boxes()]
     verdict = selfcheck.check_preset("tiny", detector=_Judge(boxes))
     assert not verdict.good and verdict.iou < 0.4
 
@@ -50,6 +50,19 @@ def test_the_known_layout_lies_in_the_picture_at_every_shape():
     for aspect in (0.6, 1.0, 1.6, 1.78):
         first, last = selfcheck.known_layout(aspect).frame_boxes()[::15]
         assert first[0].center[0] < 0.3 < 0.7 < last[0].center[0]
+
+
+def test_without_a_detector_the_video_is_kept_and_nothing_is_measured(sampled, monkeypatch):
+    def absent():
+        raise DataError("no detector's weights")
+
+    monkeypatch.setattr(selfcheck, "OwlVit", absent)
+    monkeypatch.setattr(selfcheck, "check", lambda *_, **__: None)
+    verdict = selfcheck.check_preset("sd15-gligen", seconds=1.0, steps=2)
+    assert not verdict.good and verdict.iou is None and len(verdict.video.frames) == 8
+    assert verdict.missing == "no detector's weights"
+    with pytest.raises(SamplingError, match="between 0.25 and 30"):
+        selfcheck.check_preset("tiny", seconds=0.0)
 
 
 @pytest.mark.slow
@@ -81,7 +94,7 @@ def test_detections_are_clipped_to_the_picture_and_slivers_dropped():
     assert _detection("car", 0.5, np.array([1.5, 0.5, 0.3, 0.2])) is None
 
 
-def test_owlvit_answers_for_every_frame_with_boxes_of_asked_labels(tmp_path):
+def test_owlvit_answers_for_every_frame_with_boxes_of_asked_labels(tmp_path, monkeypatch):
     import torch
     from transformers import (
         CLIPTokenizer,
@@ -111,6 +124,8 @@ def test_owlvit_answers_for_every_frame_with_boxes_of_asked_labels(tmp_path):
     OwlViTForObjectDetection(config).save_pretrained(tmp_path)
     frames = np.random.default_rng(0).integers(0, 255, (2, 20, 40, 3), dtype=np.uint8)
     found = OwlVit(tmp_path, threshold=0.0).detect(frames, ["dog", "car"])
+    monkeypatch.setenv("SPA2V_WEIGHTS", str(tmp_path.parent))
+    assert OwlVit(tmp_path.name, threshold=0.0).detect(frames, ["dog", "car"]) == found
     assert len(found) == 2 and all(len(row) > 1 for row in found)
     assert {d.label for row in found for d in row} <= {"dog", "car"}
     for row in found:

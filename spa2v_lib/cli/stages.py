@@ -225,10 +225,14 @@ def doctor(
     video: Annotated[
         Path | None, typer.Option(help="Keep the video of the check in this file.")
     ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Sampling steps of the check; else the preset's own.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length of the check's video.")] = 2.0,
 ) -> None:
     """Show what is installed, which weights are there, and which device would be used."""
     if preset is not None:
-        return _check_preset(preset, device, video)
+        return _check_preset(preset, video, device=device, steps=steps, seconds=seconds)
     from spa2v_lib.doctor import examine
 
     findings = examine()
@@ -237,12 +241,12 @@ def doctor(
         raise typer.Exit(2)
 
 
-def _check_preset(name: str, device: str, keep: Path | None) -> None:
+def _check_preset(name: str, keep: Path | None, **how: Any) -> None:
     from spa2v_lib.sampling.selfcheck import check_preset
 
     with terminal.progress() as progress:
         verdict = check_preset(
-            name, device=device, progress=lambda done, total: progress("sample", done, total)
+            name, progress=lambda done, total: progress("sample", done, total), **how
         )
     if keep is not None:
         verdict.video.save(keep)

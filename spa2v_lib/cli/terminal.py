@@ -248,6 +248,9 @@ def show_findings(findings: list[Finding]) -> None:
 def show_verdict(preset: str, verdict: Verdict) -> None:
     """Print the result of a preset's check."""
     console = new_console()
+    if verdict.missing:
+        console.print(f"the video was made; where the car is was not measured: {verdict.missing}")
+        return
     console.print(
         f"asked for a car from left to right: detected in {verdict.detected:.0%} of the frames, "
         f"IoU {verdict.iou:.2f} with the boxes asked for, {verdict.mirrored_iou:.2f} with their "

@@ -15,6 +15,7 @@ import numpy as np
 
 from spa2v_lib.errors import DataError
 from spa2v_lib.layout.box import Box
+from spa2v_lib.sampling.weights import FOLDER_VARIABLE
 
 __all__ = ["OWLVIT", "Detection", "OwlVit"]
 
@@ -26,7 +27,13 @@ _LEAST_SIDE = 1e-4
 
 @dataclass(frozen=True)
 class Detection:
-    """One found object: its label, a score in [0, 1] and its box."""
+    """One detected object: its label, a score in [0, 1] and its box.
+
+    Examples
+    --------
+    >>> Detection("dog", 0.9, Box(x0=0.1, y0=0.2, x1=0.4, y1=0.6)).label
+    'dog'
+    """
 
     label: str
     score: float
@@ -34,12 +41,13 @@ class Detection:
 
 
 class OwlVit:
-    """Find what words name.
+    """Detect what words name.
 
     Parameters
     ----------
     source : str or path
-        Repository on the hub, or a folder that holds model and processor.
+        Repository on the hub, or a folder that holds model and processor. The folder of that name
+        in ``SPA2V_WEIGHTS``, if there is one, comes first.
     revision : str, optional
         Of the repository.
     threshold : float
@@ -49,6 +57,12 @@ class OwlVit:
     ------
     DataError
         If the weights are neither on this machine nor to be had from the hub.
+
+    Examples
+    --------
+    >>> OwlVit("a folder that is not there")
+    Traceback (most recent call last):
+    spa2v_lib.errors.DataError: no detector's weights at a folder that is not there: ...
     """
 
     def __init__(
@@ -61,6 +75,9 @@ class OwlVit:
         import torch
         from transformers import OwlViTForObjectDetection, OwlViTProcessor
 
+        own = os.environ.get(FOLDER_VARIABLE)
+        if own and os.path.isdir(os.path.join(own, source)):
+            source = os.path.join(own, source)
         kept = {} if os.path.isdir(source) else {"revision": revision}
         try:
             self._processor = OwlViTProcessor.from_pretrained(source, **kept)
@@ -75,13 +92,13 @@ class OwlVit:
         self._threshold = threshold
 
     def detect(self, frames: np.ndarray, labels: Sequence[str]) -> list[list[Detection]]:
-        """Find the things that `labels` name.
+        """Detect the objects that `labels` name.
 
         Parameters
         ----------
         frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
         labels : sequence of str
-            Such as "dog"; asked as "a photo of a dog".
+            Such as "dog"; the prompt is "a photo of a dog".
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""Whether a preset draws a thing where it is told to: one known layout, sampled and judged.
+"""Whether a preset draws an object where the layout has it: one known layout, sampled and judged.
 
 This is how the first person with a GPU and the published weights can confirm a preset; the tiny
 suite is checked in the same way.
@@ -6,11 +6,13 @@ suite is checked in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
+from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import check, generate, get_preset
 from spa2v_lib.sampling.detection import Detection, OwlVit
@@ -19,9 +21,11 @@ from spa2v_lib.video import Video
 __all__ = ["GOOD_IOU", "Verdict", "check_preset", "known_layout"]
 
 GOOD_IOU = 0.4
-"""A mean overlap that no video reaches by chance: the thing moves from one side to the other."""
+"""A mean overlap that no video reaches by chance: the car moves from one side to the other."""
 
-_SECONDS = 2.0
+
+class _Detects(Protocol):
+    def detect(self, frames: np.ndarray, labels: Sequence[str]) -> list[list[Detection]]: ...
 
 
 @dataclass(frozen=True)
@@ -30,40 +34,64 @@ class Verdict:
 
     Attributes
     ----------
-    iou, mirrored_iou : float
-        Mean IoU of the best detection with the asked box, and with its mirror image.
-    detected : float
-        Share of frames in which the thing was detected at all.
+    iou, mirrored_iou : float or None
+        Mean IoU of the best detection with the conditioning box, and with its mirror image; None if
+        there was no detector to measure them with.
+    detected : float or None
+        Share of frames in which the car was detected at all.
     video : Video
+    missing : str
+        Why nothing was measured; empty if it was.
+
+    Examples
+    --------
+    >>> layout = known_layout(1.0)
+    >>> video = Video(np.zeros((16, 8, 8, 3), np.uint8), 8.0, layout)
+    >>> Verdict(iou=0.6, mirrored_iou=0.1, detected=1.0, video=video).good
+    True
     """
 
-    iou: float
-    mirrored_iou: float
-    detected: float
+    iou: float | None
+    mirrored_iou: float | None
+    detected: float | None
     video: Video
+    missing: str = ""
 
     @property
     def good(self) -> bool:
-        """Whether the thing is where it was asked for."""
+        """Whether the car was measured to be where the layout has it."""
+        if self.iou is None or self.mirrored_iou is None:
+            return False
         return self.iou >= GOOD_IOU and self.iou > 2 * self.mirrored_iou
 
 
-def known_layout(aspect: float) -> VideoSceneLayout:
-    """Return the layout that is asked for: a car that drives from left to right.
+def known_layout(aspect: float, seconds: float = 2.0) -> VideoSceneLayout:
+    """Return the layout that is sampled: a car that drives from left to right.
 
     Parameters
     ----------
     aspect : float
         Width over height of the picture.
+    seconds : float
+        Length of the video.
+
+    Returns
+    -------
+    VideoSceneLayout
+
+    Examples
+    --------
+    >>> known_layout(1.6).frame_count
+    16
     """
     width, height = 0.36, min(0.8, 0.36 * aspect * 0.65)
     boxes = [Box(x0=x, y0=0.5 - height / 2, x1=x + width, y1=0.5 + height / 2) for x in (0.04, 0.6)]
     return VideoSceneLayout(
         caption="a car drives from left to right on a city street",
         frame_captions=["a car on the left, a city street", "a car on the right, a city street"],
-        key_times_s=[0.0, _SECONDS - 0.125],
+        key_times_s=[0.0, seconds - 0.125],
         objects=[SceneObject(id="car-1", label="car", caption="a car", boxes=boxes)],
-        duration_s=_SECONDS,
+        duration_s=seconds,
         aspect=aspect,
         background="street",
     )
@@ -73,7 +101,9 @@ def check_preset(
     name: str,
     *,
     device: str = "auto",
-    detector: OwlVit | None = None,
+    detector: _Detects | None = None,
+    steps: int | None = None,
+    seconds: float = 2.0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Verdict:
     """Sample the known layout and look for the car.
@@ -82,40 +112,61 @@ def check_preset(
     ----------
     name : str
         A preset.
-    device : {"auto", "cuda", "cpu"}
+    device : {"auto", "cuda", "mps", "cpu"}
     detector : OwlVit, optional
-        For presets of published weights; loaded before sampling starts if not given.
+        For presets of published weights; looked for before sampling starts if not given. Without
+        one the video is made and kept, and nothing is measured.
+    steps : int, optional
+        The preset's own number if not given.
+    seconds : float
+        Length of the video, from 0.25 to 30.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
+
+    Returns
+    -------
+    Verdict
 
     Raises
     ------
     SamplingError, DataError
-        If the preset cannot be sampled, or the detector's weights are missing.
+        If the preset cannot be sampled.
+
+    Examples
+    --------
+    >>> check_preset("tiny", seconds=0.25, steps=1).video.frames.shape
+    (2, 128, 128, 3)
     """
+    if not 0.25 <= seconds <= 30:
+        raise SamplingError(f"{seconds:g} seconds; the length must lie between 0.25 and 30")
     preset = get_preset(name)
-    layout = known_layout(preset.size[0] / preset.size[1])
-    check(layout, name, device=device)  # what it lacks itself is told before what its judge lacks
-    judge = detector
-    if preset.labels is None and judge is None:
-        judge = OwlVit()
-    video = generate(layout, name, 0, device=device, progress=progress)
-    return _verdict(video, layout, _detections(video, judge))
+    layout = known_layout(preset.size[0] / preset.size[1], seconds)
+    check(layout, name, steps=steps, device=device)  # the preset's own lacks are named first
+    missing = ""
+    if preset.labels is None and detector is None:
+        try:
+            detector = OwlVit()
+        except DataError as error:
+            missing = str(error)
+    video = generate(layout, name, 0, steps=steps, device=device, progress=progress)
+    if missing:
+        return Verdict(None, None, None, video, missing)
+    return _verdict(video, layout, _detections(video, detector))
 
 
-def _detections(video: Video, judge: OwlVit | None) -> list[list[Detection]]:
-    if judge is not None:
-        return judge.detect(video.frames, ["car"])
+def _detections(video: Video, detector: _Detects | None) -> list[list[Detection]]:
+    if detector is not None:
+        return detector.detect(video.frames, ["car"])
     from spa2v_lib.sampling.tiny_detector import detect
 
     return detect(video.frames)
 
 
-def _verdict(video: Video, layout: VideoSceneLayout, found: list[list[Detection]]) -> Verdict:
+def _verdict(video: Video, layout: VideoSceneLayout, detections: list[list[Detection]]) -> Verdict:
     straight, mirrored, seen = [], [], []
-    for row, (asked,) in zip(found, layout.frame_boxes(), strict=True):
+    for row, (wanted,) in zip(detections, layout.frame_boxes(), strict=True):
         boxes = [one.box for one in row if one.label == "car"][:1]
-        straight.append(max(map(asked.iou, boxes), default=0.0))
-        mirrored.append(max(map(asked.mirrored().iou, boxes), default=0.0))
+        straight.append(max(map(wanted.iou, boxes), default=0.0))
+        mirrored.append(max(map(wanted.mirrored().iou, boxes), default=0.0))
         seen.append(bool(boxes))
     return Verdict(*(float(np.mean(v)) for v in (straight, mirrored, seen)), video)
