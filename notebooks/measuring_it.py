@@ -11,19 +11,20 @@
 # %% [markdown]
 # # Measuring it
 #
-# The authors of SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) measured their method on 7,274 recordings that they
-# annotated and did not release. So nobody can ask their questions of another method, or ask whether
-# an answer was luck. This chapter asks them again, on clips that anybody can draw from a seed.
+# The authors of SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) measured their
+# method on 7,274 recordings that they annotated and did not release, so no other method can be
+# compared with theirs on the same data. This chapter asks their questions on clips that anyone
+# can render from a seed.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** what a benchmark needs beside a score (chance, a ceiling, baselines that are
-# deaf, intervals), how to read the two tables of this one, and what may be compared with the
-# paper's tables.
+# **You will learn** what a benchmark needs besides a score (chance, a ceiling, baselines without
+# spatial cues, confidence intervals), how to read the two tables of this one, and what may be
+# compared with the paper's tables.
 #
-# **You need** [From cues to a layout](cues_to_layout.ipynb); [Diffusion that follows boxes](diffusion.ipynb)
-# for the second table.
+# **You need** [From cues to a layout](cues_to_layout.ipynb); [Diffusion that follows
+# boxes](diffusion.ipynb) for the second table.
 #
 # **It takes** a quarter of an hour to read and seconds to run: the benchmark was run before, and
 # its raw results come with the library.
@@ -63,9 +64,9 @@ CONDITION = "all"  # or one of the kinds of clips
 # %% [markdown]
 # ## A clip
 #
-# Every clip is one description, a *scene*, that is rendered three times: as sound, as the true
-# layout, as a drawn video. What makes it hard is drawn as well: noise, a room, and a capture format
-# that nobody is told.
+# Every clip is one description, a *scene*, that is rendered three times: as sound, as the
+# ground-truth layout, and as a drawn video. What makes it hard is drawn from the seed as well:
+# noise, a room, and a capture format that no method is given.
 
 # %%
 from spa2v_lab.scenes.benchmark import draw
@@ -83,7 +84,7 @@ from spa2v_lib.viz import film_strip
 film_strip(truth, Video(draw_scene(scene, width=128), truth.fps, truth))
 
 # %% [markdown]
-# *The clip's drawn video with the true boxes: what a perfect pipeline would show.*
+# *The clip's drawn video with the ground-truth boxes: what a perfect pipeline would show.*
 
 # %%
 from IPython.display import Audio
@@ -96,12 +97,12 @@ Audio(sound.resampled(16_000).samples[:2], rate=16_000)
 # %% [markdown]
 # *Its sound, which is all that the pipeline is given.*
 #
-# ## Proportions, and what is kept apart
+# ## Proportions and splits
 #
-# The paper's page counts its clips; these have the same proportions, at any moment to within one.
-# No recording that is used here is in an exemplar that a planner may be shown, as far as a class
-# has several recordings; the rooms are others, too. The whole card, which `spa2v scenes
-# --benchmark` writes beside the clips, says it exactly:
+# The scene types have the proportions of the paper's clips. No recording that is used here is in
+# an exemplar that a planner may be shown, as far as a class has several recordings, and the rooms
+# are different, too. The data card that `spa2v scenes --benchmark` writes beside the clips has
+# the counts:
 
 # %%
 from IPython.display import Markdown
@@ -118,8 +119,8 @@ Markdown(text[text.index("## What it cannot") :].replace("## ", "#### "))
 # ## From raw results to tables
 #
 # `spa2v bench run --out bench` plans 200 clips by every method, samples the first of them in nine
-# ways, and keeps all scores in one file. It can be interrupted: called again, it goes on. Tables
-# come from that file alone, so they can be made here:
+# ways, and keeps all scores in one file. When interrupted, it resumes. The tables come from that
+# file alone, so you can make them here:
 
 # %%
 import json
@@ -141,17 +142,26 @@ layouts = chosen_rows(results.rows, "layouts", CONDITION)
 results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 
 # %% [markdown]
-# *Layouts of every method against the truth, with 95 % intervals over clips.* How to read it:
+# *Layouts of every method against the ground truth, with 95 % confidence intervals over clips.*
 #
-# - **another clip** is chance: true boxes, but of another clip. **ground truth** is the ceiling.
-# - **captions + LVD**, **neither** and **without spatial reasoning** know what sounds and are deaf
-#   to where. Their mirror gap, how much better they fit the truth than its mirror image, is zero
-#   up to rounding. Their LTSim (Otani et al., 2024) is not small at all: it gives 0.61 to 0.78 to
-#   disjoint boxes of the right class. MaxIoU (Kikuchi et al., 2021) is stricter. A measure
-#   that a deaf method does well at does not measure hearing.
-# - **full** against **without exemplars**: examples teach how high things are seen, and nothing
-#   about directions; which of them are shown hardly matters.
-# - **full, true labels** against **full**: what the tagger loses.
+# **MaxIoU** pairs the objects of both layouts, frame by frame, so that the mean intersection over
+# union of paired boxes of equal class is largest, and gives 0 to a frame whose number of objects
+# differs (Kikuchi et al., 2021). **LTSim** is a soft version: with an optimal transport plan
+# $\Gamma$ between the two sets of boxes and its cost $d$, it is $\exp(-d)$ (Otani et al., 2024).
+# The **mirror gap** is a method's score against the ground truth minus its score against the
+# mirror image of the ground truth: it is zero for a method without spatial cues.
+#
+# How to read the figure:
+#
+# - **another clip** is chance: ground-truth boxes of another clip. **ground truth** is the
+#   ceiling.
+# - **captions + LVD**, **neither** and **without spatial reasoning** know what sounds but not
+#   where. Their mirror gap is zero up to rounding. Their LTSim is high all the same: disjoint
+#   boxes of the right class get 0.61 to 0.78. MaxIoU is stricter. A measure that is high for
+#   methods without spatial cues does not measure localization.
+# - **full** against **without exemplars**: exemplars teach how high objects appear in the
+#   picture, and nothing about directions; which of them are shown hardly matters.
+# - **full, true labels** against **full**: what the tagger's errors cost.
 
 # %%
 from IPython.display import HTML
@@ -167,9 +177,9 @@ for row in layouts:
     print(f"{row.method:36s} MaxIoU {row.measures['MaxIoU'].mean:.2f}")
 
 # %% [markdown]
-# ### Where it is lost
+# ### One object and several
 #
-# The mean hides two worlds: clips with one thing, and clips with several.
+# The mean hides a difference: clips with one object, and clips with several.
 
 # %%
 from spa2v_lab.scenes.benchmark import SCENE_TYPES
@@ -180,63 +190,55 @@ for row in results.rows:
         print(f"{row.condition:24s}{row.count:3d} clips, MaxIoU {score:.2f}")
 
 # %% [markdown]
-# With several things at once the number of sources is often heard wrongly, above all in rooms, and
-# MaxIoU gives nothing to a frame in which the number differs. Separated signals are also harder to
-# name. Both are where work on this pipeline pays most.
+# With several objects, the number of sources is often wrong, above all in rooms, and MaxIoU gives
+# 0 to a frame in which the number differs. Separated signals are also harder to tag. Both are
+# where work on this pipeline pays most.
 #
 # ## Stage 2: from layout to video
 #
-# A detector that shares nothing with the diffusion suite looks at every frame, and what it finds is
-# compared with the *true* layout, whatever layout the video was made from.
+# A detector that shares nothing with the diffusion suite looks at every frame, and its detections
+# are compared with the *ground-truth* layout, whatever layout the video was generated from.
 
 # %%
 videos = chosen_rows(results.rows, "videos")
 results_figure(videos, ["LTSim", "IoU", "consistency"])
 
 # %% [markdown]
-# *Videos of every way, with 95 % intervals over clips.*
+# *Videos of every method, with 95 % confidence intervals over clips.*
 #
-# - **drawn from the true layout** is the ceiling: not even a perfect video gets 1 from a detector.
-#   **true layout, against its mirror** is chance.
-# - **full** against **true layout**: what hearing and planning lose. **No grounding** against the
-#   others: what listening to boxes brings.
-# - Global, frame and mixed captions change little here, where grounding says where things are.
+# - **drawn from the true layout** is the ceiling: not even a perfect video gets 1 from a
+#   detector. **true layout, against its mirror** is chance.
+# - **full** against **true layout**: what the errors of analysis and planning cost. **No
+#   grounding** against the others: what grounding adds.
+# - Global, frame and mixed captions change little here, because grounding decides where objects
+#   are.
 
 # %%
 measures = ["LTSim", "IoU", "AV-Align", "AV-Align by chance", "Spatial AV-Align"]
 HTML(results_table(videos, measures))
 
 # %% [markdown]
-# *Numbers of the same videos, and how well they go with their sound.*
+# *The same videos in numbers, and how well they match their sound.*
 #
-# AV-Align (Yariv et al., 2024) asks whether motion peaks when sounds begin. Beside each
-# value stands chance: the same videos with the sound of other clips. In this world, where things
-# move evenly and sounds go on, there is nothing to align, and the measure says so, if one looks at
-# chance. Spatial AV-Align asks whether something is seen where the sound comes from; it is a
-# recall, and forgiving.
+# AV-Align (Yariv et al., 2024) asks whether motion peaks when sounds begin. Beside each value
+# stands chance: the same videos with the sound of other clips. Here objects move evenly and
+# sounds are continuous, so there is little to align, and the values do not differ from chance.
+# Spatial AV-Align asks whether an object is detected where the sound comes from; it is a recall.
 #
-# ## The goals
-
-# %%
-for goal in results.goals:
-    verdict = "met" if goal.met else "missed"
-    print(f"{verdict:7s}{goal.value:7.2f} {goal.relation} {goal.bound:<5g}{goal.name}")
-
-# %% [markdown]
 # ## Beside the paper's table
 #
 # The paper reports for its stationary and translational clips MaxIoU of 19.5 and 22.2, LTSim of
 # 75.7 and 77.2, in percent, with Gemini 2.0 Flash; 3.0 and 5.0 without exemplars; 12.0 and 16.9
 # without spatial reasoning; 0.9 and 1.8 for captions with LVD.
 #
-# **May be compared:** the order of rows within a table. There as here, what is deaf to space loses
-# most of MaxIoU and little of LTSim, and examples help.
+# **May be compared:** the order of rows within a table. There as here, methods without spatial
+# cues lose most of MaxIoU and little of LTSim, and exemplars help.
 #
-# **May not be compared:** the numbers across tables. Clips are others (simulated, one speaker's
-# distance away, cartoons), classes are fewer and the tagger knows these recordings; the paper's
-# LTSim of 43 lies below the least value of LTSim as published, so its convention is another;
-# its FVD and ours are distances in different features. And the paper's model writes the boxes,
-# whereas here code places them. With a key, the same rows are measured for a hosted model:
+# **May not be compared:** the numbers across tables. The clips differ (simulated sound, drawn
+# pictures), classes are fewer, and the tagger was trained on these recordings; the paper's scale
+# of LTSim may be another; its FVD and ours are distances in different feature spaces. And the
+# paper's model writes the boxes, whereas here code places them. With a key, the same rows are
+# measured for a hosted model:
 
 # %%
 print("\n".join(note for note in results.notes if "not run" in note))
@@ -245,8 +247,8 @@ print("\n".join(note for note in results.notes if "not run" in note))
 # ## Your own clips
 #
 # A table with the columns `recording`, and `layout` or `video` with `label`, is measured by the
-# same methods: `spa2v bench run --clips own.csv --out bench`. In a reference video OWL-ViT looks
-# for what the label names. The benchmark's own clips are such a table too: `spa2v scenes
+# same methods: `spa2v bench run --clips own.csv --out bench`. In a reference video, OWL-ViT
+# detects what the label names. The benchmark's own clips are such a table too: `spa2v scenes
 # --benchmark --out clips` writes `clips/manifest.csv`.
 #
 # ## Exercises
@@ -254,13 +256,13 @@ print("\n".join(note for note in results.notes if "not run" in note))
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Is "full" better than "copy nearest exemplar" by more than luck? Intervals of the two overlap or
-# not, but they come from the same clips: look at the differences, clip by clip.
+# Is "full" better than "copy nearest exemplar" by more than chance? Both come from the same
+# clips, so look at the paired differences, clip by clip.
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: paired differences are surer than the two means.
+# @title Solution: paired differences are more certain than the two means.
 import numpy as np
 
 scores = [one["scores"] for one in raw["stage1"].values()]
@@ -290,7 +292,8 @@ for name, errors in sorted(by_format.items(), key=lambda item: np.mean(item[1]))
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# Invent a method that is deaf to space and gets a high LTSim. What does its mirror gap say?
+# Invent a method that knows nothing of directions and gets a high LTSim. What does its mirror gap
+# say?
 #
 # </div>
 
@@ -309,8 +312,8 @@ print(f"LTSim {metrics.ltsim(truth, deaf):.1f}, mirror gap {abs(gap):.1f}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# A score means nothing by itself. Put chance, a ceiling and a method that cannot hear beside it,
-# from the same run; prefer measures that a deaf method fails; and keep raw results, so that
-# questions can still be asked when the computer is cold.
+# A score means nothing by itself. Put chance, a ceiling and a method without spatial cues beside
+# it, from the same run; prefer measures on which that method fails; and keep raw results, so that
+# you can ask new questions later.
 #
 # </div>
