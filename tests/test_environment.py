@@ -19,6 +19,7 @@ IMPORT_NAMES = {
     "huggingface-hub": "huggingface_hub",
     "json-repair": "json_repair",
     "opencv-python-headless": "cv2",
+    "pot": "ot",
 }
 CONDA_NAMES = {
     "huggingface-hub": "huggingface_hub",

@@ -154,7 +154,7 @@ def frames_figure(
     _frame_axes(figure, sheets[0], list(steps[0]), titles, alt, bool(names))
     if control is not None:
         figure.frames = [go.Frame(data=data, name=str(k)) for k, data in enumerate(drawn)]
-        figure.update_layout(sliders=[control], height=figure.layout.height + 70)
+        figure.update_layout(sliders=[control], height=figure.layout.height + 90)
     return figure
 
 
@@ -213,7 +213,7 @@ def slider(labels: Sequence[str], prefix: str, active: int = 0, suffix: str = ""
         "bgcolor": GRID,
         "bordercolor": GRID,
         "tickcolor": TEXT,
-        "pad": {"t": 30},
+        "pad": {"t": 50},
         "steps": [
             {
                 "method": "animate",

@@ -90,18 +90,11 @@ def _ltsim(truth: dict[str, list[Box]], estimate: dict[str, list[Box]]) -> float
 
 def _transport(cost: np.ndarray) -> float:
     """Return the cost of the cheapest transport between uniform weights on rows and columns."""
-    rows, columns = cost.shape
-    if rows == 1 or columns == 1:
+    if 1 in cost.shape:  # then there is only one
         return float(cost.mean())
-    from scipy.optimize import linear_sum_assignment, linprog
+    import ot
 
-    if rows == columns:  # then the cheapest transport is an assignment
-        return float(cost[linear_sum_assignment(cost)].mean())
-    leaves = np.kron(np.eye(rows), np.ones(columns))
-    arrives = np.kron(np.ones(rows), np.eye(columns))
-    amounts = np.concatenate([np.full(rows, 1 / rows), np.full(columns, 1 / columns)])
-    found = linprog(cost.ravel(), A_eq=np.vstack([leaves, arrives]), b_eq=amounts, method="highs")
-    return float(found.fun)
+    return float(ot.emd2([], [], cost))  # no weights: uniform ones
 
 
 def docsim(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:

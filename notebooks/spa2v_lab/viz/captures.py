@@ -1,9 +1,7 @@
-"""Capture formats in numbers: which differences a direction makes, and which directions they name.
+"""Capture formats in numbers and figures: which differences a direction makes, and the reverse.
 
 Everything comes from the receivers of `spa2v_lab.scenes.receivers`, so that what is drawn is what
 simulated recordings contain.
-
-Figures of capture formats: how they look from above, and which differences they make.
 """
 
 from __future__ import annotations
@@ -48,7 +46,7 @@ NAMES = {
 PAIRS = tuple(NAMES)
 
 MOST_DB = 30.0
-"""Larger level differences are drawn as this one: a cardioid's rear hears nothing at all."""
+"""Larger level differences are drawn as this one: a cardioid receives nothing from behind."""
 
 HEAD_HZ = 2000.0
 """Frequency at which a head's level difference is given where there is room for one only."""
@@ -66,6 +64,11 @@ class Differences:
         Right level over left, within ±`MOST_DB`.
     itd_s : ndarray
         Lead of the right channel.
+
+    Examples
+    --------
+    >>> Differences(np.array([3.0]), np.array([1e-4])).itd_s
+    array([0.0001])
     """
 
     ild_db: np.ndarray
@@ -90,6 +93,11 @@ def differences(
     -------
     Differences
         Arrays [n]. A head's delay is that of Woodworth's rays at every frequency.
+
+    Examples
+    --------
+    >>> differences("xy", 30.0).ild_db.round(1)
+    array([3.9])
     """
     azimuth = np.atleast_1d(np.asarray(azimuth_deg, float))
     receiver, level = get_receiver(capture), np.zeros_like(azimuth)
@@ -122,10 +130,15 @@ def matching_directions(
     dict of str to list of (float, float)
         First and last azimuth of every range that agrees to half a decibel and to 10 µs, in steps
         of half a degree; by format, without those that have none.
+
+    Examples
+    --------
+    >>> matching_directions("ab", 30.0)
+    {'ab': [(30.0, 30.0), (150.0, 150.0)]}
     """
     wanted = differences(capture, azimuth_deg, hz)
     around = np.arange(-179.5, 180.5, 0.5)
-    found = {}
+    ranges = {}
     for name in PAIRS:
         there = differences(name, around, hz)
         same = np.flatnonzero(
@@ -134,8 +147,8 @@ def matching_directions(
         )
         if len(same):
             runs = np.split(same, np.flatnonzero(np.diff(same) > 1) + 1)
-            found[name] = [(float(around[run[0]]), float(around[run[-1]])) for run in runs]
-    return found
+            ranges[name] = [(float(around[run[0]]), float(around[run[-1]])) for run in runs]
+    return ranges
 
 
 def lobes(capture: str) -> list[np.ndarray]:
@@ -149,9 +162,14 @@ def lobes(capture: str) -> list[np.ndarray]:
     Returns
     -------
     list of ndarray [n, 2]
-        Right and ahead. Of microphones: how strongly each hears every direction, at most 1 from
+        Right and ahead. Of microphones: how strongly each receives every direction, at most 1 from
         its place; spacings are drawn to scale among themselves, 1 for 0.5 m. Of panning: the
         loudspeakers; of a head: its outline (with a nose) and both ears.
+
+    Examples
+    --------
+    >>> [outline.shape for outline in lobes("xy")]
+    [(121, 2), (121, 2)]
     """
     receiver = get_receiver(capture)
     around = np.arange(-180.0, 181.0, 3.0)
@@ -179,9 +197,15 @@ _MARKS_DEG = np.arange(-90.0, 91.0, 15.0)
 
 
 def microphones_figure() -> go.Figure:
-    """Draw every format from above, with a slider over them, beside the differences it makes."""
+    """Draw every format from above, with a slider over them, beside the differences it makes.
+
+    Examples
+    --------
+    >>> len(microphones_figure().frames)
+    6
+    """
     frames = [_from_above(name) for name in PAIRS]
-    titles = ("from above", "level, right over left", "time, right channel first")
+    titles = ("plan view", "", "")
     figure = make_subplots(
         1, 3, subplot_titles=titles, horizontal_spacing=0.13, column_widths=[0.4, 0.3, 0.3]
     )
@@ -200,11 +224,11 @@ def microphones_figure() -> go.Figure:
         range=[-1.2, 1.45], visible=False, scaleanchor="x", constrain="domain", col=1
     )
     _azimuth_axes(figure, (2, 3))
-    figure.update_yaxes(range=[-31, 31], ticksuffix=" dB", col=2)
-    figure.update_yaxes(range=[-1.6, 1.6], ticksuffix=" ms", col=3)
-    control = {**slider([NAMES[name] for name in PAIRS], ""), "active": shown}
+    figure.update_yaxes(range=[-31, 31], title="ILD (dB)", title_standoff=2, col=2)
+    figure.update_yaxes(range=[-1.6, 1.6], title="ITD (ms)", title_standoff=2, col=3)
+    control = slider([NAMES[name] for name in PAIRS], "capture format: ", shown)
     words = "microphones, head or loudspeakers of six formats from above, with ILD and ITD of each"
-    return _framed(figure, 440, words).update_layout(sliders=[control])
+    return _framed(figure, 460, words).update_layout(sliders=[control])
 
 
 def differences_figure(azimuths_deg: Sequence[float]) -> go.Figure:
@@ -214,9 +238,13 @@ def differences_figure(azimuths_deg: Sequence[float]) -> go.Figure:
     ----------
     azimuths_deg : sequence of float
         One step of the slider each, within ±90°.
+
+    Examples
+    --------
+    >>> len(differences_figure([-30.0, 0.0, 30.0]).frames)
+    3
     """
-    titles = ("level, right over left", "time, right first")
-    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.14)
+    figure = make_subplots(1, 2, horizontal_spacing=0.16)
     for index, name in enumerate(PAIRS):
         line = {"color": colour_of(_COLOURS[index]), "width": 2, "dash": _DASHES[index]}
         for column, values in enumerate(_both(name, _FRONT), 1):
@@ -235,17 +263,23 @@ def differences_figure(azimuths_deg: Sequence[float]) -> go.Figure:
         for index, step in enumerate(steps)
     ]
     _azimuth_axes(figure, (1, 2))
-    figure.update_yaxes(range=[-31, 31], ticksuffix=" dB", col=1)
-    figure.update_yaxes(range=[-1.6, 1.6], ticksuffix=" ms", col=2)
+    figure.update_yaxes(range=[-31, 31], title="ILD (dB)", col=1)
+    figure.update_yaxes(range=[-1.6, 1.6], title="ITD (ms)", col=2)
     labels = [f"{azimuth:+g}°" if azimuth else "0°" for azimuth in azimuths_deg]
-    control = {**slider(labels, "source at "), "active": first}
-    words = "level and time differences of six capture formats by direction of the source"
-    figure = _framed(figure, 470, words).update_layout(sliders=[control])
+    control = slider(labels, "source at ", first)
+    words = "level and time differences of six capture formats over the azimuth of the source"
+    figure = _framed(figure, 490, words).update_layout(sliders=[control])
     return figure.update_layout(legend_y=1.14, margin_t=80)
 
 
 def plane_figure() -> go.Figure:
-    """Draw the way of a source from left to right in the plane of both differences."""
+    """Draw a source moving from left to right in the plane of both differences.
+
+    Examples
+    --------
+    >>> plane_figure().layout.yaxis.title.text
+    'ILD (dB, positive: right channel louder)'
+    """
     figure = go.Figure()
     for index, name in enumerate(PAIRS):
         ild, itd = _both(name, _FRONT)
@@ -264,14 +298,20 @@ def plane_figure() -> go.Figure:
             showlegend=False,
             **common,
         )
-    figure.update_xaxes(title="time: right channel first by (ms)", range=[-1.6, 1.6])
-    figure.update_yaxes(title="level: right over left (dB)", range=[-31, 31])
+    figure.update_xaxes(title="ITD (ms, positive: right channel earlier)", range=[-1.6, 1.6])
+    figure.update_yaxes(title="ILD (dB, positive: right channel louder)", range=[-31, 31])
     words = "each format's directions as a curve in the plane of time and level difference"
     return styled(figure, height=430, alt=words)
 
 
 def head_figure() -> go.Figure:
-    """Draw a head's level difference over direction, a curve for each octave."""
+    """Draw a head's level difference over azimuth, a curve for each octave.
+
+    Examples
+    --------
+    >>> head_figure().layout.yaxis.title.text
+    'ILD (dB)'
+    """
     figure = go.Figure()
     for index, hz in enumerate(_OCTAVES_HZ):
         share = (index + 1) / len(_OCTAVES_HZ)
@@ -284,15 +324,15 @@ def head_figure() -> go.Figure:
             hovertemplate="%{y:+.1f} dB at %{x:+.0f}°",
         )
     _azimuth_axes(figure, (None,))
-    figure.update_yaxes(title="level, right over left", ticksuffix=" dB")
+    figure.update_yaxes(title="ILD (dB)")
     words = "level difference of a spherical head by direction, growing with frequency"
     return styled(figure, height=360, alt=words)
 
 
 def _both(name: str, azimuth_deg: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     """Return level in dB and time in ms, with as many digits as can be seen."""
-    found = differences(name, azimuth_deg, HEAD_HZ)
-    return found.ild_db.round(2), (1000.0 * found.itd_s).round(4)
+    both = differences(name, azimuth_deg, HEAD_HZ)
+    return both.ild_db.round(2), (1000.0 * both.itd_s).round(4)
 
 
 def _dots(azimuth_deg: float) -> list[go.Scatter]:
@@ -354,13 +394,13 @@ def _from_above(name: str) -> list[go.Scatter]:
 
 
 def _azimuth_axes(figure: go.Figure, columns: Sequence[int | None]) -> None:
-    ticks = {"tickvals": [-90, -45, 0, 45, 90], "ticktext": ["left", "−45°", "0", "45°", "right"]}
+    ticks = {"tickvals": [-90, 0, 90], "ticktext": ["left", "0°", "right"], "tickangle": 0}
     for column in columns:
-        figure.update_xaxes(range=[-95, 95], **ticks, col=column)
+        figure.update_xaxes(range=[-95, 95], title="azimuth", **ticks, col=column)
 
 
 def _framed(figure: go.Figure, height: int, words: str) -> go.Figure:
     styled(figure, height=height, alt=words)
     figure.update_annotations(font={"color": TEXT, "size": 13})
     figure.update_xaxes(zerolinecolor=GRID)
-    return figure.update_layout(margin={"l": 60, "r": 20, "t": 50, "b": 40})
+    return figure.update_layout(margin={"l": 60, "r": 20, "t": 50, "b": 50})

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from spa2v_lib.layout.classes import CLASSES, SoundClass
-from spa2v_lib.viz.style import GRID, TEXT, faded, styled
+from spa2v_lib.viz.figures import slider
+from spa2v_lib.viz.style import TEXT, faded, styled
 from spa2v_lib.viz.words import colour_of
 
 if TYPE_CHECKING:
@@ -24,53 +25,78 @@ _PLACES = ("on ground or water", "in the air", "held")
 
 
 def projection_figure(
-    kind: SoundClass, camera: Camera, azimuths_deg: Sequence[float], range_m: float | None = None
+    sound_class: SoundClass,
+    camera: Camera,
+    azimuths_deg: Sequence[float],
+    range_m: float | None = None,
 ) -> go.Figure:
-    """Draw a thing from above and in the picture, with a slider over its direction.
+    """Draw an object from above and in the picture, with a slider over its azimuth.
 
     Parameters
     ----------
-    kind : SoundClass
+    sound_class : SoundClass
     camera : Camera
     azimuths_deg : sequence of float
         One step of the slider each, within ±90°.
     range_m : float, optional
         Along the ground; the class's usual range if not given.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> figure = projection_figure(CLASSES["car"], Camera(), [-30.0, 0.0, 30.0])
+    >>> len(figure.frames)
+    3
     """
-    away = kind.range_m if range_m is None else range_m
-    steps = [_both_views(kind, camera, azimuth, away) for azimuth in azimuths_deg]
-    figure = make_subplots(1, 2, subplot_titles=("from above (metres)", "in the picture"))
+    away = sound_class.range_m if range_m is None else range_m
+    steps = [_both_views(sound_class, camera, azimuth, away) for azimuth in azimuths_deg]
+    figure = make_subplots(1, 2, subplot_titles=("plan view", "picture"))
     first = 2 * len(steps) // 3
     figure.add_traces(steps[first])
     figure.frames = [go.Frame(data=step, name=str(index)) for index, step in enumerate(steps)]
+    labels = [f"{azimuth:+g}°" if azimuth else "0°" for azimuth in azimuths_deg]
     reach = 1.25 * away
-    figure.update_xaxes(range=[-reach, reach], col=1)
-    figure.update_yaxes(range=[-0.1 * reach, 1.15 * reach], scaleanchor="x", col=1)
-    figure.update_xaxes(range=[0, 1], constrain="domain", col=2)
+    figure.update_xaxes(range=[-reach, reach], title="to the right (m)", col=1)
+    figure.update_yaxes(
+        range=[-0.1 * reach, 1.15 * reach], scaleanchor="x", title="ahead (m)", col=1
+    )
+    figure.update_xaxes(range=[0, 1], constrain="domain", title="x (share of width)", col=2)
     figure.update_yaxes(
         range=[1, 0], scaleanchor="x2", scaleratio=1 / camera.aspect, constrain="domain", col=2
     )
-    figure.update_layout(sliders=[_slider(azimuths_deg, first)])
-    words = f"{kind.with_article} {away:g} m away, seen from above and in the picture"
-    return styled(figure, height=470, alt=words).update_layout(legend_y=1.1)
+    figure.update_layout(sliders=[slider(labels, "source at ", first)])
+    words = f"{sound_class.with_article} {away:g} m away, seen from above and in the picture"
+    styled(figure, height=490, alt=words).update_layout(legend_y=1.1)
+    return figure.update_annotations(font={"color": TEXT, "size": 13})
 
 
 def class_figure(camera: Camera) -> go.Figure:
-    """Draw how tall every class is, and where, straight ahead at its usual range."""
+    """Draw how tall every class is in the picture, and where, straight ahead at its usual range.
+
+    Parameters
+    ----------
+    camera : Camera
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> class_figure(Camera()).layout.yaxis.title.text
+    'y (share of height)'
+    """
     figure = go.Figure()
     for place in range(len(_PLACES)):
-        kinds = [kind for kind in CLASSES.values() if _SIDE[kind.place] == place]
-        boxes = [_box(kind, camera, 0.0, kind.range_m) for kind in kinds]
+        classes = [one for one in CLASSES.values() if _SIDE[one.place] == place]
+        boxes = [_box(one, camera, 0.0, one.range_m) for one in classes]
         figure.add_trace(
             go.Bar(
-                x=[kind.noun for kind in kinds],
+                x=[one.noun for one in classes],
                 base=[box.y0 for box in boxes],
                 y=[box.height for box in boxes],
                 width=[2.0 * box.width for box in boxes],
                 name=_PLACES[place],
                 marker={"color": faded(colour_of(place), 0.45)},
                 marker_line={"color": colour_of(place), "width": 2},
-                customdata=[[k.width_m, k.height_m, k.range_m] for k in kinds],
+                customdata=[[k.width_m, k.height_m, k.range_m] for k in classes],
                 hovertemplate=(
                     "%{x}: %{customdata[0]:g} m by %{customdata[1]:g} m, "
                     "%{customdata[2]:g} m away<extra></extra>"
@@ -78,25 +104,25 @@ def class_figure(camera: Camera) -> go.Figure:
             )
         )
     figure.add_hline(camera.horizon_y(), line={"color": TEXT, "dash": "dot", "width": 1})
-    figure.update_yaxes(range=[1, 0], title="y in the picture")
+    figure.update_yaxes(range=[1, 0], title="y (share of height)")
     figure.update_xaxes(tickangle=-55)
     words = "height and place of every class in the picture, at its usual range"
     return styled(figure, height=430, alt=words).update_layout(margin_b=110)
 
 
 def overlap_when_wrong(
-    kind: SoundClass,
+    sound_class: SoundClass,
     camera: Camera,
     azimuth_deg: float,
     *,
     off_deg: float = 0.0,
     range_factor: float = 1.0,
 ) -> float:
-    """Return the IoU of the box of a thing with the box that wrong cues give.
+    """Return the IoU of the true box of an object with the box that wrong cues give.
 
     Parameters
     ----------
-    kind : SoundClass
+    sound_class : SoundClass
     camera : Camera
     azimuth_deg : float
         Where it is, at its usual range.
@@ -109,33 +135,48 @@ def overlap_when_wrong(
     -------
     float
         In [0, 1]; 0 where one of the two is out of the picture.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> overlap_when_wrong(CLASSES["car"], Camera(), 0.0)
+    1.0
     """
-    truth = _box(kind, camera, azimuth_deg, kind.range_m)
-    found = _box(kind, camera, azimuth_deg + off_deg, range_factor * kind.range_m)
-    return 0.0 if truth is None or found is None else truth.iou(found)
+    truth = _box(sound_class, camera, azimuth_deg, sound_class.range_m)
+    estimate = _box(sound_class, camera, azimuth_deg + off_deg, range_factor * sound_class.range_m)
+    return 0.0 if truth is None or estimate is None else truth.iou(estimate)
 
 
 def overlap_figure(
-    kind: SoundClass, camera: Camera, azimuths_deg: Sequence[float] = (0.0, 20.0, 35.0)
+    sound_class: SoundClass, camera: Camera, azimuths_deg: Sequence[float] = (0.0, 20.0, 35.0)
 ) -> go.Figure:
     """Draw IoU against an error of direction and against one of range, for several directions.
 
     Parameters
     ----------
-    kind : SoundClass
+    sound_class : SoundClass
     camera : Camera
     azimuths_deg : sequence of float
         Where it is; a curve each, in either panel.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.camera import Camera
+    >>> overlap_figure(CLASSES["car"], Camera()).layout.xaxis.title.text
+    'azimuth error'
     """
     off, factors = np.linspace(-30.0, 30.0, 61), np.geomspace(0.4, 2.5, 61)
-    titles = ("direction wrong by", "range times")
-    figure = make_subplots(1, 2, subplot_titles=titles, shared_yaxes=True)
+    figure = make_subplots(1, 2, shared_yaxes=True)
     for index, azimuth in enumerate(azimuths_deg):
-        by_angle = [overlap_when_wrong(kind, camera, azimuth, off_deg=float(a)) for a in off]
+        by_angle = [overlap_when_wrong(sound_class, camera, azimuth, off_deg=float(a)) for a in off]
         by_range = [
-            overlap_when_wrong(kind, camera, azimuth, range_factor=float(f)) for f in factors
+            overlap_when_wrong(sound_class, camera, azimuth, range_factor=float(f)) for f in factors
         ]
-        name = f"{kind.noun} at {azimuth:+g}°" if azimuth else f"{kind.noun} straight ahead"
+        name = (
+            f"{sound_class.noun} at {azimuth:+g}°"
+            if azimuth
+            else f"{sound_class.noun} straight ahead"
+        )
         line = {"color": colour_of(index), "width": 2.5}
         common = {"mode": "lines", "name": name, "line": line, "legendgroup": name}
         figure.add_trace(go.Scatter(x=off, y=by_angle, **common), row=1, col=1)
@@ -144,37 +185,41 @@ def overlap_figure(
         )
     angles = [-30, -15, 0, 15, 30]
     figure.update_xaxes(tickvals=angles, ticktext=[f"{angle}°" for angle in angles], col=1)
+    figure.update_xaxes(title="azimuth error", col=1)
+    figure.update_xaxes(title="range ratio", col=2)
     figure.update_xaxes(type="log", tickvals=[0.5, 0.7, 1, 1.4, 2], col=2)
     figure.update_yaxes(range=[0, 1.02], title="IoU", col=1)
-    words = f"IoU of right and wrong boxes of {kind.with_article}, by error of direction and range"
+    words = f"IoU of right and wrong boxes of {sound_class.with_article}, by error of direction and range"
     return styled(figure, height=360, alt=words).update_layout(legend_y=1.12)
 
 
-def _box(kind: SoundClass, camera: Camera, azimuth_deg: float, range_m: float) -> Box | None:
+def _box(sound_class: SoundClass, camera: Camera, azimuth_deg: float, range_m: float) -> Box | None:
     if not -90.0 < azimuth_deg < 90.0:
         return None
-    raw = camera.project(azimuth_deg, range_m, kind.width_m, kind.height_m, kind.base_m)
+    raw = camera.project(
+        azimuth_deg, range_m, sound_class.width_m, sound_class.height_m, sound_class.base_m
+    )
     return camera.visible_box(raw)
 
 
 def _both_views(
-    kind: SoundClass, camera: Camera, azimuth_deg: float, range_m: float
+    sound_class: SoundClass, camera: Camera, azimuth_deg: float, range_m: float
 ) -> list[go.Scatter]:
-    """Return the traces: field of view, ray and thing from above; horizon and box in front."""
+    """Return the traces: field of view, ray and object from above; horizon and box in front."""
     angle, half = np.radians(azimuth_deg), np.radians(camera.fov_deg / 2)
     x, z, far = range_m * np.sin(angle), range_m * np.cos(angle), 1.1 * range_m
     edges = [-far * np.sin(half), 0.0, far * np.sin(half)]
-    box = _box(kind, camera, azimuth_deg, range_m)
+    box = _box(sound_class, camera, azimuth_deg, range_m)
     x0, y0, x1, y1 = (None,) * 4 if box is None else box.as_tuple()
-    horizon, half_m = camera.horizon_y(), kind.width_m / 2
+    horizon, half_m = camera.horizon_y(), sound_class.width_m / 2
     pale, front = {"color": TEXT, "width": 1.5}, {"xaxis": "x2", "yaxis": "y2"}
     bright = {"color": colour_of(0), "width": 4}
     return [
         _line(edges, [far * np.cos(half), 0.0, far * np.cos(half)], "field of view", pale),
         _line([0.0, x], [0.0, z], "direction", {"color": colour_of(1), "width": 2}),
-        _line([x - half_m, x + half_m], [z, z], kind.noun, bright),
+        _line([x - half_m, x + half_m], [z, z], sound_class.noun, bright),
         _line([0.0, 1.0], [horizon, horizon], "horizon", {**pale, "dash": "dot"}, **front),
-        _line([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], kind.noun, bright, **front),
+        _line([x0, x1, x1, x0, x0], [y0, y0, y1, y1, y0], sound_class.noun, bright, **front),
     ]
 
 
@@ -185,24 +230,3 @@ def _line(
     return go.Scatter(
         x=x, y=y, mode="lines", name=name, line=line, hoverinfo="skip", **both, **panel
     )
-
-
-def _slider(azimuths_deg: Sequence[float], first: int) -> dict:
-    settings = {"mode": "immediate", "frame": {"duration": 0, "redraw": True}}
-    return {
-        "active": first,
-        "currentvalue": {"prefix": "azimuth "},
-        "font": {"color": TEXT},
-        "bgcolor": GRID,
-        "bordercolor": GRID,
-        "tickcolor": TEXT,
-        "pad": {"t": 30},
-        "steps": [
-            {
-                "method": "animate",
-                "label": f"{azimuth:+g}°" if azimuth else "0°",
-                "args": [[str(index)], {**settings, "transition": {"duration": 0}}],
-            }
-            for index, azimuth in enumerate(azimuths_deg)
-        ],
-    }

@@ -166,6 +166,18 @@ def attention_in_boxes(
     -------
     np.ndarray [shape=(steps,)]
         In [0, 1], the mean over the frames with a box; NaN if there is none.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
+    >>> half = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
+    >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
+    ...                           objects=[bus], duration_s=0.25, fps=8.0)
+    >>> from spa2v_lib.sampling.attention_maps import StepRecord
+    >>> maps, preview = np.ones((2, 1, 4, 4)), np.zeros((2, 32, 32, 3), np.uint8)
+    >>> attention_in_boxes(layout, [StepRecord(0, 900, maps, preview)])
+    array([0.5])
     """
     rows = layout.frame_boxes()
     visible = [frame for frame, row in enumerate(rows) if row[index] is not None]
@@ -192,7 +204,24 @@ def _covered(corners: tuple[float, float, float, float], size: tuple[int, int]) 
 
 
 def box_area(layout: VideoSceneLayout, index: int = 0) -> float:
-    """Return the mean share of the picture that an object's box covers where it has one."""
+    """Return the mean share of the picture that an object's box covers where it has one.
+
+    Parameters
+    ----------
+    layout : VideoSceneLayout
+    index : int
+        Number of the object.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
+    >>> half = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
+    >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
+    ...                           objects=[bus], duration_s=0.25, fps=8.0)
+    >>> box_area(layout)
+    0.5
+    """
     areas = [row[index].area for row in layout.frame_boxes() if row[index] is not None]
     return float(np.mean(areas)) if areas else float("nan")
 
@@ -209,6 +238,19 @@ def attention_share_figure(
         A line each.
     index : int
         Number of the object.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
+    >>> half = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
+    >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
+    ...                           objects=[bus], duration_s=0.25, fps=8.0)
+    >>> from spa2v_lib.sampling.attention_maps import StepRecord
+    >>> maps, preview = np.ones((2, 1, 4, 4)), np.zeros((2, 32, 32, 3), np.uint8)
+    >>> figure = attention_share_figure(layout, {"plain": [StepRecord(0, 900, maps, preview)]})
+    >>> figure.layout.xaxis.title.text
+    'denoising step'
     """
     figure = go.Figure()
     for number, (name, records) in enumerate(runs.items()):

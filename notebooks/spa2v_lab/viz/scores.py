@@ -22,6 +22,12 @@ def score_figure(scores: Sequence[Mapping[str, Mapping[str, float]]]) -> go.Figu
     ----------
     scores : sequence of dict
         A scene each: by method and measure, in [0, 1] or NaN.
+
+    Examples
+    --------
+    >>> figure = score_figure([{"plain": {"IoU": 0.2}}, {"plain": {"IoU": 0.4}}])
+    >>> [round(x, 2) for x in figure.data[0].x]
+    [0.3]
     """
     methods, measures = list(scores[0]), list(next(iter(scores[0].values())))
     figure = make_subplots(
@@ -55,6 +61,11 @@ def score_table(scores: Mapping[str, Mapping[str, float]]) -> str:
     ----------
     scores : dict of str to dict
         By method and measure; NaN where there is no value.
+
+    Examples
+    --------
+    >>> "<td>0.26</td>" in score_table({"plain": {"IoU": 0.256}})
+    True
     """
     measures = list(next(iter(scores.values())))
     head = "".join(f"<th>{escape(name)}</th>" for name in ("", *measures))
@@ -75,6 +86,12 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
     logs : dict of str to dict
         As `spa2v_lab.training.loop.fit` returns them: "steps" done, and "losses", means over
         "every" steps but the last, which may be over fewer.
+
+    Examples
+    --------
+    >>> figure = loss_figure({"base": {"steps": 400, "every": 200, "losses": [0.5, 0.4]}})
+    >>> figure.layout.xaxis.title.text, figure.layout.yaxis.title.text
+    ('step', 'loss')
     """
     across = 3
     down = -(-len(logs) // across)
@@ -82,7 +99,7 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
         down,
         across,
         subplot_titles=list(logs),
-        vertical_spacing=0.4 / down,
+        vertical_spacing=0.5 / down,
         horizontal_spacing=0.09,
     )
     for index, (name, log) in enumerate(logs.items()):
@@ -94,7 +111,9 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
             hovertemplate="step %{x:.0f}: %{y:.3f}<extra></extra>",
             row=index // across + 1, col=index % across + 1,
         )  # fmt: skip
-    figure.update_annotations(font={"color": TEXT})
+    figure.update_annotations(font={"color": TEXT, "size": 13})
+    figure.update_xaxes(title={"text": "step", "standoff": 3}, nticks=4)
+    figure.update_yaxes(title={"text": "loss", "standoff": 3}, col=1)
     words = f"training loss over steps of: {', '.join(logs)}"
-    styled(figure, height=60 + 210 * down, alt=words)
-    return figure.update_layout(showlegend=False, margin={"l": 50, "t": 40})
+    styled(figure, height=60 + 230 * down, alt=words)
+    return figure.update_layout(showlegend=False, margin={"l": 60, "t": 40})

@@ -1,4 +1,4 @@
-"""Figures of what a room and a doubt do: clouds of samples, biased directions, intervals, cuts."""
+"""Figures of uncertainty: clouds of samples, bias of azimuths, intervals, and clips."""
 
 from __future__ import annotations
 
@@ -34,6 +34,15 @@ def cloud_figure(
     angles_deg : dict of str to dict of str to float
         By recording, pan angles by name: 0 is the left channel alone, 45 both alike, 90 the right
         one alone. Lines are drawn at these angles.
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, (2, 16_000))
+    >>> recording = Recording.from_samples(noise, 16_000)
+    >>> figure = cloud_figure({"outdoors": recording}, {"outdoors": {"truth": 60.0}})
+    >>> figure.layout.xaxis.title.text
+    'left channel'
     """
     figure = make_subplots(1, len(recordings), subplot_titles=list(recordings))
     for column, (title, recording) in enumerate(recordings.items(), 1):
@@ -68,34 +77,42 @@ def cloud_figure(
 
 
 def bias_figure(
-    truth_deg: Sequence[float], found_deg: Mapping[str, Mapping[str, Sequence[float]]]
+    truth_deg: Sequence[float], estimates_deg: Mapping[str, Mapping[str, Sequence[float]]]
 ) -> go.Figure:
-    """Draw found against true directions, a panel for each room.
+    """Draw estimated against true azimuths, a panel for each room.
 
     Parameters
     ----------
     truth_deg : sequence of float [n]
-    found_deg : dict of str to dict of str to sequence of float [n]
+    estimates_deg : dict of str to dict of str to sequence of float [n]
         By room and method.
+
+    Examples
+    --------
+    >>> figure = bias_figure([-30, 30], {"outdoors": {"level": [-28, 29]}})
+    >>> figure.layout.yaxis.title.text
+    'estimated azimuth'
     """
-    figure = make_subplots(1, len(found_deg), subplot_titles=list(found_deg), shared_yaxes=True)
-    for column, methods in enumerate(found_deg.values(), 1):
+    figure = make_subplots(
+        1, len(estimates_deg), subplot_titles=list(estimates_deg), shared_yaxes=True
+    )
+    for column, methods in enumerate(estimates_deg.values(), 1):
         figure.add_scatter(
-            x=[-70, 70], y=[-70, 70], mode="lines", name="right answer", legendgroup="truth",
+            x=[-70, 70], y=[-70, 70], mode="lines", name="truth", legendgroup="truth",
             line={"color": TEXT, "width": 1, "dash": "dot"}, hoverinfo="skip",
             showlegend=column == 1, row=1, col=column,
         )  # fmt: skip
-        for index, (method, found) in enumerate(methods.items()):
+        for index, (method, estimate) in enumerate(methods.items()):
             figure.add_scatter(
-                x=list(truth_deg), y=np.round(found, 1), mode="lines+markers", name=method,
+                x=list(truth_deg), y=np.round(estimate, 1), mode="lines+markers", name=method,
                 legendgroup=method, showlegend=column == 1,
                 line={"color": colour_of(index), "width": 2, "dash": _dash(index)},
-                hovertemplate="%{x:+.0f}° heard as %{y:+.0f}°", row=1, col=column,
+                hovertemplate="%{x:+.0f}° estimated as %{y:+.0f}°", row=1, col=column,
             )  # fmt: skip
-    figure.update_xaxes(title="true direction", ticksuffix="°", tickvals=[-60, -30, 0, 30, 60])
+    figure.update_xaxes(title="true azimuth", ticksuffix="°", tickvals=[-60, -30, 0, 30, 60])
     figure.update_yaxes(range=[-72, 72], tickvals=[-60, -30, 0, 30, 60], ticksuffix="°")
-    figure.update_yaxes(title="found", col=1)
-    words = f"found against true direction, by method: {', '.join(found_deg)}"
+    figure.update_yaxes(title="estimated azimuth", col=1)
+    words = f"estimated against true azimuth, by method: {', '.join(estimates_deg)}"
     styled(figure, height=360, alt=words)
     figure.update_annotations(font={"color": TEXT, "size": 13})
     return figure.update_layout(margin={"l": 70, "r": 10, "t": 80, "b": 50}, legend_y=1.16)
@@ -106,7 +123,7 @@ def interval_figure(
     truth: Sequence[float],
     intervals: Sequence[tuple[float, float, float]],
 ) -> go.Figure:
-    """Draw intervals of directions, and where the truth lay.
+    """Draw intervals of azimuths, and where the truth lay.
 
     Parameters
     ----------
@@ -116,13 +133,19 @@ def interval_figure(
         In degrees.
     intervals : sequence of (low, value, high) [n]
         In degrees.
+
+    Examples
+    --------
+    >>> figure = interval_figure(["a"], [12.0], [(5.0, 10.0, 15.0)])
+    >>> figure.layout.yaxis.title.text
+    'deviation from the estimate (°)'
     """
     order = np.argsort([high - low for low, _, high in intervals], kind="stable")
     low, value, high = np.array(intervals, float)[order].T
     meant = np.asarray(truth, float)[order]
     inside = (low <= meant) & (meant <= high)
     figure = go.Figure()
-    for held, index, name in ((True, 2, "holds the truth"), (False, 1, "misses it")):
+    for held, index, name in ((True, 2, "contains the truth"), (False, 1, "misses it")):
         chosen = np.flatnonzero(inside == held)
         figure.add_scatter(
             x=chosen, y=np.zeros(len(chosen)), mode="markers", name=f"interval {name}",
@@ -138,9 +161,11 @@ def interval_figure(
         x=np.arange(len(meant)), y=(meant - value).round(2), mode="markers", name="truth",
         marker={"color": TEXT, "symbol": "diamond", "size": 9}, hovertemplate="%{y:+.1f}° away",
     )  # fmt: skip
-    figure.update_xaxes(title="scenes, by width of the interval", showticklabels=False)
-    figure.update_yaxes(title="off the answer", ticksuffix="°")
-    words = f"90 % intervals of {len(meant)} directions around the answer, and the truth"
+    figure.update_xaxes(
+        title="scenes, from the narrowest to the widest interval", showticklabels=False
+    )
+    figure.update_yaxes(title="deviation from the estimate (°)")
+    words = f"90 % intervals of {len(meant)} azimuths around the estimate, and the truth"
     return styled(figure, height=380, alt=words)
 
 
@@ -152,12 +177,22 @@ def clips_figure(recording: Recording, segments: Sequence[Segment]) -> go.Figure
     recording : Recording
     segments : sequence of Segment
         Of this recording.
+
+    Examples
+    --------
+    >>> from spa2v_lib.cues.segments import Segment
+    >>> from spa2v_lib import Recording
+    >>> noise = np.random.default_rng(0).normal(0, 0.1, (2, 16_000))
+    >>> recording = Recording.from_samples(noise, 16_000)
+    >>> figure = clips_figure(recording, [Segment(0.0, 1.0)])
+    >>> figure.layout.yaxis.title.text
+    'level (dB)'
     """
-    heard = extract_features(recording)
-    level = np.maximum(heard.level_db, float(heard.level_db.max()) - 60.0).round(1)
+    features = extract_features(recording)
+    level = np.maximum(features.level_db, float(features.level_db.max()) - 60.0).round(1)
     figure = go.Figure(
         go.Scatter(
-            x=heard.times_s.round(2),
+            x=features.times_s.round(2),
             y=level,
             mode="lines",
             showlegend=False,

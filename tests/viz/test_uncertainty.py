@@ -1,4 +1,4 @@
-"""The figures of rooms and doubts show the numbers that they are given."""
+"""The figures of uncertainty show the numbers that they are given."""
 
 from __future__ import annotations
 
