@@ -203,7 +203,7 @@ def test_benchmarks_say_what_they_do_not_take(spa2v, tmp_path):
 def test_scenes_are_rendered(spa2v, tmp_path):
     out = tmp_path / "scenes"
     code, said, _ = spa2v(
-        "scenes", "--out", out, "--count", 1, "--kind", "approaching", "--duration", 1
+        "scenes", "--out", out, "--count", 1, "--motion", "approaching", "--duration", 1
     )
     assert code == 0 and str(out) in said
     assert said.startswith("1 scene in ")

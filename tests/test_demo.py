@@ -1,4 +1,4 @@
-"""What is promised first: each kind of movement is heard, and planned where it is."""
+"""What is promised first: each movement is recognized, and planned where it is."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning import plan
 
-KINDS = {  # (start, velocity), what the boxes must do, and on which side they are
+MOVEMENTS = {  # (start, velocity), what the boxes must do, and on which side they are
     "left to right": (((-9.0, 8.0), (4.5, 0.0)), "right_crossing", None),
     "right to left": (((9.0, 8.0), (-4.5, 0.0)), "left_crossing", None),
     "approaching": (((3.0, 28.0), (-0.5, -5.0)), "approaching", None),
@@ -31,9 +31,9 @@ def _track(layout: VideoSceneLayout) -> list:
 
 
 @pytest.mark.parametrize("receiver", ["ortf", "ab", "binaural"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_movement_is_planned_the_right_way_and_on_the_right_side(kind, receiver):
-    (start, velocity), motion, side = KINDS[kind]
+@pytest.mark.parametrize("movement", MOVEMENTS)
+def test_every_movement_is_planned_the_right_way_and_on_the_right_side(movement, receiver):
+    (start, velocity), motion, side = MOVEMENTS[movement]
     truck = WorldObject(
         "truck", "noto", StraightPath(start, velocity), motion, 4.2, 3.4, 0.0, "truck_01.flac"
     )
@@ -46,8 +46,8 @@ def test_every_kind_of_movement_is_planned_the_right_way_and_on_the_right_side(k
 
 
 @pytest.mark.parametrize("name", SCENES)
-def test_the_demo_scenes_are_heard_as_they_were_made(name):
-    thing = SCENES[name].objects[0]
+def test_the_demo_scenes_are_analyzed_as_they_were_made(name):
+    obj = SCENES[name].objects[0]
     recording = render_sound(SCENES[name])
     source = extract_cues(recording).sources[0]
-    assert (source.label, source.motion) == (thing.label, thing.motion)
+    assert (source.label, source.motion) == (obj.label, obj.motion)

@@ -36,8 +36,9 @@ def scenes(
         bool,
         typer.Option("--benchmark", help="The benchmark's clips, with a card."),
     ] = False,
-    kind: Annotated[
-        Motion | None, typer.Option(help="How the thing moves; every motion in turn by default.")
+    motion: Annotated[
+        Motion | None,
+        typer.Option("--motion", "--kind", help="How the object moves; in turn by default."),
     ] = None,
     receiver: Annotated[
         str, typer.Option(help="What records: panned, xy, ms, ortf, ab, binaural or foa.")
@@ -49,9 +50,9 @@ def scenes(
     from spa2v_lab.scenes.export import write_scenes
 
     if benchmark:
-        if kind is not None or receiver != "xy" or duration != 4.0:
+        if motion is not None or receiver != "xy" or duration != 4.0:
             raise SceneError(
-                "the benchmark's clips are what they are: --kind, --receiver and "
+                "the benchmark's clips are what they are: --motion, --receiver and "
                 "--duration cannot be chosen with --benchmark"
             )
         return _benchmark(out, count or 200, seed, overwrite)
@@ -60,7 +61,7 @@ def scenes(
             out,
             count=count or 5,
             seed=seed,
-            motion=kind,
+            motion=motion,
             receiver=receiver,
             duration_s=duration,
             overwrite=overwrite,

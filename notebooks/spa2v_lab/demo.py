@@ -1,7 +1,7 @@
 """The main job on three shipped recordings: ``python -m spa2v_lab.demo --out demo``.
 
 A truck is driven past the microphone, a train comes towards it, a guitar is played to the left of
-it. Each real mono recording is moved through simulated space and heard in stereo; that stereo
+it. Each real mono recording is moved through simulated space and recorded in stereo; that stereo
 recording is all that the pipeline gets.
 """
 

@@ -16,7 +16,7 @@ from spa2v_lib.video import Video
 SCENE = sample_scene(3, motion="stationary", labels=("bus",), styles=("fluent3d",), duration_s=0.25)
 
 
-def test_every_way_differs_and_both_is_what_generate_does() -> None:
+def test_every_combination_differs_and_both_is_what_generate_does() -> None:
     layout = ground_truth_layout(SCENE)
     videos = ablated(layout, grounding="gligen", seed=2, steps=1)
     assert list(videos) == list(COMBINATIONS)

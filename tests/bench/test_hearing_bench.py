@@ -38,7 +38,7 @@ def test_a_goal_without_a_row_is_missed():
     assert all(goal.value is None and not goal.met for goal in goals([]))
 
 
-def test_every_scene_counts_once_in_each_way_of_cutting_the_set():
+def test_every_scene_counts_once_in_each_partition_of_the_set():
     scenes = test_scenes(231)
     holding = {name: sum(map(holds, scenes)) for name, holds in hearing.simulated_conditions()}
     assert sum(holding[f"{n} source{'s'[: n > 1]}"] for n in (1, 2, 3)) == len(scenes)

@@ -76,7 +76,7 @@ def test_rooms_of_pyroomacoustics_have_our_sign():
     assert median_error(ortf, "GCC-PHAT") < 4.0 and median_error(ab, "GCC-PHAT") < 2.0
 
 
-def test_an_external_crossing_is_closest_where_its_way_is_ahead():
+def test_an_external_crossing_is_closest_where_its_path_is_ahead():
     item = kemar_scenes(2)[1]
     (ground_truth,) = item.ground_truths(np.arange(300) * 0.01)
     ahead = int(np.abs(ground_truth.azimuth_deg).argmin())

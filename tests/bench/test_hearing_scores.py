@@ -89,9 +89,9 @@ def test_errors_go_the_short_way_round():
 def test_only_sounding_frames_with_a_claim_count_as_errors_and_the_rest_as_not_heard():
     there = ground_truth(10.0, sounding=np.array([True, True, True, False]))
     said = track([12.0, 10.0, 50.0, 90.0], active=[True, True, False, True])
-    found = score_cues([there], cues(said))
-    assert found["azimuth"].tolist() == [2.0, 0.0]
-    assert found["claimed"].tolist() == [1, 1, 0]
+    scores = score_cues([there], cues(said))
+    assert scores["azimuth"].tolist() == [2.0, 0.0]
+    assert scores["claimed"].tolist() == [1, 1, 0]
 
 
 def test_sources_are_matched_by_the_permutation_of_least_error():
@@ -104,27 +104,27 @@ def test_sources_are_matched_by_the_permutation_of_least_error():
 
 
 def test_a_missed_source_is_wrong_by_ninety_degrees_in_all_its_frames():
-    found = score_cues([ground_truth(-30.0), ground_truth(30.0)], cues(track(29.0)))
-    assert sorted(found["azimuth"]) == [1.0] * FRAMES + [MISSED_DEG] * FRAMES
-    assert found["count"].tolist() == [0] and found["count coverage"].tolist() == [0]
-    assert found["side"].mean() == 0.5 and found["claimed"].mean() == 0.5
+    scores = score_cues([ground_truth(-30.0), ground_truth(30.0)], cues(track(29.0)))
+    assert sorted(scores["azimuth"]) == [1.0] * FRAMES + [MISSED_DEG] * FRAMES
+    assert scores["count"].tolist() == [0] and scores["count coverage"].tolist() == [0]
+    assert scores["side"].mean() == 0.5 and scores["claimed"].mean() == 0.5
 
 
 def test_of_several_tracks_for_one_source_the_loudest_is_judged():
-    found = score_cues([ground_truth(10.0)], cues(track(-40.0), track(10.0), low=1, high=2))
-    assert found["azimuth"].tolist() == [50.0] * FRAMES
-    assert found["count"].tolist() == [0] and found["count coverage"].tolist() == [1]
+    scores = score_cues([ground_truth(10.0)], cues(track(-40.0), track(10.0), low=1, high=2))
+    assert scores["azimuth"].tolist() == [50.0] * FRAMES
+    assert scores["count"].tolist() == [0] and scores["count coverage"].tolist() == [1]
 
 
 def test_sides_have_borders_at_ten_degrees_and_truths_near_a_border_do_not_count():
     there = ground_truth([0.0, 8.0, 16.0, -16.0])
-    found = score_cues([there], cues(track([9.0, 40.0, 9.0, -12.0])))
-    assert found["side"].tolist() == [1, 0, 1]
+    scores = score_cues([there], cues(track([9.0, 40.0, 9.0, -12.0])))
+    assert scores["side"].tolist() == [1, 0, 1]
 
 
 def test_a_direction_behind_has_the_side_of_its_mirror_image_ahead():
-    found = score_cues([ground_truth(170.0 - 30.0)], cues(track(40.0)))
-    assert found["side"].all() and found["azimuth"].tolist() == [100.0] * FRAMES
+    scores = score_cues([ground_truth(170.0 - 30.0)], cues(track(40.0)))
+    assert scores["side"].all() and scores["azimuth"].tolist() == [100.0] * FRAMES
 
 
 def test_motion_is_judged_by_what_the_source_did():
@@ -155,16 +155,16 @@ CROSSING = ground_truth([-40.0, -10.0, 10.0, 40.0], "right_crossing", closest_s=
 
 
 def test_a_pass_by_is_compared_with_closest_time_rate_and_speed():
-    found = score_cues([CROSSING], cues(track(pass_by=passing(), motion="right_crossing")))
-    assert found["closest"] == pytest.approx([30.0])
-    assert found["v/d"] == pytest.approx([10.0])
-    assert found["speed"] == pytest.approx([5.0])
+    scores = score_cues([CROSSING], cues(track(pass_by=passing(), motion="right_crossing")))
+    assert scores["closest"] == pytest.approx([30.0])
+    assert scores["v/d"] == pytest.approx([10.0])
+    assert scores["speed"] == pytest.approx([5.0])
 
 
 def test_what_is_not_claimed_of_a_pass_by_counts_as_wrong():
-    found = score_cues([CROSSING], cues(track()))
-    assert found["closest"].tolist() == [NO_CLOSEST_MS]
-    assert found["v/d"].tolist() == found["speed"].tolist() == [100.0]
+    scores = score_cues([CROSSING], cues(track()))
+    assert scores["closest"].tolist() == [NO_CLOSEST_MS]
+    assert scores["v/d"].tolist() == scores["speed"].tolist() == [100.0]
     without = score_cues([CROSSING], cues(track(pass_by=passing(speed_m_s=None))))
     assert without["speed"].tolist() == [100.0] and without["v/d"] == pytest.approx([10.0])
 
@@ -180,9 +180,9 @@ def test_speed_is_asked_only_where_pitch_is_steady_and_the_source_fast():
 
 def test_intervals_hold_the_truth_or_do_not():
     there = ground_truth([0.0, 5.0, -2.0, 3.0], range_m=np.array([2.0, 2.2, 2.6, 2.0]))
-    found = score_cues([there], cues(track(0.0, half=3.0)))
-    assert found["azimuth coverage"].tolist() == [1, 0, 1, 1]
-    assert found["range coverage"].tolist() == [1, 1, 0, 1]  # 1, 1.1, 1.3, 1 within [1, 1.2]
+    scores = score_cues([there], cues(track(0.0, half=3.0)))
+    assert scores["azimuth coverage"].tolist() == [1, 0, 1, 1]
+    assert scores["range coverage"].tolist() == [1, 1, 0, 1]  # 1, 1.1, 1.3, 1 within [1, 1.2]
 
 
 def test_an_interval_may_reach_over_the_half_circle():
@@ -194,22 +194,22 @@ def test_an_interval_may_reach_over_the_half_circle():
 def test_an_unknown_format_is_held_to_the_image_position_and_the_true_direction():
     # XY at 45° stands at 18.4° between loudspeakers: a reader of images is right to say so.
     said = track(18.435, half=30.0)
-    found = score_unknown_format(ground_truth(45.0), cues(said), "xy")
-    assert found["image"] == pytest.approx([0.0] * FRAMES, abs=1e-3)
-    assert found["direction coverage"].all()
+    scores = score_unknown_format(ground_truth(45.0), cues(said), "xy")
+    assert scores["image"] == pytest.approx([0.0] * FRAMES, abs=1e-3)
+    assert scores["direction coverage"].all()
     assert "image" not in score_unknown_format(ground_truth(45.0), cues(said), "ortf")
 
 
 def test_directions_without_identity_are_matched_anew_in_every_frame():
     both = np.array([[20.0, -20.0, 20.0, 20.0], [-20.0, 20.0, np.nan, -20.0]])
-    found = score_azimuths([ground_truth(-20.0), ground_truth(20.0)], both)
-    assert sorted(found["azimuth"]) == [0.0] * 7 + [MISSED_DEG]
+    scores = score_azimuths([ground_truth(-20.0), ground_truth(20.0)], both)
+    assert sorted(scores["azimuth"]) == [0.0] * 7 + [MISSED_DEG]
 
 
 def test_pooled_numbers_are_those_of_all_values_and_the_interval_is_over_scenes():
     scenes = [{"x": np.array([1.0, 2.0, 3.0])}, {"x": np.array([10.0])}, {"y": np.array([5.0])}]
     assert pooled(scenes, "x", "median").mean == 2.0
     assert pooled(scenes, "x", "p95").mean == 10.0
-    found = pooled([{"x": np.ones(3)}, {"x": np.zeros(1)}], "x", "percent")
-    assert (found.mean, found.low, found.high, found.count) == (75.0, 0.0, 100.0, 2)
+    scores = pooled([{"x": np.ones(3)}, {"x": np.zeros(1)}], "x", "percent")
+    assert (scores.mean, scores.low, scores.high, scores.count) == (75.0, 0.0, 100.0, 2)
     assert pooled(scenes, "z", "median").mean is None

@@ -1,4 +1,4 @@
-"""The planning benchmark: the same scenes for all methods, baselines that cannot hear, models."""
+"""The planning benchmark: the same scenes for all methods, baselines, chance, and models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from spa2v_lib.planning.exemplars import choose_exemplars
 
 analyzed_once = cache(analyzed_scene)
 
-DEAF = ("class prior", "mono fold-down", "mirrored", "another scene")
+NOT_SPATIAL = ("class prior", "mono fold-down", "mirrored", "another scene")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def measure(results, method, name, condition="all"):
 
 
 def test_every_method_is_scored_with_every_measure(results):
-    for method in ("acoustic", "true cues", "nearest exemplar", "ground truth", *DEAF):
+    for method in ("acoustic", "true cues", "nearest exemplar", "ground truth", *NOT_SPATIAL):
         for name in ("MaxIoU", "coverage", "tube IoU", "LTSim", "DocSim", "DocSim, of best"):
             assert -1e-9 <= measure(results, method, name) <= 1.0 + 1e-9
         for name in ("x-centre error", "motion direction", "size trend", "mirror gap"):
@@ -53,8 +53,8 @@ def test_the_truth_is_the_best_of_every_measure(results):
     assert measure(results, "ground truth", "x-centre error") == 0.0
 
 
-def test_hearing_beats_what_cannot_hear(results):
-    for method in DEAF:
+def test_cues_beat_methods_without_spatial_cues(results):
+    for method in NOT_SPATIAL:
         assert measure(results, "acoustic", "MaxIoU") > measure(results, method, "MaxIoU")
         assert measure(results, "acoustic", "mirror gap") > measure(results, method, "mirror gap")
         error = measure(results, "acoustic", "x-centre error")
@@ -62,11 +62,11 @@ def test_hearing_beats_what_cannot_hear(results):
 
 
 @pytest.mark.parametrize("method", ["class prior", "mono fold-down"])
-def test_what_is_deaf_to_space_has_no_mirror_gap(results, method):
+def test_a_method_without_spatial_cues_has_no_mirror_gap(results, method):
     assert measure(results, method, "mirror gap") == pytest.approx(0.0, abs=1e-9)
 
 
-def test_perfect_hearing_is_no_worse_than_hearing(results):
+def test_ground_truth_cues_are_no_worse_than_measured_ones(results):
     error = measure(results, "true cues", "x-centre error")
     assert error <= measure(results, "acoustic", "x-centre error")
     assert measure(results, "true cues", "motion direction") == 1.0
@@ -100,7 +100,7 @@ def test_the_same_seed_gives_the_same_scene_and_another_seed_another():
     assert first.ground_truth != other.ground_truth
 
 
-def test_true_cues_place_the_thing_where_the_scene_has_it():
+def test_true_cues_place_the_object_where_the_scene_has_it():
     analyzed = analyzed_once(0, 4)
     planned = plan_acoustic(ground_truth_cues(analyzed))
     (true,), (scores,) = analyzed.ground_truth.boxes_at(1.0), planned.boxes_at(1.0)
@@ -149,7 +149,7 @@ def trials(count: int) -> ModelTrials:
 
 
 @pytest.mark.usefixtures("kept_here")
-def test_a_model_is_scored_without_its_silent_things_and_asked_once():
+def test_a_model_is_scored_without_its_silent_objects_and_asked_once():
     asking, model = trials(2), Model()
     rows = asking._trial(model, "cues", "knn")
     scores = {row.condition: row.measures for row in rows}["all"]
@@ -178,7 +178,7 @@ def test_every_trial_of_a_named_model_is_a_row(monkeypatch):
     assert len(notes) == 1 and models.PAPERS in notes[0]
 
 
-def test_the_price_is_told_before_a_hosted_model_is_asked(monkeypatch, capsys):
+def test_the_price_is_shown_before_a_hosted_model_is_asked(monkeypatch, capsys):
     def ask(*_):
         raise PlanningError("the server is away")
 

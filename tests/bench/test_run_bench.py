@@ -44,8 +44,8 @@ def measure(results, method, name, condition="all"):
 
 
 def made_up_videos(clips: int) -> dict:
-    """Raw results of stage 2, with other numbers for every clip and way."""
-    ways = [way.name for way in SAMPLING_VARIANTS] + [DRAWN]
+    """Raw results of stage 2, with other numbers for every clip and variant."""
+    variants = [variant.name for variant in SAMPLING_VARIANTS] + [DRAWN]
     scores = {
         str(n): {
             "sound": {"onsets": [1.0 + n]},
@@ -56,7 +56,7 @@ def made_up_videos(clips: int) -> dict:
                     "features": [0.1 * n, float(place)],
                     "peaks": [1.0],
                 }
-                for place, name in enumerate(ways)
+                for place, name in enumerate(variants)
             },
             MIRRORED: {"LTSim": 0.4, "IoU": 0.1},
         }
@@ -65,7 +65,7 @@ def made_up_videos(clips: int) -> dict:
     return scores
 
 
-def test_every_method_has_a_row_for_every_kind_that_there_is(raw):
+def test_every_method_has_a_row_for_every_scene_type_that_there_is(raw):
     results = results_of(raw, SEED)
     conditions = {row.condition for row in results.rows if row.method == "layouts: full"}
     assert {"all", "off-centre", "stationary, single", "translational, single"} <= conditions
@@ -73,7 +73,7 @@ def test_every_method_has_a_row_for_every_kind_that_there_is(raw):
     assert counted == [CLIPS]
 
 
-def test_the_truth_is_best_and_the_mirror_shows_who_is_deaf(raw):
+def test_the_truth_is_best_and_the_mirror_shows_who_lacks_spatial_cues(raw):
     results = results_of(raw, SEED)
     assert measure(results, "layouts: ground truth", "MaxIoU") == pytest.approx(1.0)
     full = measure(results, "layouts: full", "mirror gap")
@@ -154,8 +154,8 @@ def test_videos_have_rows_with_chance_ceiling_and_distance(raw):
     assert measure(results, "videos: full", "AV-Align") == pytest.approx(1 / 3)  # one clip of three
     assert measure(results, "videos: full", "AV-Align by chance") == pytest.approx(1 / 3)
     distances = [
-        measure(results, f"videos: {way.name}", "Fréchet distance, drawn-world features")
-        for way in SAMPLING_VARIANTS
+        measure(results, f"videos: {variant.name}", "Fréchet distance, drawn-world features")
+        for variant in SAMPLING_VARIANTS
     ]
     assert distances == sorted(distances, reverse=True) and distances[-1] > 0
     (goal,) = [g for g in results.goals if g.name.startswith("videos of true layouts")]
@@ -182,7 +182,7 @@ def test_what_a_detector_finds_is_a_layout_frame_by_frame():
     assert detected_layout([[]] * len(seen), ground_truth).objects == []
 
 
-def test_sources_are_told_what_is_nearest_to_them():
+def test_sources_get_the_label_of_the_nearest_object():
     clip = next(
         draw(SEED, n) for n in range(50) if draw(SEED, n).scene_type == "translational, single"
     )
@@ -205,15 +205,15 @@ def test_exemplars_decide_heights_but_not_directions():
 
 
 @pytest.mark.slow
-def test_one_clip_is_sampled_in_every_way(tmp_path, monkeypatch):
+def test_one_clip_is_sampled_in_every_variant(tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "QUICK", 1)
     monkeypatch.setattr(
         "spa2v_lab.bench.run_videos.SAMPLING_VARIANTS",
         SAMPLING_VARIANTS[:1] + SAMPLING_VARIANTS[4:5],
     )
     results = run_benchmark("run", tmp_path / "out", quick=True, seed=SEED)
-    ways = {row.method for row in results.rows if row.method.startswith("videos")}
-    assert ways == {f"videos: {w}" for w in ("full", "true layout", MIRRORED, DRAWN)}
+    variants = {row.method for row in results.rows if row.method.startswith("videos")}
+    assert variants == {f"videos: {w}" for w in ("full", "true layout", MIRRORED, DRAWN)}
     grounded = measure(results, "videos: true layout", "IoU")
     assert grounded > measure(results, f"videos: {MIRRORED}", "IoU")
     assert 0.5 < measure(results, f"videos: {DRAWN}", "LTSim") <= 1.0

@@ -53,7 +53,7 @@ def test_a_reference_video_is_looked_at_by_a_detector(clips, tmp_path, monkeypat
         ("000.wav,nowhere.json,,,", "no such file: layout 'nowhere.json'"),
     ],
 )
-def test_a_line_without_a_truth_is_refused_before_anything_is_heard(
+def test_a_line_without_ground_truth_is_refused_before_anything_is_analyzed(
     clips, tmp_path, monkeypatch, line, said
 ):
     monkeypatch.setattr(run_clips, "_measured", lambda *a: pytest.fail("measured"))

@@ -49,7 +49,7 @@ def test_conditions_tell_one_object_from_two_and_the_middle_from_the_sides():
     assert _conditions(two) == {"all", "two objects"}
 
 
-def test_a_goal_takes_the_better_kind_of_layers_and_the_gain_over_plain():
+def test_a_goal_takes_the_better_type_of_layers_and_the_gain_over_plain():
     def row(method: str, iou: float, condition: str = "one object") -> Row:
         return Row(method, condition, 1, {"IoU": interval([iou])})
 

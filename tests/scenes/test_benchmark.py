@@ -46,7 +46,7 @@ def test_every_beginning_has_the_right_proportions_to_within_one(weights):
         assert all(abs(counts[n] - number * w / total) <= 1.0 for n, w in weights.items())
 
 
-def test_kinds_and_motions_of_clips_are_as_in_the_paper():
+def test_types_and_motions_of_clips_are_as_in_the_paper():
     types = Counter(clip.scene_type for clip in CLIPS)
     assert all(
         abs(types[k] / len(CLIPS) - n / sum(SCENE_TYPES.values())) < 0.01
@@ -58,7 +58,7 @@ def test_kinds_and_motions_of_clips_are_as_in_the_paper():
         assert (len(moving) > 1) == clip.scene_type.endswith("multiple")
 
 
-def test_things_stand_where_the_plan_says_and_move_as_it_says():
+def test_objects_stand_where_the_plan_says_and_move_as_it_says():
     for clip in CLIPS:
         for obj, side, motion in zip(
             clip.scene.objects, clip.plan.sides, clip.plan.motions, strict=True
@@ -99,7 +99,7 @@ def test_recordings_that_change_their_level_by_themselves_are_left_out():
     assert all(recording_info(file).serves_motion_truth for file in used)
 
 
-def test_things_arrive_about_equally_loud():
+def test_objects_arrive_about_equally_loud():
     for clip in CLIPS:
         arriving = [
             obj.gain_db - 20 * np.log10(np.hypot(*obj.position(np.linspace(0, 4, 9)).T).min())

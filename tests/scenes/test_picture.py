@@ -39,7 +39,7 @@ def test_only_pixels_inside_the_projected_box_change():
     assert np.ptp(columns) > 0.8 * 64 * box.width
 
 
-def test_things_face_the_way_they_go():
+def test_objects_face_where_they_go():
     left = draw_frame(_scene(_car(-1e-9)), 0.0, background_canvas(_scene(), 64, 64))
     right = draw_frame(_scene(_car(1e-9)), 0.0, background_canvas(_scene(), 64, 64))
     box = _car(0.0).box(Camera(), 0.0)
@@ -49,7 +49,7 @@ def test_things_face_the_way_they_go():
     assert np.abs(car_left - car_right[:, ::-1]).mean() < np.abs(car_left - car_right).mean()
 
 
-def test_the_nearer_thing_hides_the_farther():
+def test_the_nearer_object_hides_the_farther():
     truck = WorldObject("bus", "noto", StraightPath((0, 9.0)), "stationary", 4, 3, 0.0)
     near = _car(0.0, depth=3.0)
     canvas = background_canvas(_scene(), 64, 64)

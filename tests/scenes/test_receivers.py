@@ -105,7 +105,7 @@ def test_straight_above_both_channels_are_alike(name):
             assert left == pytest.approx(right)
 
 
-def test_a_cardioid_is_deaf_behind():
+def test_a_cardioid_records_nothing_from_behind():
     back = CardioidPair(half_angle_deg=0.0).gains(np.array([180.0]), np.zeros(1))
     assert back == pytest.approx(0.0)
 

@@ -213,7 +213,7 @@ def test_length_rate_channels_and_peak_are_as_promised(rate):
     assert np.abs(recording.samples).max() == pytest.approx(PEAK)
 
 
-def test_a_far_fast_source_is_heard_from_the_first_sample():
+def test_a_far_fast_source_sounds_from_the_first_sample():
     sound = rendered(Thing((0, 250), (0, -90), recording="helicopter_01.flac"))
     assert (np.abs(sound[0].reshape(-1, RATE // 20)).max(axis=1) > 1e-3).all()
 

@@ -85,7 +85,7 @@ def test_every_part_of_the_suite_has_a_log_with_its_plan_and_losses() -> None:
         assert log["plan"]["steps"] > 0 and all(loss > 0 for loss in log["losses"])
 
 
-def test_all_parts_of_a_training_are_told_the_first_one_first(tmp_path, monkeypatch) -> None:
+def test_all_parts_of_a_training_are_listed_the_first_one_first(tmp_path, monkeypatch) -> None:
     log = {"steps": 3, "before": {"steps": 2, "before": {"steps": 1}}}
     (tmp_path / "migc.json").write_text(json.dumps(log), encoding="utf-8")
     monkeypatch.setattr("spa2v_lab.training.loop.resource", lambda *_parts: tmp_path)

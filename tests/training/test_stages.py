@@ -64,7 +64,7 @@ def test_drawn_boxes_belong_to_their_captions_and_frames(drawn):
         ("approaching", (0.1, -2.0), "a bus from left to right"),
     ],
 )
-def test_a_phrase_says_if_a_thing_is_drawn_facing_right(motion, velocity, prompt):
+def test_a_phrase_says_if_an_object_is_drawn_facing_right(motion, velocity, prompt):
     path = StraightPath((0.0, 9.0), velocity)
     obj = WorldObject("bus", data.STYLE, path, motion, 4.0, 3.0, 0.0)
     scene = Scene((obj,), "street", Camera(), 1.0, seed=0)
@@ -82,7 +82,7 @@ def test_a_drawn_set_is_decided_by_its_seed_however_many_draw_it(monkeypatch):
     assert not np.array_equal(alone.frames[:12], alone.frames[12:24])
 
 
-def test_a_set_may_hold_certain_things_only_and_many_of_them():
+def test_a_set_may_hold_certain_objects_only_and_many_of_them():
     few = data.frames(40, seed=5, labels=("cow", "dog"), counts={3: 1.0})
     assert {data.LABELS[i] for i in few.labels[few.labels >= 0]} == {"cow", "dog"}
     seen = (few.labels >= 0).sum(1)
@@ -141,7 +141,7 @@ def test_later_stages_leave_the_base_as_it_was(encoded, tmp_path):
     assert adapter.config == new_adapter().config
 
 
-def test_a_cell_weighs_more_the_more_of_it_a_thing_covers():
+def test_a_cell_weighs_more_the_more_of_it_an_object_covers():
     boxes = torch.tensor([[[0.0, 0.0, 0.5, 0.25], [0.0, 0.0, 0.0, 0.0]]])
     weights = object_weights(boxes, side=2)
     assert weights.shape == (1, 1, 2, 2)

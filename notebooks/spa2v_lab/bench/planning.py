@@ -1,11 +1,11 @@
 """How right the planned layouts are, on simulated scenes whose true layout is known.
 
-Each scene is rendered as sound, heard, planned, and compared with its ground truth.
+Each scene is rendered as sound, analyzed, planned, and compared with its ground truth.
 
 Methods
 -------
 acoustic
-    The acoustic planner, told what sounds. It heeds the exemplars that are nearest; none that holds
+    The acoustic planner, given the label. It uses the exemplars that are nearest; none that holds
     the scene's recording is taken, here and below.
 acoustic, without exemplars; random exemplars
     The same without them, or with any instead of the nearest.
@@ -17,13 +17,13 @@ true cues
     could reach with perfect hearing. What is missing to 1 is size and distance in metres, height
     above the ground and the camera's tilt, which no recording tells.
 mono fold-down
-    The acoustic planner, told what sounds, on the mean of the channels.
+    The acoustic planner, given the label, on the mean of the channels.
 class prior
-    The acoustic planner told what sounds and nothing else: a baseline that does not hear.
+    The acoustic planner given the label and nothing else: a baseline without spatial cues.
 nearest exemplar
     The layout of the exemplar whose cues are nearest, copied under this scene's class.
 mirrored
-    The acoustic planner's layouts with left and right exchanged: a method deaf to space cannot
+    The acoustic planner's layouts with left and right exchanged: a method without spatial cues cannot
     score less than it does without.
 another scene
     The true boxes of another scene, drawn at random, under this scene's class: chance.

@@ -1,4 +1,4 @@
-"""The scenes of the planning benchmark, and what a planner may be told of them.
+"""The scenes of the planning benchmark, and what a planner may be given of them.
 
 Sizes, paths and cameras are drawn from distributions that planning does not know.
 """
@@ -32,7 +32,7 @@ _NOISE_DB = -25.0
 
 @dataclass(frozen=True)
 class AnalyzedScene:
-    """A scene, what was heard in it, and its true layout.
+    """A scene, its measured cues, and its true layout.
 
     Attributes
     ----------
@@ -40,11 +40,11 @@ class AnalyzedScene:
         With one object that sounds.
     ground ground_truth : VideoSceneLayout
     cues : SpatialCues
-        Measured; what sounds is told.
+        Measured; the label is given.
     unaided : SpatialCues
         The same, but the tagger says what sounds.
     folded_to_mono : SpatialCues
-        Measured in one channel, the mean of left and right (of ambisonics, W); what sounds is told.
+        Measured in one channel, the mean of left and right (of ambisonics, W); the label is given.
 
     See Also
     --------
@@ -74,7 +74,7 @@ class AnalyzedScene:
 
 
 def analyzed_scene(seed: int, number: int) -> AnalyzedScene:
-    """Draw, render and hear one scene; motions and receivers take turns.
+    """Draw, render and analyze one scene; motions and receivers take turns.
 
     See Also
     --------

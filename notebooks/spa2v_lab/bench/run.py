@@ -6,7 +6,7 @@ Stage 1 (`spa2v_lab.bench.run_layouts`) plans every clip by every method; stage 
 that an interrupted benchmark goes on when it is called again; tables
 (`spa2v_lab.bench.run_tables`) are made from that file alone.
 
-With ``--clips`` it is one's own recordings that are heard and planned, see
+With ``--clips`` one's own recordings are analyzed and planned, see
 `spa2v_lab.bench.run_clips`; language models that are named with ``--planner`` plan as well, see
 `spa2v_lab.bench.run_layouts`.
 """

@@ -15,7 +15,7 @@ The manifest is a table with commas, in UTF-8, with a header; paths are relative
     every frame. Its weights come from the Hugging Face hub or the folder that ``SPA2V_DETECTOR``
     names.
 ``label``
-    What is there, with commas between. It is not told to the planner.
+    What is there, with commas between. The planner is not given it.
 ``capture``
     How it was recorded, if that is known; otherwise empty.
 """

@@ -8,21 +8,21 @@ Stage 1 of the whole-pipeline benchmark: from a clip's sound to a layout, by eve
 Methods
 -------
 full
-    The embedded pipeline as a user has it: the sound is heard without a hint (what sounds, how many
+    The embedded pipeline as a user has it: the sound is analyzed without a hint (what sounds, how many
     sources, which capture format), and the acoustic planner heeds the three nearest exemplars.
 full, 1 shot; full, 2 shots; full, random exemplars; without exemplars
     The same with fewer exemplars, any, or none.
 without spatial reasoning; neither
-    What sounds is heard, where and how it moves is not heeded: each object stands in the centre at
+    Labels alone, without direction and motion: each object stands in the centre at
     its usual size. "Neither" has no exemplars either: the class priors alone.
 captions + LVD
     Deaf to space, as the paper's baseline is: what a caption of the mono fold-down would say (what
     sounds, and whether it comes closer or goes away) decides the layout. The paper lets GPT-4 write
     it; here the acoustic planner does. In stage 2 it is sampled with LVD's energy guidance.
 copy nearest exemplar
-    The layout of the exemplar whose cues are nearest, its objects called what is heard here.
+    The layout of the exemplar whose cues are nearest, its objects under the labels detected here.
 full, true labels
-    What is lost by the tagger: each source that was heard is called what is really there.
+    What is lost by the tagger: each detected source has its true label.
 full, mirrored; another clip; ground truth
     Left and right exchanged; the boxes of another clip under this one's classes (chance); the best.
 
@@ -146,7 +146,7 @@ SHOTS = 3
 
 @dataclass(frozen=True)
 class AnalyzedClip:
-    """A clip that is heard when it is first asked for.
+    """A clip that is analyzed when its cues are first asked for.
 
     Attributes
     ----------
@@ -188,16 +188,16 @@ class AnalyzedClip:
 
     @cached_property
     def cues(self) -> SpatialCues:
-        """What is heard, with nothing told."""
+        """Its cues, with nothing given but the capture format."""
         return extract_cues(self.sound, capture=self.capture)
 
     @cached_property
     def folded_to_mono(self) -> SpatialCues:
-        """What is heard in the mono fold-down."""
+        """The cues of its mono fold-down."""
         return extract_cues(folded_to_mono(self.sound))
 
     def planned(self, cues: SpatialCues, how: str = "knn", shots: int = SHOTS) -> VideoSceneLayout:
-        """Plan acoustically; an empty layout where nothing that is heard is known."""
+        """Plan acoustically; an empty layout where no source has a known label."""
         view = {"fps": self.ground_truth.fps, "aspect": self.ground_truth.aspect}
         try:
             return plan_acoustic(cues, exemplars=self.ranked(cues, how), shots=shots, **view)
@@ -217,7 +217,7 @@ class AnalyzedClip:
 
 
 def analyzed_clip(clip: Clip, seed: int) -> AnalyzedClip:
-    """Return a clip of the benchmark that is still to be heard.
+    """Return a clip of the benchmark, not yet analyzed.
 
     See Also
     --------
@@ -297,7 +297,7 @@ def simulated_layouts(
 
 
 def with_true_labels(cues: SpatialCues, scene: Scene) -> SpatialCues:
-    """Call every source that was heard what is nearest to it in direction; each object once.
+    """Give every detected source the label of the object nearest in direction; each once.
 
     See Also
     --------

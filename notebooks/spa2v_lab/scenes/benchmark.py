@@ -6,8 +6,8 @@ centre and to the right, *translational* ones that cross, approach or recede. Ha
 clips are instruments in a room, the others objects that stand outdoors; what moves is outdoors. The
 paper's clips hold sixteen frames, and so do these.
 
-What makes them hard is drawn too: diffuse noise, reverberation, and a capture format that nobody is
-told. Sizes, paths and cameras come from `spa2v_lab.scenes.sampler`, whose distributions planning
+What makes them hard is drawn too: diffuse noise, reverberation, and a capture format that the planner is
+not given. Sizes, paths and cameras come from `spa2v_lab.scenes.sampler`, whose distributions planning
 does not know. Recordings are split: see `test_recordings`.
 """
 

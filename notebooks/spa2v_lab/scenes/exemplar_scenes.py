@@ -1,6 +1,6 @@
-"""Scenes to be shown to language models as examples: drawn, heard, mirrored, put in words.
+"""Scenes to be shown to language models as examples: drawn, analyzed, mirrored, put in words.
 
-A scene is kept if it is heard as it is, so that an example never teaches to distrust the cues.
+A scene is kept if its cues agree with it, so that an example never teaches to distrust the cues.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ few scenes of the file already differ."""
 
 @dataclass(frozen=True)
 class Made:
-    """One drawn scene that is heard as it is.
+    """One drawn scene whose cues agree with it.
 
     Attributes
     ----------
@@ -141,12 +141,12 @@ class Made:
 
 
 def make_exemplar(number: int) -> Made:
-    """Draw scene `number` of `PLANS` until it is heard as it is.
+    """Draw scene `number` of `PLANS` until its cues agree with it.
 
     Raises
     ------
     SceneError
-        If none of many scenes was heard right.
+        If no scene of many had such cues.
 
     See Also
     --------
@@ -169,7 +169,9 @@ def make_exemplar(number: int) -> Made:
         mirror = _exemplar(f"{number:03d}", "mirrored", plan.mirrored(), mirrored, turned)
         if mirror is not None:
             return Made([made, mirror], sound, attempt + 1)
-    raise SceneError(f"exemplar {number}: none of {_TRIES} scenes with {plan} is heard right")
+    raise SceneError(
+        f"exemplar {number}: none of {_TRIES} scenes with {plan} has cues that agree with it"
+    )
 
 
 def _draw(number: int, attempt: int, plan: ScenePlan) -> Scene:

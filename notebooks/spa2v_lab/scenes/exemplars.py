@@ -27,7 +27,7 @@ __all__ = ["write_exemplars"]
 
 _DIGITS = {"itd_s": 6, "x0": 4, "x1": 4, "y0": 4, "y1": 4, "times_s": 3, "key_times_s": 4}
 _USUAL_DIGITS = 2
-_COMPRESSION = 0.95  # of Opus, about 20 kbit/s: the side is still heard, and little is stored
+_COMPRESSION = 0.95  # of Opus, about 20 kbit/s: sides are still audible, and little is stored
 _COLUMNS = ("file", "label", "title", "author", "license", "source")
 
 
@@ -110,13 +110,13 @@ def _rounded(value: Any, name: str = "") -> Any:
 
 def _write_licences(folder: Path, exemplars: list[Exemplar]) -> None:
     """Write whose recordings sound in which scenes."""
-    heard: dict[str, list[str]] = {}
+    scenes: dict[str, list[str]] = {}
     for exemplar in exemplars:
         if exemplar.variant == "drawn":
             for file in exemplar.recordings:
-                heard.setdefault(file, []).append(exemplar.family)
+                scenes.setdefault(file, []).append(exemplar.family)
     with resource("recordings", "recordings.csv").open(newline="", encoding="utf-8") as stream:
-        rows = [row for row in csv.DictReader(stream) if row["file"] in heard]
+        rows = [row for row in csv.DictReader(stream) if row["file"] in scenes]
     with (
         replacing(folder / "recordings.csv") as partial,
         partial.open("w", newline="", encoding="utf-8") as stream,
@@ -124,7 +124,7 @@ def _write_licences(folder: Path, exemplars: list[Exemplar]) -> None:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow((*_COLUMNS, "scenes"))
         for row in rows:
-            table.writerow((*(row[name] for name in _COLUMNS), " ".join(heard[row["file"]])))
+            table.writerow((*(row[name] for name in _COLUMNS), " ".join(scenes[row["file"]])))
 
 
 def _write_readme(folder: Path, exemplars: list[Exemplar], tries: int) -> None:
