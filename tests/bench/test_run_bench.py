@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 
 import pytest
 
@@ -17,6 +18,7 @@ from spa2v_lab.metrics import max_iou
 from spa2v_lab.scenes.benchmark import draw
 from spa2v_lib.errors import OutputError, Spa2vError
 from spa2v_lib.layout.box import Box
+from spa2v_lib.sampling import generate
 from spa2v_lib.sampling.detection import Detection
 
 CLIPS, SEED = 4, 0
@@ -211,6 +213,7 @@ def test_one_clip_is_sampled_in_every_variant(tmp_path, monkeypatch):
         "spa2v_lab.bench.run_videos.SAMPLING_VARIANTS",
         SAMPLING_VARIANTS[:1] + SAMPLING_VARIANTS[4:5],
     )
+    monkeypatch.setattr("spa2v_lib.sampling.generate", partial(generate, steps=6))
     results = run_benchmark("run", tmp_path / "out", quick=True, seed=SEED)
     variants = {row.method for row in results.rows if row.method.startswith("videos")}
     assert variants == {f"videos: {w}" for w in ("full", "true layout", MIRRORED, DRAWN)}
