@@ -255,5 +255,5 @@ def _text(longest: int) -> Any:
 
 
 def _closed(**types: Any) -> type[BaseModel]:
-    fields = {name: (kind, ...) for name, kind in types.items()}
+    fields = {name: (annotation, ...) for name, annotation in types.items()}
     return create_model("Narrowed", __config__=ConfigDict(extra="forbid"), **fields)

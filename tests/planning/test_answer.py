@@ -62,7 +62,7 @@ def test_sources_stand_where_the_acoustic_planner_puts_them(cue_answer, canvas):
     for ours, theirs in zip(layout.objects, acoustic.objects, strict=False):
         assert ours.boxes == theirs.boxes
     assert layout.key_times_s == acoustic.key_times_s
-    assert [thing.caption for thing in layout.objects] == [
+    assert [shown.caption for shown in layout.objects] == [
         "a red bus",
         "a small dog",
         "a parked car",
@@ -84,10 +84,10 @@ def test_the_word_of_the_user_outranks_the_model(cue_answer, canvas, altered):
         s.model_copy(update={"label_source": "user", "label_confidence": 1.0})
         for s in canvas.cues.sources
     ]
-    told = canvas.cues.model_copy(update={"sources": sources})
-    sure = type(canvas)(told, canvas.camera, 8.0, canvas.key_times_s, canvas.asked_times_s)
+    named = canvas.cues.model_copy(update={"sources": sources})
+    certain = type(canvas)(named, canvas.camera, 8.0, canvas.key_times_s, canvas.asked_times_s)
     wrong = altered(cue_answer, "train", "sources", 0, "label")
-    assert cues_layout(wrong, sure).objects[0].label == "bus"
+    assert cues_layout(wrong, certain).objects[0].label == "bus"
     assert cues_layout(wrong, canvas).objects[0].label == "train"
 
 
@@ -121,7 +121,7 @@ def test_too_much_scenery_and_sources_named_twice_are_refused(cue_answer, canvas
 
 def test_boxes_are_taken_as_they_are_written(box_answer, canvas):
     layout = boxes_layout(box_answer, canvas)
-    assert [thing.id for thing in layout.objects] == ["source-1", "source-2"]
+    assert [shown.id for shown in layout.objects] == ["source-1", "source-2"]
     assert [box.x0 for box in layout.objects[0].boxes] == pytest.approx(
         [0.05, 0.2, 0.35, 0.5, 0.65]
     )
@@ -137,7 +137,7 @@ def test_corners_are_put_in_order_and_a_little_overshoot_is_cut(box_answer, canv
     assert bus.boxes[1].x1 == 1.0
 
 
-def test_a_thing_out_of_the_picture_has_no_box(box_answer, canvas, altered):
+def test_an_object_out_of_the_picture_has_no_box(box_answer, canvas, altered):
     hidden = altered(box_answer, False, "frames", 2, "boxes", 0, "visible")
     boxes = boxes_layout(hidden, canvas).objects[0].boxes
     assert [box is None for box in boxes] == [False, False, True, False, False]
@@ -175,7 +175,7 @@ def test_a_measured_source_without_any_box_is_missed(box_answer, canvas):
         from_boxes(parse(text, BoxAnswer), canvas)
 
 
-def test_a_thing_twice_in_a_frame_is_refused(box_answer, canvas, altered):
+def test_an_object_twice_in_a_frame_is_refused(box_answer, canvas, altered):
     twice = box_answer["frames"][0]["boxes"] * 2
     with pytest.raises(AnswerError, match="there more than once: source-1, source-2"):
         boxes_layout(altered(box_answer, twice, "frames", 0, "boxes"), canvas)

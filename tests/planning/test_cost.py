@@ -14,21 +14,21 @@ from spa2v_lib.planning.mllm import show_prompt
 from spa2v_lib.planning.schema import SCHEMAS
 
 TEXT = Prompt("x" * 400, (TextPart("y" * 400),))
-HEARD = Prompt(TEXT.system, (*TEXT.parts, AudioPart("left", b"", 10.0)))
+WITH_SOUND = Prompt(TEXT.system, (*TEXT.parts, AudioPart("left", b"", 10.0)))
 
 
 def test_sound_costs_tokens_by_its_length():
     google = parse_planner("google:gemini-3.8-flash")
-    silent, heard = (estimate(prompt, google) for prompt in (TEXT, HEARD))
+    silent, sounding = (estimate(prompt, google) for prompt in (TEXT, WITH_SOUND))
     assert silent.input_tokens == pytest.approx(200, abs=5)
-    assert heard.input_tokens - silent.input_tokens == pytest.approx(320, abs=10)
+    assert sounding.input_tokens - silent.input_tokens == pytest.approx(320, abs=10)
 
 
 def test_a_known_model_has_a_price_that_grows_with_the_prompt():
     pytest.importorskip("genai_prices")
     google = parse_planner("google:gemini-3.8-flash")
-    silent, heard = (estimate(prompt, google) for prompt in (TEXT, HEARD))
-    assert 0 < silent.dollars < heard.dollars < 0.1
+    silent, sounding = (estimate(prompt, google) for prompt in (TEXT, WITH_SOUND))
+    assert 0 < silent.dollars < sounding.dollars < 0.1
 
 
 @pytest.mark.parametrize(
@@ -47,17 +47,17 @@ def test_without_the_client_there_is_no_price(monkeypatch):
 def test_a_batch_is_the_sum_and_what_is_answered_already_costs_nothing(
     recording, two_sources, cue_answer, tmp_path
 ):
-    planner, kept = "openai-chat:some-audio@http://127.0.0.1:9/v1", AnswerCache(tmp_path)
+    planner, cache = "openai-chat:some-audio@http://127.0.0.1:9/v1", AnswerCache(tmp_path)
     other = two_sources.model_copy(update={"recording": "other.wav"})
-    heard = [(recording, two_sources), (recording, other)]
-    both = estimate_batch(heard, planner, cache=kept)
-    one = estimate_batch(heard[:1], planner, cache=kept)
+    analyzed = [(recording, two_sources), (recording, other)]
+    both = estimate_batch(analyzed, planner, cache=cache)
+    one = estimate_batch(analyzed[:1], planner, cache=cache)
     assert (both.requests, both.cached, one.requests) == (2, 0, 1)
     assert one.input_tokens < both.input_tokens < 2.1 * one.input_tokens
     backend = make_backend(parse_planner(planner))
     prompt = show_prompt(recording, two_sources, backend)
-    kept.put(content_key(backend, prompt, SCHEMAS["cues"]), backend, "{}")
-    left = estimate_batch(heard, planner, cache=kept)
+    cache.put(content_key(backend, prompt, SCHEMAS["cues"]), backend, "{}")
+    left = estimate_batch(analyzed, planner, cache=cache)
     assert (left.requests, left.cached) == (1, 1)
     assert left.input_tokens == both.input_tokens - one.input_tokens
     assert "1 request," in str(left) and "1 more answered already" in str(left)

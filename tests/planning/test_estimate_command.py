@@ -23,9 +23,9 @@ def run(tmp_path, recording, monkeypatch):
 
 def test_it_tells_tokens_and_price_of_several_recordings(run):
     pytest.importorskip("genai_prices")
-    told = run("--planner", "google:gemini-3.8-flash")
-    assert told.exit_code == 0, told.output
-    assert "2 requests" in told.output and "about $0." in told.output
+    printed = run("--planner", "google:gemini-3.8-flash")
+    assert printed.exit_code == 0, printed.output
+    assert "2 requests" in printed.output and "about $0." in printed.output
 
 
 def test_it_sends_nothing_and_needs_no_key(run, server, monkeypatch):
@@ -38,8 +38,8 @@ def test_it_sends_nothing_and_needs_no_key(run, server, monkeypatch):
 
 def test_more_exemplars_take_more_tokens(run):
     def tokens(*more: str) -> int:
-        told = run("--planner", "openai-chat:some-audio@http://127.0.0.1:9/v1", *more).output
-        return int(told.split("about ")[1].split()[0])
+        printed = run("--planner", "openai-chat:some-audio@http://127.0.0.1:9/v1", *more).output
+        return int(printed.split("about ")[1].split()[0])
 
     assert tokens("--exemplars", "none") < tokens("--shots", "1") < tokens("--shots", "3")
 
@@ -47,11 +47,11 @@ def test_more_exemplars_take_more_tokens(run):
 def test_folders_patterns_and_manifests_are_taken_as_a_batch_takes_them(run, tmp_path):
     (tmp_path / "list.csv").write_text("recording,label\none.wav,car\n")
     sources = [str(tmp_path), str(tmp_path / "t*.wav"), str(tmp_path / "list.csv")]
-    told = run(*sources, "--planner", "openai-chat:some@http://127.0.0.1:9/v1")
-    assert told.exit_code == 0, told.output
-    assert "6 requests" in told.output  # the two files, the folder's two, one and one more
+    printed = run(*sources, "--planner", "openai-chat:some@http://127.0.0.1:9/v1")
+    assert printed.exit_code == 0, printed.output
+    assert "6 requests" in printed.output  # the two files, the folder's two, one and one more
 
 
 def test_the_acoustic_planner_takes_nothing_and_says_so(run):
-    told = run("--planner", "acoustic")
-    assert "asks no model" in str(told.exception or told.output)
+    printed = run("--planner", "acoustic")
+    assert "asks no model" in str(printed.exception or printed.output)

@@ -55,20 +55,20 @@ def test_every_exemplar_says_the_same_in_cues_layout_and_words() -> None:
         assert set(e.objects) == {source.id for source in e.cues.sources}, e.id
         assert sorted(e.objects.values()) == sorted(o.id for o in e.layout.objects), e.id
         assert e.cues.duration_s == pytest.approx(e.layout.duration_s), e.id
-        things = {thing.id: thing for thing in e.layout.objects}
+        objects = {shown.id: shown for shown in e.layout.objects}
         for source in e.cues.sources:
-            thing = things[e.objects[source.id]]
-            assert source.label == thing.label, e.id
+            shown = objects[e.objects[source.id]]
+            assert source.label == shown.label, e.id
             assert source.motion in e.attributes, e.id
-            assert thing.caption.removeprefix("a ").removeprefix("an ") in e.layout.reasoning
+            assert shown.caption.removeprefix("a ").removeprefix("an ") in e.layout.reasoning
         assert len(e.layout.reasoning) > 100, e.id
 
 
 def test_directions_in_cues_and_layout_agree() -> None:
     for e in ALL:
-        things = {thing.id: thing for thing in e.layout.objects}
+        objects = {shown.id: shown for shown in e.layout.objects}
         for source in e.cues.sources:
-            box = next(b for b in things[e.objects[source.id]].boxes if b is not None)
+            box = next(b for b in objects[e.objects[source.id]].boxes if b is not None)
             if abs(box.center[0] - 0.5) > 0.2 and source.motion == "stationary":
                 assert (source.azimuth_start_deg > 0) == (box.center[0] > 0.5), e.id
 
@@ -80,8 +80,8 @@ def test_mirrored_exemplars_are_marked_and_are_the_mirror_of_their_scene() -> No
     for e in mirrored:
         rows = [[b and b.as_tuple() for b in o.boxes] for o in e.layout.objects]
         original = drawn[e.family].layout.mirrored()
-        for row, thing in zip(rows, original.objects, strict=True):
-            for box, other in zip(row, thing.boxes, strict=True):
+        for row, shown in zip(rows, original.objects, strict=True):
+            for box, other in zip(row, shown.boxes, strict=True):
                 assert (box is None) == (other is None)
                 if box is not None:
                     assert box == pytest.approx(other.as_tuple(), abs=2e-4)
@@ -105,11 +105,11 @@ def test_the_shipped_file_is_what_the_script_makes() -> None:
     sides, rate = exemplar_sound(shipped[0])
     assert sides.shape == (2, rate * made.sound.frames // made.sound.rate)
     drawn = made.sound.resampled(rate).samples[:, : sides.shape[1]]
-    for heard, true in zip(sides, drawn, strict=True):
-        assert np.corrcoef(heard, true)[0, 1] > 0.8  # coded, but the same sound
+    for coded, true in zip(sides, drawn, strict=True):
+        assert np.corrcoef(coded, true)[0, 1] > 0.8  # coded, but the same sound
 
 
-def test_every_exemplar_can_be_heard_and_the_louder_side_is_kept() -> None:
+def test_every_exemplar_can_be_played_and_the_louder_side_is_kept() -> None:
     louder = []
     for e in ALL:
         (left, right), rate = exemplar_sound(e)
@@ -148,8 +148,10 @@ def test_a_tagger_that_is_sure_is_not_taken_for_the_caller() -> None:
     tagged = [source for e in ALL for source in e.cues.sources if source.tags]
     assert all(named) and tagged
     assert not any(was_named(source) for source in tagged)
-    sure = next(e for e in ALL if any(s.tags and s.label_confidence == 1.0 for s in e.cues.sources))
-    assert "confidence 1.00" in cue_table(sure.cues, [0.0])
+    certain = next(
+        e for e in ALL if any(s.tags and s.label_confidence == 1.0 for s in e.cues.sources)
+    )
+    assert "confidence 1.00" in cue_table(certain.cues, [0.0])
 
 
 @pytest.mark.parametrize("receiver", ["xy", "ab", "foa"])
@@ -167,8 +169,8 @@ def test_mirror_and_reversal_of_a_recording_are_recognised(receiver: str) -> Non
         flipped = flipped[::-1].copy()
     own = ALL[0].model_copy(update={"recordings": [], "cues": extract_cues(sound)})
     for samples in (sound.samples, turned, flipped, flipped[:, ::-1].copy()):
-        heard = extract_cues(Recording.from_samples(samples, sound.rate, name="renamed"))
-        assert leaks(own, heard)
+        analyzed = extract_cues(Recording.from_samples(samples, sound.rate, name="renamed"))
+        assert leaks(own, analyzed)
     recordings = {"horse": ("horse_01.flac",)}
     other = sample_scene(
         8, motion="right_crossing", labels=("horse",), recordings=recordings, receiver=receiver
@@ -220,7 +222,7 @@ def test_nearness_is_symmetric_and_sees_direction_motion_and_class() -> None:
     assert changed(level_change_db=source.level_change_db - 9.0) > 0.0
 
 
-def test_fixed_ignores_what_is_heard_and_random_follows_its_seed() -> None:
+def test_fixed_ignores_the_recording_and_random_follows_its_seed() -> None:
     a, b = ALL[0].cues, ALL[40].cues
     far = [e for e in ALL if e.family not in (ALL[0].family, ALL[40].family)]
     assert choose_exemplars(a, 3, "fixed", pool=far) == choose_exemplars(b, 3, "fixed", pool=far)

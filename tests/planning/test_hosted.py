@@ -59,16 +59,16 @@ def test_audio_arrives_as_two_playable_clips_left_first(
     parts = user_parts(server.requests[0])
     sounds = [part["input_audio"] for part in parts if part["type"] == "input_audio"]
     assert [sound["format"] for sound in sounds] == ["wav", "wav"]
-    heard = []
+    received = []
     for sound in sounds:
         with soundfile.SoundFile(io.BytesIO(base64.b64decode(sound["data"]))) as clip:
             assert (clip.channels, clip.subtype) == (1, "PCM_16")
             assert clip.frames / clip.samplerate == pytest.approx(2.0, abs=0.01)
             samples = clip.read()
         peak = np.argmax(np.abs(np.fft.rfft(samples))) * 0.5
-        heard.append((peak, np.abs(samples).max()))
-    assert [peak for peak, _ in heard] == [440, 880]
-    assert heard[0][1] == pytest.approx(2 * heard[1][1], rel=0.05)
+        received.append((peak, np.abs(samples).max()))
+    assert [peak for peak, _ in received] == [440, 880]
+    assert received[0][1] == pytest.approx(2 * received[1][1], rel=0.05)
     order = [p["text"] if p["type"] == "text" else "sound" for p in parts]
     assert order[-4:] == [
         "The left channel of the recording:",
@@ -78,11 +78,11 @@ def test_audio_arrives_as_two_playable_clips_left_first(
     ]
 
 
-def test_a_model_that_does_not_hear_is_sent_text_alone(
+def test_a_model_that_takes_no_audio_is_sent_text_alone(
     server, model, recording, two_sources, cue_answer
 ):
     server.replies = [json.dumps(cue_answer)]
-    planned(recording, two_sources, model("deaf"))
+    planned(recording, two_sources, model("text-only"))
     content = user_parts(server.requests[0])
     assert "input_audio" not in json.dumps(content)
 
@@ -93,7 +93,7 @@ def test_a_good_answer_becomes_the_layout(
 ):
     server.replies = [json.dumps(cue_answer if placement == "cues" else box_answer)]
     layout = planned(recording, two_sources, model(), placement)
-    assert [thing.caption for thing in layout.objects][:2] == ["a red bus", "a small dog"]
+    assert [shown.caption for shown in layout.objects][:2] == ["a red bus", "a small dog"]
     assert layout.caption == "a bus drives past a barking dog"
     assert len(server.requests) == 1
 
@@ -102,8 +102,8 @@ def test_the_prompt_is_sent_as_it_is_shown(server, model, recording, two_sources
     from spa2v_lib.planning.mllm import show_prompt
 
     server.replies = [json.dumps(cue_answer)]
-    planned(recording, two_sources, model("deaf"))
-    shown = show_prompt(recording, two_sources, model("deaf"), exemplars="none")
+    planned(recording, two_sources, model("text-only"))
+    shown = show_prompt(recording, two_sources, model("text-only"), exemplars="none")
     system, user = server.requests[0]["messages"]
     assert (system["role"], system["content"]) == ("system", shown.system)
     texts = user["content"]
@@ -136,7 +136,7 @@ def test_a_bad_answer_is_asked_for_again_with_the_fault_and_then_shown(
     answer, words = BAD[fault]
     server.replies = [answer]
     with pytest.raises(PlanningError, match=words) as error:
-        planned(recording, two_sources, model("deaf"))
+        planned(recording, two_sources, model("text-only"))
     assert f"in {TRIES} tries" in str(error.value)
     assert len(server.requests) == TRIES
     if answer:
@@ -150,7 +150,7 @@ def test_a_fault_of_one_frame_is_mended_by_the_second_answer(
 ):
     lacking = altered(box_answer, box_answer["frames"][1]["boxes"][:1], "frames", 1, "boxes")
     server.replies = [json.dumps(lacking), json.dumps(box_answer)]
-    layout = planned(recording, two_sources, model("deaf"), "model")
+    layout = planned(recording, two_sources, model("text-only"), "model")
     assert len(layout.objects) == 2
     assert "missing: source-2" in json.dumps(server.requests[1]["messages"])
 
@@ -161,7 +161,7 @@ def test_boxes_upside_down_are_put_right_without_asking_again(
     turned = altered(box_answer, 0.6, "frames", 0, "boxes", 0, "y0")
     turned = altered(turned, 0.3, "frames", 0, "boxes", 0, "y1")
     server.replies = [json.dumps(turned)]
-    layout = planned(recording, two_sources, model("deaf"), "model")
+    layout = planned(recording, two_sources, model("text-only"), "model")
     box = layout.objects[0].boxes[0]
     assert (box.y0, box.y1) == (0.3, 0.6)
     assert len(server.requests) == 1
@@ -268,10 +268,10 @@ def test_gemini_is_sent_both_clips_and_the_schema(
     (request,) = server.requests
     parts = [part for content in request["contents"] for part in content["parts"]]
     sounds = [part["inlineData"] for part in parts if "inlineData" in part]
-    kinds = [
+    types = [
         sound.get("mimeType") or sound["mime_type"] for sound in sounds
     ]  # either is JSON of it
-    assert kinds == ["audio/wav"] * 2
+    assert types == ["audio/wav"] * 2
     for sound in sounds:
         samples, _ = soundfile.read(io.BytesIO(base64.urlsafe_b64decode(sound["data"])))
         assert np.abs(samples).max() > 0.1
@@ -309,10 +309,10 @@ def test_gemini_refuses_a_key_with_status_400(server, gemini, recording, two_sou
 
 
 @pytest.mark.parametrize(
-    ("kind", "variable"), [("google", "GOOGLE_API_KEY"), ("openai-chat", "OPENAI_API_KEY")]
+    ("provider", "variable"), [("google", "GOOGLE_API_KEY"), ("openai-chat", "OPENAI_API_KEY")]
 )
-def test_without_a_key_the_variable_is_named(kind, variable):
-    hosted = HostedModel(PlannerSpec(kind, "some-model"))
+def test_without_a_key_the_variable_is_named(provider, variable):
+    hosted = HostedModel(PlannerSpec(provider, "some-model"))
     with pytest.raises(PlanningError, match=f"needs a key .*{variable}"):
         hosted.ask(Prompt("", (TextPart("hello"),)), SCHEMAS["cues"])
 
@@ -344,7 +344,7 @@ def test_the_whole_way_by_the_name_of_the_planner(
     server.replies = [json.dumps(cue_answer)]
     name = f"openai-chat:some-omni@{server.url}"
     layout = plan(recording, two_sources, name, cache=AnswerCache(tmp_path))
-    assert [thing.label for thing in layout.objects] == ["bus", "dog", "car"]
+    assert [shown.label for shown in layout.objects] == ["bus", "dog", "car"]
     parts = user_parts(server.requests[0])
     first_lines = [part["text"].split("\n")[0] for part in parts if part["type"] == "text"]
     examples = [line for line in first_lines if line.startswith("Example")]

@@ -47,7 +47,7 @@ class Source(Closed):
 
 class Answer(Closed):
     reasoning: Annotated[Words, Field(max_length=40)]
-    kind: Literal["moving", "still"]
+    motion: Literal["moving", "still"]
     sources: Annotated[list[Source], Field(max_length=2)]
     frame_captions: tuple[Words, Words, Words]
     loud: bool
@@ -163,11 +163,11 @@ def test_asking_leaves_the_callers_random_numbers_alone(qwen2_audio: Path) -> No
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_each_clip_is_heard_as_one_mono_sound_at_the_models_rate(qwen2_audio: Path) -> None:
+def test_each_clip_is_read_as_one_mono_sound_at_the_models_rate(qwen2_audio: Path) -> None:
     inputs = local_model(str(qwen2_audio))._inputs(prompt())
     assert inputs["input_features"].shape[:2] == (2, 16)
-    heard = inputs["feature_attention_mask"].sum(-1).tolist()
-    assert heard == [100, 100]  # one second in hops of 10 ms
+    frames = inputs["feature_attention_mask"].sum(-1).tolist()
+    assert frames == [100, 100]  # one second in hops of 10 ms
 
 
 def test_a_clip_with_two_channels_is_refused(qwen2_audio: Path) -> None:
@@ -198,7 +198,7 @@ def test_a_missing_model_is_one_clear_error(tmp_path: Path) -> None:
 def test_the_longest_answer_bounds_every_part() -> None:
     answer = Answer(
         reasoning="r" * 40,
-        kind="moving",
+        motion="moving",
         sources=[Source(id="source-1", label="train")] * 2,
         frame_captions=("c" * 12,) * 3,
         loud=False,
@@ -237,7 +237,7 @@ def test_random_weights_still_plan_a_valid_layout(qwen2_audio: Path, placement: 
     for seed in range(2):
         asked = replace(model, seed=seed)
         layout = plan_with_model(recording, cues, asked, placement=placement, shots=0)
-        assert {source.id for source in cues.sources} <= {thing.id for thing in layout.objects}
+        assert {source.id for source in cues.sources} <= {shown.id for shown in layout.objects}
         assert layout.duration_s == cues.duration_s and all(layout.frame_captions)
 
 
@@ -253,7 +253,7 @@ def test_a_schema_without_bounds_is_refused() -> None:
 
 def test_an_answer_that_is_cut_would_not_pass() -> None:
     with pytest.raises(ValidationError):
-        Answer.model_validate_json('{"reasoning":"r","kind":"moving","sources":[')
+        Answer.model_validate_json('{"reasoning":"r","motion":"moving","sources":[')
 
 
 def test_whether_a_model_takes_audio_is_said_by_its_configuration(

@@ -24,7 +24,7 @@ def test_the_first_answer_that_can_be_used_is_used(recording, two_sources, cue_a
     assert "rubbish" in model.asked[1].text and "holds no JSON object" in model.asked[1].text
 
 
-def test_only_the_last_answer_and_fault_are_told(recording, two_sources, cue_answer, script):
+def test_only_the_last_answer_and_fault_are_sent_back(recording, two_sources, cue_answer, script):
     model = script("first rubbish", "second rubbish", cue_answer)
     planned(recording, two_sources, model)
     assert "second rubbish" in model.asked[2].text

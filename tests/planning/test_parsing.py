@@ -209,12 +209,12 @@ def test_hard_text_as_answer_and_as_cached_answer(
         plan_with_model(recording, two_sources, script(cue_answer), **asked)
 
 
-@pytest.mark.parametrize("kind", ["pipe", "folder", "huge"])
-def test_a_cached_answer_that_is_no_plain_file_of_its_size_is_refused(tmp_path, kind):
+@pytest.mark.parametrize("sort", ["pipe", "folder", "huge"])
+def test_a_cached_answer_that_is_no_plain_file_of_its_size_is_refused(tmp_path, sort):
     path = tmp_path / "k.json"
-    if kind == "pipe":
+    if sort == "pipe":
         os.mkfifo(path)
-    elif kind == "folder":
+    elif sort == "folder":
         path.mkdir()
     else:
         with path.open("wb") as file:
@@ -228,7 +228,7 @@ def test_a_cached_answer_that_is_no_plain_file_of_its_size_is_refused(tmp_path, 
 )
 @given(data=st.data())
 def test_noise_never_ends_in_a_traceback(cue_answer, box_answer, canvas, data):
-    """Good answers with noise of these kinds, cut, doubled or with letters changed."""
+    """Good answers with noise of these types, cut, doubled or with letters changed."""
     placement = data.draw(st.sampled_from(["cues", "model"]))
     good = json.dumps(cue_answer if placement == "cues" else box_answer, indent=1)
     text = data.draw(st.sampled_from(sorted(spoilt(good).values())))

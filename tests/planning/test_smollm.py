@@ -34,9 +34,9 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 def test_smollm_plans_a_valid_layout_from_the_cues_alone() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        told = f"SMOLLM IS NOT TESTED: {', '.join(missing)} not installed; {SMOLLM_INSTALL}"
-        warnings.warn(told, stacklevel=1)
-        pytest.skip(told)
+        skipped = f"SMOLLM IS NOT TESTED: {', '.join(missing)} not installed; {SMOLLM_INSTALL}"
+        warnings.warn(skipped, stacklevel=1)
+        pytest.skip(skipped)
     import numpy as np
 
     assert smollm_file().stat().st_size > 50_000_000
@@ -46,7 +46,7 @@ def test_smollm_plans_a_valid_layout_from_the_cues_alone() -> None:
     sound = np.zeros((2, round(16_000 * chosen.cues.duration_s)))
     recording = Recording.from_samples(sound, 16_000)
     layout = plan_with_model(recording, chosen.cues, model, shots=1)
-    assert [thing.id for thing in layout.objects if not thing.id.startswith("scenery")] == [
+    assert [shown.id for shown in layout.objects if not shown.id.startswith("scenery")] == [
         "source-1"
     ]
     assert layout.caption and all(layout.frame_captions)

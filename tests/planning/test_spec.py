@@ -82,7 +82,7 @@ def test_a_backend_is_made_without_loading_or_sending(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("text", "hears"),
+    ("text", "takes_audio"),
     [
         ("google:gemini-3.8-flash", True),
         ("openai-chat:gpt-audio", True),
@@ -91,8 +91,8 @@ def test_a_backend_is_made_without_loading_or_sending(monkeypatch):
         ("openai-chat:llama@http://127.0.0.1:8000/v1", False),
     ],
 )
-def test_sound_goes_to_models_that_hear(text, hears):
-    assert make_backend(parse_planner(text)).takes_audio is hears
+def test_sound_goes_to_models_that_take_it(text, takes_audio):
+    assert make_backend(parse_planner(text)).takes_audio is takes_audio
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_cannot_be_planned_with_is_refused_early(asked, said):
         check_planner(**asked)
 
 
-def test_a_missing_key_is_told_before_anything_is_sent(monkeypatch):
+def test_a_missing_key_is_named_before_anything_is_sent(monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     with pytest.raises(PlanningError, match="needs a key in the environment variable OPENAI"):
         check_planner("openai-chat:gpt-audio")

@@ -230,8 +230,8 @@ class HostedModel:
         doubled = tenacity.wait_exponential(self.first_wait_s, max=_LONGEST_WAIT_S)
 
         def wait(state: Any) -> float:
-            told = getattr(state.outcome.exception(), "retry_after", None) or 0.0
-            return min(told, _LONGEST_WAIT_S) if told > 0 else doubled(state)
+            asked_s = getattr(state.outcome.exception(), "retry_after", None) or 0.0
+            return min(asked_s, _LONGEST_WAIT_S) if asked_s > 0 else doubled(state)
 
         again = tenacity.Retrying(
             retry=tenacity.retry_if_exception(lambda error: _may_pass(clients, error)),
@@ -310,8 +310,8 @@ class HostedModel:
     def _text(self, reply: Any, key: str) -> str:
         """Return what the model wrote; a model that only reasons may answer in its reasoning."""
         written = {
-            kind: "".join(part.content or "" for part in reply.parts if part.part_kind == kind)
-            for kind in ("text", "thinking")
+            part_kind: "".join(p.content or "" for p in reply.parts if p.part_kind == part_kind)
+            for part_kind in ("text", "thinking")
         }
         text = _without_key(written["text"] or written["thinking"], key)
         if reply.finish_reason == "content_filter":
