@@ -1,21 +1,16 @@
-"""Text files are read within limits; files and folders are written whole or not at all.
+"""Text files are read within limits; files are written whole or not at all.
 
 Reading: ordinary files only (a pipe would be waited for), up to a size, whatever editor saved them.
 
-Writing: under a temporary name in the same folder, then a rename. A folder of results is checked
-before the work, written aside and put in place as a whole. It holds one JSON file that marks it as
-such and lists the others under "files"; the marker is written last, so that a folder with its
-marker is complete.
+Writing: under a temporary name in the same folder, then a rename.
 """
 
 from __future__ import annotations
 
 import codecs
-import errno
 import json
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,14 +22,12 @@ from spa2v_lib.errors import OutputError, Spa2vError
 
 __all__ = [
     "MAX_TEXT_BYTES",
-    "check_folder",
     "check_regular",
     "displayed",
     "parse_json",
     "read_json",
     "read_text",
     "replacing",
-    "result_folder",
 ]
 
 MAX_TEXT_BYTES = 64 * 2**20
@@ -277,7 +270,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
     See Also
     --------
-    result_folder : the same for a whole folder.
+    spa2v_lib.folders.result_folder : the same for a whole folder.
 
     Examples
     --------
@@ -310,160 +303,3 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-
-
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
-
-
-def check_folder(out: str | os.PathLike[str], marker: str, *, overwrite: bool = False) -> Path:
-    """Refuse a place where results cannot or should not be written.
-
-    Parameters
-    ----------
-    out : path
-        The folder that is wanted; it and its parents may be missing.
-    marker : str
-        Name of the JSON file that marks a folder of such results.
-    overwrite : bool
-        Allow a folder that has the marker.
-
-    Returns
-    -------
-    pathlib.Path
-        `out`, absolute.
-
-    Raises
-    ------
-    OutputError
-        If it is a file, holds something else, or cannot be written to.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = Path(tempfile.mkdtemp())
-    >>> check_folder(folder / "out", "run.json") == (folder / "out").resolve()
-    True
-    """
-    target = Path(out).resolve()
-    if target.exists():
-        _check_contents(target, marker, overwrite)
-    existing = next(place for place in (target, *target.parents) if place.exists())
-    if not existing.is_dir():
-        raise OutputError(f"cannot write {target}: {existing} is a file; choose another folder")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise OutputError(
-            f"cannot write {target}: {existing} is not writable; choose another folder"
-        )
-    return target
-
-
-def _check_contents(target: Path, marker: str, overwrite: bool) -> None:
-    if not target.is_dir():
-        raise OutputError(f"cannot write {target}: it is a file; choose another folder")
-    try:
-        empty = not any(target.iterdir())
-    except OSError as error:
-        raise OutputError(f"cannot look into {target}: {error.strerror}") from error
-    if empty:
-        return
-    marked = (target / marker).is_file()
-    if not overwrite:
-        hint = "or allow overwriting (--overwrite)" if marked else "it is not a folder of results"
-        raise OutputError(f"{target} already holds files; choose another folder, {hint}")
-    if not marked:
-        raise OutputError(
-            f"{target} holds files but no {marker}: only results of an earlier run are overwritten"
-        )
-
-
-@contextmanager
-def result_folder(
-    out: str | os.PathLike[str], marker: str, *, overwrite: bool = False
-) -> Iterator[Path]:
-    """Yield a temporary folder; on success its files are moved to `out`, otherwise removed.
-
-    Parameters
-    ----------
-    out : path
-        The folder that is wanted, as for `check_folder`.
-    marker : str
-        Name of the JSON file that marks a folder of such results.
-    overwrite : bool
-        Allow a folder that has the marker. When results are overwritten, only the files that the
-        old marker lists are removed; anything else in the folder stays.
-
-    Yields
-    ------
-    pathlib.Path
-        An empty folder to write plain files to, the marker among them.
-
-    Raises
-    ------
-    OutputError
-        As for `check_folder`, or if the disk is full or the files cannot be put in place.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> out = Path(tempfile.mkdtemp()) / "out"
-    >>> with result_folder(out, "run.json") as folder:
-    ...     _ = (folder / "run.json").write_text('{"files": {}}')
-    >>> [path.name for path in out.iterdir()]
-    ['run.json']
-    """
-    target = check_folder(out, marker, overwrite=overwrite)
-    made = _missing(target.parent)
-    # Inside a folder that exists: its parent may be another disk, or closed to us.
-    beside = target if target.exists() else target.parent
-    temporary = beside / f".{target.name[:40]}.{token_hex(6)}.part"
-    try:
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        _remove_empty(made)
-        raise OutputError(f"cannot write {target}: {error.strerror}") from error
-    try:
-        yield temporary
-        _put_in_place(temporary, target, marker)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        _remove_empty(made)
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
-            raise OutputError(f"cannot write {target}: {error.strerror}") from error
-        raise
-
-
-def _put_in_place(temporary: Path, target: Path, marker: str) -> None:
-    try:
-        if not target.exists():
-            temporary.rename(target)
-            return
-        for name in _listed(target / marker):
-            (target / name).unlink(missing_ok=True)
-        for file in sorted(temporary.iterdir(), key=lambda path: path.name == marker):
-            file.replace(target / file.name)
-        temporary.rmdir()
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror}") from error
-
-
-def _listed(marker: Path) -> list[str]:
-    """Return the marker and the plain file names that it lists, the marker first."""
-    try:
-        fields = json.loads(marker.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return []
-    files = fields.get("files", {}) if isinstance(fields, dict) else {}
-    return [marker.name, *(name for name in files if Path(name).name == name)]
-
-
-def _missing(folder: Path) -> list[Path]:
-    """Return `folder` and its parents as far as they are missing, the deepest first."""
-    return [place for place in (folder, *folder.parents) if not place.exists()]
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except OSError:
-            return

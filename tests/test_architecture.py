@@ -15,7 +15,7 @@ SOURCES = {"spa2v_lib": ROOT / "spa2v_lib", "spa2v_lab": ROOT / "notebooks/spa2v
 
 # Each part may import those above it, none below.
 ORDER = (
-    "errors", "resources", "files", "pages", "audio", "layout", "video",
+    "errors", "resources", "files", "folders", "pages", "audio", "layout", "video",
     "cues", "planning", "sampling", "viz", "doctor", "runs", "batch", "cli",
 )  # fmt: skip
 

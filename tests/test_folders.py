@@ -7,7 +7,7 @@ import os
 import pytest
 
 from spa2v_lib.errors import OutputError
-from spa2v_lib.files import check_folder, result_folder
+from spa2v_lib.folders import check_folder, result_folder
 
 
 def write(out, text="new", overwrite=False, files=("a.txt",)):

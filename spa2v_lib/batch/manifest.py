@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import glob
 import io
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spa2v_lib.errors import BatchError
+from spa2v_lib.files import read_text
 
 __all__ = ["SUFFIXES", "ManifestRow", "read_rows"]
 
@@ -30,7 +30,6 @@ SUFFIXES = frozenset(
 _OWN = ("recording", "name")
 _DELIMITERS = ",;\t|"
 _MOST_SHOWN = 5
-_MOST_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -151,8 +150,9 @@ def _manifest(path: Path, columns: Mapping[str, Any]) -> list[ManifestRow]:
 
 def _records(path: Path, columns: Mapping[str, Any]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the line number and the cells that are not empty, of every row that has some."""
-    lines = io.StringIO(_text(path), newline=None)
-    delimiter, skipped = _delimiter(lines.getvalue())
+    text = read_text(path, BatchError)
+    delimiter, skipped = _delimiter(text)
+    lines = io.StringIO(text, newline="")
     for _ in range(skipped):
         next(lines)
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
@@ -165,19 +165,6 @@ def _records(path: Path, columns: Mapping[str, Any]) -> Iterator[tuple[int, dict
                 yield line, _named(path, line, header, cells, delimiter)
     except csv.Error as error:
         raise BatchError(f"{path} is not a table with commas: {error}") from error
-
-
-def _text(path: Path) -> str:
-    if _unusable(path):
-        raise BatchError(f"{path} is not a file; give a manifest, a folder or a pattern")
-    if path.stat().st_size > _MOST_BYTES:
-        raise BatchError(f"{path} is larger than {_MOST_BYTES // 1_000_000} MB; split it")
-    data = path.read_bytes()
-    sixteen = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return data.decode("utf-16" if sixteen else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BatchError(f"{path} is not UTF-8: {error.reason} at byte {error.start}") from error
 
 
 def _delimiter(text: str) -> tuple[str, int]:

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,7 +49,7 @@ class Worker:
         return asdict(do(Task(**task)))
 
 
-def run_on_cluster(engine: Engine, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+def run_on_cluster(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, None, None]:
     """Yield the results of tasks as they come.
 
     Parameters as of `spa2v_lib.batch.workers.run_tasks`.

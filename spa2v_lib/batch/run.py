@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -132,9 +133,11 @@ def run_batch(
     if announce is not None:
         _announce(store, tasks, announce)
     state = _State(store, tasks, progress or (lambda _: None))
+    store.sweep_all()
     try:
         _work(store, engine, state)
     finally:
+        store.sweep_all()
         state.write_index()
     return state.summary()
 
@@ -156,11 +159,12 @@ def _work(store: Store, engine: Engine, state: _State) -> None:
     todo = state.to_be_done()
     while todo:
         busy: set[str] = set()
-        for result in run_tasks(engine, todo):
-            if result.status == "busy":
-                busy.add(result.name)
-            else:
-                state.take(result)
+        with closing(run_tasks(engine, todo)) as results:  # workers end before all else is tidied
+            for result in results:
+                if result.status == "busy":
+                    busy.add(result.name)
+                else:
+                    state.take(result)
         todo = (state.tasks[name] for name in sorted(busy)) if busy else None
         if busy:
             state.write_index()

@@ -7,6 +7,7 @@ forgotten, what it loaded stays.
 
 from __future__ import annotations
 
+import atexit
 import base64
 import io
 import json
@@ -14,7 +15,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -27,12 +28,17 @@ from nbformat.v4 import new_output
 from papermill.engines import Engine, papermill_engines
 from traitlets.config import Config
 
+from spa2v_lib.batch.store import SCRATCH
 from spa2v_lib.errors import BatchError
+from spa2v_lib.folders import held_folder, sweep
 
-__all__ = ["ENGINE", "Shell"]
+__all__ = ["ENGINE", "Shell", "shell"]
 
 ENGINE = "spa2v-in-process"
 """The name by which papermill finds the engine; importing this module registers it."""
+
+_AT_EXIT = ExitStack()
+atexit.register(_AT_EXIT.close)
 
 _SIGNALLED = 128  # exit codes above it say that a signal asked the process to end
 
@@ -155,12 +161,19 @@ def shell() -> Shell:
         )
     config = Config()
     config.HistoryManager.enabled = False
-    profile = tempfile.TemporaryDirectory(prefix="spa2v-ipython-")
     module = ModuleType("spa2v_notebook")
-    made = Shell.instance(config=config, ipython_dir=profile.name, user_module=module)
-    made.throwaway = profile  # removed with the shell
+    profile = str(_scratch() / "ipython")
+    made = Shell.instance(config=config, ipython_dir=profile, user_module=module)
     _show_figures_as_in_a_kernel()
     return made
+
+
+@cache
+def _scratch() -> Path:
+    """Return this process's temporary folder; what killed processes left of theirs is removed."""
+    place = Path(tempfile.gettempdir())
+    sweep(place, SCRATCH)
+    return _AT_EXIT.enter_context(held_folder(place, SCRATCH, private=True))
 
 
 def _show_figures_as_in_a_kernel() -> None:
@@ -200,7 +213,7 @@ papermill_engines.register(ENGINE, _InProcess)
 def _fresh_namespace(runner: Shell) -> Iterator[Shell]:
     """Give a shell that knows nothing of earlier notebooks, with temporary files thrown away."""
     before = tempfile.tempdir
-    with tempfile.TemporaryDirectory(prefix="spa2v-notebook-") as folder:
+    with tempfile.TemporaryDirectory(prefix="notebook-", dir=_scratch()) as folder:
         tempfile.tempdir = str(Path(folder).resolve())
         runner.reset()
         runner.user_ns["__name__"] = "__main__"

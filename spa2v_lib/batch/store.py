@@ -26,12 +26,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import BatchError, OutputError
-from spa2v_lib.files import check_folder, replacing
+from spa2v_lib.files import replacing
+from spa2v_lib.folders import check_folder, sweep
 
 if TYPE_CHECKING:
     from spa2v_lib.batch.tasks import Template
 
-__all__ = ["ITEM", "MARKER", "NOTEBOOK", "THUMBNAIL", "VERSION", "Store", "write_json"]
+__all__ = ["ITEM", "MARKER", "NOTEBOOK", "SCRATCH", "THUMBNAIL", "VERSION", "Store", "write_json"]
 
 MARKER = "batch.json"
 """The file that marks a batch's folder."""
@@ -40,6 +41,9 @@ ITEM = "item.json"
 """The file that marks an item's folder."""
 
 NOTEBOOK, THUMBNAIL = "notebook.ipynb", "thumbnail.webp"
+SCRATCH = "spa2v-batch-"
+"""How the temporary folders of processes begin that execute notebooks."""
+
 VERSION = "spa2v.batch/2"
 """Written today; ``spa2v.batch/1`` is read, too."""
 
@@ -205,6 +209,15 @@ class Store:
                 _remove(old)
             else:
                 prepared.rename(target)
+
+    def sweep_all(self) -> None:
+        """Remove what processes that were killed have left, here and among temporary files."""
+        for left in self.items.glob(".*.part"):
+            name = left.name[1:].split(".")[0]
+            with self.claim(name) as mine:
+                if mine:
+                    self.sweep(name)
+        sweep(Path(tempfile.gettempdir()), SCRATCH)
 
     def sweep(self, name: str) -> None:
         """Remove what a process that was killed has left of an item."""

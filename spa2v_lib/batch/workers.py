@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
 
 from spa2v_lib.batch.tasks import Task, TaskResult
@@ -104,7 +104,7 @@ def default_workers() -> int:
     return max(_cores() // 2, 1)
 
 
-def run_tasks(engine: Engine, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+def run_tasks(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, None, None]:
     """Have tasks done.
 
     Parameters
@@ -136,13 +136,13 @@ def run_tasks(engine: Engine, tasks: Iterable[Task]) -> Iterator[TaskResult]:
     return _inline(tasks)
 
 
-def _inline(tasks: Iterable[Task]) -> Iterator[TaskResult]:
+def _inline(tasks: Iterable[Task]) -> Generator[TaskResult, None, None]:
     from spa2v_lib.batch.work import do
 
     yield from map(do, tasks)
 
 
-def _in_processes(engine: Engine, tasks: Iterable[Task]) -> Iterator[TaskResult]:
+def _in_processes(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, None, None]:
     count = engine.workers or default_workers()
     source = _Source(tasks)
     results: queue.Queue[TaskResult | BaseException | None] = queue.Queue(maxsize=count)

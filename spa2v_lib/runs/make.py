@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import LayoutError, OutputError
-from spa2v_lib.files import check_folder, result_folder
+from spa2v_lib.folders import check_folder, result_folder
 from spa2v_lib.runs.record import MARKER, describe, file_hash, write_record
 from spa2v_lib.runs.settings import Settings, check_settings
 

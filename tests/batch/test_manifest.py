@@ -57,7 +57,7 @@ def test_folders_patterns_and_files_give_their_recordings_in_order(tmp_path, sou
         ("recording,label\n,car\n", "line 2: no recording"),
         ("recording\nsounds/a.wav,car\n", "line 2: 2 cells under 1 named columns"),
         ("recording\n" + "x.wav\n" * 9, "line 6: .*; and 4 more"),
-        (b"recording\n\xff\xfe.wav\n", "not UTF-8"),
+        (b"recording\n\xff\xfe.wav\n", "cannot be read: .utf-8. codec"),
         ('recording\n"open', "not a table"),
         (b"recording\na\0b.wav\n", "NUL"),
         ("recording\n", "no recording in"),
@@ -78,7 +78,7 @@ def test_pipes_and_devices_are_refused_instead_of_being_read_for_ever(tmp_path):
         with pytest.raises(BatchError, match="not a file"):
             read_rows([source], COLUMNS)
     os.mkfifo(tmp_path / "pipe.csv")
-    with pytest.raises(BatchError, match="not a file"):
+    with pytest.raises(BatchError, match="is a pipe"):
         read_rows([tmp_path / "pipe.csv"], COLUMNS)
 
 
@@ -93,3 +93,68 @@ def test_a_name_that_is_not_text_is_refused(tmp_path):
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")).write_bytes(b"")
     with pytest.raises(BatchError, match="not UTF-8"):
         read_rows([tmp_path], COLUMNS)
+
+
+ROWS = [("a.wav", {"label": "bus", "gain": 0.5}), ("b.wav", {})]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"recording,label,gain\na.wav,bus,0.5\nb.wav,,\n",
+        b"recording,label,gain,,\r\na.wav,bus,0.5,,\r\nb.wav,,,,\r\n",
+        b"\xef\xbb\xbfrecording;label;gain\r\na.wav;bus;0,5\r\nb.wav;;\r\n",
+        b"sep=;\r\nrecording;label;gain\r\na.wav;bus;0.5\r\nb.wav\r\n",
+        b'"sep=,"\nrecording,label,gain\na.wav,bus,0.5\nb.wav,,\n',
+        b"recording\tlabel\tgain\na.wav\tbus\t0.5\nb.wav\t\t\n",
+        b"recording,label,gain\ra.wav,bus,0.5\rb.wav,,\r",
+        b"\n,,\n recording , label , gain \na.wav, bus , 0.5\nb.wav ,,\n\n",
+        b"recording,,label,gain\na.wav,,bus,0.5\nb.wav,,,\n,,,\n",
+        b'"recording";"label";"gain";\n"a.wav";"bus";"0,5";\n"b.wav";"";;\n',
+        "recording,label,gain\na.wav,bus,0.5\nb.wav,,\n".encode("utf-16"),
+    ],
+)
+def test_a_table_is_read_however_a_spreadsheet_writes_it(tmp_path, data):
+    for name in ("a.wav", "b.wav"):
+        (tmp_path / name).touch()
+    rows = read_rows([write(tmp_path, data)], COLUMNS)
+    assert [(row.name, row.parameters) for row in rows] == ROWS
+
+
+def test_a_value_under_no_column_is_refused_with_its_line(tmp_path):
+    (tmp_path / "a.wav").touch()
+    with pytest.raises(BatchError, match="line 3: 4 cells under 2 named columns"):
+        read_rows([write(tmp_path, "recording,label,,\na.wav,bus,,\na.wav,bus,,x\n")], COLUMNS)
+
+
+def test_the_lines_of_a_table_with_a_separator_line_are_counted_from_its_top(tmp_path):
+    with pytest.raises(BatchError, match="line 3: gone.wav: no such file"):
+        read_rows([write(tmp_path, "sep=;\nrecording;label\ngone.wav;bus\n")], COLUMNS)
+
+
+def test_a_comma_in_a_label_is_no_decimal_point(tmp_path):
+    (tmp_path / "1,5").touch()
+    (row,) = read_rows([write(tmp_path, 'recording,label\n"1,5","bird, car"\n')], COLUMNS)
+    assert (row.name, row.parameters["label"]) == ("1,5", "bird, car")
+
+
+def test_other_systems_debris_in_a_folder_is_left_out(tmp_path, sound):
+    sound("a.wav")
+    folder = tmp_path / "sounds"
+    (folder / "._a.wav").write_bytes(
+        b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + b"\0" * 99
+    )
+    (folder / ".b.wav.partial.wav").write_bytes(b"RIFF")
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "a.wav.asd", "a.reapeaks"):
+        (folder / name).write_bytes(b"x")
+    (folder / "__MACOSX").mkdir()
+    assert [row.name for row in read_rows([folder], COLUMNS)] == ["a.wav"]
+    assert [row.name for row in read_rows([f"{folder}/**/*.wav"], COLUMNS)] == ["a.wav"]
+
+
+def test_names_with_colons_and_other_marks_are_names(tmp_path, sound):
+    names = ["take-12:30:05.wav", "http:a?x.wav", "100% [new].wav", " a .wav"]
+    for name in names:
+        sound(name)
+    assert [row.name for row in read_rows([tmp_path / "sounds"], COLUMNS)] == sorted(names)
+    assert read_rows([tmp_path / "sounds" / "100% [new].wav"], COLUMNS)[0].name == "100% [new].wav"

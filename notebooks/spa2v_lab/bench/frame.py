@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spa2v_lib.errors import OutputError, Spa2vError
-from spa2v_lib.files import check_folder, replacing, result_folder
+from spa2v_lib.files import replacing
+from spa2v_lib.folders import check_folder, result_folder
 
 if TYPE_CHECKING:
     from rich.table import Table

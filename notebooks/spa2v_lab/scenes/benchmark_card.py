@@ -11,7 +11,7 @@ from typing import Any
 from spa2v_lab.scenes import benchmark
 from spa2v_lab.scenes.benchmark import Clip, draw, exemplar_pool, shared_classes, test_recordings
 from spa2v_lab.scenes.export import MARKER, write_list, write_scene
-from spa2v_lib.files import result_folder
+from spa2v_lib.folders import result_folder
 
 __all__ = ["card", "write_benchmark"]
 

@@ -12,7 +12,7 @@ from spa2v_lab.scenes.receivers import RECEIVERS
 from spa2v_lab.scenes.recordings import recordings_table
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
 from spa2v_lib.errors import SceneError
-from spa2v_lib.files import result_folder
+from spa2v_lib.folders import result_folder
 
 if TYPE_CHECKING:
     from spa2v_lab.scenes.scene import Scene
