@@ -7,7 +7,7 @@ import os
 import pytest
 
 from spa2v_lib.errors import OutputError
-from spa2v_lib.folders import check_folder, result_folder
+from spa2v_lib.folders import check_folder, held_folder, result_folder, sweep
 
 
 def write(out, text="new", overwrite=False, files=("a.txt",)):
@@ -114,3 +114,74 @@ def test_a_place_that_cannot_be_written_to_is_refused(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="not writable"):
         check_folder(tmp_path / "out", "run.json")
     tmp_path.chmod(0o700)
+
+
+def test_a_second_run_into_a_folder_that_is_being_written_is_refused_at_once(tmp_path):
+    for out in (tmp_path / "new", tmp_path / "empty"):
+        (tmp_path / "empty").mkdir(exist_ok=True)
+        with result_folder(out, "run.json") as folder:
+            (folder / "run.json").write_text("{}")
+            with pytest.raises(OutputError, match="being written by another run.*--overwrite"):
+                write(out)
+        assert everything(out) == ["run.json"]
+
+
+def test_of_two_runs_that_end_at_the_same_place_the_later_replaces_nothing(tmp_path):
+    """The second began where it could not see the first, as on a system without locks."""
+    out = tmp_path / "out"
+    with (
+        pytest.raises(OutputError, match="written by another run meanwhile|already holds files"),
+        result_folder(out, "run.json") as folder,
+    ):
+        (folder / "run.json").write_text("second")
+        (tmp_path / "first").mkdir()
+        (tmp_path / "first" / "run.json").write_text("first")
+        (tmp_path / "first").rename(out)
+    assert (out / "run.json").read_text() == "first"
+    assert everything(tmp_path) == ["out", "out/run.json"]
+
+
+def test_of_two_runs_into_an_empty_folder_the_later_replaces_nothing(tmp_path):
+    (tmp_path / "out").mkdir()
+    with (
+        pytest.raises(OutputError, match="already holds files"),
+        result_folder(tmp_path / "out", "run.json") as folder,
+    ):
+        (folder / "run.json").write_text("second")
+        (tmp_path / "out" / "run.json").write_text("first")
+    assert everything(tmp_path / "out") == ["run.json"]
+    assert (tmp_path / "out" / "run.json").read_text() == "first"
+
+
+def test_with_overwriting_two_runs_at_the_same_time_leave_one_whole_result(tmp_path):
+    with result_folder(tmp_path / "out", "run.json", overwrite=True) as folder:
+        (folder / "run.json").write_text(json.dumps({"files": {}}))
+        write(tmp_path / "out", overwrite=True)
+    assert everything(tmp_path / "out") == ["run.json"]
+
+
+LEFT = ".out.0123456789ab.part"
+
+
+@pytest.mark.parametrize("name", [LEFT, f"out/{LEFT}"])
+def test_what_a_killed_run_left_is_swept_by_the_next(tmp_path, name):
+    (tmp_path / name).mkdir(parents=True)
+    (tmp_path / name / "half.txt").write_text("half")
+    write(tmp_path / "out")
+    assert everything(tmp_path) == ["out", "out/a.txt", "out/run.json"]
+
+
+def test_only_what_was_left_of_the_same_folder_is_swept(tmp_path):
+    others = [".out.b.0123456789ab.part", ".out.0123.part", "x.0123456789ab.part", ".output.part"]
+    for name in others:
+        (tmp_path / name).mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / ".out.00000000000a.part").symlink_to(tmp_path / "elsewhere")
+    write(tmp_path / "out")
+    assert all((tmp_path / name).is_dir() for name in (*others, "elsewhere"))
+
+
+def test_what_another_process_holds_is_not_swept(tmp_path):
+    with held_folder(tmp_path, "x-", private=True) as folder:
+        assert sweep(tmp_path, "x-") == [folder] and folder.stat().st_mode & 0o077 == 0
+    assert everything(tmp_path) == []

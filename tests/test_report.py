@@ -1,6 +1,7 @@
 """The report page: complete, offline, and safe whatever names and captions say."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -20,7 +21,9 @@ def a_page(text="a car", sources=True):
     """Return the report of a made-up run in which every free text is `text`."""
     noise = 0.1 * np.random.default_rng(0).standard_normal(RATE) * sources
     recording = Recording.from_samples(np.stack([0.5 * noise, noise]), RATE, name=text)
-    analysis = analyze(recording, label=text)
+    analysis = analyze(recording, label="car")
+    named = [one.model_copy(update={"label": text}) for one in analysis.cues.sources]
+    analysis = replace(analysis, cues=analysis.cues.model_copy(update={"sources": named}))
     box = Box(x0=0.25, y0=0.5, x1=0.75, y1=0.75)
     layout = VideoSceneLayout(
         reasoning=text,

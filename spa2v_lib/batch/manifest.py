@@ -29,6 +29,7 @@ SUFFIXES = frozenset(
 
 _OWN = ("recording", "name")
 _DELIMITERS = ",;\t|"
+_DECIMAL = re.compile(r"^(\s*-?\d+),(\d+\s*)$")
 _MOST_SHOWN = 5
 
 
@@ -210,7 +211,7 @@ def _named(
             "quote cells that hold commas"
         )
     if delimiter == ";":  # where cells are separated so, a comma is a decimal point
-        filled = [(n, re.sub(r"^(\s*-?\d+),(\d+\s*)$", r"\1.\2", cell)) for n, cell in filled]
+        filled = [(n, cell if n in _OWN else _DECIMAL.sub(r"\1.\2", cell)) for n, cell in filled]
     return dict(filled)
 
 

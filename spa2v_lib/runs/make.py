@@ -177,14 +177,33 @@ def _check_length(layout: VideoSceneLayout, recording: Recording) -> None:
 def analyze_recording(recording: Recording, settings: Settings) -> Analysis:
     """Analyze a recording as a run with these settings does.
 
+    Parameters
+    ----------
+    recording : Recording
+    settings : Settings
+
+    Returns
+    -------
+    Analysis
+        The cues, and what they were measured from.
+
     Raises
     ------
     CueError
-        If the capture format does not fit the recording.
-    """
-    from spa2v_lib.cues import analyze
+        If the capture format does not fit the recording, or a label cannot be used.
 
-    return analyze(recording, label=settings.label, capture=settings.capture)
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> recording = Recording.from_samples(noise, 16000)
+    >>> analyze_recording(recording, Settings(label="rain")).cues.sources[0].label
+    'rain'
+    """
+    from spa2v_lib.cues.extract import analyze
+
+    return analyze(recording, **settings.of_stage("analyze"))
 
 
 def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoSceneLayout:

@@ -49,8 +49,11 @@ class Settings(BaseModel):
 
     label: Annotated[str | None, "analyze"] = Field(
         None,
-        description="What sounds; of several sources the loudest first, separated by commas. "
-        "The tagger decides if not given.",
+        description="What sounds; of several sources the loudest first, separated by commas, each "
+        "perhaps with its place: 'guitar@left, violin@20'. The tagger decides if not given.",
+    )
+    num_sources: Annotated[int | None, "analyze"] = Field(
+        None, ge=1, le=3, description="How many sources there are, if that is known."
     )
     capture: Annotated[str, "analyze"] = Field(
         "auto",
@@ -138,6 +141,16 @@ class Settings(BaseModel):
             name for name, field in cls.model_fields.items() if set(stages) & set(field.metadata)
         )
 
+    def of_stage(self, stage: Stage) -> dict[str, Any]:
+        """Return the values of the parameters whose first stage is `stage`.
+
+        Examples
+        --------
+        >>> Settings(clip=2).of_stage("cut")
+        {'clip': 2, 'max_seconds': 30.0}
+        """
+        return {name: getattr(self, name) for name in self.of_stages(stage)}
+
 
 def settings_table() -> str:
     """Return all parameters with defaults and meanings, as a table in Markdown.
@@ -184,6 +197,7 @@ def check_settings(settings: Settings) -> None:
     """
     from spa2v_lib.audio.recording import check_max_seconds
     from spa2v_lib.cues import CAPTURES
+    from spa2v_lib.cues.labels import number_of_sources, parse_labels
     from spa2v_lib.errors import CueError
     from spa2v_lib.layout.classes import get_class
     from spa2v_lib.planning import check_planner
@@ -213,5 +227,7 @@ def check_settings(settings: Settings) -> None:
     check_steps(settings.steps)
     check_device(preset, settings.device)
     check_weights(preset)
-    if settings.label is not None:
-        check_labels([get_class(name).name for name in settings.label.split(",")], preset)
+    labels = parse_labels(settings.label)
+    number_of_sources(labels, settings.num_sources)
+    if labels:
+        check_labels([get_class(label.name).name for label in labels], preset)

@@ -141,9 +141,7 @@ def test_a_comma_in_a_label_is_no_decimal_point(tmp_path):
 def test_other_systems_debris_in_a_folder_is_left_out(tmp_path, sound):
     sound("a.wav")
     folder = tmp_path / "sounds"
-    (folder / "._a.wav").write_bytes(
-        b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + b"\0" * 99
-    )
+    (folder / "._a.wav").write_bytes(b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X" + b"\0" * 99)
     (folder / ".b.wav.partial.wav").write_bytes(b"RIFF")
     for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "a.wav.asd", "a.reapeaks"):
         (folder / name).write_bytes(b"x")
