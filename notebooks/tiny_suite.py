@@ -317,7 +317,7 @@ from spa2v_lib.sampling import generate
 
 rows = {
     "one step": generate(layout, seed=SEED, steps=1, guidance_scale=1.0).frames[1::3],
-    "25 steps": generate(layout, seed=SEED).frames[1::3],
+    "25 steps": generate(layout, seed=SEED, steps=25).frames[1::3],
     "drawn": draw_scene(scene, 128)[1::3],
 }
 

@@ -4,8 +4,8 @@ The pipeline is used as it is. What is added travels beside it: a grounding meth
 through `spa2v_lib.sampling.grounding.base.Hooks`, per-frame captions replace the text that the
 denoiser is handed, and videos longer than the motion modules' window are sampled with FreeNoise
 (Qiu et al., ICLR 2024): windows that overlap, over noise that later windows share with the first.
-Without grounding and with the video's caption alone, nothing is added and the frames are diffusers'
-own.
+Without grounding, with the video's caption alone and with guidance throughout, nothing is added and
+the frames are diffusers' own.
 """
 
 from __future__ import annotations

@@ -40,9 +40,13 @@ def _stock(layout: VideoSceneLayout, steps: int, seed: int) -> np.ndarray:
     return (255 * np.clip(frames, 0, 1) + 0.5).astype(np.uint8)
 
 
+STOCK = {"seed": 5, "steps": 3, "guidance_stop": 1.0, "captions": "global"}
+"""What diffusers' own pipeline does."""
+
+
 @pytest.fixture(scope="module")
 def plain() -> np.ndarray:
-    return generate(_layout(), seed=5, steps=3, grounding="none", captions="global").frames
+    return generate(_layout(), grounding="none", **STOCK).frames
 
 
 def test_without_grounding_and_with_the_global_caption_the_frames_are_diffusers_own(plain):
@@ -50,14 +54,14 @@ def test_without_grounding_and_with_the_global_caption_the_frames_are_diffusers_
 
 
 def test_grounding_layers_of_strength_0_change_no_bit(plain):
-    video = generate(_layout(), seed=5, steps=3, grounding=GLIGEN(strength=0.0), captions="global")
+    video = generate(_layout(), grounding=GLIGEN(strength=0.0), **STOCK)
     assert np.array_equal(video.frames, plain)
 
 
 def test_more_strength_moves_the_frames_further_from_the_plain_ones(plain):
     away = [
         np.abs(
-            generate(_layout(), seed=5, steps=3, grounding=GLIGEN(strength=s), captions="global")
+            generate(_layout(), grounding=GLIGEN(strength=s), **STOCK)
             .frames.astype(float) - plain
         ).mean()
         for s in (0.3, 1.0)
