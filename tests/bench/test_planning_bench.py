@@ -111,12 +111,15 @@ def test_true_cues_place_the_object_where_the_scene_has_it():
 class Model:
     """A backend that names every source as its table does, in a handwritten answer."""
 
-    name, takes_audio, brief = "written by hand", False, False
+    name, takes_audio, brief, limits = "written by hand", False, False, None
 
     def __init__(self, spoilt: int = 0) -> None:
         self.parameters = {}
         self.prompts: list[Prompt] = []
         self.spoilt = spoilt
+
+    def check(self):
+        """It can always be asked."""
 
     def ask(self, prompt, schema):
         self.prompts.append(prompt)
@@ -128,7 +131,7 @@ class Model:
         times = table.split("in seconds: ")[1].split("\n")[0].split(", ")
         return json.dumps(
             {
-                "reasoning": "as heard",
+                "reasoning": "as measured",
                 "video_caption": f"a {label} and a tree",
                 "background": "meadow",
                 "sources": [{"id": "source-1", "label": label, "caption": f"a {label}"}],

@@ -1,10 +1,10 @@
 """How accurate the cues are: simulated and externally rendered scenes, against baselines.
 
-Every scene of `hearing_scenes.test_scenes` is rendered and heard with its capture format named
-and, where one source sounds, with the format left to be told from the recording. Scenes rendered
-by other code (`hearing_external`) have rows of their own. `hearing_scores` says how answers are
-matched and counted, `hearing_pool.STATISTICS` what each column is, `hearing_baselines` what it is
-compared with.
+Every scene of `hearing_scenes.test_scenes` is rendered and analyzed with its capture format given
+and, where one source sounds, with the format to be recognized from the recording. Scenes rendered
+by other code (`hearing_renderers`) have rows of their own. `hearing_scores` says how estimates are
+matched and counted, `hearing_goals.STATISTICS` what each column is, `hearing_baselines` what they
+are compared with.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ Condition = tuple[str, Callable[[Item], bool]]
 
 
 def run(*, quick: bool, seed: int, progress: Progress) -> Results:
-    """Hear every test scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`.
+    """Analyze every test scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`.
 
     See Also
     --------

@@ -1,6 +1,6 @@
 """One number, with its interval, from the values of many scenes.
 
-What was asked of hearing, looked up in the rows of its benchmark.
+And the goals of cue extraction, looked up in the rows of its benchmark.
 """
 
 from __future__ import annotations

@@ -1,9 +1,7 @@
-"""What a perfect listener would hear in a scene, frame by frame.
-
-What was heard against what was there, source by source.
+"""The ground truth of a scene, frame by frame, and how cues are scored against it.
 
 Every measure of one scene is an array with any number of values, as frames count for some of them
-and sources or scenes for others; `hearing_pool.pooled` turns many scenes into one number.
+and sources or scenes for others; `hearing_goals.pooled` turns many scenes into one number.
 
 Sources are matched by the permutation of least mean azimuth error; where one source sounds, the
 loudest track counts. A source that was not found counts with `MISSED_DEG` in all its frames, and
@@ -428,7 +426,7 @@ def _score_directions(
     azimuth_deg: np.ndarray | None,
     missed_frames: bool = False,
 ) -> None:
-    """Add error and side; a source that was never found is wrong in all its frames."""
+    """Add error and side; a source that was never detected is wrong in all its frames."""
     sounding = ground_truth.sounding
     claimed = np.zeros(len(sounding), bool) if azimuth_deg is None else ~np.isnan(azimuth_deg)
     scores.add("claimed", claimed[sounding])
