@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from functools import cache
+from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -11,6 +12,9 @@ from plotly.subplots import make_subplots
 from spa2v_lab.bench.frame import Goal, Interval, Row
 from spa2v_lib.viz.style import TEXT, styled
 from spa2v_lib.viz.words import colour_of
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 __all__ = ["chosen_rows", "goals_table", "results_figure", "results_page", "results_table"]
 
@@ -24,6 +28,16 @@ def chosen_rows(rows: Sequence[Row], stage: str, condition: str = "all") -> list
     stage : str
         What their methods begin with, such as "layouts".
     condition : str
+
+    See Also
+    --------
+    results_table, results_figure : what shows them
+
+    Examples
+    --------
+    >>> rows = [Row("layouts: full", "all", 5, {}), Row("videos: full", "all", 2, {})]
+    >>> [row.method for row in chosen_rows(rows, "layouts")]
+    ['layouts: full']
     """
     return [
         row
@@ -41,8 +55,18 @@ def results_figure(rows: Sequence[Row], measures: Sequence[str]) -> go.Figure:
         The first on top.
     measures : sequence of str
         Where a row has none of a measure, its place stays empty.
+
+    See Also
+    --------
+    results_table : the same in numbers
+
+    Examples
+    --------
+    >>> row = Row("layouts: full", "all", 5, {"LTSim": Interval(0.8, 0.7, 0.85, 5)})
+    >>> results_figure([row], ["LTSim"]).data[0].x
+    (0.8,)
     """
-    names = [_short(row) for row in rows]
+    names = [_short(row.method) for row in rows]
     figure = make_subplots(
         1, len(measures), shared_yaxes=True, subplot_titles=measures, horizontal_spacing=0.05
     )
@@ -74,15 +98,18 @@ def results_table(rows: Sequence[Row], measures: Sequence[str]) -> str:
     rows : sequence of Row
     measures : sequence of str
         The columns.
+
+    See Also
+    --------
+    results_figure : the same as dots with intervals
+
+    Examples
+    --------
+    >>> row = Row("layouts: full", "all", 5, {"LTSim": Interval(0.8, 0.7, 0.85, 5)})
+    >>> "[0.70, 0.85]" in results_table([row], ["LTSim"])
+    True
     """
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("", "n", *measures))
-    body = "".join(
-        f"<tr><th style='text-align:left'>{escape(_short(row))}</th><td>{row.count}</td>"
-        + "".join(f"<td>{_cell(row.measures.get(name))}</td>" for name in measures)
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table class='dataframe'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return _template("rows").render(rows=rows, measures=measures)
 
 
 def goals_table(goals: Sequence[Goal]) -> str:
@@ -92,17 +119,18 @@ def goals_table(goals: Sequence[Goal]) -> str:
     ----------
     goals : sequence of Goal
         Those that were not computed are left out.
+
+    See Also
+    --------
+    spa2v_lab.bench.Goal : one of them
+
+    Examples
+    --------
+    >>> "at most 3" in goals_table([Goal("azimuth median, °", "<=", 3, 1.2)])
+    True
     """
     relations = {"<=": "at most", ">=": "at least"}
-    body = "".join(
-        f"<tr><th style='text-align:left'>{escape(goal.name)}</th><td>{goal.value:.3g}</td>"
-        f"<td style='white-space:nowrap'>{relations[goal.relation]} {goal.bound:g}</td>"
-        f"<td>{'yes' if goal.met else '<strong>no</strong>'}</td></tr>"
-        for goal in goals
-        if goal.value is not None
-    )
-    head = "".join(f"<th>{name}</th>" for name in ("", "measured", "goal", "met"))
-    return f"<table class='dataframe'><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return _template("goals").render(goals=goals, relations=relations)
 
 
 def results_page(title: str, rows: Sequence[Row], notes: Sequence[str]) -> str:
@@ -113,43 +141,86 @@ def results_page(title: str, rows: Sequence[Row], notes: Sequence[str]) -> str:
     title : str
     rows : sequence of Row
     notes : sequence of str
+
+    See Also
+    --------
+    results_table, results_figure : its parts
+
+    Examples
+    --------
+    >>> "<h1>my clips</h1>" in results_page("my clips", [], ["3 clips"])
+    True
     """
-    parts, script = [], True
+    sections: list[dict[str, str]] = []
     for stage in dict.fromkeys(row.method.split(": ")[0] for row in rows):
         for condition in dict.fromkeys(r.condition for r in rows if r.method.startswith(stage)):
             chosen = chosen_rows(rows, stage, condition)
             measures = list(dict.fromkeys(name for row in chosen for name in row.measures))
             if not chosen:
                 continue
-            parts.append(f"<h2>{escape(stage)}: {escape(condition)}</h2>")
-            parts.append(f"<div class='wide'>{results_table(chosen, measures)}</div>")
             figure = results_figure(chosen, measures[:4])
-            parts.append(figure.to_html(full_html=False, include_plotlyjs=script))
-            script = False
-    listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return (
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{escape(title)}</title>"
-        "<meta name='color-scheme' content='light dark'>"
-        "<style>body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;"
-        "padding:0 1rem}td,th{padding:.15rem .6rem;text-align:right}.wide{overflow-x:auto}"
-        "table{border-collapse:collapse}tr:nth-child(even){background:rgba(128,128,128,.1)}</style>"
-        f"<h1>{escape(title)}</h1><ul>{listed}</ul>{''.join(parts)}</html>\n"
+            plot = figure.to_html(full_html=False, include_plotlyjs=not sections)
+            table = results_table(chosen, measures)
+            sections.append({"title": f"{stage}: {condition}", "table": table, "plot": plot})
+    return _template("page").render(title=title, notes=notes, sections=sections)
+
+
+_TEMPLATES = {
+    "rows": """
+<table class="dataframe"><thead><tr><th></th><th>n</th>
+{%- for name in measures %}<th>{{ name }}</th>{% endfor %}</tr></thead><tbody>
+{%- for row in rows %}
+<tr><th style="text-align:left">{{ row.method | short }}</th><td>{{ row.count }}</td>
+{%- for name in measures %}{% set one = row.measures.get(name) %}<td>
+{%- if one is none or one.mean is none %}–{% else %}{{ "%.2f" | format(one.mean) }}
+{%- if one.low is not none and one.high is not none -%}
+<br><small style="white-space:nowrap">[{{ "%.2f" | format(one.low) }}, {{ "%.2f" | format(one.high) }}]</small>
+{%- endif %}{% endif %}</td>{% endfor %}</tr>
+{%- endfor %}
+</tbody></table>""",
+    "goals": """
+<table class="dataframe"><thead><tr><th></th><th>measured</th><th>goal</th><th>met</th></tr></thead><tbody>
+{%- for goal in goals if goal.value is not none %}
+<tr><th style="text-align:left">{{ goal.name }}</th><td>{{ "%.3g" | format(goal.value) }}</td>
+<td style="white-space:nowrap">{{ relations[goal.relation] }} {{ "%g" | format(goal.bound) }}</td>
+<td>{% if goal.met %}yes{% else %}<strong>no</strong>{% endif %}</td></tr>
+{%- endfor %}
+</tbody></table>""",
+    "page": """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{{ title }}</title>
+<meta name="color-scheme" content="light dark">
+<style>
+body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
+td,th{padding:.15rem .6rem;text-align:right}.wide{overflow-x:auto}
+table{border-collapse:collapse}tr:nth-child(even){background:rgba(128,128,128,.1)}
+</style>
+<h1>{{ title }}</h1><ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>
+{%- for section in sections %}
+<h2>{{ section.title }}</h2>
+<div class="wide">{{ section.table | safe }}</div>
+{{ section.plot | safe }}
+{%- endfor %}
+</html>
+""",
+}
+
+
+@cache
+def _template(name: str) -> Template:
+    """Return one of `_TEMPLATES`; whatever it shows is escaped."""
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
+    environment = Environment(
+        loader=DictLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters["short"] = _short
+    return environment.get_template(name)
 
 
-def _short(row: Row) -> str:
-    return row.method.split(": ", 1)[-1]
+def _short(method: str) -> str:
+    return method.split(": ", 1)[-1]
 
 
 def _reach(one: Interval | None, sign: int) -> float:
     bound = None if one is None else (one.high if sign > 0 else one.low)
     return 0.0 if bound is None or one.mean is None else sign * (bound - one.mean)
-
-
-def _cell(one: Interval | None) -> str:
-    if one is None or one.mean is None:
-        return "–"
-    if one.low is None or one.high is None:
-        return f"{one.mean:.2f}"
-    interval = f"[{one.low:.2f}, {one.high:.2f}]"
-    return f"{one.mean:.2f}<br><small style='white-space:nowrap'>{interval}</small>"
