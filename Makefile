@@ -106,6 +106,7 @@ $(COLAB)/.versions: pyproject.toml book/colab-constraints.txt
 # --- book ----------------------------------------------------------------------------------------
 
 book: $(VENV)/.everything
+	$(BIN)/python book/api_pages.py
 	$(BIN)/jupyter-book build . --toc book/_toc.yml --path-output book --all -W --keep-going
 	$(BIN)/python book/check.py book/_build/html
 	@echo "the book: book/_build/html/index.html"
@@ -121,8 +122,9 @@ address: $(VENV)/.everything
 	$(BIN)/python book/address.py $(URL)
 
 links: $(VENV)/.everything
+	$(BIN)/python book/api_pages.py
 	$(BIN)/jupyter-book build . --toc book/_toc.yml --path-output build/links --builder linkcheck
 
 clean:
-	rm -rf $(VENV) $(COLAB) book/_build build demo dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(COLAB) book/_build book/api build demo dist .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,12 +19,12 @@ knob              meaning                                                  typic
 scale             of the gradient; too much ruins the picture              1 to 600       5
 iterations        most gradient steps before one sampling step             1 to 10        5
 stop              share of the steps after which guidance ends             0.1 to 0.4     0.25
-threshold         energy for each frame and head below which none is taken 0 to 1         0.3
+threshold         energy per frame and head below which none is taken      0 to 1         0.3
 inside            w_f                                                      0.5 to 2       1
 outside           w_b                                                      0.5 to 4       1
 share             of the cells inside, and outside, that are k_f and k_b   0.1 to 1       0.5
 centre            w_c, of the centre of mass                               0 to 1         0.05
-coarsest          cells on the longer side of the coarsest maps that count 8 to 16        8
+coarsest          cells along the longer side of the coarsest maps used    8 to 16        8
 finest            the same of the finest                                   16 to 64       32
 following_tokens  see ``cross_attention.object_token_mask``                0 to 8         0
 ================  =======================================================  =============  =======
