@@ -27,6 +27,8 @@ __all__ = [
 
 _SWEEP_DEG = 10.0
 _IMAGE_SWEEP_DEG = 6.0  # an image between loudspeakers moves less than what was recorded
+_LOUD_DB = 12.0  # a source this far below its loudest half second may be masked by others
+_LEAST_LOUD_FRAMES = 10
 _GAIN_ERROR, _IMAGE_GAIN_ERROR = 0.03, 0.5
 _LEAST_RADIAL_S = 1.0  # a shorter swell cannot be distinguished from approach
 _STILL_ERROR = 0.06  # of ln(distance), of a source that does not move
@@ -126,15 +128,18 @@ def follow_motion(
     first, last = (features.times_s[k] for k in np.flatnonzero(active)[[0, -1]])
     if last - first < _LEAST_RADIAL_S:
         radial = radial._replace(confidence=0.0)
-    sweep = crossing = 0.0
+    sweep, crossing, crossed = 0.0, 0.0, active
     if track is not None:
         least = _SWEEP_DEG if format_known else _IMAGE_SWEEP_DEG
-        sweep, crossing = _sweep(track.azimuth, track.error, active, least)
+        # what is left when a source has gone may come from elsewhere: the loud part counts as well
+        spans = (active, _loud_span(features.level_db + track.direct_db, active))
+        candidates = [(*_sweep(track.azimuth, track.error, span, least), span) for span in spans]
+        sweep, crossing, crossed = max(candidates, key=lambda candidate: candidate[1])
     scores = _scores(sweep, crossing, radial)
     motion = _best(scores)
     change = -20.0 / np.log(10.0) * radial.log_ratio
     if track is not None and "crossing" in motion:
-        return _crossing(features, active, track, scores, change, signal, format_known)
+        return _crossing(features, crossed, track, scores, change, signal, format_known)
     if motion != "stationary":
         return _radial_motion(features.times_s, active, scores, radial)
     return _stationary(len(active), scores, change)
@@ -222,6 +227,16 @@ def _movement(
 ) -> Movement:
     motion = _best(scores)
     return Movement(motion, scores[motion], scores, change_db, *ranges, closest_s, pass_by)
+
+
+def _loud_span(level_db: np.ndarray, active: np.ndarray) -> np.ndarray:
+    """Return the active frames from the first to the last loud one; all, if those are too few."""
+    known = np.flatnonzero(active)
+    near = np.convolve(np.pad(level_db[known], 2, mode="edge"), np.full(5, 0.2), "valid")
+    loud = known[near > near.max() - _LOUD_DB]
+    span = active.copy()
+    span[: loud[0]] = span[loud[-1] + 1 :] = False
+    return span if span.sum() >= _LEAST_LOUD_FRAMES else active
 
 
 def _sweep(

@@ -112,3 +112,21 @@ def test_a_single_frame_of_sound_rests(rendered) -> None:
     samples[:, 4410:] = 0.0
     source = extract_cues(Recording.from_samples(samples, 44_100), capture="xy").sources[0]
     assert source.motion == "stationary"
+
+
+@pytest.mark.parametrize(("sign", "motion"), [(1, "right_crossing"), (-1, "left_crossing")])
+def test_a_crossing_followed_by_a_background_elsewhere_is_a_crossing(rendered, sign, motion):
+    rate, seconds = 44_100, 6.0
+    noise = np.random.default_rng(1).normal(size=int(seconds * rate))
+    passes = rendered(
+        lambda t: sign * np.degrees(np.arctan2(-8.0 + 6.0 * t, 4.0)),
+        range_m=lambda t: np.hypot(-8.0 + 6.0 * t, 4.0),
+        source=noise * (np.arange(len(noise)) < 2.7 * rate),
+        seconds=seconds,
+        noise_db=-80.0,
+    ).samples
+    background = rendered(lambda t: -sign * 30.0 + 0.0 * t, seconds=seconds, noise_db=-80.0).samples
+    background *= 10 ** (-22 / 20) * np.sqrt(np.mean(passes**2) / np.mean(background**2))
+    recording = Recording.from_samples(passes + background, rate)
+    source = extract_cues(recording, label="car", capture="xy").sources[0]
+    assert source.motion == motion and source.motion_confidence > 0.7
