@@ -7,6 +7,7 @@ front is assumed, and a note says so. Faulty and unusual recordings:
 Recording                     Result
 ============================  ====================================================================
 identical channels            placed in the centre; noted
+channels that are not aligned no direction, capture "mono", if one is 2 to 500 ms late; noted
 one dead channel              no direction, capture "mono"; level, activity and tags stay; noted
 inverted polarity             corrected before directions are measured; noted
 DC offset                     left out of levels and directions; noted
@@ -19,7 +20,10 @@ samples beyond 2^31           an `AudioError`: full scale is 1
 ten minutes of silence        no source; noted
 six channels                  the first two are used; noted
 one channel                   no direction, capture "mono"; level, activity and tags stay; noted
-four channels, not ambisonic  the first two are used; as "foa", directions are unreliable; noted
+four channels, AmbiX or FuMa  recognized, from names or powers, as first-order ambisonics; noted
+four channels, two quiet      the first two are used; noted
+four channels, not ambisonic  no direction; the first two are used if a format is named; as "foa",
+                              directions are unreliable; noted
 other than four, as "foa"     a `CueError`
 NaN or infinite samples       an `AudioError` that names the file
 ============================  ====================================================================

@@ -146,7 +146,12 @@ class ChannelAnalysis:
 
 
 def analyze_channels(
-    features: Features, active: np.ndarray, channels: int, capture: str = "auto"
+    features: Features,
+    active: np.ndarray,
+    channels: int,
+    capture: str = "auto",
+    *,
+    fault: str | None = None,
 ) -> ChannelAnalysis:
     """Decide how directions are measured, and what is wrong with the channels.
 
@@ -159,6 +164,8 @@ def analyze_channels(
         Of the recording; at least 1.
     capture : str
         One of `spa2v_lib.cues.types.CAPTURES`, or "auto".
+    fault : str, optional
+        Why the channels allow no direction, where that is known already.
 
     Returns
     -------
@@ -183,6 +190,8 @@ def analyze_channels(
         name = "panned" if capture == "auto" else capture
         guess = CaptureGuess(format=name, confidence=0.0, note="silence")
         return ChannelAnalysis(features, guess, False, False, False)
+    if fault is not None:
+        return _mono(features, fault, f"{fault}: no direction is claimed")
     left, right = features.left.sum(), features.right.sum()
     if min(left, right) < 1e-6 * max(left, right):
         silent = f"the {'left' if left < right else 'right'} channel is silent"

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spa2v_lib.cues.alignment import channel_lag, unlike_channels
 from spa2v_lib.cues.ambisonics import (
     Intensity,
-    is_ambisonic,
+    channel_order,
+    is_quiet_pair,
     measure_intensity,
     middle_side,
     track_direction,
@@ -148,18 +150,21 @@ def detect_sources(
     >>> bool(source.track.azimuth.max() < -10.0)
     True
     """
-    fits = capture in ("auto", "foa") and is_ambisonic(recording)
+    order = channel_order(recording) if capture in ("auto", "foa") else None
     notes: tuple[str, ...] = ()
-    if capture == "auto" and fits:
-        capture, notes = "foa", (_AMBISONIC,)
-    elif capture == "foa" and not fits:
+    if capture == "auto" and order is not None:
+        capture, notes = "foa", (_AMBISONIC.format(order=order.name),)
+    elif capture == "foa" and order is None:
         notes = (_NOT_AMBISONIC,)
     pair, intensity = recording, None
     if capture == "foa":
         pair, intensity = middle_side(recording), measure_intensity(recording)
     features = extract_features(pair, with_bins=True)
     active = activity(features)
-    channels = analyze_channels(features, active, recording.channels, capture)
+    reason = None
+    if capture != "foa" and recording.channels > 1:
+        reason = _fault(recording, capture, features, active)
+    channels = analyze_channels(features, active, recording.channels, capture, fault=reason)
     notes += channels.notes
     if not active.any():
         return DetectedSources(channels, active, intensity=intensity, notes=(*notes, _SILENCE))
@@ -167,7 +172,21 @@ def detect_sources(
     return replace(located, notes=(*notes, *located.notes))
 
 
-_AMBISONIC = "the powers of the four channels fit AmbiX: analyzed as first-order ambisonics"
+def _fault(
+    recording: Recording, capture: str, features: Features, active: np.ndarray
+) -> str | None:
+    """Return why the channels allow no direction, or None if they may."""
+    unknown = recording.channels == 4 and not recording.channel_layout
+    if capture == "auto" and unknown and not is_quiet_pair(recording):
+        return _UNKNOWN_FOUR
+    lag_s = channel_lag(recording) if unlike_channels(features, active) else 0.0
+    if lag_s == 0.0:
+        return None
+    return f"the {'right' if lag_s > 0.0 else 'left'} channel is {1e3 * abs(lag_s):.0f} ms late"
+
+
+_UNKNOWN_FOUR = "the format of the four channels is unknown; name one to use the first two"
+_AMBISONIC = "four channels that fit {order}: analyzed as first-order ambisonics"
 _NOT_AMBISONIC = "the powers of the channels do not fit AmbiX: directions are unreliable"
 _SILENCE = "silence: no source"
 _INSEPARABLE = (

@@ -5,7 +5,7 @@ import pytest
 
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.ambisonics import is_ambisonic, measure_intensity, middle_side, track_direction
+from spa2v_lib.cues.ambisonics import channel_order, measure_intensity, middle_side, track_direction
 from spa2v_lib.cues.features import extract_features
 from spa2v_lib.cues.localization import Track, activity
 
@@ -91,8 +91,8 @@ def test_frames_do_not_depend_on_the_block_size() -> None:
 def test_ambix_is_told_from_four_unrelated_channels_and_then_heard_all_around() -> None:
     rng = np.random.default_rng(1)
     apart = Recording.from_samples(0.1 * rng.normal(size=(4, RATE)), RATE)
-    assert not is_ambisonic(apart)
-    assert is_ambisonic(encoded(-120.0))
+    assert channel_order(apart) is None
+    assert channel_order(encoded(-120.0)).name == "AmbiX"
     cues = extract_cues(encoded(-120.0), label="bus")
     assert cues.capture.format == "foa"
     assert any("first-order ambisonics" in note for note in cues.notes)
@@ -106,3 +106,26 @@ def test_channels_that_cannot_be_ambix_are_doubted_even_where_they_were_named() 
     assert "do not fit AmbiX" in noted
     right = " ".join(extract_cues(encoded(40.0), label="bus", capture="foa").notes)
     assert "do not fit AmbiX" not in right
+
+
+def as_fuma(recording: Recording) -> np.ndarray:
+    omni, left, up, ahead = recording.samples
+    return np.stack([omni / np.sqrt(2.0), ahead, left, up])
+
+
+@pytest.mark.parametrize("azimuth", [-150.0, -60.0, 0.0, 30.0, 90.0, 180.0])
+def test_fuma_is_recognized_and_analyzed_like_ambix(azimuth: float) -> None:
+    ambix = encoded(azimuth, elevation_deg=20.0)
+    fuma = Recording.from_samples(as_fuma(ambix), RATE)
+    assert channel_order(fuma).name == "FuMa"
+    assert np.allclose(middle_side(fuma).samples, middle_side(ambix).samples, atol=1e-6)
+    cues = extract_cues(fuma, label="bus")
+    assert cues.capture.format == "foa" and any("FuMa" in note for note in cues.notes)
+    off = np.median(cues.sources[0].azimuth_deg) - azimuth
+    assert abs((off + 180.0) % 360.0 - 180.0) < 1.0
+
+
+def test_two_quiet_channels_are_no_ambisonics() -> None:
+    noise = 0.1 * np.random.default_rng(0).normal(size=(4, RATE))
+    noise[2:] *= 1e-3
+    assert channel_order(Recording.from_samples(noise, RATE)) is None

@@ -131,12 +131,30 @@ def test_one_channel_claims_no_direction_with_a_note(sound) -> None:
     assert said(cues, "mono: no direction is claimed") and not said(cues, "front")
 
 
-def test_four_channels_that_are_not_ambisonic_are_heard_as_two_with_a_note(sound) -> None:
+def test_four_channels_of_an_unknown_format_claim_no_direction_unless_one_is_named(sound) -> None:
     rest = np.random.default_rng(0).normal(0.0, 0.1, (2, sound.frames))
+    four = np.concatenate([sound.samples, rest])
+    cues = heard(four, capture="auto")
+    assert cues.capture.format == "mono" and said(cues, "format of the four channels is unknown")
+    assert set(cues.sources[0].azimuth_deg) == {None}
+    assert direction(heard(four)) == pytest.approx(AZIMUTH, abs=1.5)
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-5])
+def test_a_stereo_pair_with_two_quiet_channels_is_a_stereo_pair(sound, noise: float) -> None:
+    rest = noise * np.random.default_rng(0).normal(size=(2, sound.frames))
     cues = heard(np.concatenate([sound.samples, rest]), capture="auto")
-    assert cues.capture.format != "foa"
-    assert said(cues, "4 channels: the first two")
-    assert direction(cues) > 10.0
+    assert cues.capture.format == "ortf" and direction(cues) == pytest.approx(AZIMUTH, abs=1.5)
+
+
+@pytest.mark.parametrize("late_ms", [12, 200])
+def test_channels_that_are_not_aligned_claim_no_direction(sound, late_ms: int) -> None:
+    late = sound.samples.copy()
+    late[0] = np.roll(late[0], round(1e-3 * late_ms * sound.rate))
+    cues = heard(late, capture="auto")
+    assert said(cues, f"the left channel is {late_ms} ms late: no direction is claimed")
+    assert set(cues.sources[0].azimuth_deg) == {None}
+    assert "crossing" not in cues.sources[0].motion
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
