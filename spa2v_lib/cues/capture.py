@@ -96,7 +96,7 @@ def _misfit(
 
 
 _MONO = "mono: no direction is claimed"
-_SAME = "both channels are identical: the source is placed in the centre"
+_SAME = "both channels are identical: no direction is measured, the source is placed in the centre"
 _INVERTED = "one channel has inverted polarity; it is corrected before directions are measured"
 _FRONT = (
     "front assumed: two channels cannot tell front from back, so every azimuth may also be its "

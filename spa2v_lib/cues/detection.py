@@ -238,6 +238,10 @@ def _located(
             features, active, channels.capture.format, format_known=channels.format_known
         )
     )
+    if not channels.channels_differ:
+        # nothing is known of the direction of what both channels hold alike
+        everywhere = np.full(len(active), 90.0)
+        track = replace(track, low=-everywhere, high=everywhere)
     source = DetectedSource(features, active, track, pair)
     return DetectedSources(channels, active, (source,), low, high, intensity, too_few)
 

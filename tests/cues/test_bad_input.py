@@ -157,6 +157,12 @@ def test_channels_that_are_not_aligned_claim_no_direction(sound, late_ms: int) -
     assert "crossing" not in cues.sources[0].motion
 
 
+def test_of_identical_channels_the_interval_is_the_whole_picture(sound) -> None:
+    (source,) = heard(sound.samples[[0, 0]], capture="auto").sources
+    assert set(source.azimuth_deg) == {0.0}
+    assert set(source.azimuth_low_deg) == {-90.0} and set(source.azimuth_high_deg) == {90.0}
+
+
 @pytest.mark.parametrize("channels", [1, 2, 6])
 def test_ambisonics_of_another_number_of_channels_are_refused(sound, channels) -> None:
     samples = np.resize(sound.samples, (channels, sound.frames))
