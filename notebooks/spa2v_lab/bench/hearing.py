@@ -19,7 +19,13 @@ from spa2v_lab.bench import hearing_baselines as baselines
 from spa2v_lab.bench.frame import Progress, Results, Row
 from spa2v_lab.bench.hearing_cost import cost_rows, tagger_rows
 from spa2v_lab.bench.hearing_goals import STATISTICS, Scores, goals, pooled
-from spa2v_lab.bench.hearing_renderers import has_kemar, kemar_scenes, room_scenes
+from spa2v_lab.bench.hearing_renderers import (
+    CODECS,
+    codec_scenes,
+    has_kemar,
+    kemar_scenes,
+    room_scenes,
+)
 from spa2v_lab.bench.hearing_scenes import (
     CAPTURE_ORDER,
     ROOMS,
@@ -106,9 +112,9 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
     rows = []
     simulated = analyzed(test_scenes(count, seed), "scenes", progress)
     rows += rows_of(simulated, simulated_conditions(), seed)
-    external = room_scenes(outside, seed)
+    external: list[Item] = [*room_scenes(outside, seed), *codec_scenes(outside, seed)]
     if has_kemar():
-        external = kemar_scenes(outside, seed) + external
+        external = [*kemar_scenes(outside, seed), *external]
     else:
         notes.append('KEMAR: not run, as slab is not installed; install "spa2v[bench]"')
     rows += rows_of(analyzed(external, "external scenes", progress), external_conditions(), seed)
@@ -261,7 +267,7 @@ def simulated_conditions() -> list[Condition]:
 
 
 def external_conditions() -> list[Condition]:
-    """Return rows by renderer and motion or microphones."""
+    """Return rows by renderer and motion or microphones, and by codec."""
     conditions: list[Condition] = [
         (
             f"KEMAR, 20 dB, {motion}",
@@ -278,6 +284,9 @@ def external_conditions() -> list[Condition]:
         )
         for capture in ("xy", "ortf", "ab")
         for room in ROOMS
+    ]
+    conditions += [
+        (f"{codec}, 20 dB", lambda item, c=codec: item.renderer == c) for codec in CODECS
     ]
     return conditions
 
