@@ -37,15 +37,23 @@ _SAME_LENGTH_S = 0.2
 def check_planner(
     planner: str, *, placement: str = "cues", exemplars: str = "knn", shots: int = 3
 ) -> None:
-    """Refuse what cannot be planned with here, before anything is heard, loaded or sent.
+    """Refuse what cannot be planned with here, before anything is analyzed, loaded or sent.
 
-    Parameters as in `plan`.
+    Parameters as for `plan`.
 
     Raises
     ------
     PlanningError
         If the planner, the placement or the choice of examples is not known, the number of
         examples is negative, a package is missing, or no key is set where one is needed.
+
+    Examples
+    --------
+    >>> check_planner("acoustic")
+    >>> check_planner("magic")
+    Traceback (most recent call last):
+    ...
+    spa2v_lib.errors.PlanningError: no planner 'magic'; one of: acoustic, ...
     """
     from spa2v_lib.planning.mllm import check_placement
 
@@ -78,6 +86,7 @@ def plan(
     recording : Recording
         What the cues were measured in.
     cues : SpatialCues
+        What `spa2v_lib.extract_cues` measured.
     planner : str
         "acoustic", or a language model in one of the other forms of `PLANNERS`. Nothing leaves the
         machine unless a model is named that is somewhere else.
@@ -94,13 +103,13 @@ def plan(
         Who places the boxes when a language model plans: code, from the cues, or the model.
     exemplars : {"knn", "fixed", "random", "none"}
         Which examples are taken: a language model is shown them, and code takes from them how high
-        things are seen (`spa2v_lib.planning.placement`).
+        objects are seen (`spa2v_lib.planning.placement`).
     shots : int
-        How many.
+        How many, at least 0.
     seed : int
-        Of the random choice of examples, and of the model's answer where it can be told.
+        Of the random choice of examples, and of the model's answer where it takes one.
     cache : AnswerCache, optional
-        Where answers of language models are kept and looked up;
+        Where answers of language models are looked up and kept;
         `spa2v_lib.planning.answer_cache.default_folder` if not given.
     strict : bool
         Refuse a recording of which no source is recognized or named. Otherwise the acoustic planner
@@ -116,6 +125,21 @@ def plan(
         If the planner is not known, a number is out of range, the cues belong to another
         recording, nothing is recognized although `strict` asks for it, or a language model cannot
         be asked or gives no plan that can be used.
+
+    See Also
+    --------
+    prompt_for : What a language model would be given.
+    spa2v_lib.planning.cost.estimate_batch : What asking it would cost.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import spa2v_lib as spa2v
+    >>> noise = np.random.default_rng(0).normal(0.0, 0.1, 16000)
+    >>> recording = spa2v.Recording.from_samples(np.stack([0.7 * noise, noise]), 16000, "right.wav")
+    >>> cues = spa2v.extract_cues(recording, label="car", capture="xy")
+    >>> plan(recording, cues).objects[0].boxes[0].center[0] > 0.5
+    True
     """
     spec = parse_planner(planner)
     _check(recording, cues, fps=fps, aspect=aspect, key_rate_hz=key_rate_hz)
@@ -154,7 +178,7 @@ def prompt_for(
 ) -> Prompt:
     """Return what a language model would be given; nothing is sent.
 
-    Parameters as in `plan`.
+    Parameters as for `plan`.
 
     Returns
     -------
@@ -165,6 +189,17 @@ def prompt_for(
     ------
     PlanningError
         If the planner is not known or asks no model, or as `plan`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio.recording import Recording
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> cues = load_exemplars()[0].cues
+    >>> silence = np.zeros((2, round(8000 * cues.duration_s)))
+    >>> prompt = prompt_for(Recording.from_samples(silence, 8000), cues, "smollm", shots=1)
+    >>> prompt.text[:27]
+    'You are a video director. Y'
     """
     from spa2v_lib.planning.mllm import show_prompt
 

@@ -1,11 +1,10 @@
-"""Why a layout looks as it does, in sentences that quote the numbers it rests on.
+"""The planner that needs no model: geometry and everyday sizes place what the cues measured.
 
-The planner that needs no model: geometry and everyday sizes place what is heard.
-
-Direction comes from the cues. Range is the class's usual range times the measured relative range,
-as two microphones do not tell absolute distance; where the Doppler shift of a passing source does,
-the measured distance counts as far as it is sure. Size and height above the ground are the class's,
-unless exemplars show how high such things are seen (`spa2v_lib.planning.placement`).
+Azimuth comes from the cues. Range is the class's usual range times the measured relative range, as
+two microphones do not tell absolute distance; where the Doppler shift of a passing source does, the
+measured distance counts by the width of its interval. Size and height above the ground are the
+class's, unless exemplars show how high such objects are seen (`spa2v_lib.planning.placement`). The
+layout's reasoning quotes the numbers that it rests on.
 """
 
 from __future__ import annotations
@@ -34,28 +33,41 @@ __all__ = [
     "key_times",
     "place_boxes",
     "plan_acoustic",
-    "was_named",
 ]
 
 _COUNT = {1: "One source is", 2: "Two sources are", 3: "Three sources are"}
 
 
 def explain(cues: SpatialCues, placed: list[tuple[SourceTrack, SoundClass]], camera: Camera) -> str:
-    """Explain the placing of every source.
+    """Explain the placing of every source, in sentences that quote the numbers they rest on.
 
     Parameters
     ----------
     cues : SpatialCues
     placed : list of (SourceTrack, SoundClass)
-        The sources that are shown; others are said to be left out.
+        The sources that are shown; the others are named as left out.
     camera : Camera
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> cues = load_exemplars()[0].cues
+    >>> explain(cues, [(source, class_of(source)) for source in cues.sources], Camera())
+    'One source is detected in ... s; its capture format is ...'
     """
     if not cues.sources:
         return f"Nothing sounds in {cues.duration_s:.1f} s: the scene is empty."
     count = _COUNT.get(len(cues.sources), f"{len(cues.sources)} sources are")
-    sentences = [f"{count} heard in {cues.duration_s:.1f} s; capture read as {_capture(cues)}."]
-    for source, kind in placed:
-        sentences += [_what(source, kind), _how(source), _size(source, kind, camera)]
+    whose = "its" if len(cues.sources) == 1 else "their"
+    sentences = [
+        f"{count} detected in {cues.duration_s:.1f} s; {whose} capture format is {_capture(cues)}."
+    ]
+    for source, sound_class in placed:
+        sentences += [_what(source, sound_class), _how(source), _size(source, sound_class, camera)]
     shown = {source.id for source, _ in placed}
     sentences += [
         f"{source.id} is left out: it was not recognized."
@@ -69,13 +81,15 @@ def _capture(cues: SpatialCues) -> str:
     return f"{cues.capture.format} ({cues.capture.confidence:.2f}; {cues.capture.note})"
 
 
-def _what(source: SourceTrack, kind: SoundClass) -> str:
+def _what(source: SourceTrack, sound_class: SoundClass) -> str:
     if source.label_source in ("user", "tagger"):
-        return f"{source.id} is {kind.with_article} (confidence {source.label_confidence:.2f})."
+        return (
+            f"{source.id} is {sound_class.with_article} (confidence {source.label_confidence:.2f})."
+        )
     close = ", ".join(f"{name} {p:.2f}" for name, p in source.label_alternatives)
     return (
         f"{source.id} was not recognized (most probable: {close or 'nothing'}); it is shown as "
-        f"{kind.name.replace('_', ' ')}, a guess, and called {kind.with_article}."
+        f"{sound_class.name.replace('_', ' ')}, a guess, and called {sound_class.with_article}."
     )
 
 
@@ -83,52 +97,53 @@ def _how(source: SourceTrack) -> str:
     change = source.level_change_db
     level = f"{'rises' if change >= 0 else 'falls'} by {abs(change):.1f} dB"
     word = source.motion.replace("_", " ")
-    sure = f"{word} (confidence {source.motion_confidence:.2f})"
+    motion = f"{word} (confidence {source.motion_confidence:.2f})"
     if None in source.azimuth_deg:
-        return f"No direction is known: it is placed in the centre. The level {level}: {sure}."
+        return f"Its direction is not known: it stands in the centre. The level {level}: {motion}."
     start, end = source.azimuth_start_deg, source.azimuth_end_deg
     if "crossing" in source.motion:
         # A leap from one side to the other fits no straight path, and has no closest moment.
         near = "" if source.closest_s is None else f", closest at {source.closest_s:.1f} s"
-        return f"The azimuth sweeps from {start:+.0f}° to {end:+.0f}°{near}: {sure}."
+        return f"The azimuth sweeps from {start:+.0f}° to {end:+.0f}°{near}: {motion}."
     track = np.array(source.azimuth_deg, float)[np.array(source.active)]
     low = np.array(source.azimuth_low_deg, float)[np.array(source.active)]
     high = np.array(source.azimuth_high_deg, float)[np.array(source.active)]
     middle, spread = float(np.median(track)), float(np.ptp(track))
+    interval = f"90 % interval {np.median(low):+.0f}° to {np.median(high):+.0f}°"
     return (
         f"The level {level} while the azimuth stays within {max(1.0, spread):.0f}° of "
-        f"{middle:+.0f}° (90 % interval {np.median(low):+.0f}° to {np.median(high):+.0f}°): {sure}."
+        f"{middle:+.0f}° ({interval}): {motion}."
     )
 
 
-def _size(source: SourceTrack, kind: SoundClass, camera: Camera) -> str:
+def _size(source: SourceTrack, sound_class: SoundClass, camera: Camera) -> str:
     known = [r for r in source.relative_range if r is not None]
     ratio = max(known, default=1.0)
     course = "" if ratio < 1.05 else f", up to {ratio:.1f} times as far at its farthest"
+    above = f"{sound_class.base_m:.3g} m"
+    usual_base = get_class(sound_class.name).base_m
+    learnt = "" if sound_class.base_m == usual_base else ", as examples show it"
     place = {
         "ground": "on the ground",
         "water": "on the water",
-        "air": f"in the air, {kind.base_m:.3g} m up{_learnt(kind)}",
-        "held": f"held {kind.base_m:.3g} m above the ground{_learnt(kind)}",
-    }[kind.place]
+        "air": f"in the air, {above} up{learnt}",
+        "held": f"held {above} above the ground{learnt}",
+    }[sound_class.place]
     where = f"{place}, with the horizon at y = {camera.horizon_y():.2f}."
-    size = f"{kind.width_m:g} m by {kind.height_m:g} m"
+    size = f"{sound_class.width_m:g} m by {sound_class.height_m:g} m"
+    name, usual = sound_class.with_article, f"{sound_class.range_m:g} m"
     if source.pass_by is None or source.pass_by.distance_m is None:
         return (
-            f"Its size and distance are those usual for {kind.with_article}, not measured: {size}, "
-            f"{kind.range_m:g} m away at its closest{course}; {where}"
+            f"Its size and distance are typical of {name}, not measured: {size}, "
+            f"{usual} away at its closest{course}; {where}"
         )
     distance, speed = source.pass_by.distance_m, source.pass_by.speed_m_s
     return (
-        f"Its Doppler shift tells that it passes {distance.value:.0f} m away (90 % interval "
-        f"{distance.low:.0f} to {distance.high:.0f} m) at {speed.value:.0f} m/s; this is averaged "
-        f"with the {kind.range_m:g} m usual for {kind.with_article}{course}. Its size is the usual "
-        f"one, not measured: {size}; {where}"
+        f"Its Doppler shift places its path {distance.value:.0f} m away (90 % interval "
+        f"{distance.low:.0f} to {distance.high:.0f} m) at {speed.value:.0f} m/s; the distance is "
+        f"averaged with the {usual} typical of {name}{course}. Its size is the typical one, "
+        f"not measured: {size}; {where}"
     )
-
-
-def _learnt(kind: SoundClass) -> str:
-    return "" if kind.base_m == get_class(kind.name).base_m else ", as examples show it"
 
 
 _SILENT_BACKGROUND = "meadow"
@@ -155,10 +170,10 @@ def plan_acoustic(
     cues, fps, aspect, camera, key_rate_hz
         As in `spa2v_lib.planning.plan`.
     exemplars : sequence of Exemplar
-        Scenes that show how high things are seen, in the order of choice; without any, what is
+        Scenes that show how high objects are seen, in the order of choice; without any, what is
         usual for the class counts.
     shots : int
-        How many of them to heed for each source; see
+        How many of them count for each source; see
         `spa2v_lib.planning.placement.with_exemplar_height`.
     strict : bool
         Refuse where no source is recognized or named, instead of drawing the best guess, and leave
@@ -172,31 +187,44 @@ def plan_acoustic(
     ------
     PlanningError
         If a label is no word, or with `strict` if something sounds and no source is recognized.
+
+    See Also
+    --------
+    spa2v_lib.planning.plan : The same by the planner's name, with the nearest exemplars.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> layout = plan_acoustic(load_exemplars()[0].cues, key_rate_hz=1.0)
+    >>> len(layout.objects), layout.fps
+    (1, 8.0)
     """
     view = camera or Camera(aspect=aspect)
     times = key_times(cues.duration_s, fps, key_rate_hz)
     placed = [
-        (source, with_exemplar_height(kind, exemplars, view, shots))
-        for source, kind in _classed(cues, strict)
+        (source, with_exemplar_height(sound_class, exemplars, view, shots))
+        for source, sound_class in _classed(cues, strict)
     ]
-    kinds = [kind for _, kind in placed]
-    rows = [place_boxes(cues, source, kind, view, times) for source, kind in placed]
-    background = kinds[0].background if kinds else _SILENT_BACKGROUND
+    classes = [sound_class for _, sound_class in placed]
+    rows = [place_boxes(cues, source, sound_class, view, times) for source, sound_class in placed]
+    background = classes[0].background if classes else _SILENT_BACKGROUND
     return VideoSceneLayout(
         reasoning=explain(cues, placed, view),
-        caption=video_caption([(kind, source.motion) for source, kind in placed], background),
+        caption=video_caption(
+            [(sound_class, source.motion) for source, sound_class in placed], background
+        ),
         frame_captions=[
-            frame_caption(_visible(kinds, rows, index), background) for index in range(len(times))
+            frame_caption(_visible(classes, rows, index), background) for index in range(len(times))
         ],
         key_times_s=[float(t) for t in times],
         objects=[
             SceneObject(
-                id=f"{kind.name.replace(' ', '_')}-{number}",
-                label=kind.name,
-                caption=object_caption(kind),
+                id=f"{sound_class.name.replace(' ', '_')}-{number}",
+                label=sound_class.name,
+                caption=object_caption(sound_class),
                 boxes=row,
             )
-            for number, (kind, row) in enumerate(zip(kinds, rows, strict=True), 1)
+            for number, (sound_class, row) in enumerate(zip(classes, rows, strict=True), 1)
         ],
         duration_s=cues.duration_s,
         fps=fps,
@@ -217,16 +245,16 @@ def key_times(duration_s: float, fps: float, key_rate_hz: float) -> np.ndarray:
     -------
     ndarray [key frames]
         In seconds, increasing; at least one.
+
+    Examples
+    --------
+    >>> key_times(2.0, 8.0, 1.0).tolist()
+    [0.0, 0.9375, 1.875]
     """
     last = (max(1, round(duration_s * fps)) - 1) / fps
     if last == 0.0:
         return np.zeros(1)
     return np.linspace(0.0, last, max(2, 1 + round(last * key_rate_hz)))
-
-
-def was_named(source: SourceTrack) -> bool:
-    """Whether the user gave the label."""
-    return source.label_source == "user"
 
 
 _FAMILY_IS_CERTAIN = 0.5
@@ -278,7 +306,7 @@ def _classed(cues: SpatialCues, strict: bool) -> list[tuple[SourceTrack, SoundCl
 def place_boxes(
     cues: SpatialCues,
     source: SourceTrack,
-    kind: SoundClass,
+    sound_class: SoundClass,
     camera: Camera,
     times: np.ndarray,
 ) -> list[Box | None]:
@@ -289,8 +317,8 @@ def place_boxes(
     cues : SpatialCues
     source : SourceTrack
         One of `cues`.
-    kind : SoundClass
-        What it is taken for, which decides its size, height and usual range.
+    sound_class : SoundClass
+        What it is shown as, which decides its size, height and usual range.
     camera : Camera
     times : ndarray [key frames]
         In seconds.
@@ -299,18 +327,28 @@ def place_boxes(
     -------
     list of (Box or None)
         None where it is out of view.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> cues = load_exemplars()[0].cues
+    >>> source = cues.sources[0]
+    >>> len(place_boxes(cues, source, class_of(source), Camera(), np.array([0.0, 0.5])))
+    2
     """
     azimuth = np.interp(times, cues.times_s, _azimuths(source))
     if source.pass_by is None:
         relative = [1.0 if r is None else r for r in source.relative_range]
-        ranges = kind.range_m * np.interp(times, cues.times_s, relative)
+        ranges = sound_class.range_m * np.interp(times, cues.times_s, relative)
     else:
-        turned, ranges = pass_by_position(source.pass_by, kind, times)
-        azimuth = azimuth + turned
-    azimuth = _at_ground(azimuth, ranges, kind, camera, cues.capture.format)
+        offset, ranges = pass_by_position(source.pass_by, sound_class, times)
+        azimuth = azimuth + offset
+    azimuth = _at_ground(azimuth, ranges, sound_class, camera, cues.capture.format)
     return [
         camera.visible_box(
-            camera.project(float(a), float(r), kind.width_m, kind.height_m, kind.base_m)
+            camera.project(
+                float(a), float(r), sound_class.width_m, sound_class.height_m, sound_class.base_m
+            )
         )
         for a, r in zip(azimuth, ranges, strict=True)
     ]
@@ -329,7 +367,11 @@ def _azimuths(source: SourceTrack) -> np.ndarray:
 
 
 def _at_ground(
-    azimuth_deg: np.ndarray, ranges_m: np.ndarray, kind: SoundClass, camera: Camera, capture: str
+    azimuth_deg: np.ndarray,
+    ranges_m: np.ndarray,
+    sound_class: SoundClass,
+    camera: Camera,
+    capture: str,
 ) -> np.ndarray:
     """Undo what elevation does to delays.
 
@@ -339,17 +381,17 @@ def _at_ground(
     """
     if capture not in ("ab", "ortf", "binaural"):
         return azimuth_deg
-    up = kind.base_m + 0.5 * kind.height_m - camera.height_m
+    up = sound_class.base_m + 0.5 * sound_class.height_m - camera.height_m
     level = ranges_m / np.hypot(ranges_m, up)
     sine = np.clip(np.sin(np.radians(azimuth_deg)) / level, -1.0, 1.0)
     return np.degrees(np.arcsin(sine))
 
 
 def _visible(
-    kinds: list[SoundClass], rows: list[list[Box | None]], index: int
+    classes: list[SoundClass], rows: list[list[Box | None]], index: int
 ) -> list[tuple[SoundClass, float]]:
     return [
-        (kind, row[index].center[0])
-        for kind, row in zip(kinds, rows, strict=True)
+        (sound_class, row[index].center[0])
+        for sound_class, row in zip(classes, rows, strict=True)
         if row[index] is not None
     ]

@@ -95,9 +95,11 @@ def test_key_frames_span_the_first_to_the_last_frame_at_two_a_second() -> None:
 
 @pytest.mark.parametrize("label", sorted(CLASSES))
 def test_every_class_is_drawn_at_its_usual_size_and_range(label: str) -> None:
-    kind = CLASSES[label]
+    sound_class = CLASSES[label]
     box = planned(cues(label)).objects[0].boxes[0]
-    raw = Camera().project(0.0, kind.range_m, kind.width_m, kind.height_m, kind.base_m)
+    raw = Camera().project(
+        0.0, sound_class.range_m, sound_class.width_m, sound_class.height_m, sound_class.base_m
+    )
     assert box.as_tuple() == pytest.approx(np.clip(raw, 0.0, 1.0).tolist())
 
 
@@ -171,10 +173,10 @@ def passed(distance: Range | None) -> tuple[SpatialCues, np.ndarray]:
 def test_a_measured_distance_takes_the_place_of_the_usual_one() -> None:
     given, way = passed(Range(value=60.0, low=57.0, high=63.0))
     layout = planned(given)
-    kind, middle = CLASSES["ship"], int(np.abs(way).argmin())
-    raw = Camera().project(0.0, 60.0, kind.width_m, kind.height_m, kind.base_m)
+    sound_class, middle = CLASSES["ship"], int(np.abs(way).argmin())
+    raw = Camera().project(0.0, 60.0, sound_class.width_m, sound_class.height_m, sound_class.base_m)
     assert layout.objects[0].boxes[middle].width == pytest.approx(raw[2] - raw[0], rel=0.03)
-    assert "it passes 60 m away (90 % interval 57 to 63 m) at 30 m/s" in layout.reasoning
+    assert "its path 60 m away (90 % interval 57 to 63 m) at 30 m/s" in layout.reasoning
     unsure, _ = passed(Range(value=60.0, low=6.0, high=600.0))
     usual, _ = passed(None)
     widths = [planned(c).objects[0].boxes[middle].width for c in (given, unsure, usual)]
@@ -193,20 +195,20 @@ def test_a_fast_source_is_shown_where_it_is_and_not_where_its_sound_left() -> No
 def test_without_a_direction_the_source_is_central_and_the_reasoning_says_so() -> None:
     layout = planned(cues("bus", None, capture="mono"))
     assert layout.objects[0].boxes[0].center[0] == pytest.approx(0.5)
-    assert "No direction is known" in layout.reasoning
+    assert "Its direction is not known" in layout.reasoning
 
 
 def test_what_is_high_up_is_moved_out_to_where_its_delay_came_from() -> None:
-    kind, up = (
+    sound_class, up = (
         CLASSES["airplane"],
         CLASSES["airplane"].base_m + CLASSES["airplane"].height_m / 2 - 1.5,
     )
-    level = kind.range_m / np.hypot(kind.range_m, up)
-    heard = float(np.degrees(np.arcsin(np.sin(np.radians(20.0)) * level)))
-    spaced = planned(cues("airplane", heard, capture="ab")).objects[0].boxes[0]
+    level = sound_class.range_m / np.hypot(sound_class.range_m, up)
+    apparent = float(np.degrees(np.arcsin(np.sin(np.radians(20.0)) * level)))
+    spaced = planned(cues("airplane", apparent, capture="ab")).objects[0].boxes[0]
     assert spaced.center[0] == pytest.approx(Camera().x_of_azimuth(20.0), abs=1e-3)
-    level_pair = planned(cues("airplane", heard, capture="panned")).objects[0].boxes[0]
-    assert level_pair.center[0] == pytest.approx(Camera().x_of_azimuth(heard), abs=1e-3)
+    level_pair = planned(cues("airplane", apparent, capture="panned")).objects[0].boxes[0]
+    assert level_pair.center[0] == pytest.approx(Camera().x_of_azimuth(apparent), abs=1e-3)
 
 
 def test_the_camera_and_the_aspect_are_obeyed() -> None:
@@ -220,7 +222,7 @@ def test_the_camera_and_the_aspect_are_obeyed() -> None:
 
 def test_the_reasoning_states_that_size_and_range_are_not_measured() -> None:
     text = planned(cues("bus")).reasoning
-    assert "usual for a bus, not measured" in text and "6.6 m away" in text
+    assert "typical of a bus, not measured" in text and "6.6 m away" in text
 
 
 def test_silence_is_an_empty_scene() -> None:
@@ -301,7 +303,7 @@ def test_a_strict_plan_leaves_a_guess_beside_a_known_source_out_and_says_so() ->
     layout = planned(both, strict=True)
     assert [item.label for item in layout.objects] == ["bus"]
     assert "source-2 is left out" in layout.reasoning
-    assert layout.reasoning.startswith("Two sources are heard")
+    assert layout.reasoning.startswith("Two sources are detected")
 
 
 def test_any_word_of_the_users_is_planned_and_markup_is_refused() -> None:

@@ -15,7 +15,6 @@ from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.errors import DataError, PlanningError
-from spa2v_lib.planning.acoustic import was_named
 from spa2v_lib.planning.exemplars import (
     Exemplar,
     choose_exemplars,
@@ -144,10 +143,12 @@ def test_only_what_the_caller_said_has_a_confidence_of_one() -> None:
 
 
 def test_a_tagger_that_is_sure_is_not_taken_for_the_caller() -> None:
-    named = [was_named(source) for e in ALL for source in e.cues.sources if not source.tags]
+    named = [
+        source.label_source == "user" for e in ALL for source in e.cues.sources if not source.tags
+    ]
     tagged = [source for e in ALL for source in e.cues.sources if source.tags]
     assert all(named) and tagged
-    assert not any(was_named(source) for source in tagged)
+    assert not any(source.label_source == "user" for source in tagged)
     certain = next(
         e for e in ALL if any(s.tags and s.label_confidence == 1.0 for s in e.cues.sources)
     )
