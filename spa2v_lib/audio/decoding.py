@@ -8,6 +8,7 @@ are those of the decoded sound; what headers state only serves to tell what is m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,6 +44,7 @@ _TIMED = {"matroska", "mov", "mpegts", "mpeg", "flv", "asf", "avi", "nut", "mxf"
 _LEAST_GAP_S = 0.05  # Matroska and FLV round times to milliseconds, ASF and AVI more coarsely
 _LONGEST_GAP_S = 3600.0
 _UNKNOWN_FRAMES = 2**48
+_PLANES = 8  # PyAV miscounts the planes of frames that have as many or more
 _MOST_NOTES = 20
 
 
@@ -248,21 +250,26 @@ def _soundfile_decoder(path: Path, header: Header) -> Decoder | None:
         if len(chain.begins) != 1 or not chain.whole:
             return None
         notes += _ogg_notes(chain)
-    elif not header.trustworthy or (header.container == "" and not _libsndfile_agrees(path)):
+    elif not header.trustworthy:
         return None
+    mp3_seconds = _mp3_seconds(path) if header.container == "" else 0.0
+    if mp3_seconds is None:
+        return None
+    name = str(path) if os.name == "nt" else os.fsencode(path)
     try:
-        info = soundfile.info(str(path))
+        info = soundfile.info(name)
     except (soundfile.SoundFileError, TypeError):  # TypeError: headerless "raw" suffixes
         return None
     ordered = header.container in ("wav", "w64", "flac") or _as_b_format(header, info.channels)
     if info.channels > 2 and not ordered:
         return None  # libsndfile does not say which channel is which
-    if info.frames >= _UNKNOWN_FRAMES:
+    off = abs(info.frames - mp3_seconds * info.samplerate)
+    if info.frames >= _UNKNOWN_FRAMES or (mp3_seconds and off > _MP3_SLACK):
         return None
 
     def pieces(frame: int) -> Iterator[Piece]:
         try:
-            with soundfile.SoundFile(str(path)) as stream:
+            with soundfile.SoundFile(name) as stream:
                 stream.seek(frame)
                 while len(part := stream.read(_PIECE_FRAMES, dtype="float32", always_2d=True)):
                     yield Piece(part.T)
@@ -281,22 +288,25 @@ def _as_b_format(header: Header, channels: int) -> bool:
     return channels == 4 and header.container in ("ogg", "flac")
 
 
-def _libsndfile_agrees(path: Path) -> bool:
-    """Whether a file of another kind is one that FFmpeg cannot open, or an MP3 of plain length.
+def _mp3_seconds(path: Path) -> float | None:
+    """Return the length of an MP3 by its packets; 0 for what FFmpeg cannot open, else None.
 
-    libsndfile believes the index (Xing) of an MP3, or guesses its length from its first frames.
+    None, too, where the index of an MP3 states another length: libsndfile would believe it.
     """
     try:
         with open_container(path) as container:
             if container.format.name != "mp3" or not container.streams.audio:
-                return False
+                return None
             track = container.streams.audio[0]
             durations = [packet.duration or 0 for packet in container.demux(track)]
+            seconds = float(sum(durations) * track.time_base)
             indexed = mp3_index_frames(path)
-            stated = (track.duration or 0) if indexed is None else indexed * durations[0]
-            return abs(sum(durations) - stated) * track.time_base * track.rate < _MP3_SLACK
+            if indexed is None:
+                return seconds
+            stated = float(indexed * durations[0] * track.time_base)
+            return seconds if abs(seconds - stated) * track.rate < _MP3_SLACK else None
     except _av_errors():
-        return True
+        return 0.0
 
 
 def _ogg_notes(chain: OggChain) -> tuple[str, ...]:
@@ -422,12 +432,17 @@ def _decoded(
 
 
 def _samples_of(frame: Any) -> tuple[np.ndarray, Format]:
+    import av
+
     names = tuple(channel.name for channel in frame.layout.channels)
     names = tuple("" if "NONE" in names else name for name in names)
+    rate = frame.sample_rate
+    if frame.format.is_planar and len(names) >= _PLANES:
+        (frame,) = av.AudioResampler("flt", frame.layout, rate).resample(frame)
     array = full_scale_float(frame.to_ndarray())
     if not frame.format.is_planar:
         array = array.reshape(-1, len(names)).T
-    return array, Format(frame.sample_rate, names)
+    return array, Format(rate, names)
 
 
 def _to_format(decoded: Iterator[Decoded], target: Format) -> Iterator[Piece]:
