@@ -39,6 +39,12 @@ class StepRecord:
         inputs.
     preview : np.ndarray [shape=(frames shown, height, width, 3), dtype=uint8]
         The video that the denoiser expects, small.
+
+    Examples
+    --------
+    >>> maps, preview = np.zeros((2, 1, 8, 8), np.float16), np.zeros((1, 16, 16, 3), np.uint8)
+    >>> StepRecord(step=0, timestep=999, maps=maps, preview=preview).timestep
+    999
     """
 
     step: int
@@ -72,6 +78,16 @@ class Recorder:
     Attributes
     ----------
     steps : list of StepRecord
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling import generate
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> layout = known_layout(1.0).model_copy(update={"duration_s": 0.25})
+    >>> recorder = Recorder(frames=1)
+    >>> _ = generate(layout, steps=1, recorder=recorder)
+    >>> recorder.steps[0].maps.shape[:2], recorder.steps[0].preview.shape
+    ((2, 1), (1, 128, 128, 3))
     """
 
     def __init__(

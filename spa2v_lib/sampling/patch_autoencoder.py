@@ -50,6 +50,13 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         Channels of the decoder's seam-mending convolutions.
     scaling_factor : float
         Multiplies latents before diffusion, as in diffusers.
+
+    Examples
+    --------
+    >>> model = PatchAutoencoder(latent_channels=4)
+    >>> latents = model.encode(torch.zeros(1, 3, 16, 16)).latents
+    >>> latents.shape, model.decode(latents).sample.shape
+    (torch.Size([1, 4, 2, 2]), torch.Size([1, 3, 16, 16]))
     """
 
     @register_to_config

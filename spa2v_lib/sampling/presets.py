@@ -33,6 +33,11 @@ class Source:
         Patterns of the files that are needed, below the repository.
     hint : str
         Where a person gets them, if the hub does not hold them.
+
+    Examples
+    --------
+    >>> Source("owner/name", "0" * 40, ("unet/*.safetensors",)).repository
+    'owner/name'
     """
 
     repository: str

@@ -34,6 +34,12 @@ class FrameTexts:
     conditional, unconditional : torch.Tensor [shape=(frames, tokens, width)]
     spans : torch.Tensor of bool [shape=(frames, objects, tokens)]
         Which tokens name an object.
+
+    Examples
+    --------
+    >>> empty = torch.zeros(2, 4, 8)
+    >>> FrameTexts(empty, empty, torch.zeros(2, 1, 4, dtype=torch.bool)).spans.shape
+    torch.Size([2, 1, 4])
     """
 
     conditional: torch.Tensor

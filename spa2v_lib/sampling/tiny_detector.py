@@ -28,7 +28,14 @@ _THRESHOLD = 0.3
 
 
 class Detector(nn.Module):
-    """Heat maps [n, classes, h/4, w/4] (logits) and side distances [n, 4, h/4, w/4] (pixels/4)."""
+    """Heat maps [n, classes, h/4, w/4] (logits) and side distances [n, 4, h/4, w/4] (pixels/4).
+
+    Examples
+    --------
+    >>> heat, sides = Detector(width=16)(torch.zeros(1, 3, 32, 32))
+    >>> heat.shape[2:], sides.shape
+    (torch.Size([8, 8]), torch.Size([1, 4, 8, 8]))
+    """
 
     def __init__(self, width: int = 48) -> None:
         super().__init__()
@@ -57,7 +64,13 @@ def _layer(inside: int, outside: int, stride: int = 1, dilation: int = 1) -> nn.
 
 @cache
 def shipped_detector() -> Detector:
-    """Load the shipped detector, once a process."""
+    """Load the shipped detector, once a process.
+
+    Examples
+    --------
+    >>> shipped_detector() is shipped_detector()
+    True
+    """
     model = Detector()
     state = load_file(resource("models", "tiny", "detector") / "model.safetensors")
     model.load_state_dict({name: value.float() for name, value in state.items()})
@@ -82,6 +95,11 @@ def detect(
     -------
     list of list of Detection
         For each frame, the best first; at most one of a class within a box of its own.
+
+    Examples
+    --------
+    >>> detect(np.zeros((2, 128, 128, 3), np.uint8))
+    [[], []]
     """
     model = model or shipped_detector()
     found = []

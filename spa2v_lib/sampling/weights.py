@@ -55,6 +55,11 @@ class Download:
     files : tuple of str
     size_bytes : int
         Of all files together.
+
+    Examples
+    --------
+    >>> print(Download("base", "owner/name", ("a.safetensors",), 2_500_000_000))
+    base: 1 file of owner/name, 2.50 GB
     """
 
     part: str
@@ -146,6 +151,12 @@ def locate(source: Source) -> Path:
     ------
     DataError
         If they are neither in the user's folder nor to be had from the hub.
+
+    Examples
+    --------
+    >>> locate(Source("owner/by-hand", None, ("*.ckpt",), hint="ask its authors"))
+    Traceback (most recent call last):
+    spa2v_lib.errors.DataError: owner/by-hand is missing: ask its authors; put it where it is sought
     """
     found = _in_folder(source)
     if found is not None:
@@ -202,6 +213,11 @@ def planned_downloads(preset: Preset) -> list[Download]:
     ------
     DataError
         If the hub does not answer.
+
+    Examples
+    --------
+    >>> planned_downloads(get_preset("tiny"))
+    []
     """
     return [
         _planned(what, source)

@@ -112,6 +112,14 @@ def trajectory_noise(
     -------
     Tensor [shape=(1, channels, frames, height, width)]
         Of unit variance in every frame; `noise` itself where no box is heard in any frame.
+
+    Examples
+    --------
+    >>> noise = torch.randn(1, 4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    >>> boxes = torch.tensor([[[0.0, 0.0, 0.5, 0.5]]]).repeat(3, 1, 1)
+    >>> moved = trajectory_noise(noise, boxes, torch.ones(3, 1), seed=0)
+    >>> moved.shape, round(moved.square().mean().item(), 3)
+    (torch.Size([1, 4, 3, 8, 8]), 1.0)
     """
     generator = torch.Generator("cpu").manual_seed(seed)
     shape = (noise.shape[1], *noise.shape[3:])
@@ -172,6 +180,11 @@ class AttentionGuidance(Grounding):
     ------
     SamplingError
         If a knob is out of its bounds.
+
+    Examples
+    --------
+    >>> AttentionGuidance(strength=0.3, stop=0.4).outside
+    0.001
     """
 
     name: ClassVar[str] = "attention"

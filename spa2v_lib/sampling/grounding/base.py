@@ -49,6 +49,20 @@ class GroundingInputs:
         For methods that need randomness of their own; never the global generator.
     picture : tuple of int
         Width and height in pixels.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> from spa2v_lib.sampling.pipeline import grounding_inputs
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> from spa2v_lib.sampling.texts import encode_texts
+    >>> layout = known_layout(1.0)
+    >>> texts = encode_texts(load("tiny", "cpu"), layout, "mixed")
+    >>> how = {"steps": 6, "guided": True, "seed": 0}
+    >>> inputs = grounding_inputs(get_preset("tiny"), layout, texts, **how)
+    >>> inputs.phrases, inputs.present.shape
+    (('a car from left to right',), torch.Size([16, 1]))
     """
 
     boxes: Tensor
@@ -83,6 +97,11 @@ class Hooks:
     before_step : callable
         Maps a step's number and the latents it starts from to those that it shall start from.
         Called outside of inference mode, so that a method may take gradients.
+
+    Examples
+    --------
+    >>> Hooks().before_step(0, "latents")
+    'latents'
     """
 
     cross_attention_kwargs: dict[str, Any] = field(default_factory=dict)
@@ -99,6 +118,23 @@ class Grounding(ABC):
         As users write it, for example ``"migc"``.
     takes_gradients : bool
         Whether it differentiates through the UNet, which keeps every activation in memory.
+
+    Examples
+    --------
+    A method of your own that pushes latents up a little before the first step:
+
+    >>> from contextlib import contextmanager
+    >>> class Brighter(Grounding):
+    ...     name = "brighter"
+    ...
+    ...     @contextmanager
+    ...     def applied(self, pipeline, inputs):
+    ...         yield Hooks(before_step=lambda step, latents: latents + 0.1 * (step == 0))
+    >>> from spa2v_lib.sampling import generate
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> layout = known_layout(1.0).model_copy(update={"duration_s": 0.25})
+    >>> generate(layout, steps=1, grounding=Brighter()).frames.shape
+    (2, 128, 128, 3)
     """
 
     name: ClassVar[str]
@@ -130,6 +166,12 @@ def check_shares(method: str, **knobs: float) -> None:
     ------
     SamplingError
         Naming the first of them.
+
+    Examples
+    --------
+    >>> check_shares("MIGC", stop=1.5)
+    Traceback (most recent call last):
+    spa2v_lib.errors.SamplingError: MIGC's stop is 1.5; it lies between 0 and 1
     """
     for knob, value in knobs.items():
         if not 0.0 <= value <= 1.0:

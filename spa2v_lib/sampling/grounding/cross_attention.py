@@ -35,6 +35,13 @@ def layers(unet: nn.Module) -> dict[str, tuple[Transformer2DModel, Attention]]:
 
     Motion modules hold an ``attn2`` too, which is no cross-attention; it is the holder's class that
     tells them apart.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> unet = load("tiny", "cpu").unet
+    >>> [name for name in layers(unet)][0]
+    'down_blocks.0.attentions.0.transformer_blocks.0.attn2'
     """
     return {
         f"{name}.transformer_blocks.{i}.attn2": (module, block.attn2)
@@ -59,6 +66,13 @@ def probabilities(attention: Attention, pictures: Tensor, text: Tensor) -> Tenso
     -------
     Tensor [shape=(n, heads, cells, tokens)]
         After the softmax: sums over the tokens are 1.
+
+    Examples
+    --------
+    >>> attention = Attention(16, cross_attention_dim=8, heads=2, dim_head=8)
+    >>> maps = probabilities(attention, torch.randn(1, 4, 16), torch.randn(1, 3, 8))
+    >>> maps.shape, bool(maps.sum(-1).allclose(torch.ones(())))
+    (torch.Size([1, 2, 4, 3]), True)
     """
     if attention.norm_cross:
         text = attention.norm_encoder_hidden_states(text)
@@ -72,6 +86,16 @@ def sizes_known(unet: nn.Module) -> Iterator[dict[Attention, MapSize]]:
     """Keep note of every cross-attention layer's map size while the UNet runs.
 
     A layer itself sees a row of cells and cannot tell a wide picture from a tall one.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> unet = load("tiny", "cpu").unet
+    >>> with torch.no_grad(), sizes_known(unet) as sizes:
+    ...     latents = torch.zeros(1, unet.config.in_channels, 1, 16, 16)
+    ...     _ = unet(latents, 0, torch.zeros(1, 4, unet.config.cross_attention_dim))
+    >>> (16, 16) in sizes.values()
+    True
     """
     sizes: dict[Attention, MapSize] = {}
     with ExitStack() as stack:
@@ -96,6 +120,17 @@ def observed(unet: nn.Module, see: Observer) -> Iterator[None]:
     see : callable
         Called with a layer's name, its map's size and a function that computes the map as
         `probabilities` does, so that a map nobody wants costs nothing.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> unet = load("tiny", "cpu").unet
+    >>> seen = []
+    >>> with torch.no_grad(), observed(unet, lambda name, size, maps: seen.append(size)):
+    ...     latents = torch.zeros(1, unet.config.in_channels, 1, 16, 16)
+    ...     _ = unet(latents, 0, torch.zeros(1, 4, unet.config.cross_attention_dim))
+    >>> len(seen) == len(layers(unet))
+    True
     """
     with ExitStack() as stack:
         sizes = stack.enter_context(sizes_known(unet))
@@ -129,6 +164,12 @@ def object_token_mask(spans: Tensor, following: int) -> Tensor:
     Returns
     -------
     Tensor of bool [shape=(frames, objects, tokens)]
+
+    Examples
+    --------
+    >>> spans = torch.tensor([[[False, True, False, False, False]]])
+    >>> object_token_mask(spans, 2).int().tolist()
+    [[[0, 0, 1, 1, 0]]]
     """
     if not following:
         return spans
@@ -157,6 +198,11 @@ def box_cover(boxes: Tensor, present: Tensor, size: MapSize) -> Tensor:
     -------
     Tensor [shape=(..., height, width)]
         In [0, 1].
+
+    Examples
+    --------
+    >>> box_cover(torch.tensor([0.0, 0.0, 0.5, 1.0]), torch.tensor(1.0), (1, 4)).tolist()
+    [[1.0, 1.0, 0.0, 0.0]]
     """
     x0, y0, x1, y1 = boxes.clamp(0, 1).unbind(-1)
     across = _shares(x0, x1, size[1])

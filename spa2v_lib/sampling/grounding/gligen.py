@@ -101,6 +101,11 @@ class BoxTokens:
         1 where the object is in the frame, else 0.
     phrases : Tensor [shape=(frames, objects, text width)]
         Pooled text embeddings of the objects' phrases.
+
+    Examples
+    --------
+    >>> BoxTokens(torch.zeros(2, 1, 4), torch.ones(2, 1), torch.zeros(2, 1, 8)).boxes.shape
+    torch.Size([2, 1, 4])
     """
 
     boxes: Tensor
@@ -113,6 +118,20 @@ def spatial_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
 
     Motion modules hold transformer blocks of the same class, so they are told apart by the module
     that holds them, not by name.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(8,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=4,
+    ...     attention_head_dim=2,
+    ... )
+    >>> len(spatial_blocks(unet))
+    6
     """
     return {
         f"{name}.transformer_blocks.{i}": block
@@ -132,6 +151,21 @@ def attach(unet: nn.Module, *, masked: bool = False) -> None:
     masked : bool
         Layers with an instance mask (see `spa2v_lib.sampling.grounding.gligen`) instead of GLIGEN's
         own.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(8,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=4,
+    ...     attention_head_dim=2,
+    ... )
+    >>> attach(unet)
+    >>> hasattr(unet, "position_net")
+    True
     """
     width = unet.config.cross_attention_dim
     fuser_class = MaskedFuser if masked else GatedSelfAttentionDense
@@ -153,7 +187,23 @@ def _grounding_state(unet: nn.Module) -> dict[str, Tensor]:
 
 
 def grounding_parameters(unet: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters of the layers that `attach` added."""
+    """Return the parameters of the layers that `attach` added.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(8,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=4,
+    ...     attention_head_dim=2,
+    ... )
+    >>> attach(unet)
+    >>> len(grounding_parameters(unet)) < len(list(unet.parameters()))
+    True
+    """
     return [
         value
         for name, value in unet.named_parameters()
@@ -162,7 +212,23 @@ def grounding_parameters(unet: nn.Module) -> list[nn.Parameter]:
 
 
 def save(unet: nn.Module, path: Path) -> None:
-    """Write the grounding layers as safetensors, in half precision."""
+    """Write the grounding layers as safetensors, in half precision.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(8,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=4,
+    ...     attention_head_dim=2,
+    ... )
+    >>> attach(unet)
+    >>> save(unet, Path("layers.safetensors"))
+    >>> load(unet, Path("layers.safetensors"))
+    """
     state = {name: value.half().contiguous() for name, value in _grounding_state(unet).items()}
     save_file(state, path)
 
@@ -182,6 +248,21 @@ def load(unet: nn.Module, path: Path) -> None:
     DataError
         If the file cannot be read, lacks weights that this UNet needs, or holds some of another
         shape.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(8,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=4,
+    ...     attention_head_dim=2,
+    ... )
+    >>> load(unet, Path("nothing.safetensors"))
+    Traceback (most recent call last):
+    spa2v_lib.errors.DataError: nothing.safetensors does not hold GLIGEN weights: ...
     """
     stored = _read(path)
     attach(unet, masked=any(name.endswith(".fuser.place.weight") for name in stored))
@@ -225,6 +306,22 @@ def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
     Tensor [shape=(frames or 2 * frames, 30, width), or (frames, objects, width + 5)]
         To be passed as ``cross_attention_kwargs={"gligen": {"objs": tokens}}``; the second shape
         is that of layers with an instance mask.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(8,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=4,
+    ...     attention_head_dim=2,
+    ... )
+    >>> attach(unet)
+    >>> frames = BoxTokens(torch.zeros(2, 1, 4), torch.ones(2, 1), torch.zeros(2, 1, 8))
+    >>> object_tokens(unet, frames, guided=True).shape
+    torch.Size([4, 30, 8])
     """
     boxes, masks, phrases = frames.boxes, frames.masks, frames.phrases
     if not getattr(unet.position_net, "conditional_only", False):
@@ -247,7 +344,24 @@ def _padded(part: Tensor) -> Tensor:
 
 
 def switch(unet: nn.Module, on: bool) -> None:
-    """Let the grounding layers act, or pass the picture through unchanged."""
+    """Let the grounding layers act, or pass the picture through unchanged.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(8,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=4,
+    ...     attention_head_dim=2,
+    ... )
+    >>> attach(unet)
+    >>> switch(unet, False)
+    >>> {block.fuser.enabled for block in spatial_blocks(unet).values()}
+    {False}
+    """
     for block in spatial_blocks(unet).values():
         block.fuser.enabled = on
 
@@ -266,6 +380,11 @@ class GLIGEN(Grounding):
     ------
     SamplingError
         If a knob is out of range.
+
+    Examples
+    --------
+    >>> GLIGEN(stop=0.3).strength
+    1.0
     """
 
     name: ClassVar[str] = "gligen"
@@ -344,7 +463,13 @@ _LEAST = 1e-4  # of a cell, for a token outside its box: nearly nothing is heard
 
 
 def cell_boxes(side: int, like: Tensor) -> Tensor:
-    """Return the boxes of a square feature map's cells, row by row, as [side * side, 4]."""
+    """Return the boxes of a square feature map's cells, row by row, as [side * side, 4].
+
+    Examples
+    --------
+    >>> cell_boxes(2, torch.zeros(()))[1].tolist()
+    [0.5, 0.0, 1.0, 0.5]
+    """
     low = torch.arange(side, device=like.device, dtype=like.dtype) / side
     y, x = torch.meshgrid(low, low, indexing="ij")
     return torch.stack([x, y, x + 1 / side, y + 1 / side], dim=-1).flatten(0, 1)
@@ -357,6 +482,11 @@ def coverage(cells: Tensor, boxes: Tensor) -> Tensor:
     -------
     Tensor [shape=(n, cells, objects)]
         In [0, 1].
+
+    Examples
+    --------
+    >>> coverage(cell_boxes(2, torch.zeros(())), torch.tensor([[[0.0, 0.0, 0.75, 0.5]]])).tolist()
+    [[[1.0], [0.5], [0.0], [0.0]]]
     """
     cells, boxes = cells[None, :, None], boxes[:, None]
     low = torch.maximum(cells[..., :2], boxes[..., :2])
@@ -378,6 +508,11 @@ def seen_from_cells(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     -------
     Tensor [shape=(n, objects, cells, 4)]
         Across and down, 0 and 1 at the box's edges and beyond them; width and height.
+
+    Examples
+    --------
+    >>> seen_from_cells(torch.tensor([[[0.0, 0.0, 0.5, 1.0]]]), (1, 2))[0, 0].tolist()
+    [[0.5, 0.5, 0.5, 1.0], [1.0, 0.5, 0.5, 1.0]]
     """
     down, across = ((torch.arange(s, device=boxes.device) + 0.5) / s for s in size)
     y, x = torch.meshgrid(down, across, indexing="ij")
@@ -391,6 +526,12 @@ class MaskedBoxTokens(GLIGENTextBoundingboxProjection):
     """GLIGEN's object tokens, followed by what the mask is made of: the box, and 1 if it is there.
 
     Returns [n, objects, width + 5].
+
+    Examples
+    --------
+    >>> tokens = MaskedBoxTokens(positive_len=8, out_dim=8)
+    >>> tokens(torch.zeros(2, 1, 4), torch.ones(2, 1), torch.zeros(2, 1, 8)).shape
+    torch.Size([2, 1, 13])
     """
 
     conditional_only: ClassVar[bool] = True  # the unconditional half needs no tokens
@@ -405,6 +546,13 @@ class MaskedFuser(GatedSelfAttentionDense):
 
     With objects for the latter part of a batch only, the part in front is left alone: the
     unconditional half of classifier-free guidance, which so costs nothing.
+
+    Examples
+    --------
+    >>> fuser = MaskedFuser(query_dim=16, context_dim=8, n_heads=2, d_head=8)
+    >>> x = torch.randn(1, 4, 16)
+    >>> bool(torch.equal(fuser(x, torch.zeros(1, 1, 13)), x))  # its gates start closed
+    True
     """
 
     def __init__(self, query_dim: int, context_dim: int, n_heads: int, d_head: int) -> None:

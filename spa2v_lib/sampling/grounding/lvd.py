@@ -82,6 +82,11 @@ class LVDGuidance(Grounding):
     ------
     SamplingError
         If a knob is out of its bounds.
+
+    Examples
+    --------
+    >>> LVDGuidance(scale=10.0, stop=0.4).iterations
+    5
     """
 
     name: ClassVar[str] = "lvd"

@@ -68,6 +68,19 @@ class Objects:
         Where the objects stand among MIGC's 28; all different.
     picture : tuple of int
         Width and height in pixels, to which the published masks refer.
+
+    Examples
+    --------
+    >>> objects = Objects(
+    ...     boxes=torch.tensor([[[0.1, 0.2, 0.4, 0.6]]]),
+    ...     present=torch.ones(1, 1),
+    ...     which=torch.zeros(1, 1, dtype=torch.long),
+    ...     words=torch.zeros(1, 4, 8),
+    ...     pooled=torch.zeros(1, 8),
+    ...     places=torch.arange(1),
+    ... )
+    >>> objects.picture
+    (512, 512)
     """
 
     boxes: Tensor
@@ -93,6 +106,11 @@ class MIGC(Grounding):
     ------
     SamplingError
         If a knob is out of range.
+
+    Examples
+    --------
+    >>> MIGC(stop=0.5).strength
+    1.0
     """
 
     name: ClassVar[str] = "migc"
@@ -173,6 +191,25 @@ def grounded(unet: nn.Module, objects: Objects, *, strength: float = 1.0) -> Ite
         first half is the unconditional one of classifier-free guidance, and left alone.
     objects : Objects
     strength : float
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> unet = load("tiny", "cpu", layers=["migc"]).unet
+    >>> width = unet.config.cross_attention_dim
+    >>> objects = Objects(
+    ...     boxes=torch.tensor([[[0.1, 0.2, 0.4, 0.6]]]),
+    ...     present=torch.ones(1, 1),
+    ...     which=torch.zeros(1, 1, dtype=torch.long),
+    ...     words=torch.zeros(1, 4, width),
+    ...     pooled=torch.zeros(1, width),
+    ...     places=torch.arange(1),
+    ... )
+    >>> latents = torch.zeros(1, unet.config.in_channels, 1, 16, 16)
+    >>> with torch.no_grad(), grounded(unet, objects):
+    ...     with_boxes = unet(latents, 0, torch.zeros(1, 4, width)).sample
+    >>> with_boxes.shape == latents.shape
+    True
     """
     with ExitStack() as stack:
         sizes = stack.enter_context(sizes_known(unet))

@@ -78,6 +78,18 @@ class Region:
         Where the objects' scores stand among the `MOST_OBJECTS`.
     rest : Tensor [shape=(frames, 1, height, width)], optional
         The mask of what no object covers; what `cover` leaves if not given.
+
+    Examples
+    --------
+    >>> region = Region(
+    ...     cover=torch.ones(1, 1, 2, 2),
+    ...     boxes=torch.tensor([[[0.0, 0.0, 1.0, 1.0]]]),
+    ...     present=torch.ones(1, 1, dtype=torch.bool),
+    ...     pooled=torch.zeros(1, 1, 8),
+    ...     places=torch.arange(1),
+    ... )
+    >>> region.rest is None
+    True
     """
 
     cover: Tensor
@@ -104,6 +116,12 @@ def attend(
     Returns
     -------
     Tensor [shape=(n, cells, dim) or (n, objects, cells, dim)]
+
+    Examples
+    --------
+    >>> query, key = torch.randn(1, 4, 16), torch.randn(1, 3, 5, 16)
+    >>> attend(query, key, key, heads=2).shape
+    torch.Size([1, 3, 4, 16])
     """
     shape = query.shape
     if key.ndim == 4:
@@ -231,6 +249,20 @@ class MIGCLayer(nn.Module):
     heads : int
     hidden : int
         Width inside PosNet.
+
+    Examples
+    --------
+    >>> layer = MIGCLayer(dim=32, context=8, heads=2)
+    >>> region = Region(
+    ...     cover=torch.ones(1, 1, 2, 2),
+    ...     boxes=torch.tensor([[[0.0, 0.0, 1.0, 1.0]]]),
+    ...     present=torch.ones(1, 1, dtype=torch.bool),
+    ...     pooled=torch.zeros(1, 1, 8),
+    ...     places=torch.arange(1),
+    ... )
+    >>> x = torch.randn(1, 4, 32)
+    >>> layer(x, x, x[:, None], region).shape
+    torch.Size([1, 4, 32])
     """
 
     graded: ClassVar[bool] = False  # masks are those that MIGC was published with
@@ -299,6 +331,20 @@ class GradedMIGCLayer(MIGCLayer):
     layer that starts at zero, so that training sets out from the base as it is::
 
         out = CA_0 + W (MIGC - CA_0)
+
+    Examples
+    --------
+    >>> layer = GradedMIGCLayer(dim=32, context=8, heads=2)
+    >>> region = Region(
+    ...     cover=torch.ones(1, 1, 2, 2),
+    ...     boxes=torch.tensor([[[0.0, 0.0, 1.0, 1.0]]]),
+    ...     present=torch.ones(1, 1, dtype=torch.bool),
+    ...     pooled=torch.zeros(1, 1, 8),
+    ...     places=torch.arange(1),
+    ... )
+    >>> x = torch.randn(1, 4, 32)
+    >>> layer(x, x, x[:, None], region).shape
+    torch.Size([1, 4, 32])
     """
 
     graded: ClassVar[bool] = True
@@ -335,6 +381,21 @@ def attach(
         Width inside PosNet; 512 as published.
     graded : bool
         Layers for short trainings (see `GradedMIGCLayer`) instead of MIGC's own.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(32,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=8,
+    ...     attention_head_dim=2,
+    ... )
+    >>> attach(unet, list(layers(unet))[:1])
+    >>> len(attached(unet))
+    1
     """
     known = layers(unet)
     for name in names:
@@ -343,17 +404,56 @@ def attach(
 
 
 def attached(unet: nn.Module) -> dict[str, Attention]:
-    """Return the cross-attentions that have a MIGC layer, by name."""
+    """Return the cross-attentions that have a MIGC layer, by name.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load as load_preset
+    >>> unet = load_preset("tiny", "cpu", layers=["migc"]).unet
+    >>> len(attached(unet)) > 0
+    True
+    """
     return {name: found for name, (_, found) in layers(unet).items() if hasattr(found, "migc")}
 
 
 def parameters(unet: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters of the layers that `attach` added."""
+    """Return the parameters of the layers that `attach` added.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(32,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=8,
+    ...     attention_head_dim=2,
+    ... )
+    >>> parameters(unet)
+    []
+    """
     return [p for attention in attached(unet).values() for p in attention.migc.parameters()]
 
 
 def save(unet: nn.Module, path: Path) -> None:
-    """Write the MIGC layers as safetensors, in half precision."""
+    """Write the MIGC layers as safetensors, in half precision.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(32,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=8,
+    ...     attention_head_dim=2,
+    ... )
+    >>> attach(unet, list(layers(unet))[:1])
+    >>> save(unet, Path("migc.safetensors"))
+    >>> load(unet, Path("migc.safetensors"))
+    """
     state = _state({name: attention.migc for name, attention in attached(unet).items()})
     save_file({key: value.half().contiguous() for key, value in state.items()}, path)
 
@@ -368,6 +468,21 @@ def load(unet: nn.Module, path: Path) -> None:
     ------
     DataError
         If the file cannot be read or does not fit this UNet.
+
+    Examples
+    --------
+    >>> from diffusers import UNet2DConditionModel
+    >>> unet = UNet2DConditionModel(
+    ...     block_out_channels=(32,),
+    ...     down_block_types=("CrossAttnDownBlock2D",),
+    ...     up_block_types=("CrossAttnUpBlock2D",),
+    ...     cross_attention_dim=8,
+    ...     norm_num_groups=8,
+    ...     attention_head_dim=2,
+    ... )
+    >>> load(unet, Path("MIGC_SD14.ckpt"))
+    Traceback (most recent call last):
+    spa2v_lib.errors.DataError: MIGC_SD14.ckpt does not hold MIGC weights: ...
     """
     try:
         if path.suffix == ".safetensors":
