@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,9 @@ from spa2v_lib.cues.pitch import track_pitch
 from spa2v_lib.cues.separation import separate
 from spa2v_lib.cues.tagging import UNKNOWN, Tagger, get_tagger
 from spa2v_lib.cues.tagging.base import Tag, identify
-from spa2v_lib.cues.types import CAPTURES, LabelSource, SourceTrack, SpatialCues, TagSpan
+from spa2v_lib.cues.types import CAPTURES, LabelSource, PassBy, SourceTrack, SpatialCues, TagSpan
 from spa2v_lib.errors import CueError
-from spa2v_lib.layout.classes import CLASSES
+from spa2v_lib.layout.classes import check_word, family_of
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -264,7 +264,7 @@ class _Naming:
 
 
 def _named(label: str) -> _Naming:
-    return _Naming(Tag(label, 1.0, [(label, 1.0)]), "user", [])
+    return _Naming(Tag(check_word(label), 1.0, [(label, 1.0)]), "user", [])
 
 
 def _tagged(source: DetectedSource, tagger: Tagger, *, separated: bool) -> _Naming:
@@ -274,24 +274,43 @@ def _tagged(source: DetectedSource, tagger: Tagger, *, separated: bool) -> _Nami
     best = [f"{name} {p:.2f}" for name, p in tag.alternatives if name != UNKNOWN]
     closest = ", ".join(best) or "none"
     note = f"the {tagger.name} tagger does not recognize the sound (closest: {closest})"
-    guess = tag.guess()
-    return _Naming(guess or tag, "guess" if guess else "none", spans, (note,))
+    return _Naming(tag, "none", spans, (note,))
+
+
+_FAST_PER_S = 0.5
+_NEVER_FAST = frozenset({"aircraft", "instrument", "bell or alarm", "person", "machine"})
+
+
+def _with_guess(naming: _Naming, pass_by: PassBy | None) -> _Naming:
+    """Guess what was not recognized, where it moves as such an object can.
+
+    Speed over closest distance rules families out: at 0.5 per second a person would pass within
+    3 m, and an airplane at 60 m/s within 120 m, which is a landing strip's.
+    """
+    if naming.label_source != "none":
+        return naming
+    fast = pass_by is not None and pass_by.speed_over_distance.low > _FAST_PER_S
+    guess = naming.tag.guess(without=_NEVER_FAST if fast else ())
+    return naming if guess is None else replace(naming, tag=guess, label_source="guess")
 
 
 def _source(
     name: str, source: DetectedSource, naming: _Naming, format_known: bool, alone: bool
 ) -> SourceTrack:
-    features, active, track, tag = source.features, source.active, source.track, naming.tag
-    held = tag.label in CLASSES and CLASSES[tag.label].place == "held"
+    features, active, track = source.features, source.active, source.track
+    known = naming.tag.label is not None
+    dies_away = known and family_of(naming.tag.label) in ("instrument", "bell or alarm")
     moved = follow_motion(
         features,
         active,
         track,
         signal=source.signal,
         format_known=format_known,
-        dies_away=held,
+        dies_away=dies_away,
         alone=alone,
     )
+    naming = _with_guess(naming, moved.pass_by)
+    tag = naming.tag
     pitch = track_pitch(source.signal, len(active), active)
     nothing = [None] * len(active)
     frames = np.flatnonzero(active)

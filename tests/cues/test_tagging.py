@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -154,3 +156,15 @@ def test_features_do_not_depend_on_gain_and_take_a_single_window(shipped) -> Non
     mel = heard(shipped("truck_01.flac"))
     assert np.allclose(features(mel), features(1e-3 * mel), atol=1e-2)
     assert np.isfinite(features(mel[:1])).all()
+
+
+def test_a_guess_is_of_the_most_probable_family_that_other_evidence_allows() -> None:
+    ranked = [("airplane", 0.4), ("dog", 0.2), ("bus", 0.1)]
+    tag = Tag(None, 0.3, [(UNKNOWN, 0.3)], [("aircraft", 0.4), ("animal", 0.2)], ranked)
+    assert tag.guess().label == "airplane"
+    walking = tag.guess(without={"aircraft"})
+    assert (walking.label, walking.confidence) == ("dog", pytest.approx(0.2 / 0.6, abs=1e-3))
+    assert walking.families == [("animal", pytest.approx(0.2 / 0.6, abs=1e-3))]
+    certain = replace(tag, families=[("vehicle", 0.6), ("animal", 0.2)])
+    assert certain.guess().label == "bus"
+    assert Tag(None, 1.0, [(UNKNOWN, 1.0)]).guess() is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -19,7 +19,7 @@ __all__ = ["UNKNOWN", "MelTagger", "Tag", "TagScores", "Tagger", "identify", "sp
 UNKNOWN = "unknown"
 """The label of what a tagger does not recognize."""
 
-_CANDIDATES = 3
+_CANDIDATES, _FAMILIES = 3, 4
 
 
 @dataclass(frozen=True)
@@ -91,31 +91,49 @@ class Tag:
         The three most probable labels, "unknown" among them if it is one.
     families : list of (str, float)
         The most probable families (`spa2v_lib.layout.classes.FAMILIES`).
+    ranked : list of (str, float)
+        All labels but "unknown", the most probable first.
 
     Examples
     --------
-    >>> Tag(None, 0.7, [("unknown", 0.7), ("car", 0.2), ("bus", 0.1)]).guess().label
-    'car'
+    >>> ranked = [("airplane", 0.2), ("car", 0.1)]
+    >>> tag = Tag(None, 0.7, [("unknown", 0.7), *ranked], ranked=ranked)
+    >>> tag.guess().label, tag.guess(without={"aircraft"}).label
+    ('airplane', 'car')
     """
 
     label: str | None
     confidence: float
     alternatives: list[tuple[str, float]]
     families: list[tuple[str, float]] = field(default_factory=list)
+    ranked: list[tuple[str, float]] = field(default_factory=list)
 
-    def guess(self) -> Tag | None:
+    def guess(self, without: Collection[str] = ()) -> Tag | None:
         """Return the tag with its best candidate as label; None where there is none.
 
         A candidate of the most probable family comes first where that family is more probable than
         not.
+
+        Parameters
+        ----------
+        without : collection of str
+            Families that other evidence rules out; the others share their probability.
         """
-        named = [(name, p) for name, p in self.alternatives if name != UNKNOWN]
-        if self.families and self.families[0][1] >= 0.5:
-            of_family = [(name, p) for name, p in named if family_of(name) == self.families[0][0]]
+        gone = sum(p for name, p in self.families if name in without)
+        left = max(1.0 - gone, 1e-6)
+        families = [
+            (name, round(min(p / left, 1.0), 4)) for name, p in self.families if name not in without
+        ]
+        named = [(name, p) for name, p in self.ranked if family_of(name) not in without]
+        if families and families[0][1] >= 0.5:
+            of_family = [(name, p) for name, p in named if family_of(name) == families[0][0]]
             named = of_family or named
         if not named:
             return None
-        return replace(self, label=named[0][0], confidence=named[0][1])
+        label, p = named[0]
+        return replace(
+            self, label=label, confidence=round(min(p / left, 1.0), 4), families=families
+        )
 
 
 def identify(
@@ -167,16 +185,23 @@ def summarize(scores: TagScores, threshold: float) -> Tag:
     ...     ("dog", "tram", "unknown"), np.zeros(2), np.ones(2),
     ...     np.array([[0.9, 0.1, 0.0], [0.5, 0.1, 0.4]]),
     ... )
-    >>> summarize(scores, 0.4)  # doctest: +NORMALIZE_WHITESPACE
-    Tag(label='dog', confidence=0.7, alternatives=[('dog', 0.7), ('unknown', 0.2), ('tram', 0.1)],
-        families=[('animal', 0.7), ('vehicle', 0.1)])
+    >>> tag = summarize(scores, 0.4)
+    >>> tag.label, tag.confidence, tag.families
+    ('dog', 0.7, [('animal', 0.7), ('vehicle', 0.1)])
+    >>> tag.alternatives
+    [('dog', 0.7), ('unknown', 0.2), ('tram', 0.1)]
     """
     if not len(scores.probabilities):
         return Tag(None, 1.0, [(UNKNOWN, 1.0)])
     mean = scores.probabilities.mean(0)
     order = np.argsort(-mean, kind="stable")[:_CANDIDATES]
     best = [(scores.labels[i], round(min(float(mean[i]), 1.0), 4)) for i in order]
-    return Tag(*_claim(scores.labels, mean, threshold), best, _families(scores))
+    ranked = [
+        (scores.labels[i], float(mean[i]))
+        for i in np.argsort(-mean, kind="stable")
+        if scores.labels[i] != UNKNOWN
+    ]
+    return Tag(*_claim(scores.labels, mean, threshold), best, _families(scores), ranked)
 
 
 def _families(scores: TagScores) -> list[tuple[str, float]]:
@@ -188,8 +213,8 @@ def _families(scores: TagScores) -> list[tuple[str, float]]:
         for label, p in zip(scores.labels, scores.probabilities.mean(0), strict=True):
             family = "" if label == UNKNOWN else family_of(label)
             sums[family] = sums.get(family, 0.0) + float(p)
-    ranked = sorted(((p, name) for name, p in sums.items() if name), reverse=True)[:_CANDIDATES]
-    return [(name, round(min(p, 1.0), 4)) for p, name in ranked]
+    ranked = sorted(((p, name) for name, p in sums.items() if name), reverse=True)
+    return [(name, round(min(p, 1.0), 4)) for p, name in ranked[:_FAMILIES]]
 
 
 def spans(scores: TagScores, threshold: float) -> list[TagSpan]:
