@@ -1,6 +1,7 @@
 """Set the project's public address everywhere: ``make address URL=https://github.com/me/spa2v``.
 
-The address stands in ``_config.yml``, which the book reads, and in the install cell of every
+The address stands in ``_config.yml``, which the book reads, in `spa2v_lib.resources`, which names
+it where an extra is missing, in the chapter on scaling out, and in the install cell of every
 notebook, which must work when the notebook is all that there is.
 """
 

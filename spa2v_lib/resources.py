@@ -7,7 +7,10 @@ from pathlib import Path
 
 from spa2v_lib.errors import DataError
 
-__all__ = ["data_dir", "resource"]
+__all__ = ["ADDRESS", "data_dir", "install_command", "resource"]
+
+ADDRESS = "https://github.com/OWNER/spa2v"
+"""The project's public address; ``make address URL=...`` sets it here and everywhere else."""
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -61,3 +64,25 @@ def resource(*parts: str) -> Path:
     if not path.exists():
         raise DataError(f"shipped file {'/'.join(('data', *parts))} is missing")
     return path
+
+
+def install_command(*extras: str) -> str:
+    """Return the command that installs the library with extras.
+
+    By address, because ``spa2v`` on the package registry is not this project.
+
+    Parameters
+    ----------
+    *extras : str
+        Names under ``[project.optional-dependencies]``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> install_command("batch", "ray").startswith('pip install "spa2v[batch,ray] @ git+https://')
+    True
+    """
+    return f'pip install "spa2v[{",".join(extras)}] @ git+{ADDRESS}"'

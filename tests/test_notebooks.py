@@ -194,13 +194,14 @@ def test_an_install_that_fails_ends_in_one_sentence(tmp_path) -> None:
 def test_setting_the_address_reaches_every_place(tmp_path, monkeypatch) -> None:
     import address
 
-    (tmp_path / "notebooks").mkdir()
+    for folder in ("book", "notebooks", "spa2v_lib"):
+        (tmp_path / folder).mkdir()
     for path in address.places():
         copy = tmp_path / path.relative_to(ROOT)
         copy.write_bytes(path.read_bytes())
     before = address.address()
     monkeypatch.setattr(address, "ROOT", tmp_path)
-    assert address.set_address("https://example.org/me/spa2v") == 1 + 2 * len(NOTEBOOKS)
+    assert address.set_address("https://example.org/me/spa2v") == 3 + 2 * len(NOTEBOOKS)
     assert address.address() == "https://example.org/me/spa2v"
     assert not any(before in path.read_text(encoding="utf-8") for path in address.places())
 

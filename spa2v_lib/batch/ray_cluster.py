@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.batch.tasks import Task, TaskResult
 from spa2v_lib.errors import BatchError
+from spa2v_lib.resources import install_command
 
 if TYPE_CHECKING:
     from spa2v_lib.batch.workers import Engine
@@ -58,7 +59,7 @@ def run_on_cluster(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResul
     try:
         import ray
     except ImportError as error:
-        raise BatchError("engine ray needs Ray: pip install 'spa2v[batch,ray]'") from error
+        raise BatchError(f"engine ray needs Ray: {install_command('batch', 'ray')}") from error
     mine = not ray.is_initialized()
     if mine:
         _connect(ray, engine)

@@ -20,6 +20,7 @@ from spa2v_lib.batch.work import changes, record_failure
 from spa2v_lib.batch.workers import Engine, run_tasks
 from spa2v_lib.errors import BatchError, OutputError
 from spa2v_lib.planning.cost import Estimate
+from spa2v_lib.resources import install_command
 
 __all__ = ["BatchProgress", "BatchSummary", "run_batch"]
 
@@ -144,7 +145,7 @@ def run_batch(
 
 def _check_installed() -> None:
     if missing := [name for name in _NEEDED if find_spec(name) is None]:
-        raise BatchError(f"batches need {', '.join(missing)}: pip install 'spa2v[batch]'")
+        raise BatchError(f"batches need {', '.join(missing)}: {install_command('batch')}")
 
 
 def _announce(store: Store, tasks: Sequence[Task], announce: Callable[[Estimate], None]) -> None:

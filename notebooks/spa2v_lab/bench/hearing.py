@@ -43,6 +43,7 @@ from spa2v_lab.bench.hearing_scores import (
 )
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
+from spa2v_lib.resources import install_command
 
 __all__ = ["KNOWN", "UNKNOWN", "SceneScores", "analyzed", "rows_of", "run"]
 
@@ -116,7 +117,7 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
     if has_kemar():
         external = [*kemar_scenes(outside, seed), *external]
     else:
-        notes.append('KEMAR: not run, as slab is not installed; install "spa2v[bench]"')
+        notes.append(f"KEMAR: not run, as slab is missing: {install_command('bench')}")
     rows += rows_of(analyzed(external, "external scenes", progress), external_conditions(), seed)
     costs, cost_notes = cost_rows(quick=quick, seed=seed, progress=progress)
     tags, confusion = tagger_rows(quick=quick, seed=seed)

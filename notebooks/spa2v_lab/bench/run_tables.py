@@ -16,6 +16,7 @@ import numpy as np
 from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval
 from spa2v_lab.bench.run_videos import DRAWN, SAMPLING_VARIANTS
 from spa2v_lab.scenes.benchmark import FPS, SCENE_TYPES
+from spa2v_lib.resources import install_command
 
 __all__ = ["STAGE1", "STAGE2", "results_of", "score_row", "stage1_rows", "stage2_rows"]
 
@@ -226,7 +227,7 @@ def _notes(raw: Raw) -> list[str]:
         for c in raw.get("stage2", {}).values()
         for variant in _variants(c)
     ):
-        notes.append('AV-Align: not run, as OpenCV is not installed; install "spa2v[bench]"')
+        notes.append(f"AV-Align: not run, as OpenCV is missing: {install_command('bench')}")
     return notes + raw.get("notes", [])
 
 

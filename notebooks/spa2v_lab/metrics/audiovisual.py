@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spa2v_lib.errors import MetricError
+from spa2v_lib.resources import install_command
 from spa2v_lib.video import Video
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _motion(frames: np.ndarray) -> np.ndarray:
     """Return the mean length of the flow into every frame [time], in pixels."""
     if find_spec("cv2") is None:
         raise MetricError(
-            "optical flow needs OpenCV, which is not installed: pip install 'spa2v[bench]'"
+            f"optical flow needs OpenCV, which is not installed: {install_command('bench')}"
         )
     import cv2
 

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import PlanningError
+from spa2v_lib.resources import install_command
 
 if TYPE_CHECKING:
     import torch
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_llguidance", "longest_answer", "schema_processor"]
 
-_INSTALL = "models in this process need llguidance; install it with: pip install 'spa2v[local]'"
+_INSTALL = f"models in this process need llguidance: {install_command('local')}"
 
 
 def check_llguidance() -> None:

