@@ -28,6 +28,7 @@ from spa2v_lab.training.loop import Plan, fit
 from spa2v_lib.layout.captions import frame_caption, video_caption
 from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES
 from spa2v_lib.sampling.grounding.gligen import cell_boxes, coverage
+from spa2v_lib.sampling.loading import bfloat16_is_native
 
 __all__ = [
     "DROP_SHARE",
@@ -251,7 +252,9 @@ def velocity_loss(
         noisy = torch.rand(len(latents), **random) < early
         times = torch.where(noisy, 999 - times // 3, times)
     noise = torch.randn(latents.shape, **random)
-    with torch.autocast(latents.device.type, torch.bfloat16):
+    device = latents.device.type
+    native = device != "cpu" or bfloat16_is_native()  # emulated, it is slower than single precision
+    with torch.autocast(device, torch.bfloat16, enabled=native):
         velocity = predict(_SCHEDULE.add_noise(latents, noise, times), times)
     error = (velocity.float() - _SCHEDULE.get_velocity(latents, noise, times)).square()
     return (weights * error).mean() / weights.mean()
