@@ -5,7 +5,8 @@ import pytest
 
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import extract_cues
-from spa2v_lib.cues.ambisonics import channel_order, measure_intensity, middle_side, track_direction
+from spa2v_lib.cues.ambisonics import measure_intensity, middle_side, track_direction
+from spa2v_lib.cues.channel_order import channel_order
 from spa2v_lib.cues.features import extract_features
 from spa2v_lib.cues.localization import Track, activity
 
