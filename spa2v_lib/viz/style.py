@@ -59,6 +59,11 @@ def renderer_name() -> str | None:
 
     A renderer that the user asked for through ``PLOTLY_RENDERER`` is left alone, and so is a
     process that is not a notebook's kernel.
+
+    Examples
+    --------
+    >>> renderer_name() in (None, "spa2v", "colab")
+    True
     """
     if "PLOTLY_RENDERER" in os.environ:
         return None
@@ -68,7 +73,12 @@ def renderer_name() -> str | None:
 
 
 def activate() -> None:
-    """Make the suitable renderer plotly's default, once; later changes by the user hold."""
+    """Make the suitable renderer plotly's default, once; later changes by the user hold.
+
+    Examples
+    --------
+    >>> activate()  # outside a notebook nothing changes
+    """
     name = renderer_name()
     if name is None or _NAME in pio.renderers:
         return
@@ -77,7 +87,13 @@ def activate() -> None:
 
 
 class BookRenderer(MimetypeRenderer):
-    """Shows a figure as HTML without the library, and as plotly's JSON."""
+    """Shows a figure as HTML without the library, and as plotly's JSON.
+
+    Examples
+    --------
+    >>> sorted(BookRenderer().to_mimebundle({"data": [], "layout": {}}))
+    ['application/vnd.plotly.v1+json', 'text/html']
+    """
 
     def __init__(self) -> None:
         self._shown = 0
@@ -97,6 +113,16 @@ def script_json(content: object) -> str:
 
     A closing tag within a label would end the script early, and a comment's beginning with a
     script's would let it run on to the end of the page.
+
+    Parameters
+    ----------
+    content
+        What `json.dumps` takes.
+
+    Examples
+    --------
+    >>> script_json({"label": "</script>"})
+    '{"label":"<\\\\/script>"}'
     """
     text = json.dumps(content, separators=(",", ":"))
     return text.replace("</", "<\\/").replace("<!--", "\\u003c!--")
@@ -116,6 +142,11 @@ def figure_html(figure: dict | Figure, number: int = 1) -> str:
     -------
     str
         A ``<div>`` and the script that fills it. Equal input gives equal output.
+
+    Examples
+    --------
+    >>> figure_html(go.Figure())[:18]
+    '<div id="figure-1-'
     """
     parts = json.loads(pio.to_json(figure, validate=False))
     text = script_json(parts)
@@ -156,6 +187,11 @@ def styled(figure: go.Figure, height: int, alt: str) -> go.Figure:
         In pixels.
     alt : str
         What it shows, for those who cannot see it.
+
+    Examples
+    --------
+    >>> styled(go.Figure(), 300, "an empty figure").layout.meta["alt"]
+    'an empty figure'
     """
     activate()
     figure.update_xaxes(_AXIS)
@@ -173,18 +209,53 @@ def styled(figure: go.Figure, height: int, alt: str) -> go.Figure:
 
 
 def shown_name(source: SourceTrack) -> str:
-    """Return the source's name for plotly, which takes tags in text for formatting."""
+    """Return the source's name for plotly, which takes tags in text for formatting.
+
+    Parameters
+    ----------
+    source : SourceTrack
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> shown_name(SimpleNamespace(id="s", label="<b>"))
+    '&lt;b&gt;'
+    """
     return escape(source_name(source))
 
 
 def faded(colour: str, opacity: float) -> str:
-    """Return ``#rrggbb`` with an opacity in [0, 1]."""
+    """Return a colour with an opacity.
+
+    Parameters
+    ----------
+    colour : str
+        ``#rrggbb``.
+    opacity : float
+        In [0, 1].
+
+    Examples
+    --------
+    >>> faded("#2f7fd8", 0.5)
+    'rgba(47,127,216,0.5)'
+    """
     red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity:g})"
 
 
 def azimuth_ticks(*, behind: bool = False) -> dict[str, object]:
-    """Return an axis of directions, right up; with `behind`, all around."""
+    """Return settings of an azimuth axis, right up.
+
+    Parameters
+    ----------
+    behind : bool
+        Whether the axis goes all around.
+
+    Examples
+    --------
+    >>> azimuth_ticks()["ticktext"]
+    ['left 90°', '45°', 'ahead', '45°', 'right 90°']
+    """
     sides = {-90: "left 90°", -45: "45°", 0: "ahead", 45: "45°", 90: "right 90°"}
     if behind:
         sides = {-180: "behind", **sides, 180: "behind"}
@@ -193,7 +264,23 @@ def azimuth_ticks(*, behind: bool = False) -> dict[str, object]:
 
 
 def interval_band(source: SourceTrack, times: Sequence[float], colour: str) -> list[go.Scatter]:
-    """Return the two invisible lines whose area between them is the interval."""
+    """Return two invisible lines with the 90 % interval filled between them.
+
+    Parameters
+    ----------
+    source : SourceTrack
+    times : sequence of float
+        Of the cues, in seconds.
+    colour : str
+        ``#rrggbb``.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> source = SimpleNamespace(id="s", azimuth_low_deg=[-5.0], azimuth_high_deg=[5.0])
+    >>> [line.fill for line in interval_band(source, [0.0], "#2f7fd8")]
+    [None, 'tonexty']
+    """
     edge = {
         "x": times,
         "legendgroup": source.id,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -22,8 +21,9 @@ import traitlets
 from spa2v_lib.errors import LayoutError, PlanningError, Spa2vError
 from spa2v_lib.layout.captions import frame_caption
 from spa2v_lib.layout.scene_layout import Box, VideoSceneLayout
+from spa2v_lib.viz.frames import data_url
 from spa2v_lib.viz.style import script_json
-from spa2v_lib.viz.words import SOURCE_COLOURS
+from spa2v_lib.viz.words import colour_of, shown_label
 
 if TYPE_CHECKING:
     from spa2v_lib.video import Video
@@ -56,6 +56,16 @@ def editor_state(layout: VideoSceneLayout, video: Video | None = None) -> dict[s
         ``scene`` (times of the key frames, aspect, names and colours), ``boxes`` [object][key
         frame] as four corners or None, and ``pictures`` [key frame] as data URLs, empty without a
         video.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> half = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
+    >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
+    ...                           objects=[bus], duration_s=0.25, fps=8.0)
+    >>> editor_state(layout)["boxes"]
+    [[[0.0, 0.0, 0.5, 1.0]]]
     """
     return {
         "scene": {
@@ -63,15 +73,15 @@ def editor_state(layout: VideoSceneLayout, video: Video | None = None) -> dict[s
             "aspect": layout.aspect,
             "objects": [
                 {
-                    "name": thing.label.replace("_", " "),
-                    "colour": SOURCE_COLOURS[index % len(SOURCE_COLOURS)],
+                    "name": shown_label(item.label),
+                    "colour": colour_of(index),
                 }
-                for index, thing in enumerate(layout.objects)
+                for index, item in enumerate(layout.objects)
             ],
         },
         "boxes": [
-            [box and [round(corner, 4) for corner in box.as_tuple()] for box in thing.boxes]
-            for thing in layout.objects
+            [box and [round(corner, 4) for corner in box.as_tuple()] for box in item.boxes]
+            for item in layout.objects
         ],
         "pictures": [] if video is None else _pictures(layout, video),
     }
@@ -92,6 +102,16 @@ def edited(layout: VideoSceneLayout, boxes: Sequence[Sequence[Corners]]) -> Vide
     ------
     LayoutError
         If there are not as many as the layout has, or a box is not one.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> half = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
+    >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
+    ...                           objects=[bus], duration_s=0.25, fps=8.0)
+    >>> edited(layout, [[[0.5, 0.0, 1.0, 1.0]]]).objects[0].boxes[0].x0
+    0.5
     """
     if len(boxes) != len(layout.objects):
         raise LayoutError(f"boxes of {len(boxes)} objects; the layout has {len(layout.objects)}")
@@ -101,7 +121,7 @@ def edited(layout: VideoSceneLayout, boxes: Sequence[Sequence[Corners]]) -> Vide
         for index, caption in enumerate(layout.frame_captions)
     ]
     objects = [
-        {**dict(thing), "boxes": track} for thing, track in zip(layout.objects, new, strict=True)
+        {**dict(item), "boxes": track} for item, track in zip(layout.objects, new, strict=True)
     ]
     return VideoSceneLayout(**{**dict(layout), "frame_captions": captions, "objects": objects})
 
@@ -109,7 +129,20 @@ def edited(layout: VideoSceneLayout, boxes: Sequence[Sequence[Corners]]) -> Vide
 def editor_html(layout: VideoSceneLayout, video: Video | None = None) -> str:
     """Return the editor as HTML that needs no kernel and no other file; it cannot sample.
 
-    Parameters as in `editor_state`.
+    Parameters
+    ----------
+    layout, video
+        As in `editor_state`.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> half = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
+    >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
+    ...                           objects=[bus], duration_s=0.25, fps=8.0)
+    >>> editor_html(layout).count("<script>")
+    1
     """
     state = {
         **editor_state(layout, video),
@@ -121,9 +154,9 @@ def editor_html(layout: VideoSceneLayout, video: Video | None = None) -> str:
     text = script_json(state)
     name = f"editor-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     script = _SCRIPT.read_text(encoding="utf-8").replace(_EXPORT, "")
-    words = escape(f"Editor of the layout: {layout.caption}")
+    alt = escape(f"Editor of the layout: {layout.caption}")
     return (
-        f'<div id="{name}" role="group" aria-label="{words}"></div>\n<script>(function(state){{'
+        f'<div id="{name}" role="group" aria-label="{alt}"></div>\n<script>(function(state){{'
         f"{script}\n"
         "const model={get:(key)=>state[key],set:(key,value)=>{state[key]=value},"
         "save_changes(){},on(){},send(){}};"
@@ -152,6 +185,18 @@ class LayoutEditor(anywidget.AnyWidget):
         Changes with every edit, and may be set; observe it as any widget's value.
     video : Video or None
         The last one that was sampled.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> half = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
+    >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
+    ...                           objects=[bus], duration_s=0.25, fps=8.0)
+    >>> editor = LayoutEditor(layout)
+    >>> editor.boxes = [[[0.5, 0.0, 1.0, 1.0]]]
+    >>> editor.value.objects[0].boxes[0].x0
+    0.5
     """
 
     _esm = _SCRIPT
@@ -241,11 +286,11 @@ def _box(corners: Corners) -> Box | None:
 def _caption(
     layout: VideoSceneLayout, boxes: list[list[Box | None]] | None, index: int
 ) -> str | None:
-    """Say what is visible at a key frame; None where the grammar has no words for it."""
-    tracks = boxes or [thing.boxes for thing in layout.objects]
+    """Say what is visible at a key frame; None where the grammar cannot describe it."""
+    tracks = boxes or [item.boxes for item in layout.objects]
     visible = [
-        (thing.label, track[index].center[0])
-        for thing, track in zip(layout.objects, tracks, strict=True)
+        (item.label, track[index].center[0])
+        for item, track in zip(layout.objects, tracks, strict=True)
         if track[index] is not None
     ]
     try:
@@ -266,9 +311,7 @@ def _picture(pixels: np.ndarray) -> str:
 
     image = Image.fromarray(pixels)
     image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=90)
-    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    return data_url(image, "WEBP", quality=90)
 
 
 def _film(video: Video) -> str:

@@ -56,7 +56,13 @@ class Localization:
     ----------
     analysis : Analysis
     truth_deg : ndarray [frames]
-        Where the source was, at the times of the cues.
+        Azimuth of the source at the times of the cues.
+
+    Examples
+    --------
+    >>> result = localize("sheep_01.flac", "stays on the left", "ortf", format_known=True)
+    >>> result.summary.split(",")[0]
+    'capture format ORTF: stationary'
     """
 
     analysis: Analysis
@@ -105,6 +111,16 @@ def localize(
         Reverberation time; 0 outdoors.
     format_known : bool
         Whether the library is given the capture format, or has to recognize it.
+
+    Returns
+    -------
+    Localization
+
+    Examples
+    --------
+    >>> result = localize("sheep_01.flac", "stays on the left", "ortf", format_known=True)
+    >>> bool(abs(result.source.azimuth_start_deg + 30) < 5)
+    True
     """
     scene = stage(
         Trajectory(recording, **TRAJECTORIES[trajectory]),
@@ -125,6 +141,12 @@ def localization_figure(results: Mapping[str, Localization]) -> go.Figure:
     ----------
     results : dict of str to Localization
         By the label of the slider's position.
+
+    Examples
+    --------
+    >>> result = localize("sheep_01.flac", "stays on the left", "ortf", format_known=True)
+    >>> localization_figure({"ORTF": result}).layout.yaxis.title.text
+    'azimuth (°)'
     """
     steps = [_traces(one) for one in results.values()]
     first = min(1, len(steps) - 1)  # with XY the truth lies beside the track

@@ -131,7 +131,12 @@ class Trial:
         As a multiple of the preset's own.
     video : Video
     iou : float or None
-        Mean overlap of detected and asked boxes; None where no shipped detector can judge.
+        Mean IoU of detected and planned boxes; None where no shipped detector can judge.
+
+    Examples
+    --------
+    >>> Trial("gligen", 0.5, None, 0.25).summary
+    'gligen, 0.5 × its default strength, IoU with the boxes 0.25'
     """
 
     method: str
@@ -160,6 +165,11 @@ def grounding_at(method: str, strength: float, preset: str = "tiny") -> Groundin
     ------
     SamplingError
         If there is no such method, or the strength is out of its range.
+
+    Examples
+    --------
+    >>> grounding_at("gligen", 0.5).strength
+    0.5
     """
     settings = get_preset(preset).groundings.get(method, {})
     default = getattr(new_grounding(method, **settings), STRENGTHS[method])
@@ -185,6 +195,10 @@ def sample_at_strength(
     seed : int
     steps : int, optional
         The preset's own number if not given.
+
+    Examples
+    --------
+    >>> trial = sample_at_strength(layout, "gligen", 0.5)  # takes a minute  # doctest: +SKIP
     """
     grounding = grounding_at(method, strength, preset)
     video = generate(layout, preset, seed, steps=steps, grounding=grounding)
@@ -205,6 +219,17 @@ def strength_figure(layout: VideoSceneLayout, trials: Sequence[Trial]) -> go.Fig
     layout : VideoSceneLayout
         Of all the trials.
     trials : sequence of Trial
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib import Video, VideoSceneLayout
+    >>> layout = VideoSceneLayout(caption="a street", frame_captions=["a street"],
+    ...                           key_times_s=[0.0], objects=[], duration_s=0.25, fps=8.0)
+    >>> video = Video(np.zeros((2, 32, 32, 3), np.uint8), 8.0)
+    >>> figure = strength_figure(layout, [Trial("gligen", s, video, None) for s in (0.0, 1.0)])
+    >>> [step.label for step in figure.layout.sliders[0].steps]
+    ['0', '1']
     """
     chosen = spread(layout.frame_count, _FRAMES)
     labels = [f"{trial.strength:g}" for trial in trials]
@@ -233,6 +258,14 @@ class StrengthExplorer(VBox):
     ----------
     trials : list of Trial
         What was sampled, the latest last.
+
+    Examples
+    --------
+    >>> from spa2v_lib import VideoSceneLayout
+    >>> layout = VideoSceneLayout(caption="a street", frame_captions=["a street"],
+    ...                           key_times_s=[0.0], objects=[], duration_s=0.25, fps=8.0)
+    >>> StrengthExplorer(layout).trials
+    []
     """
 
     def __init__(

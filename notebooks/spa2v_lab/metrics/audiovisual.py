@@ -61,6 +61,12 @@ def audio_onsets(recording: Recording) -> np.ndarray:
     -------
     ndarray [shape=(onsets,)]
         Seconds, rising; empty for silence.
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> audio_onsets(Recording.from_samples(np.zeros((2, 22_050)), 22_050))
+    array([], dtype=float64)
     """
     import librosa
 
@@ -91,6 +97,11 @@ def motion_peaks(frames: np.ndarray, fps: float) -> np.ndarray:
         If the frames are of another kind, or `fps` is not above 0.
     MetricError
         If OpenCV is not installed.
+
+    Examples
+    --------
+    >>> motion_peaks(np.zeros((4, 32, 32, 3), np.uint8), 8.0)
+    array([], dtype=float64)
     """
     motion = _motion(Video(frames, fps).frames)
     inner = motion[1:-1]
@@ -137,6 +148,11 @@ def aligned(onsets: Sequence[float], peaks: Sequence[float], window_s: float) ->
     ------
     MetricError
         If the window is not above 0.
+
+    Examples
+    --------
+    >>> aligned([0.1, 0.9], [0.15], 0.125)
+    0.5
     """
     if not window_s > 0:
         raise MetricError(f"the window is {window_s} s; it must be above 0 s")
@@ -147,13 +163,13 @@ def aligned(onsets: Sequence[float], peaks: Sequence[float], window_s: float) ->
 
 
 def _pairs(onsets: list[float], peaks: list[float], window_s: float) -> int:
-    pairs = heard = seen = 0
-    while heard < len(onsets) and seen < len(peaks):
-        late = onsets[heard] - peaks[seen]
+    pairs = onset = peak = 0
+    while onset < len(onsets) and peak < len(peaks):
+        late = onsets[onset] - peaks[peak]
         met = abs(late) < window_s
         pairs += met
-        heard += met or late < 0
-        seen += met or late > 0
+        onset += met or late < 0
+        peak += met or late > 0
     return pairs
 
 
@@ -177,6 +193,13 @@ def av_align(frames: np.ndarray, fps: float, recording: Recording) -> float:
     ------
     VideoError, MetricError
         As `motion_peaks`.
+
+    Examples
+    --------
+    >>> from spa2v_lib import Recording
+    >>> silence = Recording.from_samples(np.zeros((2, 22_050)), 22_050)
+    >>> av_align(np.zeros((8, 32, 32, 3), np.uint8), 8.0, silence)
+    nan
     """
     return aligned(audio_onsets(recording), motion_peaks(frames, fps), 1 / fps)
 
@@ -204,15 +227,20 @@ def av_align_chance(
     ------
     MetricError
         If there are not as many lists of onsets as of peaks, or the window is not above 0.
+
+    Examples
+    --------
+    >>> av_align_chance([[0.1], [0.9]], [[0.1], [0.1]], 0.125)
+    0.5
     """
     if len(onsets) != len(peaks):
         raise MetricError(
             f"onsets of {len(onsets)} clips and peaks of {len(peaks)}; both are needed of each clip"
         )
     values = [
-        aligned(heard, seen, window_s)
-        for i, heard in enumerate(onsets)
-        for j, seen in enumerate(peaks)
+        aligned(sounds, moves, window_s)
+        for i, sounds in enumerate(onsets)
+        for j, moves in enumerate(peaks)
         if i != j
     ]
     known = [value for value in values if not math.isnan(value)]

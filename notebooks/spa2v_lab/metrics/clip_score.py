@@ -44,6 +44,11 @@ class ClipSimilarity:
     ------
     DataError
         If the weights are neither on this machine nor to be had from the hub.
+
+    Examples
+    --------
+    >>> clip = ClipSimilarity()  # doctest: +SKIP
+    >>> similarity = clip.text(video.frames, "a red bus")  # doctest: +SKIP
     """
 
     def __init__(
@@ -99,15 +104,15 @@ class ClipSimilarity:
         import torch
 
         pictures = list(Video(frames, fps=1.0).frames)  # the rate does not matter
-        found = []
+        embedded = []
         with torch.inference_mode():
             for begin in range(0, len(pictures), _BATCH):
                 batch = self._processor.image_processor(
                     pictures[begin : begin + _BATCH], return_tensors="pt"
                 ).to(self._device)
                 pooled = self._model.vision_model(**batch).pooler_output
-                found.append(self._model.visual_projection(pooled).double().cpu().numpy())
-        return _unit(np.concatenate(found))
+                embedded.append(self._model.visual_projection(pooled).double().cpu().numpy())
+        return _unit(np.concatenate(embedded))
 
     def _read(self, caption: str) -> np.ndarray:
         """Return the caption's embedding [dim], of length 1."""

@@ -66,6 +66,12 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
     ------
     MetricError
         If either holds fewer than two clips or values that are not finite, or dimensions differ.
+
+    Examples
+    --------
+    >>> features = np.random.default_rng(0).normal(size=(50, 3))
+    >>> round(frechet_distance(features, features + [2.0, 0.0, 0.0]), 6)
+    4.0
     """
     a, b = _checked(a, "first"), _checked(b, "second")
     if a.shape[1] != b.shape[1]:
@@ -73,12 +79,12 @@ def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
             f"the first features have {a.shape[1]} dimensions, the second {b.shape[1]}; both must "
             "come from the same network"
         )
-    apart = np.sum((a.mean(axis=0) - b.mean(axis=0)) ** 2)
+    distance = np.sum((a.mean(axis=0) - b.mean(axis=0)) ** 2)
     root_a, root_b = _root(a), _root(b)
     # With cov = rootᵀ root, the eigenvalues of cov_a cov_b are the squared singular values of
     # root_a root_bᵀ: no root of a nearly singular matrix is taken, and nothing becomes complex.
     shared = np.linalg.svd(root_a @ root_b.T, compute_uv=False).sum()
-    return max(0.0, float(apart + np.sum(root_a**2) + np.sum(root_b**2) - 2.0 * shared))
+    return max(0.0, float(distance + np.sum(root_a**2) + np.sum(root_b**2) - 2.0 * shared))
 
 
 def _checked(features: np.ndarray, name: str) -> np.ndarray:
@@ -193,6 +199,11 @@ class DrawnWorldFeatures:
     absolute change from a frame to the next at the same place (0 for a single frame). Change grows
     with the time between frames: compare clips of one frame rate. For the drawn world only, and
     never to be called FVD.
+
+    Examples
+    --------
+    >>> DrawnWorldFeatures()(np.zeros((2, 128, 128, 3), np.uint8)).shape
+    (96,)
     """
 
     name = "drawn-world features (tiny detector)"

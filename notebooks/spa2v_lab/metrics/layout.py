@@ -68,11 +68,25 @@ def validate(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> None:
     ------
     LayoutError
         If either is not a layout, or their pictures have different shapes.
+
+    Parameters
+    ----------
+    truth, estimate : VideoSceneLayout
+        Of pictures with the same aspect.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> left = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> car = SceneObject(id="a", label="car", caption="a car", boxes=[left])
+    >>> truth = VideoSceneLayout(caption="a car", frame_captions=["a car"], key_times_s=[0.0],
+    ...                          objects=[car], duration_s=1.0)
+    >>> validate(truth, truth)  # passes
     """
     for name, layout in (("truth", truth), ("estimate", estimate)):
         if not isinstance(layout, VideoSceneLayout):
-            kind = type(layout).__name__
-            raise LayoutError(f"the {name} is of type {kind}; a VideoSceneLayout is needed")
+            given = type(layout).__name__
+            raise LayoutError(f"the {name} is of type {given}; a VideoSceneLayout is needed")
     if not math.isclose(truth.aspect, estimate.aspect, rel_tol=0.01):
         raise LayoutError(
             f"the truth's picture has aspect {truth.aspect:g}, the estimate's {estimate.aspect:g}; "
@@ -100,22 +114,22 @@ def frames_of(
 
 
 def _by_class(layout: VideoSceneLayout, time: float) -> dict[str, Boxes]:
-    found: dict[str, Boxes] = {}
-    for thing, box in zip(layout.objects, _shown(layout, time), strict=True):
+    boxes: dict[str, Boxes] = {}
+    for item, box in zip(layout.objects, _shown(layout, time), strict=True):
         if box is not None:
-            found.setdefault(thing.label, []).append(box)
-    return found
+            boxes.setdefault(item.label, []).append(box)
+    return boxes
 
 
 def tracks_of(layout: VideoSceneLayout, times: list[float]) -> dict[str, list[list[Box | None]]]:
     """Return the boxes over time of every object that is ever seen, by class."""
     shown = [_shown(layout, time) for time in times]
-    found: dict[str, list[list[Box | None]]] = {}
-    for index, thing in enumerate(layout.objects):
+    tracks: dict[str, list[list[Box | None]]] = {}
+    for index, item in enumerate(layout.objects):
         track = [boxes[index] for boxes in shown]
         if any(track):
-            found.setdefault(thing.label, []).append(track)
-    return found
+            tracks.setdefault(item.label, []).append(track)
+    return tracks
 
 
 def track_likeness(a: list[Box | None], b: list[Box | None]) -> float:
@@ -182,13 +196,44 @@ def iou(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
 
     This is the paired form of MaxIoU (Kikuchi et al., ACM MM 2021) for layouts whose objects may
     differ in number: what is missing or invented counts as 0.
+
+    Parameters
+    ----------
+    truth, estimate : VideoSceneLayout
+        Of pictures with the same aspect.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> left = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> car = SceneObject(id="a", label="car", caption="a car", boxes=[left])
+    >>> truth = VideoSceneLayout(caption="a car", frame_captions=["a car"], key_times_s=[0.0],
+    ...                          objects=[car], duration_s=1.0)
+    >>> iou(truth, truth), iou(truth, truth.mirrored())
+    (1.0, 0.0)
     """
     validate(truth, estimate)
     return float(np.mean([frame_score(a, b, Box.iou) for a, b in frames_of(truth, estimate)]))
 
 
 def coverage(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
-    """Return the mean over frames of the share of boxes that have a partner, in [0, 1]."""
+    """Return the mean over frames of the share of boxes that have a partner, in [0, 1].
+
+    Parameters
+    ----------
+    truth, estimate : VideoSceneLayout
+        Of pictures with the same aspect.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> left = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> car = SceneObject(id="a", label="car", caption="a car", boxes=[left])
+    >>> truth = VideoSceneLayout(caption="a car", frame_captions=["a car"], key_times_s=[0.0],
+    ...                          objects=[car], duration_s=1.0)
+    >>> coverage(truth, truth), coverage(truth, truth.mirrored())
+    (1.0, 1.0)
+    """
     validate(truth, estimate)
     return float(
         np.mean([frame_score(a, b, lambda p, q: 1.0) for a, b in frames_of(truth, estimate)])
@@ -196,7 +241,23 @@ def coverage(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
 
 
 def x_center_error(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
-    """Return the mean distance of paired centres along x, in picture widths; NaN without pairs."""
+    """Return the mean distance of paired centres along x, in picture widths; NaN without pairs.
+
+    Parameters
+    ----------
+    truth, estimate : VideoSceneLayout
+        Of pictures with the same aspect.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> left = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> car = SceneObject(id="a", label="car", caption="a car", boxes=[left])
+    >>> truth = VideoSceneLayout(caption="a car", frame_captions=["a car"], key_times_s=[0.0],
+    ...                          objects=[car], duration_s=1.0)
+    >>> x_center_error(truth, truth), x_center_error(truth, truth.mirrored())
+    (0.0, 0.5)
+    """
     validate(truth, estimate)
     errors = [
         -likeness
@@ -213,6 +274,21 @@ def motion_direction(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> flo
     that stays nearest along x; `spa2v_lib.layout.box.motion_of` names the motion of both. Objects
     that are never in the picture do not count; an object without a partner, on either side, is
     wrong.
+
+    Parameters
+    ----------
+    truth, estimate : VideoSceneLayout
+        Of pictures with the same aspect.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> left = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> car = SceneObject(id="a", label="car", caption="a car", boxes=[left])
+    >>> truth = VideoSceneLayout(caption="a car", frame_captions=["a car"], key_times_s=[0.0],
+    ...                          objects=[car], duration_s=1.0)
+    >>> motion_direction(truth, truth), motion_direction(truth, truth.mirrored())
+    (1.0, 1.0)
     """
     validate(truth, estimate)
     times = frame_times(truth, estimate)
@@ -222,7 +298,23 @@ def motion_direction(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> flo
 
 
 def evaluate(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> dict[str, float]:
-    """Return every measure of this module, by its name."""
+    """Return every measure of this module, by its name.
+
+    Parameters
+    ----------
+    truth, estimate : VideoSceneLayout
+        Of pictures with the same aspect.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> left = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> car = SceneObject(id="a", label="car", caption="a car", boxes=[left])
+    >>> truth = VideoSceneLayout(caption="a car", frame_captions=["a car"], key_times_s=[0.0],
+    ...                          objects=[car], duration_s=1.0)
+    >>> evaluate(truth, truth)["iou"]
+    1.0
+    """
     return {
         measure.__name__: measure(truth, estimate)
         for measure in (iou, x_center_error, motion_direction, coverage)

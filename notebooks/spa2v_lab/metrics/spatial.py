@@ -1,7 +1,7 @@
 """Spatial AV-Align: whether something is seen where the sound comes from.
 
 Paper: Shimada et al., "SAVGBench: Benchmarking Spatially Aligned Audio-Video Generation", 2024.
-There a network says ten times a second where in the picture something sounds, another draws boxes
+There a network localizes sound in the picture ten times a second, another draws boxes
 around what it sees in four frames a second, and a direction is right if it lies within 40 of 256
 pixels of a box, at most one frame early or late. Here the directions are `SpatialCues`, mapped to
 the picture by the camera, and the boxes anybody's.
@@ -44,12 +44,29 @@ def spatial_av_align(
 ) -> float:
     """Return the share of the sound's directions where something is seen.
 
-    Parameters and errors are those of `spatial_hits`.
+    Parameters
+    ----------
+    cues, detections, fps, camera, margin, slack_s
+        As in `spatial_hits`, which also says what is refused.
 
     Returns
     -------
     float
         In [0, 1]; NaN if no direction counts.
+
+    See Also
+    --------
+    spatial_hits : both counts, to be summed over clips
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from spa2v_lib.layout.box import Box
+    >>> bird = SimpleNamespace(azimuth_deg=[0.0, 0.0], active=[True, True])
+    >>> cues = SimpleNamespace(times_s=[0.05, 0.15], sources=[bird])
+    >>> seen = [Detection("bird", 0.9, Box(x0=0.4, y0=0.4, x1=0.6, y1=0.6))]
+    >>> spatial_av_align(cues, [seen] * 2, fps=8.0)
+    1.0
     """
     hits, counted = spatial_hits(cues, detections, fps, camera, margin, slack_s)
     return hits / counted if counted else math.nan
@@ -72,7 +89,7 @@ def spatial_hits(
     Parameters
     ----------
     cues : SpatialCues
-        What was heard; directions of another origin can be put into one.
+        The estimated directions; those of another method can be put into one.
     detections : sequence of sequence of Detection
         Of every video frame, as a detector's ``detect`` gives them.
     fps : float
@@ -94,6 +111,16 @@ def spatial_hits(
     ------
     MetricError
         If there is no frame, `fps` is not above 0, or margin or slack are below 0.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from spa2v_lib.layout.box import Box
+    >>> bird = SimpleNamespace(azimuth_deg=[0.0, 0.0], active=[True, True])
+    >>> cues = SimpleNamespace(times_s=[0.05, 0.15], sources=[bird])
+    >>> seen = [Detection("bird", 0.9, Box(x0=0.4, y0=0.4, x1=0.6, y1=0.6))]
+    >>> spatial_hits(cues, [seen] * 2, fps=8.0)
+    (2, 2)
     """
     if len(detections) == 0 or not fps > 0:
         raise MetricError(
@@ -108,15 +135,15 @@ def spatial_hits(
     for number, time in enumerate(cues.times_s):
         middle = min(round(time * fps), len(detections) - 1)
         near = detections[max(middle - beside, 0) : middle + beside + 1]
-        boxes = [found.box for frame in near for found in frame]
-        for x in _heard_at(cues, number, camera):
+        boxes = [detection.box for frame in near for detection in frame]
+        for x in _visible_sounds(cues, number, camera):
             gaps = [max(box.x0 - x, x - box.x1) for box in boxes]
             hits += min(gaps, default=math.inf) <= margin + _ROUNDING
             counted += 1
     return hits, counted
 
 
-def _heard_at(cues: SpatialCues, number: int, camera: Camera) -> list[float]:
+def _visible_sounds(cues: SpatialCues, number: int, camera: Camera) -> list[float]:
     """Return the picture's x of every source that sounds in view in a cue frame."""
     azimuths = [s.azimuth_deg[number] for s in cues.sources if s.active[number]]
     return [

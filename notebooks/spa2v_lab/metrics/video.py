@@ -20,22 +20,34 @@ _LEAST_CONTRAST = 2.0  # grey levels; a crop flatter than this shows nothing
 
 
 def object_consistency(frames: np.ndarray, boxes: Sequence[Box | None]) -> float:
-    """Say how much a thing stays the same while it moves.
+    """Return how much an object stays the same while it moves.
 
-    The thing is cut out of every frame along its box and brought to one size; the mean correlation
-    of neighbouring cut-outs is returned. A video whose thing is drawn once and moved along its
+    The object is cut out of every frame along its box and brought to one size; the mean correlation
+    of neighbouring cut-outs is returned. A video whose object is drawn once and moved along its
     boxes scores nearly 1, flicker and changes of identity lower it.
 
     Parameters
     ----------
     frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
     boxes : sequence of Box or None
-        One a frame; None where the thing is not in the picture.
+        One a frame; None where the object is not in the picture.
 
     Returns
     -------
     float
         In [-1, 1]; NaN if no two neighbouring frames show it.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many boxes as frames.
+
+    Examples
+    --------
+    >>> frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    >>> box = Box(x0=0.0, y0=0.0, x1=0.5, y1=0.5)
+    >>> round(object_consistency(np.stack([frame, frame]), [box, box]), 6)
+    1.0
     """
     if len(frames) != len(boxes):
         raise ValueError(f"{len(boxes)} boxes for {len(frames)} frames")

@@ -14,16 +14,47 @@ __all__ = ["caption_overlap", "class_recall", "rouge_l"]
 
 
 def class_recall(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
-    """Return the share of the truth's things whose class the estimate has, in [0, 1].
+    """Return the share of the truth's objects whose class the estimate has, in [0, 1].
 
-    Each thing of the estimate serves once; a truth without any things scores 1.
+    Each object of the estimate serves once; a truth without any objects scores 1.
+
+    Parameters
+    ----------
+    truth, estimate : VideoSceneLayout
+        Of pictures with the same aspect.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import Box, SceneObject
+    >>> left = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> car = SceneObject(id="a", label="car", caption="a car", boxes=[left])
+    >>> truth = VideoSceneLayout(caption="a car", frame_captions=["a car"], key_times_s=[0.0],
+    ...                          objects=[car], duration_s=1.0)
+    >>> class_recall(truth, truth)
+    1.0
     """
-    wanted, found = (Counter(thing.label for thing in side.objects) for side in (truth, estimate))
-    return (wanted & found).total() / wanted.total() if wanted else 1.0
+    wanted, given = (Counter(item.label for item in side.objects) for side in (truth, estimate))
+    return (wanted & given).total() / wanted.total() if wanted else 1.0
 
 
 def caption_overlap(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
-    """Return `rouge_l` of the captions of the whole videos, in [0, 1]."""
+    """Return `rouge_l` of the captions of the whole videos, in [0, 1].
+
+    Parameters
+    ----------
+    truth, estimate : VideoSceneLayout
+        Of pictures with the same aspect.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import Box, SceneObject
+    >>> left = Box(x0=0.0, y0=0.0, x1=0.5, y1=1.0)
+    >>> car = SceneObject(id="a", label="car", caption="a car", boxes=[left])
+    >>> truth = VideoSceneLayout(caption="a car", frame_captions=["a car"], key_times_s=[0.0],
+    ...                          objects=[car], duration_s=1.0)
+    >>> caption_overlap(truth, truth)
+    1.0
+    """
     return rouge_l(truth.caption, estimate.caption)
 
 
@@ -32,6 +63,15 @@ def rouge_l(reference: str, text: str) -> float:
 
     The longest common subsequence of words, as a share of either text; capitals and punctuation do
     not count. Two texts without words agree.
+
+    Parameters
+    ----------
+    reference, text : str
+
+    Examples
+    --------
+    >>> rouge_l("a red bus passes", "a bus passes")
+    0.8571428571428571
     """
     a, b = (re.findall(r"\w+", side.lower()) for side in (reference, text))
     if not a or not b:
