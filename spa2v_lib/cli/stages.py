@@ -39,8 +39,9 @@ def cues(
     audio: Audio,
     settings: dict[str, Any],
     tagger: Annotated[
-        str, typer.Option(help="What names the sources: embedded, ast, clap, or ast:FOLDER, ...")
-    ] = "embedded",
+        str,
+        typer.Option(help="What names the sources: auto, embedded, ast, clap, or ast:FOLDER, ..."),
+    ] = "auto",
     labels: Annotated[
         str | None, typer.Option(help="What may sound, for clap: words separated by commas.")
     ] = None,

@@ -278,14 +278,14 @@ def _tagged(source: DetectedSource, tagger: Tagger, *, separated: bool) -> _Nami
 
 
 _FAST_PER_S = 0.5
-_NEVER_FAST = frozenset({"aircraft", "instrument", "bell or alarm", "person", "machine"})
+_NEVER_FAST = frozenset({"aircraft", "instrument", "bell or alarm", "person", "machine", "ship"})
 
 
 def _with_guess(naming: _Naming, pass_by: PassBy | None) -> _Naming:
     """Guess what was not recognized, where it moves as such an object can.
 
     Speed over closest distance rules families out: at 0.5 per second a person would pass within
-    3 m, and an airplane at 60 m/s within 120 m, which is a landing strip's.
+    3 m, a ship within its own length, and an airplane at 60 m/s within 120 m.
     """
     if naming.label_source != "none":
         return naming

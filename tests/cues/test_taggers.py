@@ -252,6 +252,7 @@ def test_a_repository_is_asked_for_its_commit_and_files_only(monkeypatch, tmp_pa
         ("embedded:/tmp", None, "no tagger"),
         ("embedded", ["dog"], "only clap takes labels"),
         ("ast", ["dog"], "only clap takes labels"),
+        ("auto", ["dog"], "only clap takes labels"),
         ("clap", [], "are ambiguous"),
         ("clap", ["dog", " dog"], "are ambiguous"),
         ("clap:/no/such/folder", ["dog"], "no folder"),

@@ -10,8 +10,8 @@ acoustic
 acoustic, without exemplars; random exemplars
     The same without them, or with any instead of the nearest.
 acoustic, label from the tagger
-    The same, but the tagger says what sounds. A sound that it does not know leaves the layout
-    empty. The tagger has learnt from these very recordings, which flatters it.
+    The same, but the tagger says what sounds. A sound that it does not recognize is shown as
+    its best guess. The tagger has learnt from these very recordings, which flatters it.
 true cues
     The acoustic planner given the scene's own azimuth, range over its smallest, and motion: what it
     could reach with perfect hearing. What is missing to 1 is size and distance in metres, height

@@ -50,7 +50,7 @@ def get_tagger(tagger: str | Tagger = "auto", labels: Sequence[str] | None = Non
                 f"no tagger {tagger!r}; one of: {', '.join(_NAMES)}, ast:FOLDER, clap:FOLDER"
             )
     if name == "auto":
-        name = _available(labels)
+        name = _available()
     if labels is not None and name != "clap":
         raise CueError(
             f"the tagger {name or tagger.name!r} answers with labels of its own; only clap takes "
@@ -67,10 +67,10 @@ def get_tagger(tagger: str | Tagger = "auto", labels: Sequence[str] | None = Non
     return AST(folder) if name == "ast" else CLAP(labels, folder)
 
 
-def _available(labels: Sequence[str] | None) -> str:
+def _available() -> str:
     """Return the best tagger whose weights are on this machine."""
     from spa2v_lib.cues.tagging.pretrained import AST_WEIGHTS, CLAP_WEIGHTS
 
-    if labels is not None or CLAP_WEIGHTS.cached():
+    if CLAP_WEIGHTS.cached():
         return "clap"
     return "ast" if AST_WEIGHTS.cached() else "embedded"

@@ -117,14 +117,15 @@ class Tag:
         Parameters
         ----------
         without : collection of str
-            Families that other evidence rules out; the others share their probability.
+            Families and labels that other evidence rules out; other families share the
+            probability of those.
         """
         gone = sum(p for name, p in self.families if name in without)
         left = max(1.0 - gone, 1e-6)
         families = [
             (name, round(min(p / left, 1.0), 4)) for name, p in self.families if name not in without
         ]
-        named = [(name, p) for name, p in self.ranked if family_of(name) not in without]
+        named = [(name, p) for name, p in self.ranked if not {name, family_of(name)} & set(without)]
         if families and families[0][1] >= 0.5:
             of_family = [(name, p) for name, p in named if family_of(name) == families[0][0]]
             named = of_family or named
