@@ -36,8 +36,9 @@ __all__ = ["Decoder", "Scan", "open_audio", "skipping"]
 _PIECE_FRAMES = 65536
 # Lengths that headers state may differ by what codecs add at the ends (priming and padding).
 _SLACK_S = 0.1
-# libsndfile's and FFmpeg's counts of the same MP3 differ by less, in frames.
-_MP3_SLACK = 4096
+# Samples that an encoder puts before and after an MP3, which its index takes off again.
+_MP3_PADDING = 4096
+_MP3_SLACK_S = 0.005  # without an index
 _MP3_FRAME = 1152  # samples; 576 below 32 kHz
 # Containers whose timestamps are those of the recording; elsewhere FFmpeg counts samples itself.
 _TIMED = {"matroska", "mov", "mpegts", "mpeg", "flv", "asf", "avi", "nut", "mxf", "wtv", "gxf"}
@@ -252,8 +253,8 @@ def _soundfile_decoder(path: Path, header: Header) -> Decoder | None:
         notes += _ogg_notes(chain)
     elif not header.trustworthy:
         return None
-    mp3_seconds = _mp3_seconds(path) if header.container == "" else 0.0
-    if mp3_seconds is None:
+    length = (0.0, float("inf")) if header.container else _mp3_length(path)
+    if length is None:
         return None
     name = str(path) if os.name == "nt" else os.fsencode(path)
     try:
@@ -263,8 +264,8 @@ def _soundfile_decoder(path: Path, header: Header) -> Decoder | None:
     ordered = header.container in ("wav", "w64", "flac") or _as_b_format(header, info.channels)
     if info.channels > 2 and not ordered:
         return None  # libsndfile does not say which channel is which
-    off = abs(info.frames - mp3_seconds * info.samplerate)
-    if info.frames >= _UNKNOWN_FRAMES or (mp3_seconds and off > _MP3_SLACK):
+    stated_s = info.frames / info.samplerate
+    if info.frames >= _UNKNOWN_FRAMES or abs(stated_s - length[0]) > length[1]:
         return None
 
     def pieces(frame: int) -> Iterator[Piece]:
@@ -278,7 +279,6 @@ def _soundfile_decoder(path: Path, header: Header) -> Decoder | None:
 
     names = header.channel_layout
     channels = names if len(names) == info.channels else ("",) * info.channels
-    stated_s = info.frames / info.samplerate
     floating = info.subtype in ("FLOAT", "DOUBLE")
     return Decoder(path, Format(info.samplerate, channels), pieces, stated_s, notes, floating)
 
@@ -288,10 +288,11 @@ def _as_b_format(header: Header, channels: int) -> bool:
     return channels == 4 and header.container in ("ogg", "flac")
 
 
-def _mp3_seconds(path: Path) -> float | None:
-    """Return the length of an MP3 by its packets; 0 for what FFmpeg cannot open, else None.
+def _mp3_length(path: Path) -> tuple[float, float] | None:
+    """Return the seconds of an MP3 by its packets, and how far libsndfile's may lie from them.
 
-    None, too, where the index of an MP3 states another length: libsndfile would believe it.
+    None for other files, and where the index of an MP3 states another length: libsndfile would
+    believe it. (0, infinity) for what FFmpeg cannot open.
     """
     try:
         with open_container(path) as container:
@@ -302,11 +303,12 @@ def _mp3_seconds(path: Path) -> float | None:
             seconds = float(sum(durations) * track.time_base)
             indexed = mp3_index_frames(path)
             if indexed is None:
-                return seconds
-            stated = float(indexed * durations[0] * track.time_base)
-            return seconds if abs(seconds - stated) * track.rate < _MP3_SLACK else None
+                return seconds, _MP3_SLACK_S
+            if not durations or indexed != sum(duration > 0 for duration in durations):
+                return None
+            return seconds, _MP3_PADDING / track.rate
     except _av_errors():
-        return 0.0
+        return 0.0, float("inf")
 
 
 def _ogg_notes(chain: OggChain) -> tuple[str, ...]:

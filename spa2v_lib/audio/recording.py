@@ -495,7 +495,8 @@ def _resampled_pieces(recording: Recording, rate: int, frames: int) -> Iterator[
 
 def _check_rate(rate: Any, name: str) -> int:
     """Refuse a sampling rate that no cue can be measured at."""
-    if isinstance(rate, bool) or np.ndim(rate) or not float(rate) == round(float(rate)):
+    number = np.asarray(rate)
+    if number.ndim or number.dtype.kind not in "iuf" or not float(number).is_integer():
         raise AudioError(f"{name}: the sampling rate is {rate!r:.40}; a whole number is needed")
     if rate < _LOWEST_HZ:
         raise AudioError(
