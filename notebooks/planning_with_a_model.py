@@ -110,7 +110,7 @@ print(prompt.user_text[prompt.user_text.rindex("The recording to plan") :])
 
 # %% [markdown]
 # `spa2v plan scene.flac --planner google:gemini-3.8-flash --show-prompt` prints the whole of it,
-# and sends nothing. The texts are plain files in `spa2v_lib/prompts`.
+# and sends nothing. The texts are plain files in `spa2v_lib/planning/prompts`.
 #
 # ## Examples, and how not to cheat
 #

@@ -212,3 +212,12 @@ def test_no_wait_is_longer_than_a_minute_or_shorter_than_nothing(
     server.replies, server.headers = [503, json.dumps(cue_answer)], {"retry-after": seconds}
     assert plan_with_model(recording, two_sources, model, exemplars="none").objects
     assert len(waits) == 1 and 0 < waits[0] <= 60
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_server_sends_the_prompt_or_the_key_elsewhere(
+    server, model, recording, two_sources, completion, status
+):
+    server.headers = {"location": f"{server.url}/elsewhere"}
+    text = refused(server, model, recording, two_sources, status)
+    assert f"status {status}" in text

@@ -423,7 +423,9 @@ def _in_thread(work: Any) -> Any:
 
 
 def _status(error: Any) -> int | None:
-    return getattr(error, "status_code", None)
+    """Return the status of a reply; of a redirect, which nobody follows, the client's own error."""
+    cause = getattr(error.__cause__, "status_code", None)
+    return getattr(error, "status_code", None) or cause
 
 
 def _about_key(error: Any) -> bool:
