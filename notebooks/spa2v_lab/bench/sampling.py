@@ -64,7 +64,7 @@ __all__ = ["CURVE", "pixel_error", "run", "score"]
 QUICK, FULL = 6, 30
 CURVE_QUICK = 2  # scenes of the curve in the quick variant
 REFERENCE = (25, 1.0)
-CURVE = (REFERENCE, (12, 1.0), (8, 1.0), (8, 0.5), (6, 0.5), (4, 0.5), (6, 0.0))
+CURVE = (REFERENCE, (12, 1.0), (8, 1.0), (6, 1.0), (8, 0.5), (6, 0.5), (4, 0.5), (6, 0.0))
 """Numbers of steps, and the share of them after which guidance stops."""
 
 _SECONDS = 2.0  # one window of the motion modules
