@@ -299,8 +299,8 @@ from spa2v_lab.viz.sampling import attention_share_figure, denoising_figure
 denoising_figure(layout, grounding_seen.steps)
 
 # %% [markdown]
-# *Above the video that the model expects, below where the thing's words are heard; move the slider
-# back through the steps. Where things are is decided in the first steps, how they look in the
+# *Above, the video that the model predicts; below, the attention to the object's words. Move the
+# slider back through the steps. Where things are is decided in the first steps, how they look in the
 # later ones.* How much of the attention lies in the box, with grounding and without:
 
 # %%
@@ -327,15 +327,15 @@ for name, steps in runs.items():
 # %%
 from spa2v_lab.explorers.sampling import sample_at_strength, strength_figure
 
-tries = [sample_at_strength(layout, method, s, **settings) for s in (0.0, 0.3, 0.6, 1.0)]
-strength_figure(layout, tries)
+trials = [sample_at_strength(layout, method, s, **settings) for s in (0.0, 0.3, 0.6, 1.0)]
+strength_figure(layout, trials)
 
 # %% [markdown]
 # *The same noise at four strengths; move the slider.*
 
 # %%
-print(f"at 0 the frames of plain sampling: {(tries[0].video.frames == moving.frames).all()}")
-for one in tries:
+print(f"at 0 the frames of plain sampling: {(trials[0].video.frames == moving.frames).all()}")
+for one in trials:
     print(f"strength {one.strength:g}: IoU {one.iou:.1f}")
 
 # %% [markdown]

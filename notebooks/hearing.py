@@ -260,7 +260,7 @@ localization_figure(formats)
 
 # %%
 for name, one in formats.items():
-    print(f"{name:8} {one.words}")
+    print(f"{name:8} {one.summary}")
 
 # %% [markdown]
 # Now choose trajectory, format and room yourself, and whether the library knows the format:
