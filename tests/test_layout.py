@@ -1,12 +1,14 @@
 """The Video Scene Layout: boxes, times, files and the words of its errors."""
 
 import json
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from spa2v_lib.errors import LayoutError, OutputError
+from spa2v_lib.files import MAX_TEXT_BYTES
 from spa2v_lib.layout.scene_layout import VERSION, Box, SceneObject, VideoSceneLayout
 
 SMALL = Box(x0=0.1, y0=0.4, x1=0.3, y1=0.8)
@@ -227,3 +229,94 @@ def test_two_objects_with_one_id_are_refused():
 def test_the_notebook_view_escapes_what_a_layout_says():
     shown = a_layout([SMALL, LARGE], caption="<script>", reasoning="a & b")._repr_html_()
     assert "<script>" not in shown and "&lt;script&gt;" in shown and "a &amp; b" in shown
+
+
+# --- whatever editor, whatever numbers -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_a_layout_is_read_however_an_editor_saved_it(tmp_path, encoding, line_end):
+    layout = a_layout([SMALL, None], reasoning="“nearer”, naïve")
+    path = tmp_path / "layout.json"
+    path.write_bytes(layout.to_json().replace("\n", line_end).encode(encoding))
+    assert VideoSceneLayout.load(path) == layout
+
+
+@pytest.mark.parametrize("corner", [1.000000024214387, 1.00005, 1 + 2**-52])
+def test_a_corner_a_hair_outside_is_clamped(corner):
+    box = Box(x0=1 - corner, y0=1 - corner, x1=corner, y1=corner)
+    assert box.as_tuple() == (0.0, 0.0, 1.0, 1.0)
+    assert VideoSceneLayout(**with_box(VALID | {"y1": corner})).objects[1].boxes[0].y1 == 1.0
+
+
+@pytest.mark.parametrize(
+    ("corner", "shown"), [(1.0002, "1.0002"), (-0.00011, "-0.00011"), (2, "2")]
+)
+def test_a_corner_further_outside_is_shown_with_all_its_digits(corner, shown):
+    with pytest.raises(LayoutError, match=rf"is {shown}; it must lie in \[0, 1\]"):
+        VideoSceneLayout(**with_box(VALID | {"x0": corner, "x1": corner}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"fps": 1e-300}, r"fps is 1e-300; it must lie in \[0.1, 60\]"),
+        ({"fps": 1e9}, "fps is 1000000000"),
+        ({"fps": 60.5}, "fps is 60.5"),
+        ({"duration_s": 1e12}, "duration_s is 1e"),
+        ({"aspect": 1e30}, "aspect is 1e"),
+        ({"caption": "a" * 10_001}, "caption has 10,001 characters; at most 10,000"),
+        ({"background": "a" * 10_001}, "background has 10,001"),
+        ({"frame_captions": ["a", "b" * 20_000]}, "frame caption 1 has 20,000"),
+        ({"reasoning": "a" * 100_001}, "reasoning has 100,001"),
+        ({"key_times_s": [0.0] * 200_001}, "at most 200,000"),
+        ({"objects": [{}] * 101}, "101 objects; a layout has at most 100"),
+        (
+            {"objects": [{"id": "a", "label": "b" * 10_001, "caption": "c", "boxes": []}]},
+            "label has",
+        ),
+        ({"fps": int("9" * 4000)}, "fps"),
+        ({"caption": "half a \ud83d"}, "caption"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_what_a_layout_may_hold_is_bounded(fields, words):
+    with pytest.raises(LayoutError, match=words):
+        VideoSceneLayout(**changed(**fields))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ('{"fps": ' + "9" * 5000 + "}", "thousands of digits"),
+        ('{"fps": -' + "1" * 9000 + ".5e3}", "."),
+        ('{"caption": "\\ud800"}', "half a character"),
+        ('{"\\udfff": 1}', "half a character"),
+        ('{"a": ' * 50_000, "nested too deeply"),
+        ("[" * 50_000 + "]" * 50_000, "nested too deeply"),
+        ("null", "NoneType"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_json_that_no_layout_can_be_is_one_clear_error(tmp_path, content, words):
+    path = tmp_path / "layout.json"
+    path.write_text(content)
+    with pytest.raises(LayoutError, match=words):
+        VideoSceneLayout.load(path)
+
+
+def test_a_file_too_large_for_a_layout_is_refused_unread(tmp_path):
+    path = tmp_path / "layout.json"
+    with path.open("wb") as stream:
+        stream.truncate(MAX_TEXT_BYTES + 1)
+    with pytest.raises(LayoutError, match="at most 67,108,864"):
+        VideoSceneLayout.load(path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_a_layout_is_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "layout.json")
+    for path in (tmp_path / "layout.json", "/dev/zero", tmp_path):
+        with pytest.raises(LayoutError, match="is a (pipe|device|folder)"):
+            VideoSceneLayout.load(path)

@@ -1,5 +1,7 @@
 """LVD's dynamic scene layouts: their text, their pixels, their six frames."""
 
+import re
+
 import pytest
 
 from spa2v_lib.errors import LayoutError
@@ -116,3 +118,88 @@ def test_a_missing_frame_is_named():
 def test_a_single_video_frame_cannot_hold_six_key_frames():
     with pytest.raises(LayoutError, match="one frame"):
         from_lvd(lvd(kite), duration_s=0.1)
+
+
+# --- what language models make of it -------------------------------------------------------------
+
+
+def frames_text(count, frame_of=kite):
+    lines = [f"Frame {n}: {frame_of(n)}" for n in range(1, count + 1)]
+    return "\n".join(["Reasoning: r.", *lines, "Background keyword: beach"])
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 7, 8, 16])
+def test_a_text_has_any_number_of_frames_two_a_second(count):
+    step = 384 // max(count - 1, 1)
+    layout = from_lvd(frames_text(count, lambda n: kite(n, [step * (n - 1), 0, 128, 64])))
+    assert len(layout.key_times_s) == count and layout.duration_s == count / 2
+    assert layout.objects[0].boxes[-1].x0 == pytest.approx(step * (count - 1) / 512)
+
+
+@pytest.mark.parametrize(
+    "chatter",
+    [
+        lambda text: f"Sure! Here is the layout:\n\n{text}\n\nLet me know if you need more.",
+        lambda text: f"```\n{text}\n```\nI hope this helps.",
+        lambda text: re.sub(r"(Frame \d:)", r"**\1**", text),
+        lambda text: text.replace("Frame", "### Frame"),
+        lambda text: text.replace("Frame", "- frame"),
+        lambda text: text.replace(": [", ":\n["),
+        lambda text: text.replace("]\n", "]  # it moves\n"),
+        lambda text: text.replace("r.\n", "r.\nFrame 1: at the left.\nFrame 6: at the right.\n"),
+        lambda text: frames_text(6, lambda n: kite(n, [0, 0, 9, 9])) + "\nCorrected:\n" + text,
+        lambda text: text.replace("'", '"'),
+        lambda text: text.replace("\n", "\r\n"),
+    ],
+)
+def test_chatter_and_markup_around_the_frames_are_left_out(chatter):
+    layout = from_lvd(chatter(frames_text(6)))
+    assert [box.x0 for box in layout.objects[0].boxes] == [64 * n / 512 for n in range(6)]
+    assert layout.background == "beach"
+
+
+@pytest.mark.parametrize(
+    ("line", "background"),
+    [
+        ("Background keyword: A quiet beach at dusk.", "A quiet beach at dusk"),
+        ("Background keywords: beach", "beach"),
+        ('Background: "beach"', "beach"),
+        ("**Background prompt:** a wide beach\n\nEnjoy!", "a wide beach"),
+        ("Background sentence: waves roll in", "waves roll in"),
+    ],
+)
+def test_the_background_may_be_a_sentence(line, background):
+    text = frames_text(6).replace("Background keyword: beach", line)
+    assert from_lvd(text).background == background
+
+
+def test_numbers_that_tell_objects_apart_are_no_part_of_their_names():
+    names = ["ball 1", "ball 2", "ball #3", "Boeing 747", "car"]
+    items = [{"id": n, "name": name, "box": [9, 9, 9, 9]} for n, name in enumerate(names)]
+    layout = from_lvd(frames_text(2, lambda n: items))
+    assert [item.label for item in layout.objects] == ["ball", "ball", "ball", "Boeing 747", "car"]
+    assert len({item.id for item in layout.objects}) == 5
+
+
+def test_boxes_are_interpolated_before_they_are_cut_at_the_edge():
+    start, end = [256, 0, 256, 64], [640, 0, 256, 64]  # wholly outside at the end
+    layout = from_lvd(frames_text(2, lambda n: kite(n, start if n == 1 else end)))
+    assert layout.frame_count == 8
+    for number, (box,) in enumerate(layout.frame_boxes()):
+        left = (256 + 384 * number / 7) / 512
+        if left >= 1:
+            assert box is None
+        else:
+            assert (box.x0, box.x1) == pytest.approx((left, min(left + 0.5, 1)))
+
+
+def test_a_text_without_frames_says_what_is_needed():
+    with pytest.raises(LayoutError, match="no LVD frame was found"):
+        from_lvd("I cannot do that.")
+
+
+@pytest.mark.parametrize("number", ["1e300", "9" * 5000, "True", "None", "-1e7"])
+def test_numbers_that_no_pixel_has_are_refused(number):
+    text = frames_text(3).replace("[64, 256", f"[{number}, 256")
+    with pytest.raises(LayoutError, match="frame 2"):
+        from_lvd(text)

@@ -232,7 +232,7 @@ def parse_lvd(text: str) -> dict[str, Any]:
     faults: dict[str, str] = {}
     if marks and (lead := text[: marks[0].start()].strip(" \t\r\n*_`#")):
         fields["Reasoning"] = lead  # a completion of "Reasoning:" begins without that word
-    for mark, end in zip(marks, ends, strict=True):
+    for mark, end in zip(marks, ends, strict=False):  # without marks, one end is left
         heading, value = mark.group(1).lower(), text[mark.end() : end].strip()
         if heading.startswith("frame"):
             key = f"Frame {int(re.sub(r'[^0-9]', '', heading)[:9])}"

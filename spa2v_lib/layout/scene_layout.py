@@ -101,7 +101,7 @@ class SceneObject(StrictModel):
     @model_validator(mode="after")
     def _texts_have_limits(self) -> SceneObject:
         for name in ("id", "label", "caption"):
-            _check_length(getattr(self, name), f"object {self.id!r:.60}: {name}")
+            _check_text(getattr(self, name), f"object {self.id!r:.60}: {name}")
         return self
 
 
@@ -226,11 +226,11 @@ class VideoSceneLayout(StrictModel):
                 )
 
     def _check_texts(self) -> None:
-        _check_length(self.reasoning, "reasoning", _MAX_REASONING_CHARS)
-        _check_length(self.caption, "caption")
-        _check_length(self.background, "background")
+        _check_text(self.reasoning, "reasoning", _MAX_REASONING_CHARS)
+        _check_text(self.caption, "caption")
+        _check_text(self.background, "background")
         for index, caption in enumerate(self.frame_captions):
-            _check_length(caption, f"frame caption {index}")
+            _check_text(caption, f"frame caption {index}")
 
     @property
     def frame_count(self) -> int:
@@ -353,9 +353,13 @@ class VideoSceneLayout(StrictModel):
         return layout_html(self)
 
 
-def _check_length(text: str, name: str, most: int = MAX_CAPTION_CHARS) -> None:
+def _check_text(text: str, name: str, most: int = MAX_CAPTION_CHARS) -> None:
     if len(text) > most:
         raise LayoutError(f"{name} has {len(text):,} characters; at most {most:,} are allowed")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise LayoutError(f"{name} holds half a character (a lone surrogate)") from None
 
 
 def _between(before: Box | None, after: Box | None, share: float) -> Box | None:
