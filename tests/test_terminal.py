@@ -103,3 +103,23 @@ def test_a_path_and_changing_tags_are_told(printed, car) -> None:
     assert "closest at 0.50 s [0.40 to 0.60]" in text
     assert "speed 20.0 m/s [18.0 to 22.5]" in text and "closest distance" not in text
     assert "0.0 to 0.5 s car 0.80; 0.5 to 1.0 s unknown 0.60" in text
+
+
+HOSTILE = "a\x1b[2J\x1b]0;x\x07car\u202egpj\r\x9b1mx"
+
+
+def test_what_names_and_captions_hold_reaches_the_terminal_as_text(printed, car, capsys) -> None:
+    text = printed(car.model_copy(update={"label": HOSTILE}), recording=HOSTILE, notes=[HOSTILE])
+    terminal.show_error(ValueError(f"no file {HOSTILE}"))
+    said = text + capsys.readouterr().err
+    assert not set("\x1b\x07\x9b\u202e\r") & set(said)
+    assert said.count("a\\x1b[2J\\x1b]0;x\\x07car\\u202egpj") == 4
+
+
+def test_a_failure_in_a_log_is_text_too(capsys) -> None:
+    from spa2v_lib.batch import BatchProgress
+    from spa2v_lib.batch.tasks import TaskResult
+
+    with terminal.batch_progress() as tell:
+        tell(BatchProgress(1, 1, 1, None, TaskResult("x", "failed", HOSTILE)))
+    assert "\x1b" not in capsys.readouterr().err

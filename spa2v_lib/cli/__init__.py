@@ -41,6 +41,7 @@ def _common(
 for _command in (
     *(stages.cues, stages.plan, stages.estimate, stages.generate),
     *(batch.batch, batch.verify, batch.rerun),
+    stages.fetch,
     stages.doctor,
 ):
     app.command()(_command)

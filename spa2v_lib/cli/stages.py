@@ -1,4 +1,4 @@
-"""The stages as commands: ``spa2v cues``, ``plan``, ``estimate``, ``generate``, and ``doctor``."""
+"""The stages as commands: ``spa2v cues``, ``plan``, ``generate`` and more."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from spa2v_lib.cues import SpatialCues
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
-__all__ = ["cues", "doctor", "estimate", "generate", "plan"]
+__all__ = ["cues", "doctor", "estimate", "fetch", "generate", "plan"]
 
-_OF_CUES_ALONE = ("fps", "exemplars", "shots", "seed")
+_OF_CUES_ALONE = ("fps", "exemplars", "shots", "seed", "strict")
 """What planning from a file of cues can still be asked for."""
 
 
@@ -38,10 +38,6 @@ _OF_CUES_ALONE = ("fps", "exemplars", "shots", "seed")
 def cues(
     audio: Audio,
     settings: dict[str, Any],
-    tagger: Annotated[
-        str,
-        typer.Option(help="What names the sources: auto, embedded, ast, clap, or ast:FOLDER, ..."),
-    ] = "auto",
     labels: Annotated[
         str | None, typer.Option(help="What may sound, for clap: words separated by commas.")
     ] = None,
@@ -59,16 +55,17 @@ def cues(
     from spa2v_lib.cues.tagging import get_tagger
 
     check_out(out, audio, clips=clips)
+    chosen = Settings.of(settings)
     words = None if labels is None else [word.strip() for word in labels.split(",")]
-    chosen = get_tagger(tagger, words)
+    given = {**chosen.of_stage("analyze"), "tagger": get_tagger(chosen.tagger, words)}
     measured = []
     with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
         progress("analyze", 0, 1)
-        recording = read_audio(audio)
+        recording = read_audio(audio, track=chosen.track)
         parts = split(recording) if clips else [recording]
         for part in parts:
             progress("analyze", len(measured), len(parts))
-            measured.append(extract_cues(part, tagger=chosen, **settings))
+            measured.append(extract_cues(part, **given))
     if out is not None:
         for number, one in enumerate(measured, 1):
             one.save(clip_out(out, number) if clips else out)
@@ -123,7 +120,12 @@ def _planned(source: Path, settings: Settings, aspect: float) -> VideoSceneLayou
         progress("analyze", 1, 1)
         progress("plan", 0, 1)
         return plan_recording(
-            recording, measured, settings.planner, aspect=aspect, **_planning(settings)
+            recording,
+            measured,
+            settings.planner,
+            aspect=aspect,
+            strict=settings.strict,
+            **_planning(settings),
         )
 
 
@@ -141,7 +143,12 @@ def _planned_from_cues(source: Path, given: Mapping[str, Any], aspect: float) ->
     measured = SpatialCues.load(source)
     ranked = ranked_exemplars(measured, settings.exemplars, seed=settings.seed)
     return plan_acoustic(
-        measured, exemplars=ranked, shots=settings.shots, fps=settings.fps or 8.0, aspect=aspect
+        measured,
+        exemplars=ranked,
+        shots=settings.shots,
+        fps=settings.fps or 8.0,
+        aspect=aspect,
+        strict=settings.strict,
     )
 
 
@@ -171,7 +178,7 @@ def _analyzed(source: Path, settings: Settings) -> tuple[Recording, SpatialCues]
     from spa2v_lib.audio.recording import read_audio
     from spa2v_lib.runs.make import analyze_recording
 
-    recording = read_audio(source)
+    recording = read_audio(source, track=settings.track)
     return recording, analyze_recording(recording, settings).cues
 
 
@@ -240,6 +247,16 @@ def doctor(
     terminal.show_findings(findings)
     if not all(finding.good for finding in findings):
         raise typer.Exit(2)
+
+
+def fetch(
+    preset: Annotated[str, typer.Argument(help="The preset whose weights are downloaded.")],
+) -> None:
+    """Download a preset's weights and check that they are complete."""
+    from spa2v_lib.sampling import fetch as fetch_weights
+
+    for folder in fetch_weights(preset):
+        print(folder)
 
 
 def _check_preset(name: str, keep: Path | None, **how: Any) -> None:

@@ -71,6 +71,7 @@ def generate_run(
     report_stage = progress or (lambda stage, done, total: None)
     target = check_folder(out, MARKER, overwrite=overwrite)
     check_settings(chosen)
+    chosen = _settled(chosen)
     given = None if layout is None else _given_layout(layout, chosen)
     watch = _Stopwatch()
     with watch.timing("read"):
@@ -99,6 +100,15 @@ def generate_run(
             write_record(folder, record)
         report_stage("write", 1, 1)
     return target
+
+
+def _settled(settings: Settings) -> Settings:
+    """Name the tagger that "auto" stands for on this machine, so that the record does."""
+    from spa2v_lib.cues.tagging import get_tagger
+
+    if settings.tagger != "auto":
+        return settings
+    return settings.model_copy(update={"tagger": get_tagger("auto").name.lower()})
 
 
 class _Stopwatch:
@@ -162,8 +172,9 @@ def read_recording(audio: str | os.PathLike[str], settings: Settings) -> Recordi
     from spa2v_lib.cues.segments import one_clip
 
     if settings.clip is None:
-        return read_audio(audio, max_seconds=settings.max_seconds)
-    return one_clip(read_audio(audio), settings.clip, settings.max_seconds)
+        return read_audio(audio, max_seconds=settings.max_seconds, track=settings.track)
+    whole = read_audio(audio, track=settings.track)
+    return one_clip(whole, settings.clip, settings.max_seconds)
 
 
 def _check_length(layout: VideoSceneLayout, recording: Recording) -> None:
@@ -225,6 +236,7 @@ def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoS
         exemplars=settings.exemplars,
         shots=settings.shots,
         seed=settings.seed,
+        strict=settings.strict,
     )
     _check_drawable(layout, settings)
     return layout
@@ -238,6 +250,7 @@ def _sample(layout: VideoSceneLayout, settings: Settings, report_stage: StagePro
         settings.preset,
         settings.seed,
         steps=settings.steps,
+        guidance_scale=settings.guidance_scale,
         grounding=settings.grounding,
         captions=settings.captions,
         device=settings.device,

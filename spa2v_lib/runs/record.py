@@ -219,7 +219,7 @@ def _upgraded(record: dict[str, Any]) -> dict[str, Any]:
     timings = record.get("timings_s")
     if isinstance(timings, dict):
         timings = {("analyze" if k == "hear" else k): v for k, v in timings.items()}
-    parameters = record["parameters"]
+    parameters = {"tagger": "embedded", **record["parameters"]}
     grounding = parameters.get("grounding")
     if isinstance(grounding, str):
         parameters = {**parameters, "grounding": re.sub(r"\bactive=", "stop=", grounding)}

@@ -47,6 +47,12 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    track: Annotated[int | None, "read"] = Field(
+        None,
+        ge=1,
+        description="Which sound track, counted from 1, of a file that has several; the first if "
+        "not given.",
+    )
     label: Annotated[str | None, "analyze"] = Field(
         None,
         description="What sounds; of several sources the loudest first, separated by commas, each "
@@ -59,6 +65,11 @@ class Settings(BaseModel):
         "auto",
         description="How it was recorded: auto, panned, xy, ms, ortf, ab, binaural, foa or mono.",
     )
+    tagger: Annotated[str, "analyze"] = Field(
+        "auto",
+        description="What names the sources: embedded, ast, clap, ast:FOLDER or clap:FOLDER; auto "
+        "takes the best whose weights are on this machine.",
+    )
     clip: Annotated[int | None, "cut"] = Field(
         None,
         ge=1,
@@ -70,8 +81,8 @@ class Settings(BaseModel):
     )
     planner: Annotated[str, "plan"] = Field(
         "acoustic",
-        description="Who plans: acoustic, smollm, google:MODEL, openai-chat:MODEL[@URL] or "
-        "transformers:REPO_OR_FOLDER.",
+        description="Who plans: acoustic, smollm, google:MODEL, openai-chat:MODEL, "
+        "openai-chat:MODEL@URL or transformers:REPO_OR_FOLDER.",
     )
     placement: Annotated[str, "plan"] = Field(
         "cues", description="Who places the boxes when a language model plans: cues or model."
@@ -82,6 +93,11 @@ class Settings(BaseModel):
         "or none.",
     )
     shots: Annotated[int, "plan"] = Field(3, ge=0, description="How many examples.")
+    strict: Annotated[bool, "plan"] = Field(
+        False,
+        description="Refuse a recording in which nothing is recognized, instead of showing "
+        "something unknown.",
+    )
     fps: Annotated[float | None, "plan"] = Field(
         None,
         gt=0,
@@ -104,6 +120,13 @@ class Settings(BaseModel):
     )
     steps: Annotated[int | None, "sample"] = Field(
         None, ge=1, description="Sampling steps; the preset's own number if not given."
+    )
+    guidance_scale: Annotated[float | None, "sample"] = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Strength of classifier-free guidance, 1 being without; the preset's own if "
+        "not given.",
     )
     device: Annotated[str, "sample"] = Field(
         "auto", description="Where to sample: auto, cuda or cpu."
@@ -157,8 +180,8 @@ def settings_table() -> str:
 
     Examples
     --------
-    >>> print(settings_table().splitlines()[2][:40])
-    | `label` |  | What sounds; of several s
+    >>> print(next(row for row in settings_table().splitlines() if "`seed`" in row))
+    | `seed` | `0` | The only source of randomness. |
     """
     rows = ["| parameter | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
@@ -198,6 +221,7 @@ def check_settings(settings: Settings) -> None:
     from spa2v_lib.audio.recording import check_max_seconds
     from spa2v_lib.cues import CAPTURES
     from spa2v_lib.cues.labels import number_of_sources, parse_labels
+    from spa2v_lib.cues.tagging import get_tagger
     from spa2v_lib.errors import CueError
     from spa2v_lib.layout.classes import get_class
     from spa2v_lib.planning import check_planner
@@ -227,6 +251,7 @@ def check_settings(settings: Settings) -> None:
     check_steps(settings.steps)
     check_device(preset, settings.device)
     check_weights(preset)
+    get_tagger(settings.tagger)
     labels = parse_labels(settings.label)
     number_of_sources(labels, settings.num_sources)
     if labels:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
+from pyarrow import parquet
 
-from spa2v_lib.batch.results import as_row, render_index
+from spa2v_lib.batch.results import as_row, render_index, write_tables
+from spa2v_lib.batch.store import Store
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(1)>'&\n\u2028\u202e🎺$name"
 
@@ -70,3 +74,33 @@ def test_a_record_that_was_tampered_with_still_gives_a_row(content):
 def test_ten_thousand_rows_make_a_page_in_reasonable_time_and_size():
     page = render_index([as_row(record(number)) for number in range(10_000)])
     assert page.count("<tr>") == 10_001 and len(page) < 12e6
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-2", "@SUM(A1)", "\t=1", " =HYPERLINK(1)"])
+def test_no_text_in_the_table_starts_a_formula(tmp_path, text):
+    (tmp_path / "out").mkdir()
+    write_tables(Store(tmp_path / "out"), [as_row(record(text=text))])
+    with (tmp_path / "out" / "results.csv").open(encoding="utf-8", newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert {row[name] for name in ("name", "recording", "caption", "notes")} == {f"'{text}"}
+    assert float(row["duration_s"]) == 2.0
+    (kept,) = parquet.read_table(tmp_path / "out" / "results.parquet")["caption"].to_pylist()
+    assert kept == text
+
+
+def test_characters_that_act_are_shown_as_escapes(tmp_path):
+    text = "a\x1b[31mcar\u202egpj.exe"
+    page = render_index([as_row(record(text=text))])
+    assert "a\\x1b[31mcar\\u202egpj.exe" in page and not {"\x1b", "\u202e"} & set(page)
+
+
+def test_a_record_of_an_earlier_version_gives_the_same_row(tmp_path):
+    now = record(parameters={"LABEL": "car", "SEED": 3})
+    before = {**now, "summary": {**now["summary"], "heard": "car"}, "version": "spa2v.batch/1"}
+    del before["summary"]["sources"]
+    item = tmp_path / "items" / "car-1"
+    item.mkdir(parents=True)
+    (item / "item.json").write_text(json.dumps(before))
+    (found,) = Store(tmp_path).records()
+    assert as_row(found)["sources"] == "car"
+    assert json.loads(as_row(found)["parameters"]) == {"label": "car", "seed": 3}
