@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -14,9 +15,21 @@ import psutil
 import pytest
 
 from spa2v_lib.batch import Engine, run_batch
+from spa2v_lib.batch.store import SCRATCH
 from spa2v_lib.batch.workers import default_workers, run_tasks
 from spa2v_lib.errors import BatchError
+from spa2v_lib.folders import sweep
 from spa2v_lib.runs import code_hash
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):
+    """Return the folder for temporary files, of this process and of those that it starts."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return folder
 
 
 def statuses(root: Path) -> dict[str, tuple[str, str]]:
@@ -48,7 +61,7 @@ def _children() -> set[int]:
     return {child.pid for child in found if child.status() != psutil.STATUS_ZOMBIE}
 
 
-def test_workers_go_with_the_batch(sound, notebook, tmp_path):
+def test_workers_go_with_the_batch_and_leave_nothing(sound, notebook, tmp_path, temporary):
     before = _children()
     sound("a.wav"), sound("b.wav")
     engine = Engine("processes", workers=2)
@@ -56,6 +69,7 @@ def test_workers_go_with_the_batch(sound, notebook, tmp_path):
         [tmp_path / "sounds"], tmp_path / "out", engine=engine, notebook=notebook
     ).worked
     assert _children() - before == set()
+    assert list(temporary.iterdir()) == []
 
 
 _BATCH = """
@@ -77,7 +91,7 @@ cli.main()
     ],
 )
 def test_a_batch_that_is_killed_leaves_nothing_that_looks_finished_and_can_go_on(
-    sound, notebook, manifest, tmp_path, engine, number
+    sound, notebook, manifest, tmp_path, temporary, engine, number
 ):
     rows = [{"recording": str(sound("a.wav"))}, {"recording": str(sound("b.wav")), "seed": 992}]
     out = tmp_path / "out"
@@ -98,11 +112,20 @@ def test_a_batch_that_is_killed_leaves_nothing_that_looks_finished_and_can_go_on
     assert psutil.wait_procs(workers, timeout=30)[1] == []
     left = [path.name for path in (out / "items").iterdir() if path.name[0] != "."]
     assert len(left) == 1 and left[0].startswith("a-")
+    hidden = [path.name for path in (out / "items").iterdir() if path.name[0] == "."]
+    if number != signal.SIGKILL:  # after which only the next batch can tidy up
+        assert hidden == [] and list(temporary.iterdir()) == []
     rows[1]["seed"] = 2
     code_hash.cache_clear()  # the killed process has read the code later than this one
     again = run_batch([manifest(rows)], out, notebook=notebook, resume=True)
     assert (again.kept, again.worked, again.failed) == (1, 1, 0)
     assert not list((out / "items").glob(".*"))
+    assert [path for path in temporary.iterdir() if not _in_use(path)] == []
+
+
+def _in_use(folder: Path) -> bool:
+    """Whether this process, which has executed a notebook of its own, holds a folder."""
+    return folder in sweep(folder.parent, SCRATCH)
 
 
 def test_tasks_are_taken_only_as_workers_become_free():

@@ -317,3 +317,15 @@ def test_a_notebook_that_cannot_be_told_what_to_do_is_refused(sound, tmp_path, t
     (tmp_path / "other.ipynb").write_text(text)
     with pytest.raises(BatchError, match=words):
         run_batch([tmp_path / "sounds"], tmp_path / "out", notebook=tmp_path / "other.ipynb")
+
+
+def test_a_damaged_recording_among_many_costs_one_row(sound, notebook, tmp_path):
+    for number in range(40):
+        sound(f"{number:02d}.wav", number)
+    (tmp_path / "sounds" / "20.wav").write_bytes(b"RIFF" + bytes(100))
+    (tmp_path / "sounds" / "30.wav").write_bytes(b"")
+    (tmp_path / "sounds" / "._31.wav").write_bytes(b"debris")
+    summary = run_batch([tmp_path / "sounds"], tmp_path / "out", notebook=notebook)
+    assert (summary.total, summary.failed) == (40, 2)
+    failed = {row["name"]: row["error"] for row in results(tmp_path / "out") if row["error"]}
+    assert set(failed) == {"20.wav", "30.wav"} and all(failed.values())
