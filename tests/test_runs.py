@@ -141,7 +141,12 @@ def test_stages_are_reported_in_order(audio, out, drawn):
 @pytest.mark.parametrize(
     ("settings", "error", "words"),
     [
-        ({"label": "unicorn"}, PlanningError, "unicorn"),
+        ({"label": "unicorn@up"}, CueError, "unicorn.*'up'"),
+        ({"label": "a, b, c, d"}, CueError, "4 labels"),
+        ({"tagger": "oracle"}, CueError, "no tagger 'oracle'"),
+        ({"num_sources": 4}, SettingsError, "num_sources is 4"),
+        ({"track": 0}, SettingsError, "track is 0"),
+        ({"steps": 10_000}, SettingsError, "equal to 1000"),
         ({"preset": "huge"}, SamplingError, "huge.*tiny"),
         ({"planner": "oracle"}, PlanningError, "oracle.*acoustic"),
         ({"capture": "wire"}, CueError, "wire.*binaural"),

@@ -226,17 +226,16 @@ def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoS
     # Before a model is asked, which may take long and cost money.
     check_labels([s.label for s in cues.sources if s.label in CLASSES], preset)
     width, height = preset.size
+    planning = settings.of_stage("plan")
+    planner, fps = planning.pop("planner"), planning.pop("fps")
     layout = plan(
         recording,
         cues,
-        settings.planner,
-        fps=8.0 if settings.fps is None else settings.fps,
+        planner,
+        fps=8.0 if fps is None else fps,
         aspect=width / height,
-        placement=settings.placement,
-        exemplars=settings.exemplars,
-        shots=settings.shots,
         seed=settings.seed,
-        strict=settings.strict,
+        **planning,
     )
     _check_drawable(layout, settings)
     return layout
@@ -247,13 +246,7 @@ def _sample(layout: VideoSceneLayout, settings: Settings, report_stage: StagePro
 
     return sampling.generate(
         layout,
-        settings.preset,
-        settings.seed,
-        steps=settings.steps,
-        guidance_scale=settings.guidance_scale,
-        grounding=settings.grounding,
-        captions=settings.captions,
-        device=settings.device,
+        **settings.of_stage("sample"),
         progress=lambda done, total: report_stage("sample", done, total),
     )
 

@@ -119,7 +119,7 @@ class Settings(BaseModel):
         0, ge=0, lt=2**63, description="The only source of randomness."
     )
     steps: Annotated[int | None, "sample"] = Field(
-        None, ge=1, description="Sampling steps; the preset's own number if not given."
+        None, ge=1, le=1000, description="Sampling steps; the preset's own number if not given."
     )
     guidance_scale: Annotated[float | None, "sample"] = Field(
         None,
@@ -127,6 +127,21 @@ class Settings(BaseModel):
         le=100,
         description="Strength of classifier-free guidance, 1 being without; the preset's own if "
         "not given.",
+    )
+    guidance_start: Annotated[float | None, "sample"] = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of the steps before guidance begins; the preset's own if not given.",
+    )
+    guidance_stop: Annotated[float | None, "sample"] = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of the steps after which guidance ends; the preset's own if not given.",
+    )
+    negative_prompt: Annotated[str | None, "sample"] = Field(
+        None, description="What guidance leads away from; the preset's own if not given."
     )
     device: Annotated[str, "sample"] = Field(
         "auto", description="Where to sample: auto, cuda or cpu."

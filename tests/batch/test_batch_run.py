@@ -249,7 +249,7 @@ def test_progress_counts_up_and_tells_the_time_left(done):
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
-        ({"label": "unicorn"}, BatchError, r"a.wav \(line 1\): .*unicorn"),
+        ({"label": "unicorn@up"}, BatchError, r"a.wav \(line 1\): .*unicorn"),
         ({"seed": -1}, BatchError, "seed is -1"),
         ({"colour": "red"}, BatchError, "no parameter colour"),
         ({"engine": Engine("steam")}, BatchError, "no engine 'steam'"),
@@ -287,7 +287,7 @@ def test_what_is_wrong_with_some_recordings_is_said_with_the_first(
     sound, notebook, tmp_path, manifest
 ):
     sound("a.wav")
-    labels = ["car", "unicorn", "unicorn", "ogre"]
+    labels = ["car", "unicorn@up", "unicorn@up", "ogre@up"]
     rows = [{"recording": "sounds/a.wav", "label": label} for label in labels]
     with pytest.raises(BatchError) as refused:
         run_batch([manifest(rows)], tmp_path / "out", notebook=notebook)
