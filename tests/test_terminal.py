@@ -123,3 +123,15 @@ def test_a_failure_in_a_log_is_text_too(capsys) -> None:
     with terminal.batch_progress() as tell:
         tell(BatchProgress(1, 1, 1, None, TaskResult("x", "failed", HOSTILE)))
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_the_time_left_is_told_from_the_first_step_on(monkeypatch) -> None:
+    screen = io.StringIO()
+    wide = partial(Console, file=screen, force_terminal=True, width=120)
+    monkeypatch.setattr(terminal, "Console", lambda **_: wide())
+    with terminal.progress() as tell:
+        tell("sample", 0, 11)
+        time.sleep(0.5)
+        tell("sample", 1, 11)
+    said = screen.getvalue()
+    assert "about 5 s left" in said or "about 6 s left" in said, said

@@ -35,7 +35,7 @@ _MOST_SHOWN = 5
 
 @dataclass(frozen=True)
 class ManifestRow:
-    """One recording with what is asked for it.
+    """One recording with the parameters of its run.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class ManifestRow:
     path : Path
         The same, absolute.
     name : str
-        How the results call it; the file's name if nothing else is said.
+        What the results call it; the file's name if none is given.
     parameters : dict
         What this row sets, by the columns' names; the rest keeps its default.
     line : int
@@ -171,7 +171,7 @@ def _records(path: Path, columns: Mapping[str, Any]) -> Iterator[tuple[int, dict
 def _delimiter(text: str) -> tuple[str, int]:
     """Return what separates cells, and how many lines stand before the header.
 
-    The header tells: it has a column ``recording``. Spreadsheets may write ``sep=;`` before it.
+    The header decides: it has a column ``recording``. Spreadsheets may write ``sep=;`` before it.
     """
     lines = text.split("\n", 50)
     skipped = next((k for k, line in enumerate(lines) if line.strip(" \t\r,;")), 0)

@@ -109,12 +109,12 @@ class _Team:
     def _room(self) -> int:
         """Return how many workers the cluster has room for."""
         has = self._ray.cluster_resources()
-        asked = {"CPU": self._engine.cpus_per_item, "GPU": self._engine.gpus_per_item}
-        places = [int(has.get(what, 0.0) / each) for what, each in asked.items() if each]
+        needed = {"CPU": self._engine.cpus_per_item, "GPU": self._engine.gpus_per_item}
+        places = [int(has.get(what, 0.0) / each) for what, each in needed.items() if each]
         if not min(places, default=1):
             raise BatchError(
                 f"the Ray cluster has {has.get('CPU', 0):g} processors and {has.get('GPU', 0):g} "
-                f"GPUs, too few for one item ({asked['CPU']:g} and {asked['GPU']:g})"
+                f"GPUs, too few for one item ({needed['CPU']:g} and {needed['GPU']:g})"
             )
         return min(places, default=1)
 

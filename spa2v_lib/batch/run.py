@@ -193,7 +193,7 @@ class _State:
                 self._report(None)
 
     def take(self, result: TaskResult) -> None:
-        """Count an result; of a lost worker, keep what can be said about it."""
+        """Count a result; of a lost worker, keep what can be said about it."""
         if result.status == "broken":
             raise OutputError(result.error)
         if result.status == "lost":

@@ -51,7 +51,7 @@ class _Hook(DisplayHook):
 
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
         """Keep the value in every format that it has."""
-        data = {kind: _plain(value) for kind, value in format_dict.items()}
+        data = {form: _plain(value) for form, value in format_dict.items()}
         count = self.prompt_count
         fields = {"data": data, "metadata": md_dict or {}, "execution_count": count}
         self.shell.kept.append(new_output("execute_result", **fields))
@@ -64,8 +64,8 @@ class _Publisher(CapturingDisplayPublisher):
     """Keeps what a cell displays."""
 
     def publish(self, data: Any, metadata: Any = None, *_: Any, **__: Any) -> None:
-        """Keep one thing in every format that it has."""
-        shown = {kind: _plain(value) for kind, value in data.items()}
+        """Keep what is displayed in every format that it has."""
+        shown = {form: _plain(value) for form, value in data.items()}
         self.shell.kept.append(new_output("display_data", data=shown, metadata=metadata or {}))
 
     def clear_output(self, wait: bool = False) -> None:
@@ -108,8 +108,8 @@ class Shell(InteractiveShell):
         super().__init__(**given)
 
     def _showtraceback(self, etype: type, evalue: BaseException | None, stb: list[str]) -> None:
-        said = {"ename": etype.__name__, "evalue": str(evalue), "traceback": list(stb)}
-        self.kept.append(new_output("error", **said))
+        fields = {"ename": etype.__name__, "evalue": str(evalue), "traceback": list(stb)}
+        self.kept.append(new_output("error", **fields))
 
     def run(self, source: str) -> tuple[list[Any], int, BaseException | None]:
         """Run a cell.

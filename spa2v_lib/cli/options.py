@@ -89,8 +89,8 @@ def settings_options(
 def _option(name: str, show_default: bool) -> inspect.Parameter:
     """Return the option of a field; bounds are left to `Settings`, which checks them all alike."""
     field = Settings.model_fields[name]
-    told = show_default and field.default is not None and not isinstance(field.default, bool)
-    meaning = f"{field.description} Default: {field.default}." if told else field.description
+    shown = show_default and field.default is not None and not isinstance(field.default, bool)
+    meaning = f"{field.description} Default: {field.default}." if shown else field.description
     option = typer.Option(help=meaning, show_default=False)
     annotation = Annotated[field.annotation | None, option]  # type: ignore[operator]
     kind = inspect.Parameter.KEYWORD_ONLY

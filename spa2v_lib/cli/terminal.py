@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from spa2v_lib.pages import printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress, Task
 
     from spa2v_lib.batch import BatchProgress, BatchSummary
     from spa2v_lib.cues import SourceTrack, SpatialCues
@@ -78,14 +79,13 @@ def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
     after_s : float
         Show nothing of work that is done within so many seconds, and leave nothing behind.
     """
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    class _LeftColumn(TextColumn):
+        """How long the rest of a stage takes at the pace so far, from the first step on."""
+
+        def render(self, task: Task) -> Text:
+            return Text(_time_left(_seconds_left(task)))
 
     console = Console(stderr=True)
     columns = (
@@ -93,8 +93,7 @@ def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _LeftColumn(""),
     )
     silent = not console.is_terminal
     bar = Progress(*columns, console=console, disable=silent, transient=after_s > 0.0)
@@ -146,10 +145,10 @@ def show_cues(cues: SpatialCues) -> None:
 
 def _count(cues: SpatialCues) -> str:
     count = len(cues.sources)
-    said = f"{count or 'no'} source{'' if count == 1 else 's'}"
+    text = f"{count or 'no'} source{'' if count == 1 else 's'}"
     if cues.count_low == cues.count_high:
-        return said
-    return f"{said} (90 % interval {cues.count_low} to {cues.count_high})"
+        return text
+    return f"{text} (90 % interval {cues.count_low} to {cues.count_high})"
 
 
 def _show_source(console: Console, source: SourceTrack) -> None:
@@ -304,6 +303,12 @@ def _failure(state: BatchProgress) -> str:
 def _left(state: BatchProgress) -> str:
     failed = f"{state.failed} failed" if state.failed else ""
     return ", ".join(part for part in (failed, _time_left(state.left_s)) if part)
+
+
+def _seconds_left(task: Task) -> float | None:
+    if not task.completed or task.total is None or task.elapsed is None:
+        return None
+    return task.elapsed / task.completed * (task.total - task.completed)
 
 
 def _time_left(seconds: float | None) -> str:

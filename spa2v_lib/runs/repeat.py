@@ -282,7 +282,7 @@ def _results(
         try:
             before = form.load(folder / name)
         except Spa2vError:
-            continue  # told as a changed file
+            continue  # `_files` names it
         was, now = before.model_dump(exclude_unset=True), form.load(again / name).model_dump()
         changed = [key for key in was if key not in _SENTENCES and not _same(was[key], now[key])]
         changed = [key for key in changed if key != "recording"]  # its name, which may be another
