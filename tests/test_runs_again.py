@@ -167,3 +167,56 @@ def test_a_record_cannot_name_a_recording_elsewhere(run, tmp_path):
     change(run, input={**record["input"], "name": "../../right.wav"})
     with pytest.raises(RunError, match="not beside the run"):
         runs.verify(run)
+
+
+def test_a_record_of_the_first_version_is_read_verified_and_run_again(run, tmp_path):
+    record = runs.read_record(run)
+    timings = {("hear" if k == "analyze" else k): v for k, v in record["timings_s"].items()}
+    parameters = {k: v for k, v in record["parameters"].items() if k in FIRST_PARAMETERS}
+    parameters["grounding"] = "gligen:active=0.5"
+    change(run, version="spa2v.run/1", timings_s=timings, parameters=parameters)
+    read = runs.read_record(run)
+    assert read["timings_s"] == record["timings_s"] and read["version"] == runs.VERSION
+    assert read["parameters"]["grounding"] == "gligen:stop=0.5"
+    assert runs.verify(run).reproduced
+    again = runs.rerun(run, tmp_path / "again", seed=9)
+    assert runs.read_record(again)["parameters"]["tagger"] == "embedded"
+
+
+FIRST_PARAMETERS = (
+    *("label", "capture", "planner", "placement", "exemplars", "shots", "preset", "seed", "fps"),
+    *("steps", "clip", "max_seconds", "grounding", "captions", "device", "layout_given"),
+)
+
+
+def test_sentences_for_people_may_change_but_nothing_else(run):
+    for name, field in (("cues.json", "notes"), ("layout.json", "reasoning")):
+        path = run / name
+        content = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**content, field: ["x"] if field == "notes" else "x"}))
+    assert {one.category for one in runs.verify(run).differences} == {"file"}
+    content = json.loads((run / "layout.json").read_text(encoding="utf-8"))
+    (run / "layout.json").write_text(json.dumps({**content, "caption": "another"}))
+    (changed,) = [one for one in runs.verify(run).differences if one.category == "result"]
+    assert (changed.name, changed.recorded) == ("layout.json", "caption")
+
+
+def test_the_code_hash_follows_from_the_code_of_the_stages_alone(tmp_path, monkeypatch):
+    parts = ("audio", "layout", "cues/tagging", "planning", "sampling", "runs", "viz", "cli")
+    for part in parts:
+        (tmp_path / part).mkdir(parents=True)
+        (tmp_path / part / "a.py").write_text("x = 1\n")
+    for name in ("video.py", "runs/make.py", "runs/settings.py"):
+        (tmp_path / name).write_text("y = 2\n")
+    monkeypatch.setattr("spa2v_lib.runs.record._PACKAGE", tmp_path)
+
+    def hashed(name: str, text: str) -> str:
+        (tmp_path / name).write_text(text)
+        return runs.code_hash.__wrapped__()
+
+    before = runs.code_hash.__wrapped__()
+    assert hashed("viz/a.py", "x = 2\n") == hashed("cli/a.py", "x = 2\n") == before
+    assert hashed("runs/a.py", "x = 2\n") == before
+    assert hashed("cues/tagging/a.py", '"""Words."""\n\n# more words\nx = (\n    1\n)\n') == before
+    assert hashed("cues/tagging/a.py", "x = 2\n") != before
+    assert hashed("cues/tagging/a.py", "x = 1\n") == before != hashed("runs/make.py", "y = 3\n")
