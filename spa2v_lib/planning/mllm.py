@@ -126,14 +126,9 @@ def plan_with_model(
     True
     """
     check_placement(placement)
-    canvas = _canvas(
-        cues,
-        _ranked(cues, exemplars, shots, seed, recordings, pool),
-        shots,
-        fps,
-        camera or Camera(aspect=aspect),
-        key_rate_hz,
-    )
+    check_choice(exemplars, shots)
+    ranked = ranked_exemplars(cues, exemplars, seed=seed, recordings=recordings, pool=pool)
+    canvas = _canvas(cues, ranked, shots, fps, camera or Camera(aspect=aspect), key_rate_hz)
     prompt = _prompt(recording, canvas, backend, placement, spatial)
     schema = SCHEMAS[placement]
     key = content_key(backend, prompt, schema)
@@ -204,14 +199,9 @@ def show_prompt(
     'The recording to plan a video for'
     """
     check_placement(placement)
-    canvas = _canvas(
-        cues,
-        _ranked(cues, exemplars, shots, seed, recordings, pool),
-        shots,
-        fps,
-        camera or Camera(aspect=aspect),
-        key_rate_hz,
-    )
+    check_choice(exemplars, shots)
+    ranked = ranked_exemplars(cues, exemplars, seed=seed, recordings=recordings, pool=pool)
+    canvas = _canvas(cues, ranked, shots, fps, camera or Camera(aspect=aspect), key_rate_hz)
     return _prompt(recording, canvas, backend, placement, spatial)
 
 
@@ -235,21 +225,9 @@ def check_placement(placement: str) -> None:
         raise PlanningError(f"no placement {placement!r}; one of: {', '.join(PLACEMENTS)}")
 
 
-def _ranked(
-    cues: SpatialCues,
-    exemplars: str,
-    shots: int,
-    seed: int,
-    recordings: Collection[str],
-    pool: Sequence[Exemplar] | None,
-) -> tuple[Exemplar, ...]:
-    check_choice(exemplars, shots)
-    return tuple(ranked_exemplars(cues, exemplars, seed=seed, recordings=recordings, pool=pool))
-
-
 def _canvas(
     cues: SpatialCues,
-    ranked: tuple[Exemplar, ...],
+    ranked: Sequence[Exemplar],
     shots: int,
     fps: float,
     camera: Camera,
@@ -257,7 +235,8 @@ def _canvas(
 ) -> Canvas:
     times = key_times(cues.duration_s, fps, key_rate_hz)
     asked = np.linspace(times[0], times[-1], min(len(times), _MOST_FRAMES))
-    return Canvas(cues, camera, fps, tuple(times.tolist()), tuple(asked.tolist()), ranked, shots)
+    key_times_s, asked_times_s = tuple(times.tolist()), tuple(asked.tolist())
+    return Canvas(cues, camera, fps, key_times_s, asked_times_s, tuple(ranked), shots)
 
 
 def _prompt(
