@@ -92,9 +92,12 @@ def test_a_layout_without_objects_is_a_background():
     assert generate(empty, steps=2).frames.shape == (8, 128, 128, 3)
 
 
-def test_what_the_suite_cannot_draw_is_refused_with_what_it_can():
-    with pytest.raises(SamplingError, match="cannot draw dragon; it can draw: airplane, ambul"):
-        check(_layout(label="dragon"))
+def test_what_the_suite_cannot_draw_is_drawn_as_the_nearest_class():
+    dragon = _layout(0.25, label="dragon")
+    assert check(dragon).name == "tiny"
+    drawn = generate(dragon, steps=2)
+    assert drawn.layout.objects[0].label == "dragon"
+    assert drawn.sha256() == generate(_layout(0.25, label="lion"), steps=2).sha256()
 
 
 @pytest.mark.parametrize(
