@@ -103,12 +103,16 @@ def generate_run(
 
 
 def _settled(settings: Settings) -> Settings:
-    """Name the tagger that "auto" stands for on this machine, so that the record does."""
+    """Say what "auto" and the preset's own values stand for, so that the record does."""
     from spa2v_lib.cues.tagging import get_tagger
+    from spa2v_lib.sampling import get_preset
 
-    if settings.tagger != "auto":
-        return settings
-    return settings.model_copy(update={"tagger": get_tagger("auto").name.lower()})
+    preset = get_preset(settings.preset)
+    own = ("steps", "guidance_scale", "guidance_start", "guidance_stop")
+    chosen = {name: getattr(preset, name) for name in own if getattr(settings, name) is None}
+    if settings.tagger == "auto":
+        chosen["tagger"] = get_tagger("auto").name.lower()
+    return settings.model_copy(update=chosen)
 
 
 class _Stopwatch:

@@ -42,6 +42,8 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 _DECISIVE = ("audio", "layout", "cues", "planning", "sampling", "video.py")
 _DECISIVE_OF_RUNS = ("make.py", "settings.py")
 _TAGGER = ("models", "tagger", "tagger.safetensors")
+_FIRST_DEFAULTS = {"tagger": "embedded", "guidance_start": 0.0, "guidance_stop": 1.0}
+"""What runs of the first version did, though it was no parameter yet."""
 _TABLES = {"input", "parameters", "frames", "weights", "environment", "files"}
 
 
@@ -219,7 +221,9 @@ def _upgraded(record: dict[str, Any]) -> dict[str, Any]:
     timings = record.get("timings_s")
     if isinstance(timings, dict):
         timings = {("analyze" if k == "hear" else k): v for k, v in timings.items()}
-    parameters = {"tagger": "embedded", **record["parameters"]}
+    parameters = {**_FIRST_DEFAULTS, **record["parameters"]}
+    if parameters.get("steps") is None:  # the preset's, then
+        parameters["steps"] = 30 if parameters.get("preset") == "wan-vace" else 25
     grounding = parameters.get("grounding")
     if isinstance(grounding, str):
         parameters = {**parameters, "grounding": re.sub(r"\bactive=", "stop=", grounding)}
