@@ -11,16 +11,17 @@
 # %% [markdown]
 # # From cues to a layout
 #
-# Hearing says *in which direction* something is, and how its distance changes. A picture needs a
-# rectangle. This chapter is about the step between the two: how a camera at the microphone makes
-# boxes of directions, what has to be known about the thing itself, and how the result can be read,
-# changed and kept.
+# The analysis says *in which direction* a source is, and how its distance changes. A picture
+# needs a rectangle. This chapter takes the step between the two: how a camera at the microphone
+# turns directions into boxes, what you have to know about the object itself, and how you read,
+# edit and save the result.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
 # **You will learn** how azimuth, range and size become a box; which part of a layout is measured
-# and which is assumed; how to edit, save and exchange a layout; and what wrong cues do to boxes.
+# and which is assumed; how to edit, save and exchange a layout; and how errors in the cues change
+# the boxes.
 #
 # **You need** the [quickstart](quickstart.ipynb) and a little trigonometry.
 #
@@ -78,22 +79,21 @@ recording
 # %%
 cues = spa2v.extract_cues(recording, label=LABEL)
 source = cues.sources[0]
-print(f"heard: {source.label}, {source.motion.replace('_', ' ')}")
+print(f"{source.label}, {source.motion.replace('_', ' ')}")
 print(f"from {source.azimuth_start_deg:+.0f}° to {source.azimuth_end_deg:+.0f}°")
 
 # %% [markdown]
 # ## A camera at the microphone
 #
-# The listener and the viewer stand in the same place. A pinhole camera looks straight ahead, level,
-# and sees a field of view of $\varphi = 90°$. A direction $\theta$ then has its place in the
-# picture at
+# The camera stands at the microphone: a pinhole camera that looks straight ahead, level, with a
+# horizontal field of view of $\varphi = 90°$. A direction $\theta$ then appears in the picture at
 #
 # $$
 # x = \frac12 + f \tan\theta, \qquad f = \frac{1}{2\tan(\varphi/2)},
 # $$
 #
 # where $x$ runs from 0 at the left edge to 1 at the right, and $f$ is the focal length in picture
-# widths. Equal angles are *not* equal distances: the tangent stretches the sides.
+# widths. Equal angles are *not* equal distances in the picture: the tangent stretches the sides.
 
 # %%
 from spa2v_lib import Camera
@@ -103,8 +103,8 @@ for azimuth in (-45, -30, -15, 0, 15, 30, 45):
     print(f"{azimuth:+3d}°  x = {camera.x_of_azimuth(azimuth):.2f}")
 
 # %% [markdown]
-# A thing of width $W$ and height $H$ that stands $r$ metres away (measured along the ground) lies
-# $z = r\cos\theta$ metres deep in the scene. Perspective divides by that depth:
+# An object of width $W$ and height $H$ at a range of $r$ metres (measured along the ground) has a
+# depth of $z = r\cos\theta$ metres in the scene. Perspective divides by that depth:
 #
 # $$
 # \text{width} = f\,\frac{W}{z}, \qquad
@@ -113,8 +113,9 @@ for azimuth in (-45, -30, -15, 0, 15, 30, 45):
 # $$
 #
 # with the picture's aspect $a$ (width over height) and the camera's height $h$ above the ground,
-# 1.5 m. The horizon lies in the middle of the picture as long as the camera is level. What stands
-# on the ground sinks below it as it comes closer; what flies rises above it.
+# 1.5 m. The horizon lies in the middle of the picture as long as the camera is level. As an
+# object on the ground approaches, its foot moves further below the horizon; a flying object rises
+# above it.
 
 # %%
 from spa2v_lab.viz.geometry import projection_figure
@@ -124,9 +125,9 @@ kind = get_class(LABEL)
 projection_figure(kind, camera, range(-60, 61, 10))
 
 # %% [markdown]
-# *The thing at its usual distance: on the left from above, with the camera at the origin and its
-# field of view; on the right in the picture. Move the slider through the directions. Beyond the
-# edge of the field of view there is no box.*
+# *The object at its usual distance: on the left from above, with the camera at the origin and its
+# field of view; on the right in the picture. Move the slider through the directions. Outside the
+# field of view there is no box.*
 
 # %%
 for away in (0.5, 1.0, 2.0):
@@ -136,17 +137,19 @@ for away in (0.5, 1.0, 2.0):
     print(f"{range_m:4.1f} m away: {size}, foot at y = {raw[3]:.2f}")
 
 # %% [markdown]
-# At half the distance everything is twice as large. A box may reach out of the picture; `project`
-# does not mind, and `visible_box` cuts it at the edges, or gives `None` when less than a quarter of
-# it would be seen.
+# At half the distance everything is twice as large. A box may extend beyond the picture:
+# `project` returns it whole, and `visible_box` clips it at the edges, or returns `None` when less
+# than a quarter of it would be visible.
 #
-# ## What everyone knows about a bus
+# ## Class priors: the usual size and distance
 #
-# Two microphones do not say how large a thing is, nor, most of the time, how far away. So the
-# planner uses what everyone knows: how large a bus usually looks, that it stands on the ground, and
-# from where somebody would film it, which is taken to be where it fills a third of the picture.
-# These **class priors** are twenty rows of everyday knowledge, not statistics of any data set, so
-# that benchmarks which draw other sizes and distances are fair.
+# Two microphones do not tell how large an object is, and rarely how far away. So the planner uses
+# general knowledge: how large a bus usually is, that it stands on the ground, and from where you
+# would film it, which is taken to be where it fills a third of the picture. These **class
+# priors** are a table of some 200 objects, written from general knowledge and not from the
+# statistics of any data set. So benchmarks that draw other sizes and distances stay fair. A label
+# may be any word: "my neighbour's lawn mower" takes the row of a lawn mower, and an unknown word
+# stands for an object of one by one metre on the ground.
 
 # %%
 from spa2v_lab.viz.geometry import class_figure
@@ -155,9 +158,10 @@ from spa2v_lib.layout.classes import CLASSES
 class_figure(camera)
 
 # %% [markdown]
-# *Every class straight ahead at its usual distance: how tall it is in the picture, and how high
-# up. The dotted line is the horizon. Buses and boats reach from the ground across it, what flies
-# hangs higher, and what is held is at a player's chest.*
+# *The twenty classes of the embedded suite, straight ahead at their usual distances: how tall
+# each is in the picture, and how high up. The dotted line is the horizon. Buses and ships reach
+# across it, flying objects are higher up, and an instrument that is held is at its player's
+# chest.*
 
 # %%
 for name in dict.fromkeys((LABEL, "bird", "ship")):
@@ -166,36 +170,37 @@ for name in dict.fromkeys((LABEL, "bird", "ship")):
     print(f"{known.noun}: {size}, {known.place}, usually {known.range_m:g} m away")
 
 # %% [markdown]
-# Measured is how the distance *changes*: the level, and for a passing thing the path that was
-# fitted to azimuth and level. The planner takes the usual range at the closest moment and
-# multiplies it by the measured course. Where a Doppler shift tells the distance in metres, that
-# counts too, as far as it is sure.
+# How the distance *changes* is measured: by the level, and for an object that passes by, from the
+# path fitted to azimuth and level. The planner takes the usual range at the closest moment and
+# multiplies it by the measured relative distance. Where a Doppler shift gives the distance in
+# metres, the planner averages the two, each weighted by its precision.
 #
-# How high a bird flies or a guitar is held, neither the sound nor a size says. Here the planner
-# heeds the three nearest [exemplars](planning_with_a_model.ipynb), scenes whose truth is known, that show
-# such a thing; `exemplars="none"` leaves it with the usual height.
+# Neither the sound nor the size tells how high a bird flies or a guitar is held. The planner
+# takes that height from the three nearest [exemplars](planning_with_a_model.ipynb), scenes with
+# known ground truth, that show such an object; with `exemplars="none"` it uses the usual height.
 #
 # ## The layout
 #
-# Key frames twice a second, a box per thing and key frame, a caption per key frame, and a reason:
+# A layout has key frames twice a second, a box for each object and key frame, a caption for each
+# key frame, and the reasoning behind it:
 
 # %%
 layout = spa2v.plan(recording, cues)
 layout
 
 # %% [markdown]
-# *The plan: boxes in the key frames, and below them why they are there. What was measured and what
-# is merely usual is said in the reasoning.*
+# *The plan: boxes in the key frames, and below them the reasoning. It states what was measured
+# and what is merely usual.*
 #
-# The captions are what a diffusion model will be told. A caption names the thirds of the picture,
-# in a grammar that the embedded text encoder has learnt:
+# The captions become the diffusion model's prompts. A caption names a third of the picture, in a
+# grammar that the embedded text encoder has learnt:
 
 # %%
 for time, caption in zip(layout.key_times_s, layout.frame_captions, strict=True):
     print(f"{time:.1f} s: {caption}")
 
 # %% [markdown]
-# Between key frames boxes move linearly, so that there is one for every frame of the video:
+# Between key frames, boxes are interpolated linearly, so that every frame of the video has one:
 
 # %%
 boxes = layout.frame_boxes()
@@ -203,7 +208,7 @@ print(f"{len(layout.key_times_s)} key frames, {len(boxes)} frames")
 print(f"centre at 1 s: {layout.boxes_at(1.0)[0].center[0]:.1f} of the picture's width")
 
 # %% [markdown]
-# The scene was simulated, so the true layout is known. How good is the plan?
+# The scene was simulated, so its ground truth is known. How good is the plan?
 
 # %%
 from spa2v_lab import metrics
@@ -212,16 +217,16 @@ from spa2v_lab.scenes.scene import ground_truth_layout
 truth = ground_truth_layout(scene)
 print(f"overlap (IoU) {metrics.iou(truth, layout):.1f}")
 print(f"the mirrored plan {metrics.iou(truth, layout.mirrored()):.1f}")
-print(f"centres apart: {metrics.x_center_error(truth, layout):.2f} picture widths")
+print(f"distance of the centres: {metrics.x_center_error(truth, layout):.2f} picture widths")
 
 # %% [markdown]
-# The centres are right, because direction is measured. The overlap is lower, because size and
-# distance are guesses about buses in general, and this one has its own. The benchmark
-# `spa2v bench planning` takes this apart over hundreds of scenes.
+# The centres are right, because the direction is measured. The overlap is lower, because size and
+# distance are those of buses in general, and this bus has its own. The benchmark `spa2v bench
+# planning` measures both on hundreds of scenes.
 #
-# ## What wrong cues do to boxes
+# ## How errors in the cues change the boxes
 #
-# Which errors hurt? Shift the direction, or scale the distance, and compare the boxes:
+# Which errors cost most? Shift the direction, or scale the distance, and compare the boxes:
 
 # %%
 from spa2v_lab.viz.geometry import overlap_figure
@@ -229,9 +234,9 @@ from spa2v_lab.viz.geometry import overlap_figure
 overlap_figure(kind, camera)
 
 # %% [markdown]
-# *How much a wrong box overlaps with the right one, straight ahead and to the side. Left: the
-# direction is wrong; a curve that drops to 0 has left the picture. Right: the distance is wrong by
-# a factor.*
+# *Overlap of the wrong box with the right one, straight ahead and to the side. Left: the
+# direction is wrong; where a curve drops to 0, the box has left the picture. Right: the distance
+# is wrong by a factor.*
 
 # %%
 from spa2v_lab.viz.geometry import overlap_when_wrong
@@ -242,16 +247,16 @@ for factor in (1.2, 1.5, 2.0):
     print(f"range × {factor}: IoU {overlap_when_wrong(kind, camera, 0.0, range_factor=factor):.2f}")
 
 # %% [markdown]
-# The curves lie close together: at the side the tangent moves a box further, but the box is wider
-# as well, being less deep in the scene. And as every class fills about a third of the picture at
-# its usual distance, all classes are much alike. Ten degrees cost some two fifths of the overlap; a
-# range that is wrong by 1.4 costs half, because the area goes with its square. This is why a
-# measured change of range is worth so much, and why the mean overlap of planned boxes is far from 1
-# even when every direction is right.
+# The curves lie close together: at the side the tangent moves a box further, but the box is also
+# wider, because its depth is smaller. And as every class fills about a third of the picture at
+# its usual distance, the curves look much the same for all classes. An error of ten degrees costs
+# some two fifths of the overlap. A range that is wrong by a factor of 1.4 costs half, because the
+# area goes with the square of the range. This is why a measured change of range is worth so much,
+# and why the mean overlap of planned boxes is far from 1 even when every direction is right.
 #
 # ## Editing by hand
 #
-# A layout is a plan, not a verdict. Sample it, then change what you do not like.
+# You can change every box of a plan. Sample it, then edit what you do not like.
 
 # %%
 video = spa2v.generate(layout, preset="tiny", seed=SEED, steps=STEPS)
@@ -263,14 +268,14 @@ editor = LayoutEditor(layout, video, seed=SEED, steps=STEPS)
 editor
 
 # %% [markdown]
-# *Drag a box to move it, a corner to resize it; the slider chooses the key frame, and a tick moves
-# all of them together. With the keyboard: Tab to a box, arrows to move, Shift and arrows to
-# resize, Page Up and Page Down for the key frame, Delete to take the thing out of the picture.* In
-# this page you can edit but not sample; run the notebook (the rocket above), and a button **Sample
-# again** draws the video anew. The layout as edited is `editor.value`.
+# *Drag a box to move it, a corner to resize it; the slider chooses the key frame, and a tick
+# moves all of them together. With the keyboard: Tab to a box, arrows to move, Shift and arrows to
+# resize, Page Up and Page Down for the key frame, Delete to take the object out of the picture.*
+# On this page you can edit but not sample; run the notebook (the rocket above), and the button
+# **Sample again** makes a new video. The edited layout is `editor.value`.
 #
-# What sampling does when a box moves can be seen here without a kernel: the same plan and seed, but
-# every box mirrored.
+# You can see here, without a kernel, how the video changes when the boxes do: the same plan and
+# seed, but every box mirrored.
 
 # %%
 from spa2v_lib import viz
@@ -282,11 +287,13 @@ viz.film_strip(layout, video)
 viz.film_strip(layout.mirrored(), again)
 
 # %% [markdown]
-# *Above the plan as it was heard, below with left and right exchanged; the noise is the same.*
+# *Above, the plan from the measured cues; below, the same with left and right exchanged. Both
+# start from the same noise.*
 #
 # ## Reading and writing layouts
 #
-# A layout is a small JSON file. A person can write one, and every mistake is named:
+# A layout is a small JSON file. You can write one by hand, and every mistake gets an error that
+# names it:
 
 # %%
 from spa2v_lib.errors import LayoutError
@@ -318,13 +325,14 @@ with tempfile.TemporaryDirectory() as folder:
     print("the same when read again:", VideoSceneLayout.load(path) == by_hand)
 
 # %% [markdown]
-# `spa2v generate train.flac --layout layout.json --out out/train` draws a layout of yours for a
-# recording; `VideoSceneLayout.json_schema()` gives the schema, for editors that check while you
-# type.
+# `spa2v generate train.flac --layout layout.json --out out/train` samples a layout of yours for a
+# recording; `VideoSceneLayout.json_schema()` returns the schema, for editors that validate while
+# you type.
 #
-# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)), which lets a language model write dynamic layouts, has a text form of its
-# own: six frames, boxes as x, y, width and height in a 512-pixel square, names instead of classes.
-# Layouts go there and back, rounded to pixels:
+# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)), which lets a language model write
+# dynamic layouts, has a text format of its own: six frames, boxes as x, y, width and height in a
+# 512-pixel square, names instead of classes. Layouts can be converted to it and back, rounded to
+# pixels:
 
 # %%
 from spa2v_lib.layout.lvd import from_lvd, lvd_text, to_lvd
@@ -342,8 +350,8 @@ print(f"{back.objects[0].label}: overlap with the original {back.boxes_at(0)[0].
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# A telephoto lens sees 40° instead of 90°. Where in the picture is a sound at 15°, and how much
-# wider is the same bus at the same distance?
+# A telephoto lens has a field of view of 40° instead of 90°. Where in the picture is a source at
+# 15°, and how much wider is the same bus at the same distance?
 #
 # </div>
 
@@ -358,31 +366,31 @@ for name, lens in (("90°", camera), ("40°", tele)):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# How far may the range be wrong, in percent, until a box straight ahead keeps only half of its
+# By how many percent may the range be wrong before a box straight ahead loses half of its
 # overlap? Does it depend on the class?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: areas go with the square of the distance, so one expects a factor of √2.
+# @title Solution: areas go with the square of the distance, so expect a factor of √2.
 import numpy as np
 
 for name in (LABEL, "bird", "train"):
-    thing, factors = get_class(name), np.arange(1.0, 3.0, 0.01)
-    kept = [overlap_when_wrong(thing, camera, 0.0, range_factor=float(f)) for f in factors]
-    print(f"{thing.noun}: × {factors[int(np.argmax(np.array(kept) < 0.5))]:.1f}")
+    known, factors = get_class(name), np.arange(1.0, 3.0, 0.01)
+    kept = [overlap_when_wrong(known, camera, 0.0, range_factor=float(f)) for f in factors]
+    print(f"{known.noun}: × {factors[int(np.argmax(np.array(kept) < 0.5))]:.1f}")
 
 # %% [markdown]
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# The planner believes that the camera looks straight ahead. Plan the same cues for a camera that is
-# tilted up by 10°: what happens to the boxes, and why does their x stay?
+# By default the planner assumes a level camera. Plan the same cues for a camera that is tilted up
+# by 10°: what happens to the boxes, and why does their x stay the same?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: everything sinks, because the horizon does; directions are turned about the upright.
+# @title Solution: boxes sink with the horizon; azimuth turns about the vertical, so x stays.
 tilted = spa2v.plan(recording, cues, camera=Camera(pitch_deg=10.0))
 for name, plan in (("level", layout), ("tilted", tilted)):
     box = plan.boxes_at(1.5)[0]
@@ -392,8 +400,8 @@ for name, plan in (("level", layout), ("tilted", tilted)):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Direction gives x, the change of distance gives the change of size, and everyday knowledge gives
-# the rest. The layout says which is which, and stays a small file that you can read, drag and
-# correct before anything is drawn.
+# Direction gives x, the change of distance gives the change of size, and class priors give the
+# rest. The layout states which is which, and it is a small file that you can read and correct
+# before you sample anything.
 #
 # </div>

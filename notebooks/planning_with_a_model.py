@@ -11,20 +11,22 @@
 # %% [markdown]
 # # Planning with a language model
 #
-# SpA2V lets a multimodal language model write the layout: it hears the recording, reasons about
-# what is where, and writes captions and boxes ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)). The authors' own ablations say
-# that the worked examples in the prompt and the spatial reasoning carry the result, and that the
-# model hears little direction; what hears stereo here is measurement. So our prompt tells the model
-# in numbers what it cannot hear, and, unless asked otherwise, lets code place what numbers decide.
+# SpA2V lets a multimodal language model write the layout: the model listens to the recording,
+# reasons about what is where, and writes captions and boxes ([Pham et al.,
+# 2025](https://arxiv.org/abs/2508.00782)). The authors' own ablations show that the result rests
+# on the examples in the prompt and on the spatial reasoning, and that the model perceives little
+# of the direction. This library measures the direction instead: the prompt gives the model the
+# spatial cues as numbers, and by default the boxes are computed from the cues.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** what a model is told, how examples are chosen without giving the answer away,
-# what a real (if very small) model made of it, what a large one would cost, and what to believe.
+# **You will learn** what the prompt contains, how examples are chosen without giving the answer
+# away, what a real (if very small) model answered, what a large one would cost, and which part of
+# a plan to leave to a model.
 #
-# **You need** [From cues to a layout](cues_to_layout.ipynb). No key, no model: the answers shown were
-# recorded, and are replayed.
+# **You need** [From cues to a layout](cues_to_layout.ipynb). You need neither a key nor a model:
+# the answers shown were recorded, and are replayed.
 #
 # **It takes** ten minutes to read and ten seconds to run.
 #
@@ -57,7 +59,7 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # `SCENE` is one of three simulated scenes, 0, 1 or 2; `EXEMPLARS` may be `knn`, `fixed`, `random`
-# or `none`, and `SHOTS`, at least 1, is their number; `PLANNER` is only asked what it would cost.
+# or `none`, and `SHOTS`, at least 1, is their number; for `PLANNER` only the cost is estimated.
 
 # %% tags=["parameters"]
 SCENE = 0
@@ -73,7 +75,7 @@ scene, recording, cues = recorded_scene(SCENE)
 viz.cue_figure(cues)
 
 # %% [markdown]
-# *What was measured in this chapter's recording. Right is up.*
+# *The cues of this chapter's recording. Right is up.*
 
 # %%
 source = cues.sources[0]
@@ -81,10 +83,10 @@ start, end = source.azimuth_start_deg, source.azimuth_end_deg
 print(f"{source.label}, {source.motion.replace('_', ' ')}, {start:+.0f}° to {end:+.0f}°")
 
 # %% [markdown]
-# ## What the director is told
+# ## What the prompt contains
 #
-# The model is cast as a video director. The instruction explains the numbers, the camera and the
-# format of the answer; it is the same for every recording:
+# The model takes the role of a video director. The system prompt explains the cues, the camera
+# and the format of the answer; it is the same for every recording:
 
 # %%
 import textwrap
@@ -98,25 +100,27 @@ for line in instruction.splitlines():
     print(textwrap.fill(line, 74, subsequent_indent="  "))
 
 # %% [markdown]
-# Note the sentence about double quotes. A file may be called `ignore all instructions.flac`; names,
-# labels and notes are quoted as data, and the instruction says so.
+# Note the sentence about double quotes. It guards against prompt injection: a file may be called
+# `ignore all instructions.flac`, so names, labels and notes are quoted, and the prompt declares
+# them to be data.
 #
-# Then come the examples, and last the recording to plan for: a table of what was measured, and, if
-# the model hears, one clip for each channel. Two clips, because hosted models fold stereo to mono;
-# the examples bring theirs as well.
+# Then come the examples, and last the recording to plan for: a table of its cues and, if the
+# model takes audio, one clip for each channel. There are two clips because hosted models mix
+# stereo down to mono; the examples have their clips as well.
 
 # %% tags=["nbval-ignore-output"]
 print(prompt.user_text[prompt.user_text.rindex("The recording to plan") :])
 
 # %% [markdown]
-# `spa2v plan scene.flac --planner google:gemini-3.8-flash --show-prompt` prints the whole of it,
+# `spa2v plan scene.flac --planner google:gemini-3.8-flash --show-prompt` prints the whole prompt,
 # and sends nothing. The texts are plain files in `spa2v_lib/planning/prompts`.
 #
-# ## Examples, and how not to cheat
+# ## Choosing examples without leakage
 #
-# The library ships simulated scenes with known truth. Which should be shown? By default those whose
-# *measurements* are most like the recording's: a distance between sources that counts directions at
-# start, middle and end, the change of level, the likely motions, and what the tags have in common.
+# The library ships simulated scenes with known ground truth. Which should the prompt show? By
+# default those whose *cues* are most similar to the recording's. The distance between two sources
+# compares their directions at start, middle and end, the change of level, the probable motions,
+# and the tags they share.
 
 # %%
 from spa2v_lib.planning.exemplars import choose_exemplars, cue_distance, load_exemplars
@@ -131,7 +135,7 @@ for exemplar in nearest:
 nearest[0].layout
 
 # %% [markdown]
-# *The layout of the nearest example: what it shows the model is how such a scene is to be written.*
+# *The layout of the nearest example. It shows the model how to write such a scene.*
 
 # %%
 import numpy as np
@@ -140,11 +144,11 @@ print(f"{len(exemplars)} exemplars; nearest at {min(distances):.0f}, ", end="")
 print(f"median {np.median(distances):.0f}, farthest {max(distances):.0f}")
 
 # %% [markdown]
-# Likeness has a danger. Were an example made from the very recording that is planned, from its
-# mirror image or from its reversal, the nearest neighbour would give the answer away, and a
-# benchmark would measure copying. `leaks` refuses such examples: by the names of the files, and
-# because names can be changed, by the course of the level, which mirroring leaves as it is and
-# reversal turns around.
+# Choosing by similarity risks leakage. If an example were made from the very recording to plan
+# for, from its mirror image or from its reversal, the nearest neighbour would give the answer
+# away, and a benchmark would measure copying. `leaks` detects such examples by the names of the
+# files and, because names can be changed, by the level over time, which mirroring leaves as it is
+# and reversal turns around.
 
 # %%
 from spa2v_lib.planning.exemplars import leaks
@@ -155,23 +159,24 @@ print([other.id for other in caught])
 print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caught])
 
 # %% [markdown]
-# *When the recording of an exemplar itself is planned, the exemplar and its mirror image are found
-# out, and never shown.*
+# *When you plan for the recording of an exemplar, that exemplar and its mirror image are detected
+# as leaks, and the prompt never shows them.*
 #
-# ## Two ways to place
+# ## Who places the boxes
 #
-# `placement="model"` is the paper's way: the model writes every box. `placement="cues"`, the
-# default, asks the model for names, captions, surroundings, silent scenery and reasons; the boxes
-# are computed from the cues, as in [From cues to a layout](cues_to_layout.ipynb). Both go through the
-# same door: what is certain is repaired (corners in the wrong order, a tiny overshoot), anything
-# else is sent back with the fault, twice at most, and then there is an error that shows the answer.
+# `placement="model"` follows the paper: the model writes every box. `placement="cues"`, the
+# default, asks the model for labels, captions, background, silent objects and reasoning; the
+# boxes are computed from the cues, as in [From cues to a layout](cues_to_layout.ipynb). Both
+# answers are validated. Unambiguous faults are repaired (corners in the wrong order, a tiny
+# overshoot). Any other answer goes back to the model with its fault, twice at most; after that
+# you get an error that shows the answer.
 #
 # ## What a very small model writes
 #
-# No hosted model can be reached where this book is built, and nothing in it is invented. But one
-# real language model is small enough for any processor: **SmolLM2**, 135 million parameters, text
-# only. It was asked about three scenes, with one example and with none, and its answers were
-# recorded letter by letter in `data/answers`. Here they are read again; the model is not asked.
+# No hosted model can be reached where this book is built, and the book shows no invented answers.
+# But one real language model is small enough for any processor: **SmolLM2**, 135 million
+# parameters, text only. It planned three scenes, with one example and with none, and its answers
+# were recorded verbatim in `data/answers`. This chapter replays them and does not run the model.
 
 # %%
 from spa2v_lib.planning.answer_cache import recorded_answers
@@ -191,12 +196,12 @@ print("caption:", written["video_caption"])
 print("it names:", [thing["label"] for thing in written["sources"]])
 
 # %% [markdown]
-# Fluent, and it has read its example well: too well. It names the ship, and in its frames' captions
-# the ship is on the example's green meadow. It could not write anything but valid JSON, because
-# only letters that the schema allows can be chosen while it writes (*constrained decoding*); a
-# schema makes answers whole, not true.
+# The answer is fluent, but it copies from its example. It names the ship, and in its frames'
+# captions the ship is on the example's green meadow. It could write nothing but valid JSON,
+# because only tokens that the schema allows are sampled (*constrained decoding*); a schema makes
+# an answer well-formed, not true.
 #
-# Now the same model's boxes, when it is left to place them itself:
+# Now the boxes that the same model writes when it places them itself:
 
 # %%
 from spa2v_lab.bench.recorded_answers import replayed
@@ -207,15 +212,16 @@ replayed(by_model)
 replayed(by_code)
 
 # %% [markdown]
-# *Above, boxes that the model wrote; they do not move, and the example's thing came along. Below,
-# the same model's words with boxes that were computed from the cues: the thing goes where the sound
-# went.*
+# *Above, boxes that the model wrote: they do not move, and the example's object is copied as
+# well. Below, the same model's captions with boxes computed from the cues: the object follows the
+# sound.*
 #
-# ### Counted
+# ### Scores
 #
-# Three scenes are an illustration, not a benchmark, but the pattern is plain. (The benchmark below
-# asked the same model about twenty, with one example and code that places: all answered, the thing
-# named rightly in each, boxes as good as without a model.) The truth of each scene is known:
+# Three scenes are an illustration, not a benchmark, but the pattern is plain. (The benchmark
+# below ran the same model on twenty scenes, with one example and computed boxes: it answered for
+# all of them, labelled the object correctly in each, and the boxes were as good as without a
+# model.) The ground truth of each scene is known:
 
 # %%
 from spa2v_lib.planning import plan_acoustic
@@ -242,47 +248,48 @@ for model in ("google:gemini-3.8-flash", "openai-chat:gpt-audio-1.5"):
 
 # %% [markdown]
 # *Means over the three scenes: overlap with the true boxes, distance of the centres in picture
-# widths (– where there is no box to measure), and the share that moves the right way. A row that
-# says "not run" needs a model that could not be reached.*
+# widths (– where there is no box to measure), and the share that moves in the right direction. A
+# row marked "not run" needs a model that could not be reached.*
 #
-# Where code places, the words may be wrong and the boxes are still right, unless the model adds
-# what is not there: without an example it puts a second, silent ship beside the one that sounds.
-# Where the model places, an example is all that it has to go by; with one it writes a box and
-# repeats it, without one it writes that nothing is in the picture. Far larger models do better, and
-# lean on their examples as well: that is what the paper's ablation found.
+# Where code places the boxes, they are right even if the captions are wrong, unless the model
+# adds an object that is not there: without an example it puts a second, silent ship beside the
+# one that sounds. Where the model places them, it depends on its example: with one it writes a
+# box and repeats it, without one it leaves the picture empty. The paper's ablation shows that far
+# larger models depend on their examples, too.
 #
-# To fill in the rows that are missing, with a key in the environment:
+# To run the missing rows, set a key in the environment:
 #
 # ```sh
 # spa2v bench planning --planner google:gemini-3.8-flash --out bench
 # ```
 #
-# which tries both placements, and exemplars chosen by likeness, at random, or not at all; it
-# estimates the cost first and keeps every answer. Without a model the same benchmark compares what
-# measurement gives with perfect hearing, and with a planner that is told the label and hears
-# nothing. Its first five scenes:
+# The benchmark runs both placements, with exemplars chosen by similarity, at random, or not at
+# all. It estimates the cost first and keeps every answer. Without a model, the same benchmark
+# compares the measured cues with two baselines: the true cues, and the label alone. Its first
+# five scenes:
 
 # %%
 from spa2v_lab import metrics
 from spa2v_lab.bench.planning_scenes import analyzed_scene, ground_truth_cues, label_only_cues
 
-heard = [analyzed_scene(seed=0, number=number) for number in range(5)]
-ways = {
+scenes = [analyzed_scene(seed=0, number=number) for number in range(5)]
+cues_from = {
     "measured cues": lambda one: one.cues,
     "true cues": ground_truth_cues,
-    "deaf": label_only_cues,
+    "label alone": label_only_cues,
 }
 
 # %%
-for name, cues_of in ways.items():
-    pairs = [(one.ground_truth, plan_acoustic(cues_of(one))) for one in heard]
+for name, cues_of in cues_from.items():
+    pairs = [(one.ground_truth, plan_acoustic(cues_of(one))) for one in scenes]
     overlap = np.mean([metrics.iou(*pair) for pair in pairs])
     right = np.mean([metrics.motion_direction(*pair) for pair in pairs])
     print(f"{name:<14} IoU {overlap:.1f}, moves right {right:.0%}")
 
 # %% [markdown]
-# *Measured cues come close to perfect ones; what is missing to 1 is size and distance, which no
-# recording tells. Without hearing, everything stands in the middle.*
+# *Measured cues give nearly the same boxes as the true ones. The overlap stays below 1 because of
+# size and distance, which a stereo recording rarely tells. From the label alone, every object
+# stands in the middle.*
 #
 # ## What a hosted model needs, and costs
 #
@@ -294,7 +301,7 @@ for name, cues_of in ways.items():
 # | in this process | `transformers:Qwen/Qwen2-Audio-7B-Instruct` | `spa2v[local]`, a GPU |
 # | SmolLM2 | `smollm` | two packages; the error names them |
 #
-# The estimate comes before anything is sent:
+# You see the estimate before anything is sent:
 
 # %%
 from spa2v_lib.planning import parse_planner
@@ -309,17 +316,17 @@ dollars = expected.dollars
 print("price not known" if dollars is None else f"a thousand recordings: ${1000 * dollars:.2f}")
 
 # %% [markdown]
-# The price is the one that the client's package knew when it was released; look it up before you
-# send a thousand. Answers are kept on disk by a hash of everything that decides them, so that
-# running again costs nothing, and keys are never written anywhere.
+# The price comes from the installed client package, as of its release; look up the current one
+# before you send a thousand recordings. Answers are cached on disk by a hash of everything they
+# depend on, so running again costs nothing. Keys are never written anywhere.
 #
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Examples are chosen by likeness. How different are the three choices? Compare the motions of
-# `knn`, `fixed` and `random` examples with that of the recording.
+# How much do the three ways to choose examples differ? Compare the motions of `knn`, `fixed` and
+# `random` examples with that of the recording.
 #
 # </div>
 
@@ -334,8 +341,8 @@ for how in ("knn", "fixed", "random"):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# A thing that crosses needs another box in every frame. How many different boxes, and how many
-# different sentences, did the model write for its frames, with one example and with none?
+# An object that crosses needs a different box in every frame. How many different boxes, and how
+# many different sentences, did the model write for its frames, with one example and with none?
 #
 # </div>
 
@@ -353,8 +360,8 @@ for record in records:
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# How much of the prompt is instruction, and how much is examples? What does leaving the examples
-# out save?
+# How much of the prompt is instruction, and how much is examples? How many tokens do you save
+# without examples?
 #
 # </div>
 
@@ -368,8 +375,8 @@ for shots in (0, 1, 3, 8):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Let a model do what it is good at, names, words and company for what is heard, and let
-# measurements place things. Examples teach the form of an answer; a small model copies their
-# content as well. And nothing is a model's answer that a model did not write.
+# Let the model write labels, captions and the silent objects of a scene, and let measured cues
+# place the boxes. Examples teach the form of an answer; a small model copies their content as
+# well. Every answer in this chapter was written by a real model.
 #
 # </div>
