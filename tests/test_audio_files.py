@@ -280,6 +280,12 @@ def test_the_order_of_vorbis_is_brought_to_left_and_right_first(tmp_path, count)
         assert likeness(recording.samples[got], samples[orders[count].index(letter)]) > 0.9
 
 
+def test_no_channel_is_lost_where_two_readers_name_it_otherwise(tmp_path):
+    path = cut(plain(tmp_path / "a.flac", noise(1.5, channels=6), subtype="PCM_24"), 0.5)
+    recording = read_audio(path)
+    assert recording.channels == 6 and recording.silent_channels == ()
+
+
 @pytest.mark.parametrize(
     ("mask", "names"),
     [(0x7, ("FL", "FR", "FC")), (0xB, ("FL", "FR", "LFE")), (0x103, ("FL", "FR", "BC"))],

@@ -374,8 +374,9 @@ def _ffmpeg_decoder(
     if count > 1:
         chosen = "the first" if track is None else f"number {track}"
         notes += (f"{count} sound tracks: {chosen} is used (--track chooses)",)
-    names = header.channel_layout
-    names = names if len(names) == len(first.samples) else first.format.channels
+    names = first.format.channels
+    if "" in names and len(header.channel_layout) == len(names):
+        names = header.channel_layout
     if names[:2] == ("FL", "FR") and _as_b_format(header, len(names)):
         names = ("",) * len(names)
     target = Format(first.format.rate, channels or _in_order(names))
