@@ -11,20 +11,20 @@
 # %% [markdown]
 # # Diffusion that follows boxes
 #
-# A layout says what is where. This chapter is about the model that draws it: an image model that
-# knows how things look, motion modules that let its frames hear of each other, and grounding, which
-# tells each place of each frame what belongs there. We put them together one by one, always from
-# the same noise, and look inside while they work.
+# A layout states what is where. This chapter is about the model that turns it into a video: an
+# image model that knows what objects look like, motion modules that let its frames attend to each
+# other, and grounding, which conditions each place of each frame on the object that belongs
+# there. You add them one by one, always from the same noise, and look inside while they work.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
 # **You will learn** what each of the three parts adds; how GLIGEN, MIGC, attention guidance and
-# energy guidance make a model obey boxes; where a model "hears" a word; and how much grounding is
-# enough.
+# energy guidance make a model follow boxes; which part of the picture attends to a word; and how
+# much grounding is enough.
 #
-# **You need** the [quickstart](quickstart.ipynb). That you have met a diffusion model before helps, and
-# is not required.
+# **You need** the [quickstart](quickstart.ipynb). Experience with diffusion models helps, but is
+# not required.
 #
 # **It takes** twenty minutes to read and about a minute to run.
 #
@@ -56,8 +56,9 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# `MOTION` may be `left_crossing`, `right_crossing`, `approaching`, `receding` or `stationary`. More
-# `STEPS` draw cleaner pictures; the preset's own number is 25.
+# `MOTION` may be `left_crossing`, `right_crossing`, `approaching`, `receding` or `stationary`.
+# The preset's default is 6 steps, with guidance in the first half of them; this chapter takes
+# more `STEPS`, so that you see how the picture forms.
 
 # %% tags=["parameters"]
 LABEL = "truck"
@@ -68,29 +69,29 @@ STEPS = 10
 SEED = 1
 
 # %% [markdown]
-# ## Noise, and how to get rid of it
+# ## Noise, and how to remove it
 #
-# A latent diffusion model ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)) works on a small code $z_0$ of a picture, here
-# 16 by 16 cells of 32 numbers, or on the codes of all frames of a video at once. In training, noise
-# $\epsilon$ is mixed in,
+# A latent diffusion model ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)) works on a
+# compact code of a picture, the latent $z_0$, here 16 by 16 positions with 32 channels, or on the
+# latents of all frames of a video at once. In training, noise $\epsilon$ is mixed in,
 #
 # $$
 # z_t = \sqrt{\bar\alpha_t}\, z_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon ,
 # $$
 #
-# and a UNet learns to tell the two apart again, given the time $t$ and a text. Sampling starts from
-# pure noise and takes a few steps in the direction that the UNet says, from which a picture grows
-# that was never there. To make it listen to the text, each step is computed twice, with the text
-# and with an empty one, and the difference is exaggerated by the guidance $w$
-# ([Ho and Salimans, 2022](https://arxiv.org/abs/2207.12598)):
+# and a UNet learns to separate the two again, given the time $t$ and a text. Sampling starts from
+# pure noise and takes a few steps in the direction that the UNet predicts, until a new picture
+# has formed. To make the picture follow the text, each guided step is computed twice, with the
+# text and with an empty one, and the difference is amplified by the guidance scale $w$ ([Ho and
+# Salimans, 2022](https://arxiv.org/abs/2207.12598)):
 #
 # $$
 # \hat v = v(z_t, \varnothing) + w\,\bigl(v(z_t, \text{text}) - v(z_t, \varnothing)\bigr).
 # $$
 #
-# ## Something to draw
+# ## A layout to follow
 #
-# A simulated scene whose true layout is known, from a seed that no training drew:
+# A simulated scene whose true layout is known, from a seed outside the training data:
 
 # %%
 from spa2v_lab.scenes.sampler import sample_scene
@@ -102,10 +103,10 @@ layout = ground_truth_layout(sample_scene(SCENE, motion=MOTION, **drawn))
 layout
 
 # %% [markdown]
-# *What is asked for: boxes in the key frames. Between them, boxes move linearly.*
+# *The layout: boxes in the key frames. Between them, boxes are interpolated linearly.*
 #
-# The suite is diffusers' own `AnimateDiffPipeline`, with small weights of our own. Its parts were
-# trained apart ([How the tiny suite was made](tiny_suite.ipynb)):
+# The suite is diffusers' own `AnimateDiffPipeline`, with small weights that this project trained.
+# Its parts were trained separately ([How the tiny suite was made](tiny_suite.ipynb)):
 
 # %%
 from spa2v_lib.sampling.loading import load
@@ -121,8 +122,8 @@ print(f"in all: {sum(p.numel() for p in pipeline.unet.parameters()) / 1e6:.1f} m
 # %% [markdown]
 # ## The base alone
 #
-# First the image model by itself: motion modules switched off, no boxes. It is told in words what
-# each frame shows, and where, as far as words go ("on the left").
+# First the image model by itself: motion modules switched off, no boxes. Its prompts state what
+# each frame shows, and where, as precisely as words can ("on the left").
 
 # %%
 from spa2v_lab.bench.ablation import without_motion
@@ -134,9 +135,10 @@ with without_motion(pipeline):
 # %% [markdown]
 # ## Motion modules
 #
-# AnimateDiff ([Guo et al., 2024](https://arxiv.org/abs/2307.04725)) puts a small transformer behind every block of the frozen
-# image model. It attends along time: each cell of each frame hears the cells *at the same place* in
-# all other frames. Trained on clips, it learns that things stay what they are while they move.
+# AnimateDiff ([Guo et al., 2024](https://arxiv.org/abs/2307.04725)) puts a small transformer
+# behind every block of the frozen image model. It attends along time: each position of each frame
+# attends to *the same position* in all other frames. Trained on clips, it learns that objects
+# keep their appearance while they move.
 
 # %%
 from spa2v_lib.sampling.attention_maps import Recorder
@@ -147,7 +149,7 @@ moving = generate(layout, grounding="none", recorder=unguided, **settings)
 # %% [markdown]
 # ## Grounding
 #
-# And now the boxes. The default method of this preset:
+# Now the boxes. This is the preset's default method:
 
 # %%
 method = next(iter(get_preset("tiny").groundings))
@@ -161,9 +163,9 @@ three = {"base alone": alone, "with motion modules": moving, "and with grounding
 frames_beside(layout, three)
 
 # %% [markdown]
-# *The same noise three times. The base draws every frame anew: the thing and its surroundings jump
-# from frame to frame. With motion modules it is one thing, where the noise would have it. With
-# grounding it is in its boxes.* The three, side by side, as they move:
+# *The same noise three times. The base alone samples each frame by itself: the object and its
+# background jump from frame to frame. Motion modules make it one object, but the noise decides
+# where it is. Grounding puts it into its boxes.* The three videos side by side:
 
 # %%
 from IPython.display import HTML
@@ -171,8 +173,9 @@ from IPython.display import HTML
 HTML(beside(list(three.values())).html())
 
 # %% [markdown]
-# A detector that was trained apart finds the things again, so that this can be said in numbers: the
-# overlap of found and asked boxes (IoU), and how alike the thing is in neighbouring frames.
+# A detector that was trained separately locates the objects, so that you can measure this: the
+# overlap (IoU) of the detected boxes with those of the layout, and how similar the object looks
+# in neighbouring frames.
 
 # %%
 from spa2v_lab.bench.sampling import score
@@ -187,53 +190,55 @@ for name, values in scores.items():
     print(f"{name}: IoU {values['IoU']:.1f}")
 
 # %% [markdown]
-# One scene proves nothing; [The training-free claim, tested](training_free.ipynb) takes several, and the
-# benchmark 30.
+# One scene proves nothing; [The training-free claim, tested](training_free.ipynb) takes several,
+# and the benchmark 30 with one object.
 #
-# ## Four ways to be told
+# ## Four grounding methods
 #
 # ### GLIGEN: objects as tokens
 #
-# GLIGEN ([Li et al., 2023](https://arxiv.org/abs/2301.07093)) turns each object into a token, from the pooled embedding of its
-# phrase and the Fourier features of its box,
+# GLIGEN ([Li et al., 2023](https://arxiv.org/abs/2301.07093)) turns each object into a token,
+# from the pooled embedding of its phrase and the Fourier features of its box,
 #
 # $$
 # h_i = \mathrm{MLP}\bigl[f_\text{text}(\text{phrase}_i),\ \mathrm{Fourier}(\text{box}_i)\bigr],
 # $$
 #
-# and lets the picture's cells $v$ attend to themselves and to these tokens, in a new layer between
-# the frozen ones, through a gate that starts closed:
+# and lets the picture's positions $v$ attend to themselves and to these tokens, in a new layer
+# between the frozen ones, through a gate that starts closed:
 #
 # $$
 # v \leftarrow v + \tanh(\gamma)\; \mathrm{SelfAttention}\bigl([v, h]\bigr)_{1 \dots |v|} .
 # $$
 #
-# From where it stands, each cell must learn which tokens mean it. That takes long; the tiny suite's
-# layers have an instance mask ([Wang et al., 2024](https://arxiv.org/abs/2402.03290)) besides: a cell hears of an object
-# in proportion to how far the object's box covers it.
+# Each position must learn which tokens apply to it. That takes long. So the tiny suite's layers
+# also have an instance mask ([Wang et al., 2024](https://arxiv.org/abs/2402.03290)): a position
+# attends to an object in proportion to how far the object's box covers it.
 #
-# A box does not say which way its thing looks. The suite's sprites look left, but for those that go
-# to the right; where the boxes do, the phrase says so: "a truck from left to right". Layers that
-# were told "a truck" either way drew two fronts.
+# A box does not tell in which direction its object faces. The suite's sprites face left, except
+# for objects that move to the right. Where the boxes move to the right, the caption states it: "a
+# truck from left to right". Layers trained without such directional captions drew trucks with two
+# fronts.
 #
-# ### MIGC: shade each object alone
+# ### MIGC: shade each object by itself
 #
-# MIGC ([Zhou et al., 2024](https://arxiv.org/abs/2402.05408)), the paper's choice, replaces the output of some cross-attention layers.
-# Each object is *shaded* by itself, as if it were the only one, within its mask $m_i$:
+# MIGC ([Zhou et al., 2024](https://arxiv.org/abs/2402.05408)), the paper's choice, replaces the
+# output of some cross-attention layers. Each object is *shaded* by itself, as if it were the only
+# one, within its mask $m_i$:
 #
 # $$
 # R_i = m_i\,\bigl(\mathrm{CA}_i + \mathrm{EA}(x, [\text{phrase}_i; \text{box}_i])\bigr), \qquad
 # R_0 = m_0\, \mathrm{CA}_0, \qquad R_L = \mathrm{LA}(x),
 # $$
 #
-# where $\mathrm{CA}_i$ is the frozen cross-attention with the object's phrase for a text,
-# $\mathrm{EA}$ a trained one that also knows the box, $\mathrm{CA}_0$ the frozen one with the whole
-# caption for what no object covers, and $\mathrm{LA}$ a self-attention among cells that share a
-# mask. A small network scores the shadings at every cell, and a softmax mixes them:
-# $\sum_k \mathrm{softmax}_k(\mathrm{SAC}(R, m))\, R_k$. No object can take another's attributes,
-# because it never heard of them. The tiny suite's layers learn faster than the paper's: their masks
-# are graded, a cell is told where in the box it lies, and what they change passes through a linear
-# layer that starts at zero.
+# where $\mathrm{CA}_i$ is the frozen cross-attention with the object's phrase as its text,
+# $\mathrm{EA}$ a trained one that is also conditioned on the box, $\mathrm{CA}_0$ the frozen one
+# with the whole caption for the area that no object covers, and $\mathrm{LA}$ a self-attention
+# among positions that share a mask. A small network scores the shadings at every position, and a
+# softmax mixes them: $\sum_k \mathrm{softmax}_k(\mathrm{SAC}(R, m))\, R_k$. No object can take on
+# another's attributes, because its shading never attends to them. The tiny suite's layers learn
+# faster than the paper's: their masks are graded, each position gets its coordinates within the
+# box, and their output passes through a linear layer that starts at zero.
 #
 # ### Attention guidance: edit the maps
 #
@@ -244,36 +249,37 @@ for name, values in scores.items():
 # A \leftarrow A \cdot w + s\,\max(A)\; G, \qquad w = 1 \text{ inside the box, nearly 0 outside},
 # $$
 #
-# with a bell $G$ over the box. It works with any base model and costs next to nothing. How strong
-# $s$ may be is a matter of taste and of the base: too much, and pictures break. With
-# `grounding="attention:noise=on"` sampling also starts from noise that moves with the boxes
-# ([Qiu et al., 2024](https://arxiv.org/abs/2406.16863)). Every method's knobs are set in this way, after the colon.
+# with a Gaussian bell $G$ over the box. It works with any base model and costs next to nothing.
+# How large the strength $s$ may be depends on the base: too much breaks the picture. With
+# `grounding="attention:noise=on"` sampling also starts from noise that moves with the boxes ([Qiu
+# et al., 2024](https://arxiv.org/abs/2406.16863)). Every method's parameters are set in this way,
+# after the colon.
 #
 # ### LVD: descend an energy
 #
-# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)) says how far the maps are from the boxes by an energy, and pushes the
-# latents downhill before each of the first steps:
+# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)) measures by an energy how far the
+# maps are from the boxes, and moves the latents down its gradient before each of the first steps:
 #
 # $$
 # E = \bigl(1 - \operatorname{top}_k(A\,m)\bigr) + \operatorname{top}_k\bigl(A\,(1-m)\bigr) + \dots,
 # \quad z_t \leftarrow z_t - \eta\sqrt{1 - \bar\alpha_t}\;\nabla_{z_t} E .
 # $$
 #
-# Nothing is trained here either, but every step down needs a backward pass through the UNet.
+# This needs no training either, but every gradient step takes a backward pass through the UNet.
 
 # %%
 others = [name for name in get_preset("tiny").groundings if name != method]
-ways = {method: grounded}
-ways |= {name: generate(layout, grounding=name, **settings) for name in others}
-frames_beside(layout, {"none": moving, **ways})
+methods = {method: grounded}
+methods |= {name: generate(layout, grounding=name, **settings) for name in others}
+frames_beside(layout, {"none": moving, **methods})
 
 # %% [markdown]
-# *The same noise and captions with every method that the suite has. Trained layers draw the thing
-# into the box, at its size; guidance without training pushes what the base would have drawn anyway
-# to the right place.*
+# *The same noise and captions with every method of the suite. Trained layers put the object into
+# the box, at the box's size. Training-free guidance moves the object that the base would have
+# drawn anyway to the right place.*
 
 # %%
-found = {name: score(layout, v.frames, detect(v.frames)) for name, v in ways.items()}
+found = {name: score(layout, v.frames, detect(v.frames)) for name, v in methods.items()}
 HTML(score_table(found))
 
 # %%
@@ -283,9 +289,9 @@ for name, values in found.items():
 # %% [markdown]
 # ## Looking inside
 #
-# In a cross-attention layer, every cell of the picture asks every word how much it has to do with
-# it. The answers for one word make a map. A `Recorder` keeps these maps at each step, and with them
-# the picture that the model expects at that moment; it changes no frame.
+# In a cross-attention layer, every position of the picture has an attention weight for every
+# word. The weights for one word make a map. A `Recorder` keeps these maps at each step, and with
+# them the model's prediction of the final picture; it changes no frame.
 #
 # ```python
 # seen = Recorder()
@@ -300,16 +306,16 @@ denoising_figure(layout, grounding_seen.steps)
 
 # %% [markdown]
 # *Above, the video that the model predicts; below, the attention to the object's words. Move the
-# slider back through the steps. Where things are is decided in the first steps, how they look in the
-# later ones.* How much of the attention lies in the box, with grounding and without:
+# slider back through the steps. The first steps decide where objects are, the later ones what
+# they look like.* How much of the attention lies in the box, with grounding and without:
 
 # %%
 runs = {"with grounding": grounding_seen.steps, "without": unguided.steps}
 attention_share_figure(layout, runs)
 
 # %% [markdown]
-# *The dotted line is the box's share of the picture: attention that does not care about the box
-# would lie there. The maps are the model's own, before any method edits them.*
+# *The dotted line is the box's share of the picture, and so the share of an attention that is
+# independent of the box. The maps are the model's own, before any method edits them.*
 
 # %%
 from spa2v_lab.viz.sampling import attention_in_boxes, box_area
@@ -319,10 +325,10 @@ for name, steps in runs.items():
     print(f"{name}: {attention_in_boxes(layout, steps)[-1]:.1f} of the attention at the end")
 
 # %% [markdown]
-# ## How strong?
+# ## Grounding strength
 #
-# A knob that every method has. At 0 nothing is added, and the frames are those without grounding,
-# bit for bit.
+# Every method lets you set how strongly it acts. At 0 it adds nothing, and the frames are those
+# without grounding, bit for bit.
 
 # %%
 from spa2v_lab.explorers.sampling import sample_at_strength, strength_figure
@@ -339,9 +345,9 @@ for one in trials:
     print(f"strength {one.strength:g}: IoU {one.iou:.1f}")
 
 # %% [markdown]
-# Live, for every method: choose, and press **Sample**. (In this page the controls move, but nothing
-# is sampled, and the slider above shows the same, computed before. The rocket at the top opens the
-# chapter live, on Colab or Binder.)
+# Now try every method yourself: choose one, and press **Sample**. (On this page the controls
+# move, but nothing is sampled; the slider above shows the same from precomputed frames. The
+# rocket at the top opens the chapter live, on Colab or Binder.)
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.sampling import StrengthExplorer
@@ -349,23 +355,24 @@ from spa2v_lab.explorers.sampling import StrengthExplorer
 StrengthExplorer(layout, **settings)
 
 # %% [markdown]
-# ## Which sentence?
+# ## Which caption?
 #
-# A layout has a caption for the whole video and one for each key frame. Which should the model be
-# told? The paper found a mixture best ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)). Here `mixed` means that every frame
-# attends to the words of both. Without grounding one sees best what sentences do:
+# A layout has a caption for the whole video and one for each key frame. Which should be the
+# prompt? The paper found a mixture best ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)).
+# Here `mixed` means that every frame attends to the words of both. The effect of captions shows
+# best without grounding:
 
 # %%
-kinds = {"global": "the video's caption", "frame": "each frame's own", "mixed": "both"}
-told = {kinds["mixed"]: moving}
-for kind in ("global", "frame"):
-    told[kinds[kind]] = generate(layout, grounding="none", captions=kind, **settings)
-frames_beside(layout, told)
+choices = {"global": "the video's caption", "frame": "each frame's own", "mixed": "both"}
+prompted = {choices["mixed"]: moving}
+for choice in ("global", "frame"):
+    prompted[choices[choice]] = generate(layout, grounding="none", captions=choice, **settings)
+frames_beside(layout, prompted)
 
 # %% [markdown]
-# *No grounding, three ways to be told. Words alone do little here: "on the left" is a whole third
-# of a picture, and the thing stays about where the noise would have it, whatever is said. That is
-# why there are boxes.*
+# *No grounding, three choices of caption. Words alone do little here: "on the left" is a whole
+# third of a picture, and the object stays about where the noise puts it, whatever the caption.
+# That is why layouts have boxes.*
 #
 # ## Frame by frame
 #
@@ -383,20 +390,20 @@ from spa2v_lib import viz
 viz.layout_figure(layout, grounded)
 
 # %% [markdown]
-# *Every frame of the grounded video, with the box that it was asked to follow.*
+# *Every frame of the grounded video, with the box that it should follow.*
 #
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Published GLIGEN weights act in the first third of the steps only, and leave the details to the
-# base. Is that enough here? `new_grounding("gligen", stop=0.3)` makes such a method.
+# Published GLIGEN weights are applied in the first third of the steps only, and leave the details
+# to the base. Is that enough here? `new_grounding("gligen", stop=0.3)` makes such a method.
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: where things are is decided early, so a third of the steps goes a long way.
+# @title Solution: the first steps decide where objects are, so a third of them goes a long way.
 from spa2v_lib.sampling import new_grounding
 
 early = generate(layout, grounding=new_grounding("gligen", stop=0.3), **settings)
@@ -410,8 +417,8 @@ frames_beside(layout, {"grounded in the first third": early})
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Does the noise or the box decide? Sample the mirrored layout from the same noise, and score it
-# against its own boxes and against the ones before.
+# Does the noise or the box decide where the object is? Sample the mirrored layout from the same
+# noise, and score it against its own boxes and against the original ones.
 #
 # </div>
 
@@ -419,7 +426,7 @@ frames_beside(layout, {"grounded in the first third": early})
 # @title Solution: the box does.
 mirror = layout.mirrored()
 flipped = generate(mirror, grounding=method, **settings)
-for name, asked in (("its own boxes", mirror), ("the ones before", layout)):
+for name, asked in (("its own boxes", mirror), ("the original ones", layout)):
     found = score(asked, flipped.frames, detect(flipped.frames))
     print(f"against {name}: IoU {found['IoU']:.1f}")
 
@@ -427,7 +434,8 @@ for name, asked in (("its own boxes", mirror), ("the ones before", layout)):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# Two things at once: draw a scene with `object_count=2`, and see whether each finds its own box.
+# Two objects at once: draw a scene with `object_count=2`, and see whether each one is in its own
+# box.
 #
 # </div>
 
@@ -439,14 +447,14 @@ together = generate(both, grounding=method, **settings)
 frames_beside(both, {both.caption: together})
 
 # %% [markdown]
-# *Two things, two boxes, one video.*
+# *Two objects, two boxes, one video.*
 
 # %% [markdown]
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# The base knows how things look, the motion modules that they stay the same, grounding where they
-# are. The three were never trained together, and each can be exchanged. Where things go is decided
-# in the first steps.
+# The base knows what objects look like, the motion modules keep them the same from frame to
+# frame, and grounding puts them into their boxes. The three were never trained together, and you
+# can exchange each of them. The first steps decide where objects are.
 #
 # </div>

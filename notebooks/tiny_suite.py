@@ -11,16 +11,17 @@
 # %% [markdown]
 # # How the tiny suite was made
 #
-# Everything in this book runs on any computer because the library brings a diffusion suite of its
-# own: small enough for a laptop, and made like the published ones, part by part. This chapter shows
-# the world that it knows, how each part was trained, what was tried and did not work, and who
-# judges it.
+# Everything in this book runs on any computer, because the library ships a diffusion suite of its
+# own: small enough for a laptop, and built part by part like the published ones. This chapter
+# shows its training data, how each part was trained, what did not work, and how a detector judges
+# the result.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
 # **You will learn** what it takes to train a small video diffusion suite; why parts are trained
-# apart; what one training step is; and how to tell whether a judge can be trusted.
+# separately; what one training step does; and how to test whether you can trust a detector as a
+# judge.
 #
 # **You need** [Diffusion that follows boxes](diffusion.ipynb).
 #
@@ -55,8 +56,8 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# `DRAWN` frames are drawn and coded, `CLIPS` clips go through `STEPS` steps of a training, and
-# `JUDGED` frames of each style are shown to the judge.
+# `DRAWN` frames are drawn and encoded, `CLIPS` clips go through `STEPS` training steps, and the
+# detector judges `JUDGED` frames of each style.
 
 # %% tags=["parameters"]
 DRAWN = 48
@@ -68,11 +69,11 @@ SEED = 7
 # %% [markdown]
 # ## A drawn world
 #
-# Photographs of twenty kinds of things, each in a video with true boxes and true sound: nobody has
-# that. But one can be drawn. A scene is a description, a thing of some size on a straight path
-# before a background, and everything follows from it: the frames, the boxes, the captions, and in
-# [How two channels say where](two_channels.ipynb) the sound. Sprites come from three open emoji sets; the
-# suite draws one of them.
+# We know of no data set that has real videos of twenty classes with true boxes and true spatial
+# sound. But you can draw one. A scene is a description: an object of some size on a straight path
+# in front of a background. Everything else follows from it: the frames, the boxes, the captions,
+# and in [How two channels say where](two_channels.ipynb) the sound. Sprites come from three open
+# emoji sets; the suite draws one of them.
 
 # %%
 from spa2v_lab.training import data
@@ -96,20 +97,20 @@ boxes = [scenes[1][:6], scenes[1][6:12]]
 frames_figure([rows], [boxes], [""] * 6, "twelve drawn frames with their true boxes")
 
 # %% [markdown]
-# *Twelve frames of twelve scenes, with their true boxes. Sizes, cameras and paths are drawn from
-# distributions that the planner does not know.*
+# *Twelve frames of twelve scenes, with their true boxes. Sizes, cameras and paths are sampled
+# from distributions that the planner does not know.*
 #
 # ## Three separate trainings
 #
-# As the published models, and for the same reason (data with everything at once do not exist,
-# data with a part of it do):
+# The parts are trained like the published models, and for the same reason: data for everything at
+# once do not exist, data for each part do.
 #
 # | stage | learns | from | frozen |
 # |---|---|---|---|
-# | `autoencoder`, `base` | how things look, what words mean | frames with captions | nothing |
-# | `motion` | that things stay the same while they move | clips with captions | the base |
+# | `autoencoder`, `base` | what objects look like, what words mean | frames with captions | nothing |
+# | `motion` | how objects move and keep their appearance | clips with captions | the base |
 # | `gligen`, `migc` | what boxes mean | frames with boxes | the base |
-# | `detector` | to judge | frames with boxes, more styles | it shares nothing |
+# | `detector` | to detect objects, as the judge | frames with boxes, more styles | it shares nothing |
 
 # %%
 from spa2v_lab.training.loop import training_logs
@@ -120,8 +121,9 @@ loss_figure(logs)
 
 # %% [markdown]
 # *Every loss of every training, as it was logged: means over a few hundred steps each. Diffusion
-# losses say little by themselves; most of a denoiser's error is noise that nobody can know, and
-# those of later parts are of other, noisier times. The third parts jump where harder frames came.*
+# losses by themselves tell little: most of a denoiser's error is noise that no model can predict,
+# and the later parts were trained at other, noisier times. The third parts jump where harder
+# frames were added.*
 
 # %%
 for name, log in logs.items():
@@ -141,14 +143,13 @@ Markdown(card_section("How they were made"))
 # %% [markdown]
 # *From the model card.*
 #
-# ## A code for pictures
+# ## The autoencoder
 #
-# The autoencoder was the first thing that did not work: one that is trained end to end, as usual,
-# costs more than everything else together, and was still blurred when the suite was first made, on
-# a processor. The answer is
-# older than deep learning. The *encoder* is computed, not trained: the principal components of
-# 8 by 8 patches, the best linear code there is. Only a small *decoder* is trained, which knows what
-# edges of sprites look like.
+# The autoencoder was the first part that failed. Trained end to end, as usual, on the processor
+# on which the suite was first made, it cost more than everything else together, and its pictures
+# were still blurred. The solution is older than deep learning. The *encoder* is computed, not
+# trained: the principal components of 8 by 8 patches, the best linear code. Only a small
+# *decoder* is trained; it learns what the edges of sprites look like.
 
 # %%
 import numpy as np
@@ -168,7 +169,8 @@ both = {"drawn": drawn.frames[:24:4], "encoded and decoded": again}
 frames_figure([both], [[[[]] * 6] * 2], [""] * 6, "six frames, and their reconstructions")
 
 # %% [markdown]
-# *What the diffusion model never has to learn, and cannot draw better than.*
+# *The diffusion model need not learn this step, and its pictures cannot be sharper than these
+# reconstructions.*
 
 # %%
 numbers = drawn.frames[0].size, codes[0].numel()
@@ -178,8 +180,8 @@ print(f"{numbers[0]} numbers become {numbers[1]}; error {-10 * np.log10(error):.
 # %% [markdown]
 # ## One training step
 #
-# All three diffusion trainings do the same thing over and over. Here is the second of them, motion,
-# from its very first step: new motion modules on the finished base.
+# All three diffusion trainings repeat the same step. Here is the second of them, motion, from its
+# very first step: new motion modules on the finished base.
 
 # %% tags=["remove-stderr"]
 from diffusers import UNet2DConditionModel, UNetMotionModel
@@ -198,8 +200,8 @@ print(f"{frozen / 1e6:.1f} million numbers frozen")
 print(f"{sum(p.numel() for p in new.values()) / 1e6:.1f} million to be trained")
 
 # %% [markdown]
-# The new modules' last layers are set to zero, so that at first they add nothing: training starts
-# from the base exactly as it is, not from a base that random modules have broken.
+# The new modules' last layers are set to zero, so that at first they add nothing. Training starts
+# from the base as it is, undisturbed by random modules.
 
 # %%
 for name, parameter in new.items():
@@ -208,7 +210,7 @@ for name, parameter in new.items():
         torch.nn.init.zeros_(parameter)
 
 # %% [markdown]
-# A batch: clips, as codes, with their captions.
+# A batch holds clips, encoded as latents, with their captions.
 
 # %%
 clips = data.clips(CLIPS, seed=SEED)
@@ -224,9 +226,10 @@ words = pipeline.text_encoder(tokenize(pipeline.tokenizer, captions)).last_hidde
 words = words.repeat_interleave(data.CLIP_FRAMES, 0)
 
 # %% [markdown]
-# And the loss: mix in noise, as much as a random time says, and ask for what to subtract. (The
-# suite predicts a *velocity*, ([Salimans and Ho, 2022](https://arxiv.org/abs/2202.00512)), which stays well defined where there
-# is nothing but noise.)
+# For the loss, mix in noise, as much as a random time sets, and compare the model's prediction
+# with its target. (The suite predicts a *velocity* ([Salimans and Ho,
+# 2022](https://arxiv.org/abs/2202.00512)), which stays well defined where there is nothing but
+# noise.)
 
 
 # %%
@@ -255,53 +258,55 @@ untouched = [p for n, p in model.named_parameters() if n not in new]
 print(f"the base learns nothing: {all(p.grad is None for p in untouched)}")
 
 # %% [markdown]
-# The real training does this with another batch and other noise each time, leaves out one caption
-# in ten (so that sampling can compare with and without), weighs the cells that things cover more
-# than background, lets the learning rate fall as a cosine, and keeps a running average of the
-# weights: `spa2v_lab.training.loop`, 150 lines, is all there is. Grounding layers are trained in
-# the same way on single frames, with the boxes as a further input.
+# The real training takes a new batch and new noise in each step. It drops one caption in ten, for
+# classifier-free guidance, weights the latents that objects cover more than the background,
+# decays the learning rate as a cosine, and keeps an exponential average of the weights. The whole
+# loop is one short file, `spa2v_lab.training.loop`. Grounding layers are trained in the same way
+# on single frames, with the boxes as a further input.
 #
 # ## What did not work
 #
-# - **GLIGEN as published.** Its gates start closed, and plain gated attention has to discover by
-#   itself which cells a box means. After 800 steps no attention gate was open by more than 0.015,
-#   and the loss had not moved. Two changes helped: gates that are open from the start, before
-#   output projections of zero (the same start, but it learns at full speed), and the instance mask.
-# - **Boxes that say nothing of the way.** Sprites look left, but for things that go to the right. A
-#   box and "a train" say neither, so the layers learnt the mean of both, and sampled trains had two
-#   fronts. First the phrase ended in "from left to right" or "from right to left", as the boxes go.
-#   That mended trains, not animals: both endings hold the same words, and the small text encoder
-#   gives them nearly the same embedding, as measured below. Now only "from left to right" is said,
-#   and both kinds of layers were trained further on it, mostly at the noisiest times, where an
-#   outline is decided.
-# - **The usual noise schedule.** It never reaches pure noise. With so few cells, what remains of
-#   the picture at the last step is enough to fix where things are before anybody has read the
-#   caption; so the schedule ends in noise alone ([Lin et al., 2024](https://arxiv.org/abs/2305.08891)).
-# - **Two processes that average their gradients**: no faster on two hyperthreads of one core.
-# - **Clean codes only.** A decoder that saw nothing else drew ragged edges on *sampled* codes,
-#   which are never exact; now it sees codes with a little noise.
+# - **GLIGEN as published.** Its gates start closed, and plain gated attention has to learn by
+#   itself which positions a box covers. After 800 steps no attention gate was open by more than
+#   0.015, and the loss had not improved. Two changes helped: gates that are open from the start,
+#   in front of output projections initialized to zero (still adding nothing at first, but
+#   learning at full speed), and the instance mask.
+# - **Captions without a direction.** Sprites face left, except for objects that move to the
+#   right. A box and "a train" specify neither, so the layers learnt the mean of both, and sampled
+#   trains had two fronts. The first directional captions ended in "from left to right" or "from
+#   right to left", as the boxes move. That fixed trains, but not animals: both endings consist of
+#   the same words, and the small text encoder gives them nearly the same embedding, as measured
+#   below. Now only "from left to right" is added, and both GLIGEN's and MIGC's layers were
+#   trained further with it, mostly at the noisiest times, which decide an outline.
+# - **The usual noise schedule.** It never reaches pure noise. With so few latents, what remains
+#   of the picture at the last time is enough to reveal where objects are, whatever the caption;
+#   so the suite's schedule ends in pure noise ([Lin et al.,
+#   2024](https://arxiv.org/abs/2305.08891)).
+# - **Data-parallel training in two processes**: no faster on two hyperthreads of one core.
+# - **Clean latents only.** A decoder trained on nothing else drew ragged edges from *sampled*
+#   latents, which are never exact; now it is trained on latents with a little noise.
 # - **Large batches for little time.** On the GPU the base saw more than twice as many pictures as
-#   on the processor before, but in batches of 512, a sixth of the steps: it was still learning when
-#   its three minutes were over.
+#   on the processor before, but in batches of 512, so in a sixth of the steps: its loss was still
+#   falling when its three minutes were over.
 #
-# Grounding layers hear an object's phrase as one vector. How far apart are the vectors of phrases
-# that mean different things?
+# Grounding layers receive an object's caption as one vector. How large is the distance between
+# the vectors of captions that differ in meaning?
 
 # %%
 from spa2v_lib.sampling.texts import pooled
 
-told = ["a cow from right to left", "a cow from left to right", "a cow", "a sheep"]
-vectors = dict(zip(told, pooled(pipeline, told), strict=True))
-for a, b in zip(told[:-1], told[1:], strict=True):
+phrases = ["a cow from right to left", "a cow from left to right", "a cow", "a sheep"]
+vectors = dict(zip(phrases, pooled(pipeline, phrases), strict=True))
+for a, b in zip(phrases[:-1], phrases[1:], strict=True):
     print(f"{a} / {b}: {(vectors[a] - vectors[b]).norm():.2f}")
 
 # %% [markdown]
-# *Order hardly counts: a thing going left and the same thing going right lie seven times closer
-# together than one with such words and one without. A trained layer can only be as clear as what it
-# hears.*
+# *The order of words hardly counts: the captions of a cow that moves left and of one that moves
+# right are seven times closer together than a caption with a direction and one without. A layer
+# cannot separate what its input does not.*
 #
-# What the layers make of it shows in a single step of sampling. It starts from noise alone, so that
-# only captions, phrase and box can tell what to draw; whatever they leave open comes out as a blur.
+# A single sampling step shows what the layers have learnt from it. It starts from pure noise, so
+# only the captions and the box decide what appears; whatever they leave open is blurred.
 
 # %%
 from spa2v_lab.scenes.picture import draw_scene
@@ -328,14 +333,15 @@ title = "a cow from left to right, predicted, sampled and drawn"
 frames_figure([rows], [[boxes] * 3], times, title)
 
 # %% [markdown]
-# *After one step the cow already looks to the right, where its box goes, with a dark head and a
-# light belly. The steps that follow sharpen it.*
+# *After one step the cow already faces right, where its box moves, with a dark head and a light
+# belly. Further steps sharpen it.*
 #
-# ## The judge
+# ## The detector as judge
 #
-# Whether a thing is where it was asked for is decided by a detector, and a benchmark is worth as
-# much as its judge. This one shares no weights and no data with the suite, and it was trained on
-# more styles than the suite draws, with noise, blur and tints. A third style it has never seen:
+# A detector decides whether an object is in its box, and a benchmark is only as good as its
+# judge. This one shares no weights and no training frames with the suite, and it was trained on
+# more styles than the suite draws, with noise, blur and tints. A third style was held out of its
+# training:
 
 # %%
 from spa2v_lab.training.detector import HELD_OUT_STYLE
@@ -350,7 +356,7 @@ boxes = [[[d.box for d in frame] for frame in found[name][:24:4]] for name in ro
 frames_figure([rows], [boxes], [""] * 6, "six frames of two styles with their detections")
 
 # %% [markdown]
-# *What the detector finds, without being told what is there.*
+# *The detections. The detector's only input is the frame.*
 
 
 # %%
@@ -365,33 +371,33 @@ def share_found(one, detections):
 
 # %%
 for name, one in seen.items():
-    print(f"{name}: {share_found(one, found[name]):.1f} of the things found")
+    print(f"{name}: {share_found(one, found[name]):.1f} of the objects detected")
 
 # %% [markdown]
-# Found means: right class, and an overlap of at least one half. Over 2000 frames each, when it was
-# trained:
+# An object counts as detected if the class is right and the boxes overlap by at least one half
+# (IoU). After training, the detector was tested on 2000 frames of each style:
 
 # %%
 for style, measured in logs["detector"]["accuracy"].items():
-    print(f"{style}: {measured['found']:.0%} found, mean IoU {measured['mean_iou']:.2f}")
+    print(f"{style}: {measured['found']:.0%} detected, mean IoU {measured['mean_iou']:.2f}")
 
 # %% [markdown]
-# On a style that it never saw it still finds most things, so it has learnt more than two sets of
-# pictures by heart. It is not perfect on the style that it judges either; that is why every table
-# of this book has a row *drawn*, the frames that the scene itself draws, as its ceiling.
+# It still detects most objects in the held-out style, so it generalizes beyond the sprites that
+# it was trained on. It is not perfect on the style that it judges either; that is why the tables
+# of this book have a row *drawn* as their ceiling: the scene's own frames.
 #
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# How good would a linear code be with 8, 16, 32 or 64 numbers for a patch of 8 by 8 pixels? Compute
-# the share of the variance that so many principal components hold.
+# How good would a linear code be with 8, 16, 32 or 64 numbers for a patch of 8 by 8 pixels?
+# Compute the share of the variance that so many principal components explain.
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: the sorted eigenvalues of the patches' covariance say it all.
+# @title Solution: sum the sorted eigenvalues of the patches' covariance.
 pixels = torch.from_numpy(drawn.frames).permute(0, 3, 1, 2) / 255
 patches = torch.nn.functional.pixel_unshuffle(pixels, 8).movedim(1, -1).flatten(0, 2)
 held = torch.linalg.eigvalsh(torch.cov(patches.T)).flip(0).cumsum(0)
@@ -402,12 +408,13 @@ for count in (8, 16, 32, 64):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# At which times is denoising hard? Compute the loss of the finished suite at $t$ = 50, 500 and 950.
+# At which times is denoising hard? Compute the loss of the finished suite at $t$ = 50, 500 and
+# 950.
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: early the noise hardly shows, late the picture; in between both can be seen.
+# @title Solution: at late times, when hardly any of the picture is left.
 noise = torch.randn(codes.shape, generator=torch.Generator().manual_seed(SEED))
 for t in (50, 500, 950):
     given = codes, noise, torch.tensor([t])
@@ -420,8 +427,9 @@ for t in (50, 500, 950):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# A drawn world gives unlimited data with perfect truth. Parts trained apart need only the data that
-# their part is about. And most of the work was finding out what does *not* need to be learnt: a
-# code for pictures, where a box lies, that a new layer should start by doing nothing.
+# A drawn world gives unlimited data with exact ground truth. Parts that are trained separately
+# need only the data for that part. And most of the progress came from what a network does *not*
+# have to learn: a code for pictures, the area that a box covers, and how to start without
+# disturbing the base.
 #
 # </div>
