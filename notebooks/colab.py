@@ -12,30 +12,30 @@
 # %% [markdown]
 # # Published weights on a Colab GPU
 #
-# The embedded suite shows that the method works. For pictures of the real world one takes published
-# weights: Stable Diffusion with AnimateDiff's motion modules and MIGC's or GLIGEN's layers, or Wan
-# 2.1 VACE. This chapter is the way there, on a borrowed graphics card.
+# The embedded suite shows that the method works. For realistic videos you take published weights:
+# Stable Diffusion with AnimateDiff's motion modules and MIGC's or GLIGEN's layers, or Wan 2.1
+# VACE. This chapter takes you there, on a Colab GPU.
 #
 # <div class="admonition warning" style="border-left: 4px solid #d98200; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Not yet run by us with published weights</b></p>
 #
-# Where this project is made and tested there is no way to the Hugging Face hub. So this notebook is
-# **executed here with `PRESET = "tiny"`**, which takes the same functions in the same order. The
+# This project is made and tested without access to the Hugging Face hub. So this notebook is
+# **executed here with `PRESET = "tiny"`**, which calls the same functions in the same order. The
 # other presets are tested with the real classes at small width and random weights, and at full
-# width for the shapes and names of all weights. **Nobody has yet confirmed a picture made with the
-# published weights.** If you have a GPU, you can be the first: the self-check below takes a few
-# minutes and ends with two numbers. Please report them.
+# width for the shapes and names of all weights. **Nobody has yet confirmed a picture made with
+# the published weights.** If you have a GPU, you can be the first: the self-check below takes a
+# few minutes and ends with two numbers. Please report them.
 #
 # </div>
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** which presets there are, what they need and what their weights' licences allow;
-# how to check that one works; and how to make a video of your own with it.
+# **You will learn** which presets there are, what they need and what their weights' licences
+# permit; how to check that a preset works; and how to make a video of your own with it.
 #
-# **You need** a GPU for everything but `tiny`: on Colab, *Runtime → Change runtime type → T4 GPU*.
-# The [quickstart](quickstart.ipynb) explains what the steps do.
+# **You need** a GPU for everything but `tiny`: on Colab, *Runtime → Change runtime type → T4
+# GPU*. The [quickstart](quickstart.ipynb) explains what the steps do.
 #
 # **It takes** half a minute with `tiny`; with published weights, most of the first run is the
 # download of some gigabytes.
@@ -68,7 +68,7 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# Choose a preset from the table below, and leave `STEPS = 0` for its own number of steps.
+# Choose a preset from the list below. `STEPS = 0` takes the preset's own number of steps.
 
 # %% tags=["parameters"]
 PRESET = "tiny"
@@ -78,7 +78,7 @@ SECONDS = 2.0
 SEED = 3
 
 # %% [markdown]
-# ## What there is
+# ## The presets
 
 # %%
 from spa2v_lib.sampling import PRESETS
@@ -91,16 +91,17 @@ for name, preset in PRESETS.items():
     print(f"    methods: {', '.join(preset.groundings)}; memory: {memory}")
 
 # %% [markdown]
-# The memory is an estimate from the weights' sizes, not a measurement. With `DEVICE = "auto"` the
-# library looks how much is free: if everything fits, everything goes to the GPU, in half precision.
-# If not, parts wait in main memory until it is their turn (diffusers' `enable_model_cpu_offload`),
-# which is slower and needs less. If even that does not fit, you are told before anything is
-# downloaded. A free Colab T4 has 15 GB, enough for `sd15-migc` and `sd15-gligen` as a whole and for
-# `wan-vace` with offload.
+# The memory of the Stable Diffusion presets was measured in half precision; that of `wan-vace` is
+# an estimate from the weights' sizes. With `DEVICE = "auto"` the library checks how much GPU
+# memory is free. If everything fits, everything goes to the GPU, in half precision. If not, parts
+# wait in main memory until they are needed (diffusers' `enable_model_cpu_offload`), which is
+# slower and needs less. If even that does not fit, you get an error before anything is
+# downloaded. A free Colab T4 has 15 GB, enough for `sd15-migc` and `sd15-gligen` as a whole and
+# for `wan-vace` with offload.
 #
-# ## What you may do with the weights
+# ## The weights and their licences
 #
-# Nothing is fetched before you ask for it, and each part comes from where its authors put it:
+# Nothing is downloaded before you ask for it, and each part comes from its own source:
 
 # %%
 chosen = PRESETS[PRESET]
@@ -118,25 +119,25 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 # | GLIGEN text and box | CreativeML OpenRAIL-M | as Stable Diffusion |
 # | MIGC | "for non-commercial research purposes only" | no commercial use |
 # | Wan 2.1 VACE 1.3B | Apache-2.0 | free |
-# | OWL-ViT (the judge below) | Apache-2.0 | free |
+# | OWL-ViT (the detector below) | Apache-2.0 | free |
 #
 # Read the licences themselves before you rely on this table.
 #
-# MIGC's file is not on the hub. Fetch `MIGC_SD14.ckpt` from its authors' page,
-# `github.com/limuloo/MIGC`, put it at `WEIGHTS/limuloo/MIGC/MIGC_SD14.ckpt`, and say where that
-# folder is:
+# MIGC's file is not on the hub. Download `MIGC_SD14.ckpt` from its authors' page,
+# `github.com/limuloo/MIGC`, put it at `WEIGHTS/limuloo/MIGC/MIGC_SD14.ckpt`, and set the path of
+# that folder:
 #
 # ```python
 # os.environ["SPA2V_WEIGHTS"] = "WEIGHTS"
 # ```
 #
-# Everything else may lie there too, as `WEIGHTS/owner/repository/…`, for machines without a
-# network. The MIGC file is a pickle; it is read with `weights_only=True`, so that it cannot run
-# code.
+# For machines without a network, all other weights may be there too, as
+# `WEIGHTS/owner/repository/…`. The MIGC file is a pickle; it is read with `weights_only=True`, so
+# that it cannot run code.
 #
-# ## Will it run here?
+# ## Does this machine suffice?
 #
-# What is refused is refused now, and not after the download:
+# `check` refuses what cannot run before the download:
 
 # %%
 import spa2v_lib as spa2v
@@ -172,13 +173,13 @@ for name in PRESETS:
 layout
 
 # %% [markdown]
-# *What is asked for.* The whole check is one command,
+# *The layout to follow.* The whole check is one command,
 #
 # ```sh
 # spa2v doctor --preset sd15-migc --video check.mp4
 # ```
 #
-# or, here, step by step, so that you see what it does. First the video:
+# or, step by step as here, so that you see what it does. First the video:
 
 # %%
 steps = STEPS or None
@@ -190,9 +191,9 @@ from spa2v_lib import viz
 viz.layout_figure(layout, video)
 
 # %% [markdown]
-# *The car and its box; move the slider.* Then a detector says where it sees a car. For published
-# weights that is OWL-ViT ([Minderer et al., 2022](https://arxiv.org/abs/2205.06230)), which finds what words name; the drawn world
-# has a judge of its own.
+# *The car and its box; move the slider.* Then a detector locates the car. For published weights
+# that is OWL-ViT ([Minderer et al., 2022](https://arxiv.org/abs/2205.06230)), an open-vocabulary
+# detector; the embedded suite has a detector of its own.
 
 # %%
 from spa2v_lib.sampling.detection import OwlVit
@@ -200,36 +201,36 @@ from spa2v_lib.sampling.tiny_detector import detect
 
 found = detect(video.frames) if chosen.labels else OwlVit().detect(video.frames, ["car"])
 cars = [[d.box for d in row if d.label == "car"][:1] for row in found]
-asked = [row[0] for row in layout.frame_boxes()]
+planned = [row[0] for row in layout.frame_boxes()]
 
 # %%
 import numpy as np
 
-for name, boxes in (("asked", asked), ("mirrored", [box.mirrored() for box in asked])):
+for name, boxes in (("planned", planned), ("mirrored", [box.mirrored() for box in planned])):
     pairs = zip(boxes, cars, strict=True)
     overlap = [max((box.iou(car) for car in seen), default=0.0) for box, seen in pairs]
     print(f"overlap with the {name} boxes: {np.mean(overlap):.1f}")
 
 # %% [markdown]
-# A preset works if the first number is at least 0.4 and more than twice the second: a car that
-# stands still, or drives the other way, cannot reach that. `spa2v doctor` says so in words and ends
-# with an exit code.
+# A preset works if the first number is at least 0.4 and more than twice the second. A car that
+# stands still, or drives in the other direction, cannot reach that. `spa2v doctor` prints the
+# verdict and ends with an exit code.
 #
 # <div class="admonition important" style="border-left: 4px solid #a8328c; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Please tell us</b></p>
 #
-# If you ran this with published weights, open an issue with the preset, the two numbers, the GPU's
-# name, `spa2v doctor`'s output and the video, whatever came out. It is the one thing that we could
-# not do ourselves.
+# If you ran this with published weights, open an issue with the preset, the two numbers, the
+# GPU's name, the output of `spa2v doctor`, and the video, whatever the result. It is the one test
+# that we could not run ourselves.
 #
 # </div>
 #
 # ## A video of your own
 #
-# From here on nothing differs from the quickstart but the preset. Upload a stereo recording with
-# Colab's file panel, and write its name instead of the example's. The motion modules see 16 frames,
-# two seconds, at a time; longer videos are covered by windows that overlap, and take longer. This
-# one is cut to its first `SECONDS` seconds.
+# From here on only the preset differs from the quickstart. Upload a stereo recording with Colab's
+# file panel, and enter its name instead of the example's. The motion modules take 16 frames, two
+# seconds, at a time; longer videos are sampled in overlapping windows, and take longer. This
+# recording is cut to its first `SECONDS` seconds.
 
 # %%
 import tempfile
@@ -242,7 +243,8 @@ cues = spa2v.extract_cues(recording)
 print(f"{cues.sources[0].label}, {cues.sources[0].motion.replace('_', ' ')}")
 
 # %% [markdown]
-# The plan is made for the preset's picture, so that boxes are where the wider one has them.
+# Plan for the preset's aspect ratio, so that the boxes fit its picture, which may be wider than
+# square.
 
 # %%
 plan = spa2v.plan(recording, cues, aspect=chosen.size[0] / chosen.size[1])
@@ -253,7 +255,7 @@ video = spa2v.generate(plan, PRESET, SEED, steps=steps, device=DEVICE)
 viz.film_strip(plan, video)
 
 # %% [markdown]
-# *The plan's boxes, and what was drawn.* With its sound:
+# *The plan's boxes on the sampled frames.* With the sound:
 
 # %%
 from IPython.display import HTML
@@ -269,25 +271,25 @@ print(f"{frames} frames of {width}×{height} from {PRESET}")
 #
 # | what you see | what helps |
 # |---|---|
-# | "needs … GB of GPU memory" | close other notebooks, or take a smaller preset |
+# | "needs … GB of GPU memory" | close other notebooks, or choose a smaller preset |
 # | "neither in … nor to be had from the hub" | a network, `hf auth login`, or `SPA2V_WEIGHTS` |
 # | "… does not fit this UNet" | the right file; the message names a weight that is missing |
-# | a broken picture, full of patches | `new_grounding("attention", strength=0.1)`: less guidance |
+# | a broken picture, full of patches | `new_grounding("attention", strength=0.1)`: weaker grounding |
 # | colours and edges too hard | `new_grounding("migc", stop=0.3)`: fewer grounded steps |
-# | the right thing, not in its box | more grounded steps, up to `stop=1.0` |
+# | the right object, outside its box | more grounded steps, up to `stop=1.0` |
 #
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Which parts take how much of the memory? Count the parameters of the loaded pipeline's parts; in
+# How much memory does each part take? Count the parameters of the loaded pipeline's parts; in
 # half precision each takes two bytes.
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution; the motion adapter's weights are also among those of the UNet that it was put into.
+# @title Solution: count them; the UNet's number includes the motion adapter, which is part of it.
 from spa2v_lib.sampling.loading import load
 
 for name, part in load(PRESET, DEVICE).components.items():
@@ -299,12 +301,13 @@ for name, part in load(PRESET, DEVICE).components.items():
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Somebody's check of another preset says: overlap 0.45, mirrored 0.31. Would you call it working?
+# A check of another preset gives an overlap of 0.45, and of 0.31 with the mirrored boxes. Does
+# the preset work?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: no. The car is hardly more often on the side that was asked for than on the other.
+# @title Solution: no. The car follows the boxes hardly better than their mirror image.
 from spa2v_lib.sampling.selfcheck import Verdict
 
 verdict = Verdict(iou=0.45, mirrored_iou=0.31, detected=1.0, video=video)
@@ -314,7 +317,8 @@ print(f"good: {verdict.good}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Another preset is another word in one place; layout, methods and checks stay the same. What nobody
-# has confirmed yet says so, and confirming it takes one command and a GPU.
+# To change the preset you change one word; layout, methods and checks stay the same. No picture
+# made with the published weights has been confirmed yet; you can do it with one command and a
+# GPU.
 #
 # </div>

@@ -11,15 +11,15 @@
 # %% [markdown]
 # # End to end
 #
-# Any recording in, a run folder out. This notebook is the whole way as a form to fill in: change
-# the parameters, or upload a recording of your own, and run it. `spa2v batch` executes this very
-# notebook, once for every recording of a list.
+# From any recording to a run folder. This notebook is the whole pipeline as a form to fill in:
+# change the parameters, or upload a recording of your own, and run it. `spa2v batch` executes
+# this very notebook, once for every recording of a list.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how to make a video from a recording of your own, what a run folder holds, and
-# where to look when the result surprises you.
+# **You will learn** how to make a video of a recording of your own, what a run folder contains,
+# and where to look when the result surprises you.
 #
 # **You need** the [quickstart](quickstart.ipynb), and a stereo recording if you have one.
 #
@@ -59,7 +59,7 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 # |---|---|
 # | `RECORDING` | path of a sound or video file; empty for the example below |
 # | `SETTINGS` | any of the parameters in the next table: `{"label": "bus", "seed": 3}` |
-# | `OUT` | the run folder to make; empty makes one that goes when the notebook is closed |
+# | `OUT` | the run folder to make; if empty, a temporary one, removed when the notebook is closed |
 
 # %% tags=["parameters"]
 RECORDING = ""
@@ -76,8 +76,8 @@ Markdown(settings_table())
 # %% [markdown]
 # ## The recording
 #
-# To take one of your own, choose a file here and run the cells below. (In a page without a running
-# notebook the button does nothing.) It stays on the machine that runs the notebook.
+# To use a recording of your own, choose a file here and run the cells below. (On a page without a
+# running notebook the button does nothing.) The file stays on the machine that runs the notebook.
 
 # %% tags=["nbval-ignore-output"]
 from ipywidgets import FileUpload
@@ -103,8 +103,8 @@ audio = RECORDING or save_upload(upload.value, work) or example_recording(work)
 # %% [markdown]
 # ## The run
 #
-# One call analyzes, plans, samples, and writes. A mistake in the parameters is named before
-# anything is computed, and a run that fails leaves no folder behind.
+# One call analyzes, plans, samples, and writes the folder. A mistake in the parameters raises an
+# error before anything is computed, and a run that fails leaves no folder behind.
 
 # %%
 from spa2v_lib.runs import generate_run
@@ -113,9 +113,9 @@ run = generate_run(audio, OUT or work / "run", overwrite=not OUT, **SETTINGS)
 print("\n".join(sorted(path.name for path in run.iterdir())))
 
 # %% [markdown]
-# `report.html` shows everything below on one page that works offline; send it to whom you like.
+# `report.html` shows everything below on one page that works offline, so that you can pass it on.
 #
-# ## What sounds where
+# ## The cues: what sounds where
 
 # %%
 import spa2v_lib as spa2v
@@ -125,7 +125,7 @@ cues = spa2v.SpatialCues.load(run / "cues.json")
 viz.cue_figure(cues)
 
 # %% [markdown]
-# *Direction with its interval, right being up, and level over time.*
+# *Azimuth with its 90 % interval, and level, over time. Right is up.*
 
 # %%
 for source in cues.sources:
@@ -134,16 +134,18 @@ for source in cues.sources:
     print(f"{source.label or 'unknown'}: {source.motion.replace('_', ' ')}, {where}")
 
 # %% [markdown]
-# ## What was planned
+# ## The layout
 
 # %%
 layout = spa2v.VideoSceneLayout.load(run / "layout.json")
 layout
 
 # %% [markdown]
-# *The boxes in the key frames, and why they are there. Was it wrong? Edit `layout.json`, by hand or
-# with the editor of [From cues to a layout](cues_to_layout.ipynb), and give it back:
-# `generate_run(audio, out, layout="layout.json")`.*
+# *The boxes in the key frames, and the reasoning. An object that was not recognized is drawn as
+# its best guess, and the reasoning says so; to name it yourself, set `label`, which may be any
+# word. To correct a box, edit `layout.json`, by hand or with the editor of [From cues to a
+# layout](cues_to_layout.ipynb), and run again with it: `generate_run(audio, out,
+# layout="layout.json")`.*
 #
 # ## The video
 
@@ -153,7 +155,7 @@ from IPython.display import Video
 Video(run / "video.mp4", embed=True, html_attributes="controls loop playsinline")
 
 # %% [markdown]
-# *The video, with the recording as its sound.* The same with the planned boxes:
+# *The video, with the recording as its sound.* The same frames with the planned boxes:
 
 # %%
 from spa2v_lib.video import read_video
@@ -161,7 +163,7 @@ from spa2v_lib.video import read_video
 viz.film_strip(layout, read_video(run / "video.mp4"))
 
 # %% [markdown]
-# *Six frames, the first and the last among them, and the boxes that they should follow.*
+# *Six frames, from the first to the last, and the boxes that they should follow.*
 
 # %%
 import json
@@ -174,15 +176,16 @@ for note in record["notes"]:
     print(textwrap.fill(f"note: {note}", 74))
 
 # %% [markdown] tags=["lesson"]
-# `run.json` holds what is needed to make the same frames again: the recording's hash, every
-# parameter, the hashes of the weights, and the versions of everything.
+# `run.json` records what you need to make the same frames again: the recording's hash, every
+# parameter, the hashes of the weights, and the versions of the software.
 #
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Which stage takes longest? And what share of the time does analysis take? Ask `run.json`.
+# Which stage takes longest? And does the analysis take less than a third of the time? `run.json`
+# holds the timings.
 #
 # </div>
 
@@ -196,8 +199,7 @@ print("analysis takes less than a third:", seconds["analyze"] < sum(seconds.valu
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Does the plan move as the sound did? `box.motion_of` names the motion of a row of
-# boxes.
+# Does the plan move as the source did? `box.motion_of` classifies the motion of a row of boxes.
 #
 # </div>
 
@@ -212,7 +214,8 @@ for source, row in zip(cues.sources, zip(*layout.frame_boxes(), strict=True), st
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# One call makes a folder that holds the video, everything it rests on, and a page that explains it.
-# The same recording, parameters, weights and machine make the same frames again.
+# One call makes a folder with the video, the cues and the layout that it is based on, and a page
+# that explains it. The same recording, parameters, weights and machine give the same frames
+# again.
 #
 # </div>
