@@ -142,10 +142,10 @@ layout
 
 # %% [markdown]
 # *The boxes in the key frames, and the reasoning. An object that was not recognized is drawn as
-# its best guess, and the reasoning says so; to name it yourself, set `label`, which may be any
-# word. To correct a box, edit `layout.json`, by hand or with the editor of [From cues to a
-# layout](cues_to_layout.ipynb), and run again with it: `generate_run(audio, out,
-# layout="layout.json")`.*
+# the tagger's best guess, and the reasoning says so. To name it yourself, set `label` to any
+# word, or to several with commas, which also sets the number of sources. To correct a box, edit
+# `layout.json`, by hand or with the editor of [From cues to a layout](cues_to_layout.ipynb), and
+# run again with it: `generate_run(audio, out, layout="layout.json")`.*
 #
 # ## The video
 
