@@ -24,11 +24,9 @@ def address() -> str:
 def places() -> list[Path]:
     """Return the files that hold the address."""
     notebooks = ROOT / "notebooks"
-    return [
-        ROOT / "_config.yml",
-        *sorted(notebooks.glob("*.py")),
-        *sorted(notebooks.glob("*.ipynb")),
-    ]
+    single = ("_config.yml", "book/scaling_out.md", "spa2v_lib/resources.py")
+    pairs = [*sorted(notebooks.glob("*.py")), *sorted(notebooks.glob("*.ipynb"))]
+    return [*(ROOT / name for name in single), *pairs]
 
 
 def set_address(new: str) -> int:
