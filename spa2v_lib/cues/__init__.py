@@ -7,7 +7,7 @@ front is assumed, and a note says so. Faulty and unusual recordings:
 Recording                     Result
 ============================  ====================================================================
 identical channels            placed in the centre, with an interval of the whole picture; noted
-channels that are not aligned no direction, capture "mono", if one is 2 to 500 ms late; noted
+channels that are not aligned no direction, capture "mono", if one is 4 to 500 ms late; noted
 one dead channel              no direction, capture "mono"; level, activity and tags stay; noted
 inverted polarity             corrected before directions are measured; noted
 DC offset                     left out of levels and directions; noted
