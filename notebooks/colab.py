@@ -91,13 +91,12 @@ for name, preset in PRESETS.items():
     print(f"    methods: {', '.join(preset.groundings)}; memory: {memory}")
 
 # %% [markdown]
-# The memory of the Stable Diffusion presets was measured in half precision; that of `wan-vace` is
-# an estimate from the weights' sizes. With `DEVICE = "auto"` the library checks how much GPU
-# memory is free. If everything fits, everything goes to the GPU, in half precision. If not, parts
-# wait in main memory until they are needed (diffusers' `enable_model_cpu_offload`), which is
-# slower and needs less. If even that does not fit, you get an error before anything is
-# downloaded. A free Colab T4 has 15 GB, enough for `sd15-migc` and `sd15-gligen` as a whole and
-# for `wan-vace` with offload.
+# The memory is an estimate, in half precision; we have not measured it on a GPU. With `DEVICE =
+# "auto"` the library checks how much GPU memory is free. If everything fits, everything goes to
+# the GPU, in half precision. If not, parts wait in main memory until they are needed (diffusers'
+# `enable_model_cpu_offload`), which is slower and needs less. If even that does not fit, you get
+# an error before anything is downloaded. A free Colab T4 has 15 GB, enough for `sd15-migc` and
+# `sd15-gligen` as a whole and for `wan-vace` with offload.
 #
 # ## The weights and their licences
 #

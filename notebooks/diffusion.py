@@ -57,8 +57,8 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # `MOTION` may be `left_crossing`, `right_crossing`, `approaching`, `receding` or `stationary`.
-# The preset's default is 6 steps, with guidance in the first half of them; this chapter takes
-# more `STEPS`, so that you see how the picture forms.
+# The preset's default is 8 steps, guided throughout; this chapter takes more `STEPS`, so that you
+# see how the picture forms.
 
 # %% tags=["parameters"]
 LABEL = "truck"
