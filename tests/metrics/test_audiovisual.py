@@ -102,7 +102,7 @@ def test_other_frames_are_refused(frames, fps):
 
 def test_without_opencv_the_extra_is_named(monkeypatch):
     monkeypatch.setattr(module, "find_spec", lambda name: None)
-    with pytest.raises(MetricError, match=r"pip install 'spa2v\[bench\]'"):
+    with pytest.raises(MetricError, match=r"spa2v\[bench\] @ git"):
         motion_peaks(jumps(), FPS)
 
 

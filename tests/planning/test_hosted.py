@@ -320,7 +320,7 @@ def test_without_a_key_the_variable_is_named(provider, variable):
 def test_without_the_client_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydantic_ai.models.openai", None)
     _clients.cache_clear()
-    with pytest.raises(PlanningError, match=r"pip install 'spa2v\[models\]'"):
+    with pytest.raises(PlanningError, match=r"spa2v\[models\] @ git"):
         HostedModel(PlannerSpec("google", "x")).ask(Prompt("", ()), SCHEMAS["cues"])
     _clients.cache_clear()
 

@@ -246,7 +246,7 @@ def test_what_is_recorded_is_the_hash_of_the_files_that_were_read(small_presets,
 
 def test_a_missing_package_is_named_before_anything_is_fetched(monkeypatch):
     monkeypatch.setattr("spa2v_lib.sampling.weights.find_spec", lambda name: None)
-    with pytest.raises(DataError, match=r"needs the package ftfy.*pip install 'spa2v\[wan\]'"):
+    with pytest.raises(DataError, match=r"needs the package ftfy.*spa2v\[wan\] @ git"):
         check(_layout(), "wan-vace", device="cpu")
 
 
