@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from spa2v_lib.errors import BatchError
-from spa2v_lib.files import read_text
+from spa2v_lib.files import displayed, read_text
 
 __all__ = ["SUFFIXES", "ManifestRow", "read_rows"]
 
@@ -125,11 +125,8 @@ def _is_sound(path: Path) -> bool:
 
 
 def _plain_rows(files: Sequence[str]) -> list[ManifestRow]:
-    for file in files:
-        if not file.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in file):
-            raise BatchError(f"the name {file!r} is not UTF-8; rename the file")
     return [
-        ManifestRow(file, Path(file).resolve(), Path(file).name, {}, number)
+        ManifestRow(displayed(file), Path(file).resolve(), displayed(Path(file).name), {}, number)
         for number, file in enumerate(files, 1)
     ]
 

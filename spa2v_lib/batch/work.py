@@ -17,6 +17,7 @@ from typing import Any
 from spa2v_lib.batch.store import ITEM, NOTEBOOK, THUMBNAIL, VERSION, Store, write_json
 from spa2v_lib.batch.tasks import Task, TaskResult
 from spa2v_lib.errors import OutputError, Spa2vError
+from spa2v_lib.files import displayed
 from spa2v_lib.runs.record import MARKER, file_hash
 
 __all__ = ["changes", "do", "record_failure"]
@@ -83,21 +84,26 @@ def record_failure(task: Task, error: str) -> None:
     OutputError
         If it cannot be written.
     """
-    import nbformat
-
     store = Store(Path(task.root))
     with store.claim(task.name) as mine:
         if not mine or not changes(store, task):
             return
         with store.staging(task.name) as place, _naming(place):
-            notebook = nbformat.read(store.template(task.sources["notebook"]), as_version=4)
-            parameters = "\n".join(f"{name} = {value!r}" for name, value in task.parameters.items())
-            notebook.cells[:0] = [
-                nbformat.v4.new_markdown_cell("**This notebook was not executed to its end.**"),
-                nbformat.v4.new_raw_cell(f"{error}\n\nIts parameters:\n{parameters}"),
-            ]
-            nbformat.write(notebook, place / NOTEBOOK)
+            _write_unexecuted(store, task, place, error)
             _put(store, task, place, error, 0.0)
+
+
+def _write_unexecuted(store: Store, task: Task, place: Path, error: str) -> None:
+    """Write the notebook as it is, with the reason and the parameters at its top."""
+    import nbformat
+
+    notebook = nbformat.read(store.template(task.sources["notebook"]), as_version=4)
+    parameters = "\n".join(f"{name} = {value!r}" for name, value in task.parameters.items())
+    notebook.cells[:0] = [
+        nbformat.v4.new_markdown_cell("**This notebook was not executed to its end.**"),
+        nbformat.v4.new_raw_cell(f"{error}\n\nIts parameters:\n{parameters}"),
+    ]
+    nbformat.write(notebook, place / NOTEBOOK)
 
 
 def _execute(store: Store, task: Task, place: Path) -> TaskResult:
@@ -116,6 +122,10 @@ def _run_notebook(store: Store, task: Task, place: Path) -> str:
 
     from spa2v_lib.batch.shell import ENGINE
 
+    if displayed(task.recording).encode() != os.fsencode(task.recording):
+        error = f"the name of {task.written} is not UTF-8, as notebooks need it; rename the file"
+        _write_unexecuted(store, task, place, error)
+        return error
     logging.getLogger("papermill").setLevel(logging.ERROR)
     # Relative paths, so that the notebook still holds where the folder is moved with its parent.
     arguments = {**task.parameters, "RECORDING": _from(place, Path(task.recording)), "OUT": "run"}
@@ -157,7 +167,7 @@ def _put(store: Store, task: Task, place: Path, error: str, seconds: float) -> N
             "title": task.title,
             "number": task.number,
             "recording": task.written,
-            "recording_from_here": _from(place, Path(task.recording)),
+            "recording_from_here": displayed(_from(place, Path(task.recording))),
             "parameters": task.parameters,
             "sources": {**task.sources, "input": summary.pop("input", "")},
             "summary": {**summary, "seconds": round(seconds, 3)},

@@ -30,7 +30,8 @@ __all__ = ["ENGINES", "Engine", "default_workers", "run_tasks"]
 
 ENGINES = ("inline", "processes", "ray")
 
-_COMMAND = [sys.executable, "-m", "spa2v_lib.batch.workers"]
+# Importing the package imports this module too, which runpy remarks upon.
+_COMMAND = [sys.executable, "-W", "ignore::RuntimeWarning:runpy", "-m", "spa2v_lib.batch.workers"]
 _PATIENCE_S = 10.0
 
 

@@ -21,6 +21,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from spa2v_lib.errors import SamplingError
+from spa2v_lib.sampling.tensors import as_pixels, check_numbers
 
 if TYPE_CHECKING:
     from diffusers import WanVACEPipeline
@@ -180,6 +181,7 @@ def sample_controlled(
     control = draw_control(shown, times, preset.size, light_on_dark=outlines.light_on_dark)
 
     def after_step(_pipeline, step: int, _time, tensors: dict) -> dict:
+        check_numbers(tensors["latents"], f"the latents after step {step + 1} of {steps}")
         if progress:
             progress(step + 1, steps)
         return tensors
@@ -201,4 +203,4 @@ def sample_controlled(
     ).frames[0]
     wanted = np.arange(layout.frame_count) / layout.fps
     nearest = np.abs(times[None, :] - wanted[:, None]).argmin(axis=1)
-    return (255 * np.clip(frames[nearest], 0, 1) + 0.5).astype(np.uint8)
+    return as_pixels(frames[nearest])

@@ -22,6 +22,7 @@ from spa2v_lib.errors import SamplingError
 from spa2v_lib.resources import resource
 from spa2v_lib.sampling.grounding import new_grounding
 from spa2v_lib.sampling.presets import Preset, Source, get_preset
+from spa2v_lib.sampling.tensors import load_part
 from spa2v_lib.sampling.weights import check_weights, layer_file, locate
 
 if TYPE_CHECKING:
@@ -290,13 +291,13 @@ def _tiny(preset: Preset, _folders: dict[str, Path], _where: str) -> AnimateDiff
     # diffusers 0.39 knows the precision by this name alone; later ones by it too
     full = {"torch_dtype": torch.float32, "use_safetensors": True}
     return AnimateDiffPipeline(
-        vae=PatchAutoencoder.from_pretrained(folder / "vae", **full),
-        text_encoder=CLIPTextModel.from_pretrained(
-            folder / "text_encoder", dtype=torch.float32, use_safetensors=True
+        vae=load_part(PatchAutoencoder, folder / "vae", **full),
+        text_encoder=load_part(
+            CLIPTextModel, folder / "text_encoder", dtype=torch.float32, use_safetensors=True
         ),
         tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(folder / "unet", **full),
-        motion_adapter=MotionAdapter.from_pretrained(folder / "motion_adapter", **full),
+        unet=load_part(UNet2DConditionModel, folder / "unet", **full),
+        motion_adapter=load_part(MotionAdapter, folder / "motion_adapter", **full),
         scheduler=DDIMScheduler.from_pretrained(folder / "scheduler"),
     )
 
@@ -316,13 +317,17 @@ def _stable_diffusion(preset: Preset, folders: dict[str, Path], where: str) -> A
     dtype = torch.float32 if where == "cpu" else torch.float16
     half = {"torch_dtype": dtype, "variant": "fp16", "use_safetensors": True}
     pipeline = AnimateDiffPipeline(
-        vae=AutoencoderKL.from_pretrained(base / "vae", **half),
-        text_encoder=CLIPTextModel.from_pretrained(
-            base / "text_encoder", dtype=dtype, variant="fp16", use_safetensors=True
+        vae=load_part(AutoencoderKL, base / "vae", **half),
+        text_encoder=load_part(
+            CLIPTextModel,
+            base / "text_encoder",
+            dtype=dtype,
+            variant="fp16",
+            use_safetensors=True,
         ),
         tokenizer=CLIPTokenizer.from_pretrained(base / "tokenizer"),
-        unet=UNet2DConditionModel.from_pretrained(base / "unet", **half),
-        motion_adapter=MotionAdapter.from_pretrained(folders["motion adapter"], **half),
+        unet=load_part(UNet2DConditionModel, base / "unet", **half),
+        motion_adapter=load_part(MotionAdapter, folders["motion adapter"], **half),
         scheduler=DDIMScheduler.from_pretrained(
             base / "scheduler",
             beta_schedule="linear",
@@ -339,14 +344,20 @@ def _stable_diffusion(preset: Preset, folders: dict[str, Path], where: str) -> A
 
 def _wan(preset: Preset, folders: dict[str, Path], where: str) -> DiffusionPipeline:
     """Load Wan VACE; its autoencoder stays in full precision, as its authors run it."""
-    from diffusers import AutoencoderKLWan, WanVACEPipeline
+    from diffusers import AutoencoderKLWan, WanVACEPipeline, WanVACETransformer3DModel
+    from transformers import UMT5EncoderModel
 
-    folder = folders["Wan VACE"]
+    folder, safe = folders["Wan VACE"], {"use_safetensors": True}
     dtype = torch.float32 if where == "cpu" else torch.bfloat16
-    vae = AutoencoderKLWan.from_pretrained(
-        folder / "vae", torch_dtype=torch.float32, use_safetensors=True
+    transformer = load_part(
+        WanVACETransformer3DModel, folder / "transformer", torch_dtype=dtype, **safe
     )
-    return WanVACEPipeline.from_pretrained(folder, vae=vae, torch_dtype=dtype, use_safetensors=True)
+    parts = {
+        "vae": load_part(AutoencoderKLWan, folder / "vae", torch_dtype=torch.float32, **safe),
+        "transformer": transformer,
+        "text_encoder": load_part(UMT5EncoderModel, folder / "text_encoder", dtype=dtype, **safe),
+    }
+    return WanVACEPipeline.from_pretrained(folder, **parts, torch_dtype=dtype, **safe)
 
 
 _FAMILIES = {"tiny": _tiny, "sd15": _stable_diffusion, "wan-vace": _wan}

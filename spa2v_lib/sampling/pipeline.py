@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, steps_before
+from spa2v_lib.sampling.tensors import as_pixels, check_numbers
 from spa2v_lib.sampling.texts import FrameTexts, encode_texts, object_phrases
 
 if TYPE_CHECKING:
@@ -80,6 +81,11 @@ def sample(
     -------
     np.ndarray [shape=(frames, height, width, 3), dtype=uint8]
 
+    Raises
+    ------
+    SamplingError
+        If latents or frames hold NaN or infinity.
+
     See Also
     --------
     spa2v_lib.sampling.generate : Checks, loads and calls this.
@@ -114,6 +120,7 @@ def sample(
             added.enter_context(recorder.recording(pipeline, inputs))
 
         def after_step(_pipeline, step: int, time, tensors: dict) -> dict:
+            check_numbers(tensors["latents"], f"the latents after step {step + 1} of {steps}")
             if recorder is not None:
                 recorder.after_step(pipeline, step, time, tensors)
             if step + 1 < steps:
@@ -136,7 +143,7 @@ def sample(
             callback_on_step_end=after_step,
             output_type="np",
         ).frames[0]
-    return (255 * np.clip(frames, 0, 1) + 0.5).astype(np.uint8)
+    return as_pixels(frames)
 
 
 def grounding_inputs(

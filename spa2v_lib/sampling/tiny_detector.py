@@ -13,7 +13,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,6 +20,7 @@ from spa2v_lib.layout.box import Box
 from spa2v_lib.resources import resource
 from spa2v_lib.sampling.detection import Detection
 from spa2v_lib.sampling.presets import TINY_LABELS
+from spa2v_lib.sampling.tensors import load_weights
 
 __all__ = ["Detection", "Detector", "detect", "shipped_detector"]
 
@@ -72,8 +72,8 @@ def shipped_detector() -> Detector:
     True
     """
     model = Detector()
-    state = load_file(resource("models", "tiny", "detector") / "model.safetensors")
-    model.load_state_dict({name: value.float() for name, value in state.items()})
+    path = resource("models", "tiny", "detector") / "model.safetensors"
+    load_weights(model, path, "the tiny suite's detector")
     return model.eval()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -329,3 +330,16 @@ def test_a_damaged_recording_among_many_costs_one_row(sound, notebook, tmp_path)
     assert (summary.total, summary.failed) == (40, 2)
     failed = {row["name"]: row["error"] for row in results(tmp_path / "out") if row["error"]}
     assert set(failed) == {"20.wav", "30.wav"} and all(failed.values())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs names of bytes")
+def test_a_name_that_is_not_text_costs_one_row(sound, notebook, tmp_path):
+    os.rename(sound("b.wav"), os.fsencode(tmp_path / "sounds") + b"/caf\xe9.wav")
+    sound("a.wav")
+    for kept, resume in ((0, False), (1, True)):
+        summary = run_batch(
+            [tmp_path / "sounds"], tmp_path / "out", notebook=notebook, resume=resume
+        )
+        assert (summary.total, summary.failed, summary.kept) == (2, 1, kept)
+    failed = {row["name"]: row["error"] for row in results(tmp_path / "out") if row["error"]}
+    assert list(failed) == ["caf\\xe9.wav"] and "is not UTF-8" in failed["caf\\xe9.wav"]

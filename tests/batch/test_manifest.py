@@ -89,10 +89,13 @@ def test_a_source_without_recordings_is_refused(source):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs names of bytes")
-def test_a_name_that_is_not_text_is_refused(tmp_path):
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")).write_bytes(b"")
-    with pytest.raises(BatchError, match="not UTF-8"):
-        read_rows([tmp_path], COLUMNS)
+def test_a_name_that_is_not_text_is_one_row_that_can_be_printed(tmp_path):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav"))
+    for path in (odd, tmp_path / "a.wav"):
+        path.write_bytes(b"")
+    first, second = read_rows([tmp_path], COLUMNS)
+    assert (first.name, second.name, second.path) == ("a.wav", "\\xff.wav", odd)
+    assert second.recording == f"{tmp_path}/\\xff.wav"
 
 
 ROWS = [("a.wav", {"label": "bus", "gain": 0.5}), ("b.wav", {})]

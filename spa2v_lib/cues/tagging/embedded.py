@@ -266,9 +266,37 @@ def load_embedded(path: Path | None = None) -> EmbeddedTagger:
             labels = tuple((stored.metadata() or {})["labels"].split(","))
         arrays["examples"] = arrays["examples"].astype(np.float32)
         scalars = {name: arrays.pop(name).item() for name in SCALARS}
-        return EmbeddedTagger(labels, **arrays, **scalars)
+        tagger = EmbeddedTagger(labels, **arrays, **scalars)
+        _check(tagger)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{source.name} does not hold a tagger's weights: {error}") from error
+        raise DataError(
+            f"{source.name} does not hold a tagger's weights: {error}; reinstall spa2v, or train "
+            "it again (python -m spa2v_lab.training.tagger)"
+        ) from error
+    return tagger
+
+
+def _check(tagger: EmbeddedTagger) -> None:
+    """Raise ValueError if the arrays do not fit one another, or hold NaN or infinity."""
+    count, size = tagger.projection.shape
+    shapes = {
+        "mean": (count,),
+        "scale": (count,),
+        "projection": (count, size),
+        "centres": (len(tagger.centre_owners), size),
+        "centre_owners": (len(tagger.centres),),
+        "examples": (len(tagger.owners), size),
+        "owners": (len(tagger.examples),),
+    }
+    for name, wanted in shapes.items():
+        found = getattr(tagger, name)
+        if found.shape != wanted:
+            raise ValueError(f"{name} has shape {found.shape}; {wanted} would fit the rest")
+    for name in (*shapes, *SCALARS):
+        if not np.isfinite(getattr(tagger, name)).all():
+            raise ValueError(f"{name} holds NaN or infinity")
+    if set(tagger.centre_owners.tolist()) != set(range(len(tagger.labels) - 1)):
+        raise ValueError(f"its centres are not those of its {len(tagger.labels) - 1} classes")
 
 
 def loud_chunks(mel: np.ndarray) -> tuple[list[int], list[np.ndarray]]:

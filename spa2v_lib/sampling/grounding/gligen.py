@@ -37,7 +37,6 @@ square.
 from __future__ import annotations
 
 import math
-import pickle
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -51,8 +50,7 @@ from diffusers.models.embeddings import (
     get_fourier_embeds_from_boundingbox,
 )
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from spa2v_lib.errors import DataError, SamplingError
@@ -63,6 +61,7 @@ from spa2v_lib.sampling.grounding.base import (
     check_shares,
     steps_before,
 )
+from spa2v_lib.sampling.tensors import check_finite, read_tensors
 from spa2v_lib.sampling.texts import pooled
 
 if TYPE_CHECKING:
@@ -264,7 +263,7 @@ def load(unet: nn.Module, path: Path) -> None:
     Traceback (most recent call last):
     spa2v_lib.errors.DataError: nothing.safetensors does not hold GLIGEN weights: ...
     """
-    stored = _read(path)
+    stored = read_tensors(path, "GLIGEN weights")
     attach(unet, masked=any(name.endswith(".fuser.place.weight") for name in stored))
     wanted = _grounding_state(unet)
     missing = sorted(wanted.keys() - stored.keys())
@@ -275,17 +274,9 @@ def load(unet: nn.Module, path: Path) -> None:
             f"{len(missing)} are missing and {len(wrong)} have another shape, for example "
             f"{(missing + wrong)[0]}"
         )
-    unet.load_state_dict({name: stored[name].to(unet.dtype) for name in wanted}, strict=False)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        # Mapped: of a whole published UNet only the grounding weights are read.
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, SafetensorError, pickle.UnpicklingError) as error:
-        raise DataError(f"{path.name} does not hold GLIGEN weights: {error}") from error
+    weights = {name: stored[name].to(unet.dtype) for name in wanted}
+    check_finite(weights, path.name)
+    unet.load_state_dict(weights, strict=False)
 
 
 def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:

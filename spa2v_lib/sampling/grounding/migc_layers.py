@@ -22,7 +22,6 @@ A layer becomes the submodule ``migc`` of a cross-attention; its weights keep th
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -32,14 +31,14 @@ from typing import ClassVar
 import torch
 from diffusers.models.attention_processor import Attention
 from diffusers.models.embeddings import get_fourier_embeds_from_boundingbox
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
 from spa2v_lib.errors import DataError
 from spa2v_lib.sampling.grounding.cross_attention import layers
 from spa2v_lib.sampling.grounding.gligen import seen_from_cells
+from spa2v_lib.sampling.tensors import check_finite, read_tensors
 
 __all__ = [
     "MOST_OBJECTS",
@@ -484,15 +483,10 @@ def load(unet: nn.Module, path: Path) -> None:
     Traceback (most recent call last):
     spa2v_lib.errors.DataError: MIGC_SD14.ckpt does not hold MIGC weights: ...
     """
-    try:
-        if path.suffix == ".safetensors":
-            stored = load_file(path)
-        else:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, SafetensorError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise DataError(f"{path.name} does not hold MIGC weights: {reason}") from error
-    stored = stored.get("state_dict", stored) if isinstance(stored, dict) else {}
+    stored = read_tensors(path, "MIGC weights")
+    stored = stored.get("state_dict", stored)
+    if not isinstance(stored, dict):
+        raise DataError(f"{path.name} holds no MIGC weights: its state_dict names no tensors")
     _install(unet, {_renamed(str(key)): value for key, value in stored.items()}, path.name)
 
 
@@ -539,6 +533,7 @@ def _install(unet: nn.Module, stored: dict[str, Tensor], file: str) -> None:
         found = {"missing": missing, "unknown": unknown, "of another shape": wrong}
         told = [f"{len(keys)} {kind} ({_some(keys)})" for kind, keys in found.items() if keys]
         raise DataError(f"{file} does not fit this UNet: of its MIGC weights {', '.join(told)}")
+    check_finite({key: stored[key] for key in wanted}, file)
     for name, layer in new.items():
         weights = {key: stored[f"{name}.migc.{key}"] for key in layer.state_dict()}
         weights = {key: value.to(unet.device, unet.dtype) for key, value in weights.items()}

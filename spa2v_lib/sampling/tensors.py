@@ -1,0 +1,203 @@
+"""Damaged weights are refused by the name of their file, and numbers that are none end a video.
+
+A pickle is read with ``weights_only``, so that no code of it runs.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from spa2v_lib.errors import DataError, SamplingError
+
+__all__ = [
+    "as_pixels",
+    "check_finite",
+    "check_numbers",
+    "load_part",
+    "load_weights",
+    "read_tensors",
+]
+
+_MEND = "fetch the file again, or reinstall spa2v if it is a shipped one"
+
+
+def read_tensors(path: Path, content: str) -> dict[str, Any]:
+    """Read a file of weights.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.safetensors``, or is a pickle, of which only tensors are read.
+    content : str
+        What it ought to hold, such as "GLIGEN weights"; for the message.
+
+    Returns
+    -------
+    dict of str to Tensor
+        On the processor, in the file's own precision. A checkpoint's tensors may lie deeper.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, is cut short, or is of another format.
+
+    Examples
+    --------
+    >>> read_tensors(Path("nothing.safetensors"), "GLIGEN weights")
+    Traceback (most recent call last):
+    spa2v_lib.errors.DataError: nothing.safetensors does not hold GLIGEN weights: ...
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        # Mapped where it can be: of a whole published UNet only the grounding weights are read.
+        how = {"weights_only": True, "mmap": zipfile.is_zipfile(path)}
+        stored = torch.load(path, map_location="cpu", **how)
+    except Exception as error:  # what parsers of a broken file raise is not documented
+        raise _damaged(path.name, content, error) from error
+    if not isinstance(stored, dict):
+        raise DataError(
+            f"{path.name} does not hold {content}: it holds {type(stored).__name__}, and named "
+            "tensors are needed"
+        )
+    return stored
+
+
+def load_weights(model: nn.Module, path: Path, content: str) -> None:
+    """Give a model the weights of a file that must fit it exactly, in the model's precision.
+
+    Raises
+    ------
+    DataError
+        If the file is damaged, lacks weights, holds others, or holds some of another shape.
+
+    Examples
+    --------
+    >>> from safetensors.torch import save_file
+    >>> save_file({"weight": torch.ones(1, 2)}, "some.safetensors")
+    >>> load_weights(nn.Linear(2, 1), Path("some.safetensors"), "a line")
+    Traceback (most recent call last):
+    spa2v_lib.errors.DataError: some.safetensors does not hold a line: ... Missing key(s) ...
+    """
+    stored = read_tensors(path, content)
+    check_finite(stored, path.name)
+    try:
+        model.load_state_dict(stored)
+    except RuntimeError as error:
+        raise _damaged(path.name, content, error) from error
+
+
+def load_part(part: type, folder: Path, **options: Any) -> Any:
+    """Load one part of a pipeline, of diffusers or transformers, from its folder.
+
+    Those libraries warn where weights are missing, and leave them at random.
+
+    Parameters
+    ----------
+    part : type
+        Has ``from_pretrained``.
+    folder : Path
+        Holds the part's configuration and weights.
+    **options
+        Of ``from_pretrained``.
+
+    Returns
+    -------
+    nn.Module
+
+    Raises
+    ------
+    DataError
+        If weights are damaged, missing, of another shape, or not finite.
+
+    Examples
+    --------
+    >>> from spa2v_lib.resources import resource
+    >>> from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
+    >>> vae = load_part(PatchAutoencoder, resource("models", "tiny", "vae"), use_safetensors=True)
+    >>> type(vae).__name__
+    'PatchAutoencoder'
+    """
+    name = f"{folder.parent.name}/{folder.name}"
+    try:
+        model, report = part.from_pretrained(folder, output_loading_info=True, **options)
+    except Exception as error:  # what the libraries raise for a broken file is not documented
+        raise _damaged(name, f"weights of {part.__name__}", error) from error
+    if missing := sorted(report["missing_keys"]):
+        raise DataError(
+            f"{name} lacks {len(missing)} of the weights of {part.__name__}, for example "
+            f"{missing[0]}; {_MEND}"
+        )
+    check_finite(model.state_dict(), name)
+    return model
+
+
+def check_finite(tensors: Mapping[str, Tensor], name: str) -> None:
+    """Refuse weights that hold NaN or infinity, of which nothing but black frames would come.
+
+    Raises
+    ------
+    DataError
+
+    Examples
+    --------
+    >>> check_finite({"one": torch.tensor([1.0, torch.nan])}, "some.safetensors")
+    Traceback (most recent call last):
+    spa2v_lib.errors.DataError: some.safetensors is damaged: NaN or infinity in 1 of 1 weights, ...
+    """
+    bad = [key for key, value in tensors.items() if not value.isfinite().all()]
+    if bad:
+        raise DataError(
+            f"{name} is damaged: NaN or infinity in {len(bad)} of {len(tensors)} weights, for "
+            f"example {bad[0]}; {_MEND}"
+        )
+
+
+def check_numbers(tensor: Tensor, name: str) -> None:
+    """Refuse to go on with NaN or infinity, of which a black video would come.
+
+    Raises
+    ------
+    SamplingError
+
+    Examples
+    --------
+    >>> check_numbers(torch.tensor([torch.nan]), "the latents")
+    Traceback (most recent call last):
+    spa2v_lib.errors.SamplingError: the latents hold NaN or infinity; ...
+    """
+    if not tensor.isfinite().all():
+        raise SamplingError(
+            f"{name} hold NaN or infinity; the weights may be damaged, or a knob or the guidance "
+            "scale too large"
+        )
+
+
+def as_pixels(frames: np.ndarray) -> np.ndarray:
+    """Turn frames [time, height, width, 3] in [0, 1] into bytes.
+
+    Raises
+    ------
+    SamplingError
+        If they hold NaN or infinity.
+
+    Examples
+    --------
+    >>> as_pixels(np.ones((1, 1, 1, 3))).tolist()
+    [[[[255, 255, 255]]]]
+    """
+    check_numbers(torch.from_numpy(frames), "the decoded frames")
+    return (255 * np.clip(frames, 0, 1) + 0.5).astype(np.uint8)
+
+
+def _damaged(name: str, content: str, error: Exception) -> DataError:
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    return DataError(f"{name} does not hold {content}: {reason}; {_MEND}")
