@@ -48,6 +48,12 @@ class Finding:
     group, name, value : str
     good : bool
         Whether the embedded default can work with it.
+
+    Examples
+    --------
+    >>> missing = Finding("packages", "torch", "missing", good=False)
+    >>> missing.name, missing.good
+    ('torch', False)
     """
 
     group: str
@@ -64,6 +70,12 @@ def environment() -> dict[str, Any]:
     dict
         Keys "spa2v", "commit", "python", "packages", "system", "cpu_count" and "device"; a
         package that is not installed has the version None.
+
+    Examples
+    --------
+    >>> import numpy
+    >>> environment()["packages"]["numpy"] == numpy.__version__
+    True
     """
     from spa2v_lib import __version__
 
@@ -79,7 +91,19 @@ def environment() -> dict[str, Any]:
 
 
 def git_state() -> str | None:
-    """Return the commit of the checkout, "+changes" if it was changed since; None elsewhere."""
+    """Return the commit of the checkout, "+changes" if it was changed since; None elsewhere.
+
+    Returns
+    -------
+    str or None
+        40 hexadecimal digits, perhaps with "+changes"; None where there is no checkout.
+
+    Examples
+    --------
+    >>> commit = git_state()
+    >>> commit is None or len(commit.removesuffix("+changes")) == 40
+    True
+    """
     root = Path(__file__).resolve().parent.parent
     if not (root / ".git").exists():
         return None
@@ -90,7 +114,13 @@ def git_state() -> str | None:
 
 
 def device() -> str:
-    """Name the device that sampling would use."""
+    """Name the device that sampling would use.
+
+    Examples
+    --------
+    >>> device().split(":")[0] in ("cpu", "cuda", "none")
+    True
+    """
     try:
         import torch
     except ImportError:
@@ -103,7 +133,21 @@ def device() -> str:
 
 
 def examine() -> list[Finding]:
-    """Look at everything that the embedded default needs."""
+    """Look at everything that the embedded default needs.
+
+    Returns
+    -------
+    list of Finding
+        By group, in the order they are shown in.
+
+    Examples
+    --------
+    >>> findings = examine()
+    >>> findings[0].group, findings[0].name
+    ('SpA2V', 'version')
+    >>> {"data", "packages", "device"} <= {finding.group for finding in findings}
+    True
+    """
     found = environment()
     commit = found["commit"]
     return [

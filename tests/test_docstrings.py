@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 from pathlib import Path
 
 import pytest
+
+import spa2v_lib.cli  # noqa: F401  # it loads spa2v_lab.cli, which cannot be imported before it
 
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
-def modules_with_examples() -> list[str]:
-    """Return the dotted names of all modules whose text holds an example."""
+def modules(top: str, containing: str) -> list[str]:
+    """Return the dotted names of a package's modules whose text holds `containing`."""
+    base = ROOT if top == "spa2v_lib" else ROOT / "notebooks"
     named = []
-    for base in (ROOT, ROOT / "notebooks"):
-        for top in ("spa2v_lib", "spa2v_lab"):
-            for path in sorted((base / top).rglob("*.py")):
-                if ">>> " in path.read_text(encoding="utf-8"):
-                    inside = path.relative_to(base).with_suffix("").parts
-                    inside = inside[:-1] if inside[-1] == "__init__" else inside
-                    named.append(".".join(inside))
+    for path in sorted((base / top).rglob("*.py")):
+        if containing in path.read_text(encoding="utf-8"):
+            inside = path.relative_to(base).with_suffix("").parts
+            named.append(".".join(inside[:-1] if inside[-1] == "__init__" else inside))
     return named
 
 
-@pytest.mark.parametrize("name", modules_with_examples())
+@pytest.mark.parametrize("name", [*modules("spa2v_lib", ">>> "), *modules("spa2v_lab", ">>> ")])
 def test_examples_print_what_they_say(name, tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)  # what an example writes is gone afterwards
     module = importlib.import_module(name)
     assert doctest.testmod(module, optionflags=FLAGS).failed == 0
+
+
+@pytest.mark.parametrize("name", modules("spa2v_lib", "__all__"))
+def test_every_public_function_and_class_has_an_example(name) -> None:
+    module = importlib.import_module(name)
+    public = (getattr(module, member) for member in module.__all__)
+    defined = [
+        member
+        for member in public
+        if (inspect.isfunction(member) or inspect.isclass(member)) and member.__module__ == name
+    ]
+    bare = [member.__name__ for member in defined if ">>> " not in (member.__doc__ or "")]
+    assert not bare, f"{name}: without an example: {', '.join(bare)}"

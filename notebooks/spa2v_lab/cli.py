@@ -21,7 +21,20 @@ _WIDE = 150  # columns; a narrower terminal breaks whole lines rather than cells
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands to ``spa2v``; called through the entry-point group ``spa2v.commands``."""
+    """Add the commands to ``spa2v``; called through the entry-point group ``spa2v.commands``.
+
+    Parameters
+    ----------
+    app : typer.Typer
+        The application of `spa2v_lib.cli`.
+
+    Examples
+    --------
+    >>> app = typer.Typer()
+    >>> register(app)
+    >>> [command.callback.__name__ for command in app.registered_commands]
+    ['scenes', 'bench']
+    """
     app.command()(scenes)
     app.command()(bench)
 
@@ -46,7 +59,17 @@ def scenes(
     duration: Annotated[float, typer.Option(min=0.5, help="Seconds per scene.")] = 4.0,
     overwrite: Overwrite = False,
 ) -> None:
-    """Render simulated scenes whose truth is known: sound, layout, picture, contact sheet."""
+    """Render simulated scenes whose truth is known: sound, layout, picture, contact sheet.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> arguments = ["scenes", "--out", "clips", "--benchmark", "--receiver", "ms"]
+    >>> print(CliRunner().invoke(app, arguments).exception)
+    the benchmark's clips are what they are: ...
+    """
     from spa2v_lab.scenes.export import write_scenes
 
     if benchmark:
@@ -98,7 +121,16 @@ def bench(
         Path | None, typer.Option(help="With run: a table of your own clips, instead of ours.")
     ] = None,
 ) -> None:
-    """Measure on this machine, print the table and write results.json."""
+    """Measure on this machine, print the table and write results.json.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> print(CliRunner().invoke(app, ["bench", "nope", "--out", "results"]).exception)
+    no benchmark 'nope'; one of: hearing, planning, sampling, run, speed, batch
+    """
     from spa2v_lab.bench import run_benchmark
 
     with terminal.progress() as progress:

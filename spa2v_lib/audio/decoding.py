@@ -81,6 +81,18 @@ class Decoder:
         What is known without decoding.
     floating : bool
         Whether the file holds floating-point samples, which may exceed full scale unclipped.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, soundfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.wav"
+    >>> soundfile.write(path, np.full((4000, 2), 0.5), 8000, subtype="PCM_16")
+    >>> decoder, _ = open_audio(path, None, None)
+    >>> decoder.format.rate, decoder.stated_s, decoder.floating
+    (8000, 0.5, False)
+    >>> sum(piece.samples.shape[1] for piece in decoder.pieces(3000))
+    1000
     """
 
     path: Path
@@ -109,6 +121,16 @@ class Scan:
         What happened on the way.
     formats : frozenset of Format
         Those that the samples had before they were brought to the decoder's, where it changed.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, soundfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.wav"
+    >>> soundfile.write(path, np.full((4000, 2), 0.5), 8000, subtype="PCM_16")
+    >>> _, scan = open_audio(path, None, limit_s=0.25)
+    >>> scan.frames, scan.limited, scan.error
+    (2000, True, '')
     """
 
     frames: int
@@ -140,6 +162,18 @@ def open_audio(path: Path, track: int | None, limit_s: float | None) -> tuple[De
     ------
     AudioError
         If it is no ordinary file, no audio, has no such track, or cannot be used.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, soundfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.wav"
+    >>> soundfile.write(path, np.full((4000, 2), 0.5), 8000, subtype="PCM_16")
+    >>> decoder, scan = open_audio(path, None, None)
+    >>> decoder.format.rate, scan.frames
+    (8000, 4000)
+    >>> next(decoder.pieces(0)).samples[:, 0].tolist()
+    [0.5, 0.5]
     """
     path, size = check_media(path, AudioError)
     header = read_header(path, size)

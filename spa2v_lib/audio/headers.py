@@ -65,6 +65,12 @@ class Header:
         An MP3 stream inside a WAV file.
     trailing_bytes : int
         Bytes after the sound that are no chunk of the same file.
+
+    Examples
+    --------
+    >>> cut_off = Header("wav", stated_bytes=4000, present_bytes=1000)
+    >>> cut_off.share_present, cut_off.trustworthy
+    (0.25, True)
     """
 
     container: str = ""
@@ -108,6 +114,16 @@ def read_header(path: Path, size: int) -> Header:
     -------
     Header
         With an empty `container` if it is of another kind.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, soundfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.wav"
+    >>> soundfile.write(path, np.full((4000, 2), 0.5), 8000, subtype="PCM_16")
+    >>> header = read_header(path, path.stat().st_size)
+    >>> header.container, header.stated_bytes, header.frame_bytes, header.share_present
+    ('wav', 16000, 4, 1.0)
     """
     with path.open("rb") as stream:
         magic = stream.read(12)
@@ -140,6 +156,12 @@ class OggChain(NamedTuple):
         Whether the last page is complete.
     ended : bool
         Whether the last page is marked as the last.
+
+    Examples
+    --------
+    >>> chain = OggChain(begins=[0, 5120], whole=True, ended=False)
+    >>> len(chain.begins), chain.ended
+    (2, False)
     """
 
     begins: list[int]
@@ -201,6 +223,15 @@ def mp3_index_frames(path: Path) -> int | None:
     -------
     int or None
         None if it has no index, or one without this number.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.mp3"
+    >>> index = b"Xing" + (1).to_bytes(4, "big") + (250).to_bytes(4, "big")
+    >>> _ = path.write_bytes(bytes(36) + index)
+    >>> mp3_index_frames(path)
+    250
     """
     with path.open("rb") as stream:
         tag = stream.read(10)

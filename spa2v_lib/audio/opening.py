@@ -186,6 +186,16 @@ def open_container(
     ------
     av.error.FFmpegError
         If no allowed format fits.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np, soundfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.wav"
+    >>> soundfile.write(path, np.full((4000, 2), 0.5), 8000, subtype="PCM_16")
+    >>> with open_container(path) as container:
+    ...     container.streams.audio[0].rate, container.format.name
+    (8000, 'wav')
     """
     import av
 

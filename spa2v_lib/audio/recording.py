@@ -470,6 +470,18 @@ def check_max_seconds(max_seconds: float) -> None:
     Raises
     ------
     AudioError
+
+    Parameters
+    ----------
+    max_seconds : float
+        Length in seconds.
+
+    Examples
+    --------
+    >>> check_max_seconds(30.0)
+    >>> check_max_seconds(float("inf"))
+    Traceback (most recent call last):
+    spa2v_lib.errors.AudioError: max_seconds is inf; it must be at least 0.25 s and finite
     """
     if not MIN_SECONDS <= max_seconds < np.inf:
         raise AudioError(

@@ -61,6 +61,22 @@ def hosted(tasks: Iterable[Task]) -> list[Task]:
     Parameters
     ----------
     tasks : iterable of Task
+
+    Returns
+    -------
+    list of Task
+        In the order of `tasks`.
+
+    Examples
+    --------
+    >>> from dataclasses import replace
+    >>> from spa2v_lib.batch.manifest import ManifestRow
+    >>> from spa2v_lib.batch.tasks import end_to_end, make_tasks, read_template
+    >>> row = ManifestRow("a.wav", Path("/a.wav"), "a.wav", {"seed": "3"}, 1)
+    >>> (task,) = make_tasks(Path("/out"), [row], read_template(end_to_end()), {})
+    >>> asking = replace(task, settings={"planner": "google:gemini-3.8-flash"})
+    >>> [found.settings["planner"] for found in hosted([task, asking])]
+    ['google:gemini-3.8-flash']
     """
     return [task for task in tasks if parse_planner(Settings.of(task.settings).planner).hosted]
 
@@ -77,6 +93,15 @@ def estimate_tasks(tasks: Iterable[Task]) -> Estimate | None:
     -------
     Estimate or None
         None if there is nothing to be planned.
+
+    Examples
+    --------
+    >>> from spa2v_lib.batch.manifest import ManifestRow
+    >>> from spa2v_lib.batch.tasks import end_to_end, make_tasks, read_template
+    >>> row = ManifestRow("a.wav", Path("/a.wav"), "a.wav", {"seed": "3"}, 1)
+    >>> (task,) = make_tasks(Path("/out"), [row], read_template(end_to_end()), {})
+    >>> estimate_tasks([task]) is None  # the recording is missing, and nothing asks a model
+    True
     """
     estimates = [one for task in tasks for one in _estimate_if_readable(task)]
     return total(estimates) if estimates else None

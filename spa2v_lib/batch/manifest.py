@@ -49,6 +49,12 @@ class ManifestRow:
         What this row sets, by the columns' names; the rest keeps its default.
     line : int
         In the manifest, or the number among the files, from 1.
+
+    Examples
+    --------
+    >>> row = ManifestRow("a.wav", Path("/sounds/a.wav"), "rain", {"seed": "3"}, line=2)
+    >>> row.name, row.path.name, row.parameters
+    ('rain', 'a.wav', {'seed': '3'})
     """
 
     recording: str

@@ -54,6 +54,30 @@ def run_on_cluster(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResul
     """Yield the results of tasks as they come.
 
     Parameters as of `spa2v_lib.batch.workers.run_tasks`.
+
+    Parameters
+    ----------
+    engine : Engine
+        Address of the cluster, and the processors and GPUs that each item takes.
+    tasks : iterable of Task
+        In the order they are begun in.
+
+    Yields
+    ------
+    TaskResult
+        Of each task, in the order they end in.
+
+    Raises
+    ------
+    BatchError
+        If Ray is not installed, there is no such cluster, or a node does not see the folder.
+
+    Examples
+    --------
+    >>> from spa2v_lib.batch import Engine
+    >>> cluster = Engine("ray", address="10.0.0.5:6379", gpus_per_item=1.0)
+    >>> for result in run_on_cluster(cluster, tasks):  # doctest: +SKIP
+    ...     print(result.name, result.status)
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is reported to anybody
     try:

@@ -84,6 +84,23 @@ def write_tables(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     ------
     OutputError
         If they cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> from spa2v_lib.batch.store import Store
+    >>> from spa2v_lib.batch.tasks import end_to_end, read_template
+    >>> store = Store(folder / "runs")
+    >>> store.open(read_template(end_to_end()), resume=False)
+    >>> record = {"folder": "car-1", "title": "=car", "status": "done"}
+    >>> write_tables(store, [as_row(record)])
+    >>> with (store.root / "results.csv").open(newline="") as stream:
+    ...     next(csv.DictReader(stream))["name"]
+    "'=car"
+    >>> import pyarrow.parquet
+    >>> pyarrow.parquet.read_table(store.root / "results.parquet")["name"].to_pylist()
+    ['=car']
     """
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, list(COLUMNS))
@@ -142,6 +159,27 @@ def write_index(store: Store, rows: Sequence[Mapping[str, Any]], waiting: int) -
     ------
     OutputError
         If it cannot be written.
+
+    Parameters
+    ----------
+    store : Store
+        Where the page goes.
+    rows : sequence of mapping
+        As `as_row` gives them.
+    waiting : int
+        How many items are not done yet.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> from spa2v_lib.batch.store import Store
+    >>> from spa2v_lib.batch.tasks import end_to_end, read_template
+    >>> store = Store(folder / "runs")
+    >>> store.open(read_template(end_to_end()), resume=False)
+    >>> write_index(store, [], waiting=3)
+    >>> "3 not done yet" in (store.root / "index.html").read_text(encoding="utf-8")
+    True
     """
     with replacing(store.root / "index.html") as temporary:
         temporary.write_text(render_index(rows, waiting), encoding="utf-8")

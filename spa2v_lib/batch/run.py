@@ -41,6 +41,12 @@ class BatchProgress:
         Seconds that the rest is going to take at the pace so far; None before there is one.
     last : TaskResult or None
         What has just come in.
+
+    Examples
+    --------
+    >>> state = BatchProgress(done=3, failed=1, total=10, left_s=42.0, last=None)
+    >>> state.total - state.done
+    7
     """
 
     done: int
@@ -60,6 +66,12 @@ class BatchSummary:
     total, kept, worked, failed : int
         Items in all; those whose earlier result still held; those worked on, here or by a batch
         beside; and those of the latter that failed.
+
+    Examples
+    --------
+    >>> summary = BatchSummary(Path("/runs"), total=10, kept=6, worked=4, failed=1)
+    >>> summary.worked - summary.failed  # made anew
+    3
     """
 
     root: Path

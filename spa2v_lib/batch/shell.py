@@ -98,6 +98,13 @@ class Shell(InteractiveShell):
     ----------
     kept : list
         Outputs of the cell that runs, in nbformat's form.
+
+    Examples
+    --------
+    >>> process_shell = shell()  # doctest: +SKIP
+    >>> outputs, count, error = process_shell.run("6 * 7")  # doctest: +SKIP
+    >>> outputs[0]["data"]["text/plain"], count, error  # doctest: +SKIP
+    ('42', 1, None)
     """
 
     displayhook_class = _Hook

@@ -59,6 +59,18 @@ class Store:
     ----------
     root : Path
         Absolute.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> from spa2v_lib.batch.tasks import end_to_end, read_template
+    >>> store = Store(folder / "runs")
+    >>> store.open(read_template(end_to_end()), resume=False)
+    >>> store.item("car-1").relative_to(store.root).as_posix()
+    'items/car-1'
+    >>> store.record("car-1"), store.records()  # nothing is done yet
+    ({}, [])
     """
 
     root: Path
@@ -226,7 +238,28 @@ class Store:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON whole or not at all."""
+    """Write JSON whole or not at all.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        An earlier file of this name is replaced.
+    content : any
+        What JSON cannot hold is written as `str` has it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> write_json(folder / "a.json", {"seed": 3, "recording": Path("a.wav")})
+    >>> json.loads((folder / "a.json").read_text())
+    {'seed': 3, 'recording': 'a.wav'}
+    """
     with replacing(path) as temporary:
         text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
         temporary.write_text(text + "\n", encoding="utf-8")

@@ -54,6 +54,14 @@ class Template:
         The notebook as JSON, without outputs and without cells for the book's reader.
     parameters : dict
         Names and default values. SETTINGS, if there, takes any parameters of a run.
+
+    Examples
+    --------
+    >>> template = read_template(end_to_end())
+    >>> "seed" in template.columns, len(template.sha256)
+    (True, 64)
+    >>> template.settings({"seed": "3"}).seed
+    3
     """
 
     name: str
@@ -209,6 +217,15 @@ class Task:
         Those of them that are a run's.
     sources : dict
         Hashes of the parameters, weights, code and notebook that the result follows from.
+
+    Examples
+    --------
+    >>> row = ManifestRow("a.wav", Path("/a.wav"), "My car!", {"seed": "3"}, 1)
+    >>> (task,) = make_tasks(Path("/out"), [row], read_template(end_to_end()), {})
+    >>> task.title, task.number, task.settings
+    ('My car!', 1, {'seed': 3})
+    >>> Task(**task.as_dict()) == task
+    True
     """
 
     root: str
@@ -238,6 +255,12 @@ class TaskResult:
         nothing can be written any more.
     error : str
         Why, in one line; empty where there is nothing to say.
+
+    Examples
+    --------
+    >>> result = TaskResult("car-1", "lost", "its worker died")
+    >>> result.status, result.error
+    ('lost', 'its worker died')
     """
 
     name: str

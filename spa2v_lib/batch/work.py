@@ -35,6 +35,18 @@ def do(task: Task) -> TaskResult:
     TaskResult
         Its status is "busy" if another process works on it, and "broken" if its folder cannot be
         written, as on a full disk: then no other item can be either.
+
+    Parameters
+    ----------
+    task : Task
+        From `make_tasks`; its `root` is a folder that `Store.open` has made.
+
+    Examples
+    --------
+    >>> from spa2v_lib.batch.tasks import make_tasks
+    >>> (task,) = make_tasks(store.root, [row], template, {"label": "car"})  # doctest: +SKIP
+    >>> do(task).status  # doctest: +SKIP
+    'done'
     """
     store = Store(Path(task.root))
     try:
@@ -57,6 +69,28 @@ def changes(store: Store, task: Task) -> list[str]:
     list of str
         "missing", "failed", "incomplete", or which of input, parameters, weights, code and
         notebook changed.
+
+    Parameters
+    ----------
+    store : Store
+        The batch's folder.
+    task : Task
+        Its `sources` are compared with those of the result.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> from spa2v_lib.batch.store import Store
+    >>> from spa2v_lib.batch.tasks import end_to_end, read_template
+    >>> store = Store(folder / "runs")
+    >>> store.open(read_template(end_to_end()), resume=False)
+    >>> from spa2v_lib.batch.manifest import ManifestRow
+    >>> from spa2v_lib.batch.tasks import make_tasks
+    >>> row = ManifestRow("a.wav", Path("/a.wav"), "a.wav", {"seed": "3"}, 1)
+    >>> (task,) = make_tasks(store.root, [row], read_template(end_to_end()), {})
+    >>> changes(store, task)
+    ['missing']
     """
     record = store.record(task.name)
     if not record:
@@ -83,6 +117,29 @@ def record_failure(task: Task, error: str) -> None:
     ------
     OutputError
         If it cannot be written.
+
+    Parameters
+    ----------
+    task : Task
+        Nothing is written where its result holds, or another process works on it.
+    error : str
+        The reason, in one line.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> from spa2v_lib.batch.store import Store
+    >>> from spa2v_lib.batch.tasks import end_to_end, read_template
+    >>> store = Store(folder / "runs")
+    >>> store.open(read_template(end_to_end()), resume=False)
+    >>> from spa2v_lib.batch.manifest import ManifestRow
+    >>> from spa2v_lib.batch.tasks import make_tasks
+    >>> row = ManifestRow("a.wav", Path("/a.wav"), "a.wav", {"seed": "3"}, 1)
+    >>> (task,) = make_tasks(store.root, [row], read_template(end_to_end()), {})
+    >>> record_failure(task, "its worker died")
+    >>> store.record(task.name)["status"], store.record(task.name)["error"]
+    ('failed', 'its worker died')
     """
     store = Store(Path(task.root))
     with store.claim(task.name) as mine:

@@ -46,6 +46,17 @@ def batch(
     A manifest's cells come before the options given here, and these before the defaults. Exit
     code 0: everything is done; 1: some items failed, and their notebooks say why; 2: nothing was
     begun, or the folder could not be written to.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> print(CliRunner().invoke(app, ["batch", "nowhere/*.wav", "--out", "runs"]).exception)
+    there is no recording in nowhere/*.wav
+    >>> arguments = ["batch", "sounds", "--out", "runs", "--seed", "3"]
+    >>> CliRunner().invoke(app, arguments).exit_code  # doctest: +SKIP
+    0
     """
     from spa2v_lib.batch import Engine, run_batch
 
@@ -79,6 +90,16 @@ def verify(
     """Execute a run again, and say what differs from its run.json.
 
     Exit code 0: the files are intact and the result is the same; 1: they are not.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> print(CliRunner().invoke(app, ["verify", "nowhere"]).exception)
+    nowhere is not a run folder: run.json: No such file or directory
+    >>> CliRunner().invoke(app, ["verify", "runs/car"]).exit_code  # doctest: +SKIP
+    0
     """
     from spa2v_lib.runs import verify as verify_run
 
@@ -97,7 +118,19 @@ def rerun(
     recording: Source = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make a run again with the parameters given here changed, and all others kept."""
+    """Make a run again with the parameters given here changed, and all others kept.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> print(CliRunner().invoke(app, ["rerun", "nowhere", "--out", "new"]).exception)
+    nowhere is not a run folder: run.json: No such file or directory
+    >>> arguments = ["rerun", "runs/car", "--out", "new", "--seed", "4"]
+    >>> CliRunner().invoke(app, arguments).exit_code  # doctest: +SKIP
+    0
+    """
     from spa2v_lib.runs import rerun as rerun_folder
 
     with terminal.progress() as progress:

@@ -48,7 +48,23 @@ def cues(
     out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure what sounds where, and when."""
+    """Measure what sounds where, and when.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "rain.wav"
+    >>> _ = Recording.from_samples(noise, 16000).save(path)
+    >>> result = CliRunner().invoke(app, ["cues", str(path), "--label", "rain"])
+    >>> print(result.output.splitlines()[0])
+    rain.wav: 1.00 s, 2 channels, 16000 Hz; read as ...; 1 source
+    """
     from spa2v_lib.audio.recording import read_audio
     from spa2v_lib.cues import extract_cues
     from spa2v_lib.cues.segments import clips as split
@@ -91,7 +107,24 @@ def plan(
     out: OutFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Plan the layout: boxes and captions for every key frame."""
+    """Plan the layout: boxes and captions for every key frame.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "rain.wav"
+    >>> _ = Recording.from_samples(noise, 16000).save(path)
+    >>> import json
+    >>> result = CliRunner().invoke(app, ["plan", str(path), "--label", "bus", "--json"])
+    >>> json.loads(result.output)["objects"][0]["label"]
+    'bus'
+    """
     check_out(out, source)
     chosen = Settings.of(settings)
     from_cues = source.suffix.lower() == ".json"
@@ -192,6 +225,14 @@ def estimate(
     """Estimate what planning recordings with a language model takes; nothing is sent.
 
     Manifests and folders are read, and long recordings cut, as `spa2v batch` does it.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> print(CliRunner().invoke(app, ["estimate", "rain.wav", "--planner", "acoustic"]).exception)
+    the planner 'acoustic' asks no model
     """
     from spa2v_lib.batch.estimate import estimate_rows
     from spa2v_lib.batch.manifest import read_rows
@@ -215,7 +256,19 @@ def generate(
     ] = None,
     overwrite: Overwrite = False,
 ) -> None:
-    """Make a video of a recording, in a folder that also shows how it came about."""
+    """Make a video of a recording, in a folder that also shows how it came about.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> print(CliRunner().invoke(app, ["generate", "nowhere.wav", "--out", "run"]).exception)
+    nowhere.wav does not exist; give the path of an audio or video file
+    >>> arguments = ["generate", "bus.flac", "--out", "run"]
+    >>> CliRunner().invoke(app, arguments).exit_code  # doctest: +SKIP
+    0
+    """
     from spa2v_lib.runs import generate_run
 
     with terminal.progress() as progress:
@@ -238,7 +291,17 @@ def doctor(
     ] = None,
     seconds: Annotated[float, typer.Option(help="Length of the check's video.")] = 2.0,
 ) -> None:
-    """Show what is installed, which weights are there, and which device would be used."""
+    """Show what is installed, which weights are there, and which device would be used.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> result = CliRunner().invoke(app, ["doctor"])  # doctest: +SKIP
+    >>> print(result.output.splitlines()[-1])  # doctest: +SKIP
+    everything is there: the embedded default can run
+    """
     if preset is not None:
         return _check_preset(preset, video, device=device, steps=steps, seconds=seconds)
     from spa2v_lib.doctor import examine
@@ -252,7 +315,16 @@ def doctor(
 def fetch(
     preset: Annotated[str, typer.Argument(help="The preset whose weights are downloaded.")],
 ) -> None:
-    """Download a preset's weights and check that they are complete."""
+    """Download a preset's weights and check that they are complete.
+
+    \f
+    Examples
+    --------
+    >>> from typer.testing import CliRunner
+    >>> from spa2v_lib.cli import app
+    >>> print(CliRunner().invoke(app, ["fetch", "nope"]).exception)
+    no preset 'nope'; there is: tiny, ...
+    """
     from spa2v_lib.sampling import fetch as fetch_weights
 
     for folder in fetch_weights(preset):

@@ -64,7 +64,20 @@ _DIGEST = 16
 
 
 def show_error(error: Exception) -> None:
-    """Print an expected error as one red line on stderr."""
+    """Print an expected error as one red line on stderr.
+
+    Parameters
+    ----------
+    error : Exception
+        Line breaks and control characters of its message are not printed as such.
+
+    Examples
+    --------
+    >>> from contextlib import redirect_stderr
+    >>> with redirect_stderr(sys.stdout):
+    ...     show_error(ValueError("seed is -1;\\n it must be at least 0"))
+    Error: seed is -1; it must be at least 0
+    """
     line = printable(" ".join(str(error).split()))
     console = Console(stderr=True, highlight=False, emoji=False)
     console.print(f"Error: {line}", style="red", markup=False, soft_wrap=True)
@@ -78,6 +91,17 @@ def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
     ----------
     after_s : float
         Show nothing of work that is done within so many seconds, and leave nothing behind.
+
+    Yields
+    ------
+    callable
+        Takes the stage's name, the steps done and the steps in all.
+
+    Examples
+    --------
+    >>> with progress() as show:
+    ...     for step in range(1, 4):
+    ...         show("sample", step, 3)
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -127,7 +151,22 @@ def _shown(bar: Progress, after_s: float) -> Iterator[None]:
 
 
 def show_cues(cues: SpatialCues) -> None:
-    """Print a line or two for each source, then their tracks side by side."""
+    """Print a line or two for each source, then their tracks side by side.
+
+    Parameters
+    ----------
+    cues : SpatialCues
+        Of any recording, also one without sources.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> from spa2v_lib.cues import extract_cues
+    >>> silence = Recording.from_samples(np.zeros((2, 16000)), 16000, name="silence")
+    >>> show_cues(extract_cues(silence))
+    silence: 1.00 s, 2 channels, 16000 Hz; ...
+    """
     console = new_console()
     capture = cues.capture
     channels = f"{cues.channels} channel{'' if cues.channels == 1 else 's'}"
@@ -194,7 +233,28 @@ def _moment(source: SourceTrack, index: int) -> tuple[str, str, str]:
 
 
 def show_layout(layout: VideoSceneLayout) -> None:
-    """Print the caption, the reasoning and the boxes of the key frames."""
+    """Print the caption, the reasoning and the boxes of the key frames.
+
+    Parameters
+    ----------
+    layout : VideoSceneLayout
+        A row is printed for each of some key frames, spread over all of them.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout import VideoSceneLayout
+    >>> from spa2v_lib.layout.scene_layout import Box, SceneObject
+    >>> box = Box(x0=0.1, y0=0.4, x1=0.5, y1=0.8)
+    >>> show_layout(
+    ...     VideoSceneLayout(
+    ...         caption="a bus waits", frame_captions=["a bus"], key_times_s=[0.0], duration_s=1.0,
+    ...         objects=[SceneObject(id="bus", label="bus", caption="a bus", boxes=[box])],
+    ...     )
+    ... )
+    a bus waits
+    ...
+    0.00 s  0.10 0.40 0.50 0.80  a bus
+    """
     console = new_console()
     console.print(f"[bold]{_text(layout.caption)}[/]")
     console.print(printable(layout.reasoning, lines=True), markup=False)
@@ -214,7 +274,26 @@ def show_layout(layout: VideoSceneLayout) -> None:
 
 
 def show_run(folder: Path) -> None:
-    """Print what a run made, where, and its notes."""
+    """Print what a run made, where, and its notes.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        A run folder.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> record = {"timings_s": {"sample": 4.2}, "notes": [], "frames": {"count": 16}}
+    >>> _ = (folder / "run.json").write_text(json.dumps(record))
+    >>> _ = (folder / "layout.json").write_text('{"caption": "a bus waits"}')
+    >>> show_run(folder)
+    a bus waits
+    16 frames in 4 s
+    ...video.mp4
+    ...report.html
+    """
     record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     layout = json.loads((folder / "layout.json").read_text(encoding="utf-8"))
     seconds = sum(record["timings_s"].values())
@@ -227,7 +306,20 @@ def show_run(folder: Path) -> None:
 
 
 def show_findings(findings: list[Finding]) -> None:
-    """Print the doctor's findings by group, and a verdict."""
+    """Print the doctor's findings by group, and a verdict.
+
+    Parameters
+    ----------
+    findings : list of Finding
+        In the order they are shown in; those of a group stand together.
+
+    Examples
+    --------
+    >>> from spa2v_lib.doctor import Finding
+    >>> show_findings([Finding("packages", "torch", "missing", good=False)])
+    packages  torch  missing
+    1 missing: the embedded default cannot run
+    """
     table = Table(box=None, show_header=False, pad_edge=False)
     group = None
     for finding in findings:
@@ -245,7 +337,25 @@ def show_findings(findings: list[Finding]) -> None:
 
 
 def show_verdict(preset: str, verdict: Verdict) -> None:
-    """Print the result of a preset's check."""
+    """Print the result of a preset's check.
+
+    Parameters
+    ----------
+    preset : str
+        The preset's name.
+    verdict : Verdict
+        Of `spa2v_lib.sampling.selfcheck`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.sampling.selfcheck import Verdict, known_layout
+    >>> from spa2v_lib.video import Video
+    >>> video = Video(np.zeros((16, 8, 8, 3), np.uint8), 8.0, known_layout(1.0))
+    >>> show_verdict("tiny", Verdict(iou=0.6, mirrored_iou=0.1, detected=1.0, video=video))
+    asked for a car from left to right: detected in 100% of the frames, IoU 0.60 ...
+    preset tiny follows the layout
+    """
     console = new_console()
     if verdict.missing:
         console.print(f"the video was made; where the car is was not measured: {verdict.missing}")
@@ -261,7 +371,21 @@ def show_verdict(preset: str, verdict: Verdict) -> None:
 
 @contextmanager
 def batch_progress() -> Iterator[Callable[[BatchProgress], None]]:
-    """Give a function that shows where a batch stands: a bar, or now and then a line in a log."""
+    """Give a function that shows where a batch stands: a bar, or now and then a line in a log.
+
+    Yields
+    ------
+    callable
+        Takes the `BatchProgress` each time an item ends.
+
+    Examples
+    --------
+    >>> from contextlib import redirect_stderr
+    >>> from spa2v_lib.batch import BatchProgress
+    >>> with redirect_stderr(sys.stdout), batch_progress() as show:
+    ...     show(BatchProgress(done=1, failed=0, total=2, left_s=12.0, last=None))
+    1 of 2 about 12 s left
+    """
     console = Console(stderr=True, highlight=False, emoji=False)
     if not console.is_terminal:
         yield _Lines()
@@ -322,12 +446,39 @@ def _time_left(seconds: float | None) -> str:
 
 
 def show_estimate(estimate: Estimate) -> None:
-    """Print on stderr what planning will take, before anything is sent."""
+    """Print on stderr what planning will take, before anything is sent.
+
+    Parameters
+    ----------
+    estimate : Estimate
+        Tokens in and out, and dollars where the price is known.
+
+    Examples
+    --------
+    >>> from contextlib import redirect_stderr
+    >>> from spa2v_lib.planning.cost import Estimate
+    >>> with redirect_stderr(sys.stdout):
+    ...     show_estimate(Estimate(2000, 800, 0.0031))
+    planning: about 2000 tokens in and 800 out for each try; about $0.0031
+    """
     print(f"planning: {estimate}", file=sys.stderr, flush=True)
 
 
 def show_batch(summary: BatchSummary) -> None:
-    """Print how many items a batch made, and where its index is."""
+    """Print how many items a batch made, and where its index is.
+
+    Parameters
+    ----------
+    summary : BatchSummary
+        From `spa2v_lib.batch.run_batch`.
+
+    Examples
+    --------
+    >>> from spa2v_lib.batch.run import BatchSummary
+    >>> show_batch(BatchSummary(Path("/runs"), total=10, kept=6, worked=4, failed=1))
+    3 of 10 made, 6 kept, 1 failed
+    /runs/index.html
+    """
     done = summary.worked - summary.failed
     kept = f", {summary.kept} kept" if summary.kept else ""
     failed = f", [red]{summary.failed} failed[/]" if summary.failed else ""
@@ -337,7 +488,22 @@ def show_batch(summary: BatchSummary) -> None:
 
 
 def show_verification(verification: Verification) -> None:
-    """Print what differs, and whether the run came out the same."""
+    """Print what differs, and whether the run came out the same.
+
+    Parameters
+    ----------
+    verification : Verification
+        From `spa2v_lib.runs.verify`.
+
+    Examples
+    --------
+    >>> from spa2v_lib.runs.repeat import Difference, Verification
+    >>> newer = Difference("version", "torch", "2.6.0", "2.7.0")
+    >>> show_verification(Verification([newer], "0" * 64))
+    what           recorded  now
+    version torch  2.6.0     2.7.0
+    the run came out the same: frames 0000...
+    """
     console = new_console()
     if verification.differences:
         table = Table("what", "recorded", "now", box=None, pad_edge=False)
@@ -358,7 +524,13 @@ def _short(text: str) -> str:
 
 
 def new_console() -> Console:
-    """Return a console for stdout that takes neither numbers nor words for something to colour."""
+    """Return a console for stdout that takes neither numbers nor words for something to colour.
+
+    Examples
+    --------
+    >>> new_console().print("3 of 4 frames")
+    3 of 4 frames
+    """
     return Console(highlight=False, emoji=False)
 
 
@@ -368,7 +540,18 @@ def _text(text: str) -> str:
 
 
 def show_notes(notes: list[str]) -> None:
-    """Print notes, a line each."""
+    """Print notes, a line each.
+
+    Parameters
+    ----------
+    notes : list of str
+        Of cues, a layout or a run.
+
+    Examples
+    --------
+    >>> show_notes(["the channels are identical"])
+    note: the channels are identical
+    """
     for note in notes:
         new_console().print(
             f"note: {printable(note)}", style="yellow", markup=False, soft_wrap=True

@@ -50,6 +50,12 @@ class Background:
         Noun phrase for captions ("a city street").
     preposition : str
         What precedes the phrase for objects that stand there ("on", "in").
+
+    Examples
+    --------
+    >>> street = BACKGROUNDS["street"]
+    >>> f"a bus {street.preposition} {street.phrase}"
+    'a bus on a city street'
     """
 
     name: str

@@ -44,7 +44,13 @@ class _Flat(BaseModel):
 
 
 class NamedSource(_Flat):
-    """What one measured source is."""
+    """What one measured source is.
+
+    Examples
+    --------
+    >>> NamedSource(id="source-1", label="bus", caption="a red bus").label
+    'bus'
+    """
 
     id: str = Field(description="id of the source in the table")
     label: str = Field(description="its class, one of the listed classes")
@@ -52,7 +58,13 @@ class NamedSource(_Flat):
 
 
 class Scenery(_Flat):
-    """A thing that is seen and not heard."""
+    """A thing that is seen and not heard.
+
+    Examples
+    --------
+    >>> Scenery(label="tree", caption="an old oak", side="Center").side
+    'centre'
+    """
 
     label: str = Field(description="its class, one of the listed classes")
     caption: str = Field(description="noun phrase for it")
@@ -68,7 +80,21 @@ class Scenery(_Flat):
 
 
 class CueAnswer(_Flat):
-    """A plan whose boxes are computed from the measured cues."""
+    """A plan whose boxes are computed from the measured cues.
+
+    Examples
+    --------
+    >>> answer = CueAnswer(
+    ...     reasoning="The azimuth rises from -40° to 40°, the level peaks between.",
+    ...     video_caption="a bus drives from left to right on a city street",
+    ...     background="street",
+    ...     sources=[{"id": "source-1", "label": "bus", "caption": "a red bus"}],
+    ...     scenery=None,
+    ...     frame_captions=["a bus on the left", "a bus on the right"],
+    ... )
+    >>> answer.sources[0].caption, answer.scenery
+    ('a red bus', [])
+    """
 
     reasoning: str = Field(description="what the numbers say about each source, and the scene")
     video_caption: str = Field(description="the whole video in one sentence")
@@ -87,7 +113,17 @@ class CueAnswer(_Flat):
 
 
 class NamedBox(_Flat):
-    """Where one thing is in one frame."""
+    """Where one thing is in one frame.
+
+    Examples
+    --------
+    >>> words = {"id": "source-1", "label": "bus", "caption": "a red bus"}
+    >>> box = NamedBox(**words, x0=0.0, y0=0.4, x1=0.3, y1=0.8)
+    >>> box.visible, box.x1
+    (True, 0.3)
+    >>> NamedBox(**words).visible
+    False
+    """
 
     id: str = Field(description="id of the source, or a new id for a silent thing")
     label: str = Field(description="its class")
@@ -113,7 +149,15 @@ class NamedBox(_Flat):
 
 
 class Frame(_Flat):
-    """One key frame."""
+    """One key frame.
+
+    Examples
+    --------
+    >>> bus = {"id": "source-1", "label": "bus", "caption": "a red bus", "visible": False}
+    >>> frame = Frame(time_s=0.5, caption="the bus has left", boxes=[bus])
+    >>> frame.time_s, frame.boxes[0].visible
+    (0.5, False)
+    """
 
     time_s: float = Field(description="the listed time")
     caption: str = Field(description="one sentence for this frame")
@@ -121,7 +165,19 @@ class Frame(_Flat):
 
 
 class BoxAnswer(_Flat):
-    """A plan whose boxes the model writes itself, as in SpA2V."""
+    """A plan whose boxes the model writes itself, as in SpA2V.
+
+    Examples
+    --------
+    >>> answer = BoxAnswer(
+    ...     reasoning="The level falls steadily.",
+    ...     video_caption="a bus drives away",
+    ...     background="street",
+    ...     frames=[{"time_s": 0.0, "caption": "a bus", "boxes": []}],
+    ... )
+    >>> len(answer.frames), answer.frames[0].caption
+    (1, 'a bus')
+    """
 
     reasoning: str = Field(description="what the numbers say about each source, and the scene")
     video_caption: str = Field(description="the whole video in one sentence")

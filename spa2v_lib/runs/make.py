@@ -66,6 +66,14 @@ def generate_run(
     ------
     Spa2vError
         If anything about the request cannot work; nothing is written then.
+
+    Examples
+    --------
+    >>> generate_run("nowhere.wav", "run")
+    Traceback (most recent call last):
+    spa2v_lib.errors.AudioError: nowhere.wav does not exist; give the path of an audio or video file
+    >>> generate_run("bus.flac", "run", label="bus", seed=3)  # doctest: +SKIP
+    PosixPath('/home/ada/run')
     """
     chosen = Settings.of(settings)
     report_stage = progress or (lambda stage, done, total: None)
@@ -171,6 +179,28 @@ def read_recording(audio: str | os.PathLike[str], settings: Settings) -> Recordi
     ------
     Spa2vError
         If it cannot be used, or has no such scene.
+
+    Parameters
+    ----------
+    audio : path
+        A sound file, or a video whose sound track is used.
+    settings : Settings
+        Its `track`, `clip` and `max_seconds` are used.
+
+    Returns
+    -------
+    Recording
+        At most `max_seconds` long.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.wav"
+    >>> _ = Recording.from_samples(np.full((2, 16000), 0.1), 8000).save(path)
+    >>> read_recording(path, Settings(max_seconds=0.5)).duration_s
+    0.5
     """
     from spa2v_lib.audio.recording import read_audio
     from spa2v_lib.cues.segments import one_clip

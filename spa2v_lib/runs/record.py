@@ -72,6 +72,25 @@ def describe(
     -------
     dict
         The content of ``run.json`` but for timings and files.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> from spa2v_lib.layout.scene_layout import VideoSceneLayout
+    >>> from spa2v_lib.runs.settings import Settings
+    >>> from spa2v_lib.video import Video
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> recording = Recording.from_samples(noise, 16000, name="rain")
+    >>> analysis = analyze(recording, label="rain")
+    >>> layout = VideoSceneLayout(
+    ...     caption="rain", frame_captions=["rain"], key_times_s=[0.0], objects=[], duration_s=1.0
+    ... )
+    >>> video = Video(np.zeros((8, 16, 16, 3), np.uint8), 8.0, layout)
+    >>> record = describe(Settings(seed=3), recording, "0" * 64, analysis.cues, video, False)
+    >>> record["seed"], record["frames"]["count"], record["input"]["duration_s"]
+    (3, 8, 1.0)
     """
     from spa2v_lib.doctor import environment
 
@@ -122,6 +141,21 @@ def weights_of(preset: str) -> dict[str, str]:
     ------
     Spa2vError
         If there is no such preset, or shipped weights are missing.
+
+    Parameters
+    ----------
+    preset : str
+        Name of a preset.
+
+    Returns
+    -------
+    dict of str to str
+        A SHA-256 or a revision on the hub, by the name of the file or repository.
+
+    Examples
+    --------
+    >>> len(weights_of("tiny")["tagger/tagger.safetensors"])
+    64
     """
     from spa2v_lib.resources import resource
     from spa2v_lib.sampling import preset_info
@@ -231,18 +265,69 @@ def _upgraded(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write ``run.json``, with the size and hash of every other file that is in the folder."""
+    """Write ``run.json``, with the size and hash of every other file that is in the folder.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where the run's other files are already.
+    record : dict
+        From `describe`; its "files" are set.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> _ = (folder / "cues.json").write_text("{}")
+    >>> write_record(folder, {"seed": 3})
+    >>> json.loads((folder / "run.json").read_text())["files"]["cues.json"]["bytes"]
+    2
+    """
     record["files"] = {path.name: file_entry(path) for path in sorted(folder.iterdir())}
     text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     (folder / MARKER).write_text(text, encoding="utf-8")
 
 
 def file_entry(path: Path) -> dict[str, Any]:
-    """Return a file's size and hash."""
+    """Return a file's size and hash.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file that can be read.
+
+    Returns
+    -------
+    dict
+        "bytes" and "sha256".
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> _ = path.write_text("abc")
+    >>> entry = file_entry(path)
+    >>> entry["bytes"], entry["sha256"][:8]
+    (3, 'ba7816bf')
+    """
     return {"bytes": path.stat().st_size, "sha256": file_hash(path)}
 
 
 def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits."""
+    """Return the SHA-256 of a file's bytes, as 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file that can be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "a.txt"
+    >>> _ = path.write_text("abc")
+    >>> file_hash(path)[:8]
+    'ba7816bf'
+    """
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -36,6 +36,12 @@ class Difference:
         Which file, package, weight file or result.
     recorded, actual : str
         What ``run.json`` has, and what is there now; "missing" where there is nothing.
+
+    Examples
+    --------
+    >>> changed = Difference("file", "video.mp4", recorded="0" * 64, actual="missing")
+    >>> f"{changed.category} {changed.name}: {changed.actual}"
+    'file video.mp4: missing'
     """
 
     category: str

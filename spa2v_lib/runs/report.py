@@ -53,6 +53,27 @@ def render_report(
     -------
     str
         HTML that loads nothing. All text from outside is escaped.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio import Recording
+    >>> from spa2v_lib.cues import analyze
+    >>> from spa2v_lib.layout.scene_layout import VideoSceneLayout
+    >>> from spa2v_lib.video import Video
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
+    >>> recording = Recording.from_samples(noise, 16000, name="rain")
+    >>> analysis = analyze(recording, label="rain")
+    >>> layout = VideoSceneLayout(
+    ...     caption="rain", frame_captions=["rain"], key_times_s=[0.0], objects=[], duration_s=1.0
+    ... )
+    >>> video = Video(np.zeros((8, 16, 16, 3), np.uint8), 8.0, layout)
+    >>> from spa2v_lib.runs.record import describe
+    >>> from spa2v_lib.runs.settings import Settings
+    >>> record = describe(Settings(), recording, "0" * 64, analysis.cues, video, True)
+    >>> page = render_report({**record, "timings_s": {}}, video, b"mp4", analysis, layout)
+    >>> "<title>rain" in page
+    True
     """
     return render(
         "report.html",

@@ -229,7 +229,8 @@ def _sd15(name: str, summary: str, method: str, stop: float, source: Source, **m
         groundings={method: {"stop": stop}, "attention": {}, "lvd": {}},
         layers={method: layers},
         sources={"base": _SD15, "motion adapter": _ANIMATEDIFF, layers: source},
-        # Measured in half precision: 6.5 GB for 16 frames, 7.9 for 32, 15.7 for 16 with gradients.
+        # Estimates in half precision, which this project has not measured on a GPU: 6.5 GB for
+        # 16 frames, 7.9 for 32, 15.7 for 16 with gradients.
         memory=GpuMemory(fixed_gb=5.1, frame_gb=0.0875, gradient_gb=0.575, offload_gb=0.4),
         **more,
     )

@@ -83,7 +83,15 @@ Scores = dict[str, dict[str, float]]  # by method and measure
 
 
 def run(*, quick: bool, seed: int, progress: Progress) -> Results:
-    """Sample and score every scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`."""
+    """Sample and score every scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`.
+
+    Examples
+    --------
+    >>> from spa2v_lab.bench import run_benchmark
+    >>> results = run_benchmark("sampling", "results", quick=True)  # doctest: +SKIP
+    >>> results.rows[0].method, results.rows[0].condition  # doctest: +SKIP
+    ('none', 'all')
+    """
     count = QUICK if quick else FULL
     methods = ("none", *get_preset("tiny").groundings)
     generate(
@@ -157,7 +165,31 @@ def _sampled(layout: VideoSceneLayout, method: str) -> tuple[Video, float]:
 def score(
     layout: VideoSceneLayout, frames: np.ndarray, found: list[list[Detection]]
 ) -> dict[str, float]:
-    """Compare frames and their detections [frame] with the layout; NaN where nothing was asked."""
+    """Compare frames and their detections [frame] with the layout; NaN where nothing was asked.
+
+    Parameters
+    ----------
+    layout : VideoSceneLayout
+        What the frames were sampled from.
+    frames : ndarray [frames, height, width, 3]
+        uint8.
+    found : list of list of Detection
+        For each frame what the detector has found in it.
+
+    Returns
+    -------
+    dict of str to float
+        "IoU" and "right class", in [0, 1], and "consistency", a cosine in [-1, 1].
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> layout = known_layout(1.0)
+    >>> frames = np.zeros((layout.frame_count, 32, 32, 3), np.uint8)
+    >>> nothing = score(layout, frames, [[] for _ in frames])
+    >>> nothing["IoU"], nothing["right class"]
+    (0.0, 0.0)
+    """
     boxes = layout.frame_boxes()
     overlaps = [
         max((box.iou(d.box) for d in seen if d.label == thing.label), default=0.0)

@@ -52,8 +52,20 @@ def random_pipeline(
     widths : sequence of int
         Of the UNet's four levels; the default is the published one, as are the others.
     text_width : int
+        Of the text encoder's tokens.
     latent_width : int
         Of the autoencoder's first level.
+
+    Returns
+    -------
+    AnimateDiffPipeline
+        In single precision, on the processor; the same weights every time.
+
+    Examples
+    --------
+    >>> pipeline = random_pipeline((32, 32, 64, 64), text_width=48, latent_width=32)
+    >>> pipeline.unet.config.block_out_channels
+    (32, 32, 64, 64)
     """
     torch.manual_seed(0)
     tokenizer = new_tokenizer()  # an ordinary CLIP tokenizer; its length is that of the captions
@@ -96,7 +108,20 @@ def random_pipeline(
 
 
 def rows(*, repetitions: int = 3, steps: int = 25) -> list[Row]:
-    """Measure both sizes on the GPU; empty if there is none."""
+    """Measure both sizes on the GPU; empty if there is none.
+
+    Parameters
+    ----------
+    repetitions : int
+        How often each method is measured.
+    steps : int
+        Sampling steps of each video.
+
+    Examples
+    --------
+    >>> measured = rows(repetitions=1, steps=4)  # takes minutes on a GPU  # doctest: +SKIP
+    >>> [row.method for row in measured]  # doctest: +SKIP
+    """
     if not torch.cuda.is_available():
         return []
     pipeline = random_pipeline().to("cuda", torch.float16)
@@ -105,7 +130,21 @@ def rows(*, repetitions: int = 3, steps: int = 25) -> list[Row]:
 
 
 def goals(scores: list[Row]) -> list[Goal]:
-    """Hold the slowest grounding of either size to what was asked for."""
+    """Hold the slowest grounding of either size to what was asked for.
+
+    Parameters
+    ----------
+    scores : list of Row
+        From `rows`; may be empty, and then the goal has no value.
+
+    Examples
+    --------
+    >>> from spa2v_lab.bench.frame import interval
+    >>> row = Row("gligen", "512 x 320", 3, {_RATIO: interval([1.08, 1.1, 1.12])})
+    >>> (goal,) = goals([row])
+    >>> goal.met, goals([])[0].met
+    (True, False)
+    """
     ratios = [row.measures[_RATIO].mean for row in scores if row.method in _METHODS]
     worst = max((ratio for ratio in ratios if ratio is not None), default=None)
     return [Goal("GPU, full size: time over diffusers' AnimateDiffPipeline", "<=", 1.15, worst)]

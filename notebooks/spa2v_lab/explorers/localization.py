@@ -184,6 +184,12 @@ class LocalizationExplorer(VBox):
     ----------
     recording : str
         File name under ``data/recordings``.
+
+    Examples
+    --------
+    >>> explorer = LocalizationExplorer("airplane_jet_01.flac")  # doctest: +SKIP
+    >>> explorer.capture.value = "xy"  # doctest: +SKIP
+    >>> explorer  # shows the controls, the map and a player  # doctest: +SKIP
     """
 
     def __init__(self, recording: str) -> None:

@@ -111,6 +111,17 @@ class Features(Protocol):
     ----------
     name : str
         Printed beside every distance that is taken in them.
+
+    Examples
+    --------
+    >>> class MeanColour:
+    ...     name = "mean colour"
+    ...
+    ...     def __call__(self, frames: np.ndarray) -> np.ndarray:
+    ...         return frames.mean((0, 1, 2))
+    >>> describe: Features = MeanColour()
+    >>> describe(np.full((2, 4, 4, 3), 128, np.uint8)).tolist()
+    [128.0, 128.0, 128.0]
     """
 
     name: str
@@ -148,6 +159,12 @@ class VideoMAEFeatures:
     ------
     DataError
         If the weights are neither on this machine nor to be had from the hub.
+
+    Examples
+    --------
+    >>> describe = VideoMAEFeatures()  # doctest: +SKIP
+    >>> describe(np.zeros((16, 224, 224, 3), np.uint8)).shape  # doctest: +SKIP
+    (768,)
     """
 
     def __init__(

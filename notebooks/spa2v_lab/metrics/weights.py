@@ -36,6 +36,15 @@ def pretrained(
     DataError
         If the weights are neither on this machine nor to be had from the hub, are not kept as
         safetensors, or are another network's.
+
+    Examples
+    --------
+    >>> source = ("openai/clip-vit-base-patch32", "main")
+    >>> processor, network, device = pretrained(
+    ...     "CLIP", *source, "CLIPProcessor", "CLIPModel"
+    ... )  # doctest: +SKIP
+    >>> device  # doctest: +SKIP
+    'cpu'
     """
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     import torch

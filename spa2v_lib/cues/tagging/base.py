@@ -60,6 +60,21 @@ class Tagger(Protocol):
         As messages call it.
     threshold : float
         A label below this probability is not claimed, in [0, 1].
+
+    Examples
+    --------
+    >>> from spa2v_lib.audio import Recording
+    >>> class AlwaysRain:
+    ...     name, threshold = "rain", 0.5
+    ...
+    ...     def scores(self, sound: Recording) -> TagScores:
+    ...         end = np.full(1, sound.duration_s)
+    ...         return TagScores(("rain", "unknown"), np.zeros(1), end, np.array([[0.9, 0.1]]))
+    >>> isinstance(AlwaysRain(), Tagger)
+    True
+    >>> sound = Recording.from_samples(np.zeros((2, 8000)), 8000)
+    >>> summarize(AlwaysRain().scores(sound), AlwaysRain.threshold).label
+    'rain'
     """
 
     name: str
@@ -71,7 +86,17 @@ class Tagger(Protocol):
 
 @runtime_checkable
 class MelTagger(Tagger, Protocol):
-    """A tagger that needs mel bands alone, which the analysis has measured already."""
+    """A tagger that needs mel bands alone, which the analysis has measured already.
+
+    Examples
+    --------
+    >>> from spa2v_lib.cues.tagging import get_tagger
+    >>> tagger = get_tagger("embedded")
+    >>> isinstance(tagger, MelTagger)
+    True
+    >>> tagger.mel_scores(np.ones((120, 40))).probabilities.shape[1] == len(tagger.labels)
+    True
+    """
 
     def mel_scores(self, mel: np.ndarray, *, separated: bool = False) -> TagScores:
         """Return the scores of mel power [windows, 40] of a sound or of a separated source."""

@@ -43,6 +43,12 @@ def features(mel: np.ndarray) -> np.ndarray:
     -------
     ndarray [features]
         Independent of gain.
+
+    Examples
+    --------
+    >>> mel = np.random.default_rng(0).random((120, 40))
+    >>> bool(np.allclose(features(mel), features(4.0 * mel), atol=1e-3))
+    True
     """
     level = mel.sum(1)
     floor = _FLOOR * level.max() + 1e-14
@@ -161,6 +167,16 @@ class EmbeddedTagger:
         The same for a sound that was taken apart from others.
     slope : float
         Log odds of being known per unit of familiarity.
+
+    Examples
+    --------
+    >>> from spa2v_lib.cues.tagging import get_tagger
+    >>> tagger = get_tagger("embedded")
+    >>> tagger.labels[-1], tagger.threshold
+    ('unknown', 0.4)
+    >>> scores = tagger.mel_scores(np.random.default_rng(0).random((120, 40)))
+    >>> bool(np.isclose(scores.probabilities.sum(1), 1.0).all())
+    True
     """
 
     name: ClassVar[str] = "embedded"
@@ -300,7 +316,28 @@ def _check(tagger: EmbeddedTagger) -> None:
 
 
 def loud_chunks(mel: np.ndarray) -> tuple[list[int], list[np.ndarray]]:
-    """Cut into excerpts of 3 s, half overlapping, and keep those that sound."""
+    """Cut into excerpts of 3 s, half overlapping, and keep those that sound.
+
+    Parameters
+    ----------
+    mel : ndarray [windows, 40]
+        Power in mel bands, 0.025 s apart.
+
+    Returns
+    -------
+    starts : list of int
+        First window of each excerpt.
+    excerpts : list of ndarray [windows, 40]
+        Parts of `mel`, at most 120 windows long.
+
+    Examples
+    --------
+    >>> mel = np.ones((300, 40))
+    >>> mel[180:] = 0.0
+    >>> starts, excerpts = loud_chunks(mel)
+    >>> starts, len(excerpts[0])
+    ([0, 60, 120], 120)
+    """
     last = max(1, len(mel) - _CHUNK // 2)
     starts = list(range(0, last, _CHUNK // 2))
     chunks = [mel[start : start + _CHUNK] for start in starts]
