@@ -46,6 +46,7 @@ class Finding:
     Attributes
     ----------
     group, name, value : str
+        The part of the report, what was looked for, and what was found.
     good : bool
         Whether the embedded default can work with it.
 

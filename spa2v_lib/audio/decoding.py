@@ -71,6 +71,7 @@ class Decoder:
     Parameters
     ----------
     path : pathlib.Path
+        The file.
     format : Format
         Of all samples it yields; the first two are left and right, where the file names them.
     pieces : callable
@@ -147,6 +148,7 @@ def open_audio(path: Path, track: int | None, limit_s: float | None) -> tuple[De
     Parameters
     ----------
     path : pathlib.Path
+        A sound file, or a video with a sound track.
     track : int or None
         Number of the sound track, from 1; None for the first.
     limit_s : float or None
@@ -157,6 +159,7 @@ def open_audio(path: Path, track: int | None, limit_s: float | None) -> tuple[De
     decoder : Decoder
         To decode it again, in pieces.
     scan : Scan
+        What decoding it once has shown.
 
     Raises
     ------
@@ -203,6 +206,7 @@ def skipping(pieces: Iterator[np.ndarray], frames: int) -> Iterator[np.ndarray]:
     Parameters
     ----------
     pieces : iterator of numpy.ndarray
+        Samples [channels, n], one piece after the other.
     frames : int
         How many to leave out; 0 or more.
 

@@ -52,6 +52,7 @@ class FileSection(io.RawIOBase):
     Parameters
     ----------
     path : pathlib.Path
+        An ordinary file.
     begin, end : int
         Its bounds in bytes.
 

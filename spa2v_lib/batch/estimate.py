@@ -61,6 +61,7 @@ def hosted(tasks: Iterable[Task]) -> list[Task]:
     Parameters
     ----------
     tasks : iterable of Task
+        Items of a batch, from `make_tasks`.
 
     Returns
     -------

@@ -77,6 +77,7 @@ def write_tables(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     Parameters
     ----------
     store : Store
+        Where the tables go.
     rows : sequence of mapping
         As `as_row` gives them.
 

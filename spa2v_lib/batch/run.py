@@ -63,6 +63,7 @@ class BatchSummary:
     Attributes
     ----------
     root : Path
+        The batch's folder, absolute.
     total, kept, worked, failed : int
         Items in all; those whose earlier result still held; those worked on, here or by a batch
         beside; and those of the latter that failed.

@@ -50,6 +50,7 @@ class Template:
     Attributes
     ----------
     name : str
+        The notebook's file name, for messages.
     text : str
         The notebook as JSON, without outputs and without cells for the book's reader.
     parameters : dict
@@ -250,6 +251,7 @@ class TaskResult:
     Attributes
     ----------
     name : str
+        Of the task, and of its item's folder.
     status : {"done", "failed", "lost", "busy", "broken"}
         "lost": its worker died or took too long. "busy": another process works on it. "broken":
         nothing can be written any more.
@@ -278,7 +280,9 @@ def make_tasks(
     root : Path
         The batch's folder, absolute.
     rows : sequence of ManifestRow
+        One for each item, from `read_rows`.
     template : Template
+        The notebook that is executed for each.
     defaults : mapping
         What rows that say nothing else take, by column; the notebook's own defaults come after.
 

@@ -42,6 +42,7 @@ class Engine:
     Attributes
     ----------
     name : {"inline", "processes", "ray"}
+        Where items run: in this process, in processes of this machine, or on a Ray cluster.
     workers : int or None
         How many; None takes half of the machine's cores, or what a Ray cluster can hold.
     timeout_s : float or None
@@ -111,6 +112,7 @@ def run_tasks(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, No
     Parameters
     ----------
     engine : Engine
+        Where and how many at once.
     tasks : iterable of Task
         Taken as workers become free.
 

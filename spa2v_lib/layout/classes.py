@@ -281,6 +281,7 @@ def family_of(label: str) -> str:
     Parameters
     ----------
     label : str
+        Name of a class, in any spelling that `get_class` takes.
 
     Examples
     --------
@@ -296,6 +297,7 @@ def check_word(label: str) -> str:
     Parameters
     ----------
     label : str
+        Text that should name an object.
 
     Raises
     ------

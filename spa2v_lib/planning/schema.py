@@ -252,6 +252,7 @@ def narrowed(
     times_s : sequence of float
         Of the frames that are asked for, in seconds.
     limits : Limits, optional
+        Longest texts; the default ones if not given.
 
     Returns
     -------

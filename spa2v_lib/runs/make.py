@@ -225,7 +225,9 @@ def analyze_recording(recording: Recording, settings: Settings) -> Analysis:
     Parameters
     ----------
     recording : Recording
+        What is analyzed.
     settings : Settings
+        Those of the analysis are used.
 
     Returns
     -------

@@ -60,11 +60,15 @@ def describe(
     Parameters
     ----------
     settings : Settings
+        Parameters of the run.
     recording : Recording
+        What was analyzed.
     input_hash : str
         SHA-256 of the recording's file.
     cues : SpatialCues
+        What was measured in it.
     video : Video
+        What was sampled.
     layout_given : bool
         Whether the layout was given instead of planned.
 
@@ -192,6 +196,7 @@ def bare_code(source: str) -> str:
     Parameters
     ----------
     source : str
+        Python source text.
 
     Examples
     --------
@@ -221,6 +226,7 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
     Parameters
     ----------
     folder : path
+        A run folder.
 
     Raises
     ------

@@ -48,6 +48,7 @@ def render_report(
     analysis : Analysis
         The recording with its cues.
     layout : VideoSceneLayout
+        What the video was sampled from.
 
     Returns
     -------

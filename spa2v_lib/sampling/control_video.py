@@ -75,6 +75,7 @@ def frame_times(layout: VideoSceneLayout, max_frames: int, fps: float = 16.0) ->
     Parameters
     ----------
     layout : VideoSceneLayout
+        Its duration counts.
     max_frames : int
         As many as the preset can sample at once.
     fps : float
@@ -107,10 +108,13 @@ def draw_control(
     Parameters
     ----------
     layout : VideoSceneLayout
+        Its boxes are drawn.
     times_s : ndarray [frames]
+        Time of each frame, in seconds.
     size : tuple of int
         Width and height in pixels.
     light_on_dark : bool
+        Draw white outlines on black, instead of black ones on white.
 
     Returns
     -------
@@ -154,7 +158,9 @@ def sample_controlled(
     Parameters
     ----------
     pipeline : WanVACEPipeline
+        With its weights loaded.
     preset : Preset
+        Its size, frame rate and `max_frames` count.
     layout : VideoSceneLayout
         Not longer than the preset's `max_frames` at 16 frames a second.
     outlines : BoxOutlines or None

@@ -105,6 +105,7 @@ def check_device(
     Parameters
     ----------
     preset : Preset
+        What is going to be sampled with.
     device : {"auto", "cuda", "mps", "cpu"}
         "auto" takes a GPU if there is one, and the processor only for weights that suit it.
     frames : int, optional
@@ -216,6 +217,7 @@ def load(name: str, device: str = "auto", *, layers: Iterable[str] = ()) -> Diff
     name : str
         A key of `spa2v_lib.sampling.presets.PRESETS`.
     device : {"auto", "cuda", "mps", "cpu"}
+        Where to sample; "auto" takes a GPU where there is one.
     layers : iterable of str
         Grounding methods whose layers the UNet shall carry; others may be there already.
 

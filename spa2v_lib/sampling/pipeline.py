@@ -58,12 +58,15 @@ def sample(
     pipeline : AnimateDiffPipeline
         As `spa2v_lib.sampling.loading.load` returns it.
     preset : Preset
+        The diffusion suite.
     layout : VideoSceneLayout
+        What the video shows, and where.
     grounding : Grounding or None
         Prepared; None lets the captions alone decide.
     seed : int
         The only source of randomness.
     steps : int
+        Sampling steps, at least 1.
     guidance_scale : float
         Strength of classifier-free guidance.
     guidance_start, guidance_stop : float
@@ -160,7 +163,9 @@ def grounding_inputs(
     Parameters
     ----------
     preset : Preset
+        Its size, and whether captions name directions, count.
     layout : VideoSceneLayout
+        Boxes and captions of the objects.
     texts : FrameTexts
         Of the layout.
     steps, guided, seed

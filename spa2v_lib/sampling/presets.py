@@ -81,6 +81,7 @@ class GpuMemory:
         Parameters
         ----------
         frames : int
+            Frames of the video.
         pixels : float
             Of a frame, over those of the preset's size.
         gradients : bool
@@ -99,6 +100,7 @@ class Preset:
     Attributes
     ----------
     name, summary : str
+        What it is asked for by, and what it is, in a sentence.
     family : {"tiny", "sd15", "wan-vace"}
         How the parts are put together.
     size : tuple of int

@@ -239,6 +239,7 @@ def pixel_error(layout: VideoSceneLayout, frames: np.ndarray, truth: np.ndarray)
     Parameters
     ----------
     layout : VideoSceneLayout
+        What both were made from; its boxes say where to compare.
     frames, truth : np.ndarray [shape=(time, height, width, 3), dtype=uint8]
 
     Returns

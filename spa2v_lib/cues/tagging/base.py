@@ -198,6 +198,7 @@ def summarize(scores: TagScores, threshold: float) -> Tag:
     Parameters
     ----------
     scores : TagScores
+        Of a whole sound; may be without an excerpt, if it is silent.
     threshold : float
         In [0, 1]: ``label`` is None where the best label is less probable, or is "unknown".
 
