@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-import spa2v_lib.cli  # noqa: F401  # it loads spa2v_lab.cli, which cannot be imported before it
-
 ROOT = Path(__file__).resolve().parent.parent
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
+from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,9 +17,9 @@ from spa2v_lib.errors import Spa2vError
 if TYPE_CHECKING:
     from types import FrameType
 
-__all__ = ["app", "main"]
+__all__ = ["app", "command_line", "main"]
 
-app = typer.Typer(
+_own = typer.Typer(
     name="spa2v",
     help="Turn a stereo recording into a video that shows its sources where they sound from.",
     no_args_is_help=True,
@@ -28,7 +29,7 @@ app = typer.Typer(
 )
 
 
-@app.callback(invoke_without_command=True)
+@_own.callback(invoke_without_command=True)
 def _common(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ) -> None:
@@ -44,9 +45,32 @@ for _command in (
     stages.fetch,
     stages.doctor,
 ):
-    app.command()(_command)
-for _entry in entry_points(group="spa2v.commands"):
-    _entry.load()(app)  # such as spa2v_lab's `scenes` and `bench`
+    _own.command()(_command)
+
+
+@cache
+def command_line() -> typer.Typer:
+    """Return the whole command line, with the commands that other packages add.
+
+    Those come from the entry-point group ``spa2v.commands``, such as `spa2v_lab`'s ``scenes`` and
+    ``bench``; they are loaded when the command line is first used, so that their modules may
+    import this one.
+
+    Examples
+    --------
+    >>> names = [info.callback.__name__ for info in command_line().registered_commands]
+    >>> "generate" in names
+    True
+    """
+    for entry in entry_points(group="spa2v.commands"):
+        entry.load()(_own)
+    return _own
+
+
+def __getattr__(name: str) -> Any:
+    if name == "app":
+        return command_line()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def main() -> None:
@@ -55,13 +79,13 @@ def main() -> None:
     Examples
     --------
     >>> from typer.testing import CliRunner
-    >>> CliRunner().invoke(app, ["--version"]).output.split()[0]
+    >>> CliRunner().invoke(command_line(), ["--version"]).output.split()[0]
     'spa2v'
     """
     # A polite kill must clean up as Ctrl-C does.
     signal.signal(signal.SIGTERM, _stop)
     try:
-        app()
+        command_line()()
     except Spa2vError as error:
         terminal.show_error(error)
         sys.exit(2)
