@@ -75,18 +75,19 @@ class OwlVit:
         import torch
         from transformers import OwlViTForObjectDetection, OwlViTProcessor
 
+        from spa2v_lib.sampling.tensors import load_part
+
         own = os.environ.get(FOLDER_VARIABLE)
         if own and os.path.isdir(os.path.join(own, source)):
             source = os.path.join(own, source)
         kept = {} if os.path.isdir(source) else {"revision": revision}
         try:
             self._processor = OwlViTProcessor.from_pretrained(source, **kept)
-            self._model = OwlViTForObjectDetection.from_pretrained(
-                source, use_safetensors=True, **kept
-            ).eval()
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
             raise DataError(f"no detector's weights at {source}: {reason}") from error
+        self._model = load_part(OwlViTForObjectDetection, source, use_safetensors=True, **kept)
+        self._model.eval()
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._model.to(self._device)
         self._threshold = threshold

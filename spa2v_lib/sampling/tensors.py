@@ -95,7 +95,7 @@ def load_weights(model: nn.Module, path: Path, content: str) -> None:
         raise _damaged(path.name, content, error) from error
 
 
-def load_part(part: type, folder: Path, **options: Any) -> Any:
+def load_part(part: type, folder: str | Path, **options: Any) -> Any:
     """Load one part of a pipeline, of diffusers or transformers, from its folder.
 
     Those libraries warn where weights are missing, and leave them at random.
@@ -104,8 +104,8 @@ def load_part(part: type, folder: Path, **options: Any) -> Any:
     ----------
     part : type
         Has ``from_pretrained``.
-    folder : Path
-        Holds the part's configuration and weights.
+    folder : str or Path
+        Holds the part's configuration and weights; or a repository of the hub.
     **options
         Of ``from_pretrained``.
 
@@ -126,7 +126,7 @@ def load_part(part: type, folder: Path, **options: Any) -> Any:
     >>> type(vae).__name__
     'PatchAutoencoder'
     """
-    name = f"{folder.parent.name}/{folder.name}"
+    name = "/".join(Path(folder).parts[-2:])
     try:
         model, report = part.from_pretrained(folder, output_loading_info=True, **options)
     except Exception as error:  # what the libraries raise for a broken file is not documented

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -282,3 +284,23 @@ def test_anything_that_answers_is_a_tagger() -> None:
     assert get_tagger(mine) is mine
     tagged, (span,) = identify(mine, np.zeros((1, 40)), lambda: noise(1.0))
     assert tagged.label == span.label == "kettle" and span.end_s == 1.0
+
+
+def test_damaged_weights_are_refused_by_the_name_of_their_folder(ast_folder, tmp_path) -> None:
+    from safetensors.numpy import load_file, save_file
+
+    whole = load_file(ast_folder / "model.safetensors")
+    first = next(iter(whole))
+    damages = {
+        "1 are missing": {name: value for name, value in whole.items() if name != first},
+        "1 hold NaN": {**whole, first: whole[first] * np.nan},
+        "size mismatch|shape|mismatched": {**whole, first: whole[first].ravel()[:3]},
+    }
+    for number, (reason, state) in enumerate(damages.items()):
+        folder = shutil.copytree(ast_folder, tmp_path / str(number))
+        save_file(state, folder / "model.safetensors", {"format": "pt"})
+        with pytest.raises(CueError, match=rf"{number} does not hold this tagger's .*({reason})"):
+            get_tagger(f"ast:{folder}")
+    (folder / "model.safetensors").write_bytes(b"\x80\x04N.")  # a pickle
+    with pytest.raises(CueError, match="does not hold this tagger's weights"):
+        get_tagger(f"ast:{folder}")

@@ -154,9 +154,7 @@ class AST:
         from transformers import ASTFeatureExtractor, ASTForAudioClassification, pipeline
 
         place = folder or AST_WEIGHTS.folder()
-        extractor, network = _load(
-            place, ASTFeatureExtractor.from_pretrained, ASTForAudioClassification.from_pretrained
-        )
+        extractor, network = _load(place, ASTFeatureExtractor, ASTForAudioClassification)
         self._pipe = pipeline("audio-classification", network, feature_extractor=extractor)
         names = network.config.id2label.values()
         self._classes = {name: CLASS_OF.get(name, name) for name in names if name not in GENERAL}
@@ -233,11 +231,7 @@ class CLAP:
                 f"labels {chosen!r} are ambiguous: give one or more, each once and not empty; "
                 f'"{UNKNOWN}" is understood'
             )
-        processor, network = _load(
-            folder or CLAP_WEIGHTS.folder(),
-            ClapProcessor.from_pretrained,
-            ClapModel.from_pretrained,
-        )
+        processor, network = _load(folder or CLAP_WEIGHTS.folder(), ClapProcessor, ClapModel)
         self._pipe = pipeline(
             "zero-shot-audio-classification",
             network,
@@ -310,20 +304,32 @@ def _shipped() -> Iterable[tuple[str, Recording]]:
                 yield row["label"], read_audio(resource("recordings", row["file"]))
 
 
-def _load(folder: str | Path, *loaders: Callable[..., Any]) -> list[Any]:
-    """Load parts of a network from a folder, never from the network.
+def _load(folder: str | Path, processor: Any, network: Any) -> tuple[Any, Any]:
+    """Load a processor and its network from a folder, never from the hub.
 
     Weights come from safetensors where the folder has them, otherwise through
-    ``torch.load(weights_only=True)``; no code is ever run.
+    ``torch.load(weights_only=True)``; no code is ever run. Weights that are missing or not finite
+    are refused; the library would leave them at random.
     """
     place = Path(folder)
     if not place.is_dir():
         raise CueError(f"no folder {place} that a tagger's weights could be in")
     try:
-        return [load(place, local_files_only=True) for load in loaders]
+        ears = processor.from_pretrained(place, local_files_only=True)
+        model, report = network.from_pretrained(
+            place, local_files_only=True, output_loading_info=True
+        )
     except Exception as error:  # what a broken folder raises is not documented
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise CueError(f"{place} does not hold this tagger's weights: {reason}") from error
+    missing = sorted(report["missing_keys"])
+    wild = [name for name, value in model.named_parameters() if not value.isfinite().all()]
+    if missing or wild:
+        raise CueError(
+            f"{place} does not hold this tagger's weights: {len(missing)} are missing and "
+            f"{len(wild)} hold NaN or infinity, for example {(missing + wild)[0]}; fetch them again"
+        )
+    return ears, model
 
 
 def excerpts(sound: Recording, rate: int) -> Iterator[tuple[np.ndarray, float, float]]:
