@@ -59,8 +59,8 @@ def read_tensors(path: Path, content: str) -> dict[str, Any]:
         if path.suffix == ".safetensors":
             return load_file(path)
         # Mapped where it can be: of a whole published UNet only the grounding weights are read.
-        how = {"weights_only": True, "mmap": zipfile.is_zipfile(path)}
-        stored = torch.load(path, map_location="cpu", **how)
+        mapped = zipfile.is_zipfile(path)
+        stored = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except Exception as error:  # what parsers of a broken file raise is not documented
         raise _damaged(path.name, content, error) from error
     if not isinstance(stored, dict):
