@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from spa2v_lib.errors import DataError, LayoutError, PlanningError
-from spa2v_lib.files import replacing
+from spa2v_lib.files import read_text, replacing
 from spa2v_lib.layout.box import StrictModel
 from spa2v_lib.planning.backends.base import AudioPart, Backend, Prompt
 from spa2v_lib.planning.schema import Limits
@@ -251,10 +251,7 @@ def recorded_answers(path: str | Path | None = None) -> tuple[RecordedAnswer, ..
     12
     """
     source = Path(path) if path else resource("answers", "smollm.jsonl")
-    try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"recorded answers cannot be read from {source}: {error}") from None
+    lines = read_text(source, DataError).splitlines()
     return tuple(_read(line, source, number) for number, line in enumerate(lines, 1))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import RunError
+from spa2v_lib.files import check_regular
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -241,6 +242,8 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
     spa2v_lib.errors.RunError: no/such/run is not a run folder: run.json: No such file or directory
     """
     path = Path(folder) / MARKER
+    if path.exists():
+        check_regular(path, RunError, "give the folder of a run")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

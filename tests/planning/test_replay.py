@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
 import warnings
 from pathlib import Path
@@ -20,12 +21,13 @@ from spa2v_lab.bench.recorded_answers import (
     recorded_scene,
     replayed,
 )
-from spa2v_lib.errors import DataError, PlanningError
+from spa2v_lib.errors import DataError, PlanningError, RunError
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.answer_cache import RecordedAnswer, Replay, recorded_answers
 from spa2v_lib.planning.backends.base import Backend, Prompt
 from spa2v_lib.planning.backends.local import SMOLLM_INSTALL
 from spa2v_lib.planning.exemplars import ranked_exemplars
+from spa2v_lib.runs.record import read_record
 
 RECORDS = recorded_answers()
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -110,8 +112,18 @@ def test_a_line_that_is_no_answer_is_named(line: str, said: str, tmp_path: Path)
     path.write_text(RECORDS[0].model_dump_json() + "\n" + line + "\n", encoding="utf-8")
     with pytest.raises(DataError, match=said):
         recorded_answers(path)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="does not exist"):
         recorded_answers(tmp_path / "none.jsonl")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a FIFO")
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "answers.jsonl")
+    with pytest.raises(DataError, match="is a pipe"):
+        recorded_answers(tmp_path / "answers.jsonl")
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(RunError, match="is a pipe"):
+        read_record(tmp_path)
 
 
 @pytest.mark.slow

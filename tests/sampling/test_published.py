@@ -4,6 +4,7 @@ width on the meta device where names and shapes are compared.
 
 import dataclasses
 import hashlib
+import shutil
 
 import numpy as np
 import pytest
@@ -313,3 +314,21 @@ def test_boxes_are_drawn_as_thin_outlines_where_they_are():
     assert pixels[25, 30] == 255 and pixels[25, 10] == 0
     (inverse,) = draw_control(_layout(), np.zeros(1), (101, 51), light_on_dark=True)
     assert np.array_equal(255 - np.asarray(inverse)[..., 0], pixels)
+
+
+def test_damaged_files_in_the_users_folder_are_named(
+    small_presets, small_weights, monkeypatch, tmp_path
+):
+    root = shutil.copytree(small_weights, tmp_path / "own")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(root))
+    parts = [f"{presets._SD15.repository}/unet", presets._ANIMATEDIFF.repository]
+    for part in (*parts, f"{presets._GLIGEN.repository}/unet", presets._MIGC.repository):
+        kept = {path: path.read_bytes() for path in (root / part).iterdir() if path.is_file()}
+        for path, content in kept.items():
+            path.write_bytes(content[: len(content) // 2] if path.suffix != ".json" else content)
+        with pytest.raises(DataError, match=r"does not hold \S*\s?(weights|MIGC|GLIGEN)"):
+            for preset, layers in (("sd15-gligen", ["gligen"]), ("sd15-migc", ["migc"])):
+                loading.load(preset, "cpu", layers=layers)
+        for path, content in kept.items():
+            path.write_bytes(content)
+        loading.unload()
