@@ -61,7 +61,7 @@ class Analysis:
 
     @cached_property
     def pair(self) -> Recording:
-        """The two channels that were analyzed: the recording, or M/S of first-order ambisonics."""
+        """The two analyzed channels, of first-order ambisonics as M/S."""
         foa = self.cues.capture.format == "foa"
         return middle_side(self.recording) if foa else self.recording
 
