@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import BatchError, OutputError
-from spa2v_lib.files import replacing
+from spa2v_lib.files import read_json, replacing
 from spa2v_lib.folders import check_folder, sweep
 
 if TYPE_CHECKING:
@@ -267,10 +267,9 @@ def write_json(path: Path, content: Any) -> None:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return read_json(path, BatchError)
+    except BatchError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _upgraded(record: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import platform
@@ -16,8 +15,8 @@ from typing import Any
 
 from spa2v_lib.batch.store import ITEM, NOTEBOOK, THUMBNAIL, VERSION, Store, write_json
 from spa2v_lib.batch.tasks import Task, TaskResult
-from spa2v_lib.errors import OutputError, Spa2vError
-from spa2v_lib.files import displayed
+from spa2v_lib.errors import BatchError, OutputError, Spa2vError
+from spa2v_lib.files import displayed, read_json
 from spa2v_lib.runs.record import MARKER, file_hash
 
 __all__ = ["changes", "do", "record_failure"]
@@ -271,10 +270,9 @@ def _thumbnail(video: Path, target: Path) -> None:
 def _json(path: Path) -> dict[str, Any]:
     """Return what a file of the run says; a notebook of the user's may have left it out."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(path, BatchError)
+    except BatchError:
         return {}
-    return content if isinstance(content, dict) else {}
 
 
 def _known_errors() -> set[str]:

@@ -374,13 +374,13 @@ class SpatialCues(Frozen):
         CueError
             If the file is missing, is not JSON, or does not hold cues of this version.
         """
-        source = Path(path)
+        from spa2v_lib.files import displayed, read_json
+
+        content = read_json(path, CueError)
         try:
-            return cls.model_validate_json(source.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise CueError(f"cannot read cues from {source}: {error.strerror}") from error
-        except (ValidationError, UnicodeDecodeError) as error:
-            raise CueError(f"{source} does not hold cues: {_first_line(error)}") from error
+            return cls.model_validate(content)
+        except ValidationError as error:
+            raise CueError(f"{displayed(path)} does not hold cues: {_first_line(error)}") from error
 
     def __repr__(self) -> str:
         plural = "" if len(self.sources) == 1 else "s"

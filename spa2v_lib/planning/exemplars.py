@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from spa2v_lib.cues.types import MOTIONS, SourceTrack, SpatialCues
 from spa2v_lib.errors import DataError, LayoutError, PlanningError
+from spa2v_lib.files import read_text
 from spa2v_lib.layout.box import StrictModel
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.resources import resource
@@ -120,12 +121,8 @@ def load_exemplars(path: str | Path | None = None) -> tuple[Exemplar, ...]:
 
 @cache
 def _load(path: Path) -> tuple[Exemplar, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"exemplars cannot be read from {path}: {error}") from None
     found = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path, DataError).splitlines(), 1):
         try:
             found.append(Exemplar(**json.loads(line)))
         except (json.JSONDecodeError, ValidationError, LayoutError, TypeError) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Any
 
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import RunError, SettingsError, Spa2vError
+from spa2v_lib.files import read_json
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.runs.make import StageProgress, generate_run
 from spa2v_lib.runs.record import code_hash, file_entry, file_hash, read_record, weights_of
@@ -232,9 +232,9 @@ def _recording(folder: Path, record: dict[str, Any], given: str | os.PathLike[st
 def _places(folder: Path, name: str) -> Iterator[Path]:
     """Yield where the recording may be, the likeliest place first."""
     try:
-        item = json.loads((folder / "item.json").read_text(encoding="utf-8"))
+        item = read_json(folder / "item.json", RunError)
         yield folder / item["recording_from_here"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (RunError, KeyError, TypeError):
         pass  # not an item of a batch
     yield from (place / name for place in (folder, folder.parent, Path.cwd()))
 

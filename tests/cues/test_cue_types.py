@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from pydantic import ValidationError
@@ -57,6 +58,19 @@ def cues(**changes: object) -> SpatialCues:
     return SpatialCues(**(fields | changes))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_cues_load_whatever_editor_saved_them(tmp_path, encoding: str) -> None:
+    path = cues().save(tmp_path / "cues.json")
+    path.write_text(path.read_text(encoding="utf-8").replace("\n", "\r\n"), encoding=encoding)
+    assert SpatialCues.load(path) == cues()
+
+
+def test_a_pipe_in_the_place_of_cues_is_refused_and_not_waited_for(tmp_path) -> None:
+    os.mkfifo(tmp_path / "cues.json")
+    with pytest.raises(CueError, match="cues.json"):
+        SpatialCues.load(tmp_path / "cues.json")
+
+
 def test_saved_cues_load_as_they_were(tmp_path) -> None:
     path = cues().save(tmp_path / "new" / "cues.json")
     assert SpatialCues.load(path) == cues()
@@ -79,7 +93,7 @@ def test_numbers_that_are_none_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("text", "why"),
-    [("no json", "does not hold cues"), ('{"version": "spa2v.cues/9"}', "version")],
+    [("no json", "is not JSON"), ('{"version": "spa2v.cues/9"}', "version")],
 )
 def test_a_file_that_holds_no_cues_is_a_clear_error(tmp_path, text: str, why: str) -> None:
     path = tmp_path / "cues.json"

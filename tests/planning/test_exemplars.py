@@ -247,7 +247,7 @@ def test_a_broken_line_is_named(tmp_path: Path) -> None:
     file.write_text(f"{good}\n{json.dumps({'id': 'x'})}\n", encoding="utf-8")
     with pytest.raises(DataError, match="line 2"):
         load_exemplars(file)
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match="does not exist"):
         load_exemplars(tmp_path / "none.jsonl")
 
 
