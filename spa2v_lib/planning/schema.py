@@ -39,8 +39,14 @@ CORNERS = ("x0", "y0", "x1", "y1")
 _SIDES = {"center": "centre", "middle": "centre"}
 
 
+def _without_examples(schema: dict[str, Any]) -> None:
+    """Leave a docstring's examples out of what a model is given: they are for people."""
+    if "description" in schema:
+        schema["description"] = schema["description"].split("\n\nExamples\n", 1)[0]
+
+
 class _Flat(BaseModel):
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False, json_schema_extra=_without_examples)
 
 
 class NamedSource(_Flat):
