@@ -84,7 +84,7 @@ class CueError(Spa2vError):
     ...     SpatialCues.load("nowhere.json")
     ... except CueError as error:
     ...     print(error)
-    cannot read cues from nowhere.json: No such file or directory
+    nowhere.json does not exist; give the name of a text file
     """
 
 
