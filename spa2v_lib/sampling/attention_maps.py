@@ -18,7 +18,8 @@ from torch import Tensor
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.grounding.base import GroundingInputs
-from spa2v_lib.sampling.grounding.cross_attention import MapSize, object_token_mask, observed
+from spa2v_lib.sampling.grounding.box_maps import MapSize
+from spa2v_lib.sampling.grounding.cross_attention import object_token_mask, observed
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline

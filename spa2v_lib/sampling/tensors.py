@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from spa2v_lib.errors import DataError, SamplingError
@@ -20,10 +20,13 @@ from spa2v_lib.errors import DataError, SamplingError
 __all__ = [
     "as_pixels",
     "check_finite",
+    "check_fit",
     "check_numbers",
     "load_part",
     "load_weights",
     "read_tensors",
+    "save_half",
+    "some_of",
 ]
 
 _MEND = "fetch the file again, or reinstall spa2v if it is a shipped one"
@@ -69,6 +72,65 @@ def read_tensors(path: Path, content: str) -> dict[str, Any]:
             "tensors are needed"
         )
     return stored
+
+
+def save_half(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write weights as safetensors, in half precision.
+
+    Examples
+    --------
+    >>> save_half({"weight": torch.ones(1, 2)}, Path("some.safetensors"))
+    >>> read_tensors(Path("some.safetensors"), "weights")["weight"].dtype
+    torch.float16
+    """
+    save_file({name: value.half().contiguous() for name, value in tensors.items()}, path)
+
+
+def check_fit(
+    stored: Mapping[str, Tensor], wanted: Mapping[str, Tensor], file: str, method: str
+) -> None:
+    """Refuse a grounding method's weights that are not those that its layers have in a UNet.
+
+    Parameters
+    ----------
+    stored, wanted : mapping of str to Tensor
+        What the file holds, and what the layers take; of the latter only names and shapes count.
+    file, method : str
+        For the message.
+
+    Raises
+    ------
+    DataError
+        If weights are missing, unknown, of another shape, or not finite.
+
+    Examples
+    --------
+    >>> check_fit({}, {"to_q.weight": torch.ones(1)}, "some.safetensors", "MIGC")
+    Traceback (most recent call last):
+    spa2v_lib.errors.DataError: some.safetensors does not fit this UNet: of its MIGC weights 1 ...
+    """
+    faults = {
+        "missing": sorted(wanted.keys() - stored.keys()),
+        "unknown": sorted(stored.keys() - wanted.keys()),
+        "of another shape": sorted(
+            k for k in wanted.keys() & stored.keys() if wanted[k].shape != stored[k].shape
+        ),
+    }
+    told = [f"{len(keys)} {fault} ({some_of(keys)})" for fault, keys in faults.items() if keys]
+    if told:
+        raise DataError(f"{file} does not fit this UNet: of its {method} weights {', '.join(told)}")
+    check_finite(stored, file)
+
+
+def some_of(names: list[str]) -> str:
+    """Name the first three, for a message.
+
+    Examples
+    --------
+    >>> some_of(["a", "b", "c", "d"])
+    'a, b, c, ...'
+    """
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def load_weights(model: nn.Module, path: Path, content: str) -> None:

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from spa2v_lab.bench import sampling_gpu
-from spa2v_lib.sampling.grounding import gligen
-from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding import migc_weights
+from spa2v_lib.sampling.grounding.cross_attention import spatial_blocks
 from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.sampling.selfcheck import known_layout
 
@@ -38,7 +38,7 @@ def test_the_structure_is_the_published_one():
     published = {"mid_block.attentions.0", *(f"up_blocks.1.attentions.{i}" for i in range(3))}
     found = {name.split(".transformer_blocks")[0] for name in migc_weights.attached(unet)}
     assert found == published
-    assert len(gligen.spatial_blocks(unet)) == 16
+    assert len(spatial_blocks(unet)) == 16
 
 
 def _added(name: str) -> bool:

@@ -20,7 +20,7 @@ def test_maps_are_those_of_the_objects_words_frame_by_frame(bare, asked, denoise
         kept[layer] = probabilities(layer, arguments[0], named["encoder_hidden_states"])
 
     handles = [
-        a.register_forward_pre_hook(keep, with_kwargs=True) for _, a in layers(bare.unet).values()
+        a.register_forward_pre_hook(keep, with_kwargs=True) for a in layers(bare.unet).values()
     ]
     recorder = Recorder(frames=0, cells=16)
     with recorder.recording(bare, asked):

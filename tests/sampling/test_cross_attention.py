@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from spa2v_lib.sampling.grounding.box_maps import box_cover
 from spa2v_lib.sampling.grounding.cross_attention import (
-    box_cover,
     layers,
     object_token_mask,
     observed,
@@ -36,7 +36,7 @@ def test_watching_changes_no_bit_and_leaves_no_hook(bare, denoise):
 
 
 def test_probabilities_are_those_that_the_layer_itself_uses(bare):
-    _, layer = next(iter(layers(bare.unet).values()))
+    layer = next(iter(layers(bare.unet).values()))
     pictures, text = torch.randn(2, 5, layer.to_q.in_features), torch.randn(2, 6, 16)
     heard = probabilities(layer, pictures, text)
     value = layer.head_to_batch_dim(layer.to_v(text))

@@ -7,7 +7,7 @@ import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
 from spa2v_lib.errors import DataError
-from spa2v_lib.sampling.grounding import gligen
+from spa2v_lib.sampling.grounding import gligen, gligen_layers
 
 WIDTH, FRAMES = 16, 3
 
@@ -65,7 +65,7 @@ def _run(unet: UNetMotionModel, tokens: torch.Tensor | None) -> torch.Tensor:
 def test_closed_gates_change_nothing():
     unet = _motion_unet()
     plain = _run(unet, None)
-    gligen.attach(unet)
+    gligen_layers.attach(unet)
     tokens = gligen.object_tokens(unet, _tokens(), guided=False)
     assert torch.equal(_run(unet, tokens), plain)
 
@@ -73,17 +73,17 @@ def test_closed_gates_change_nothing():
 def test_open_gates_change_the_picture_and_a_switch_closes_them():
     unet = _motion_unet()
     plain = _run(unet, None)
-    gligen.attach(unet)
+    gligen_layers.attach(unet)
     _open_gates(unet)
     tokens = gligen.object_tokens(unet, _tokens(), guided=False)
     assert (_run(unet, tokens) - plain).abs().max() > 1e-2
-    gligen.switch(unet, False)
+    gligen_layers.switch(unet, False)
     assert torch.equal(_run(unet, tokens), plain)
 
 
 def test_moving_one_frames_box_leaves_the_other_frames_tokens_alone():
     unet = _motion_unet()
-    gligen.attach(unet)
+    gligen_layers.attach(unet)
     frames = _tokens()
     before = gligen.object_tokens(unet, frames, guided=False)
     frames.boxes[1, 0] += 0.2
@@ -93,14 +93,14 @@ def test_moving_one_frames_box_leaves_the_other_frames_tokens_alone():
 
 def test_motion_modules_get_no_grounding():
     unet = _motion_unet()
-    gligen.attach(unet)
+    gligen_layers.attach(unet)
     fused = [name for name, _ in unet.named_modules() if name.endswith(".fuser")]
     assert fused and not [name for name in fused if "motion_modules" in name]
 
 
 def test_the_unconditional_half_has_no_objects():
     unet = _motion_unet()
-    gligen.attach(unet)
+    gligen_layers.attach(unet)
     tokens = gligen.object_tokens(unet, _tokens(), guided=True)
     assert tokens.shape == (2 * FRAMES, 30, WIDTH), "as many places as in training"
     assert torch.equal(tokens[0, 0], tokens[2, 1])  # all the same null token
@@ -109,7 +109,7 @@ def test_the_unconditional_half_has_no_objects():
 
 def test_a_step_without_guidance_is_the_conditional_half_alone():
     unet = _motion_unet()
-    gligen.attach(unet)
+    gligen_layers.attach(unet)
     _open_gates(unet)
     tokens = gligen.object_tokens(unet, _tokens(), guided=True)
     torch.manual_seed(3)
@@ -128,7 +128,7 @@ def test_a_step_without_guidance_is_the_conditional_half_alone():
 def test_masked_layers_leave_the_unconditional_half_as_it_was():
     """Classifier-free guidance doubles the batch; only its second half has objects."""
     unet = _motion_unet()
-    gligen.attach(unet, masked=True)
+    gligen_layers.attach(unet, masked=True)
     _open_gates(unet)
     torch.manual_seed(3)
     latents = torch.randn(1, 4, FRAMES, 8, 8).repeat(2, 1, 1, 1, 1)
@@ -149,7 +149,7 @@ def test_one_frame_equals_diffusers_gated_unet():
     for name, value in ours.named_parameters():
         if "motion_modules" in name and ".proj_out." in name:
             torch.nn.init.zeros_(value)
-    gligen.attach(ours)
+    gligen_layers.attach(ours)
     ours.load_state_dict(theirs.state_dict(), strict=False)
     frame = _tokens(1)
     unused = 28, 4  # diffusers pads to thirty places as well
@@ -171,13 +171,13 @@ def test_one_frame_equals_diffusers_gated_unet():
 
 def test_layers_survive_saving_and_a_wrong_file_is_named(tmp_path):
     unet = _motion_unet()
-    gligen.attach(unet)
+    gligen_layers.attach(unet)
     _open_gates(unet)
-    gligen.save(unet, tmp_path / "layers.safetensors")
+    gligen_layers.save(unet, tmp_path / "layers.safetensors")
     again = _motion_unet()
-    gligen.load(again, tmp_path / "layers.safetensors")
+    gligen_layers.load(again, tmp_path / "layers.safetensors")
     for mine, other in zip(
-        gligen.grounding_parameters(unet), gligen.grounding_parameters(again), strict=True
+        gligen_layers.parameters(unet), gligen_layers.parameters(again), strict=True
     ):
         assert (mine - other).abs().max() < 2e-3  # kept in half precision
     other = UNet2DConditionModel(
@@ -189,4 +189,4 @@ def test_layers_survive_saving_and_a_wrong_file_is_named(tmp_path):
         attention_head_dim=2,
     )
     with pytest.raises(DataError, match=r"layers\.safetensors does not fit"):
-        gligen.load(other, tmp_path / "layers.safetensors")
+        gligen_layers.load(other, tmp_path / "layers.safetensors")

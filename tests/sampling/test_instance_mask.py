@@ -2,7 +2,8 @@
 
 import torch
 
-from spa2v_lib.sampling.grounding.gligen import MaskedBoxTokens, MaskedFuser, cell_boxes, coverage
+from spa2v_lib.sampling.grounding.box_maps import cell_boxes, coverage
+from spa2v_lib.sampling.grounding.gligen_layers import MaskedBoxTokens, MaskedFuser
 
 
 def test_coverage_is_the_share_of_each_cell():

@@ -8,10 +8,11 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
 from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.sampling import new_grounding
-from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding import migc_weights
 from spa2v_lib.sampling.grounding.base import GroundingInputs
+from spa2v_lib.sampling.grounding.box_maps import soft_masks
 from spa2v_lib.sampling.grounding.cross_attention import layers
-from spa2v_lib.sampling.grounding.migc import MIGC, Objects, grounded, soft_masks
+from spa2v_lib.sampling.grounding.migc import MIGC, Objects, grounded
 from spa2v_lib.sampling.grounding.migc_layers import GradedMIGCLayer
 
 WIDTH, FRAMES = 16, 3

@@ -25,7 +25,7 @@ from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from diffusers.models.attention_processor import Attention
 
 from spa2v_lib.errors import DataError
-from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding import migc_weights
 from spa2v_lib.sampling.grounding.migc import Objects, _Grounded, _Regions
 from spa2v_lib.sampling.grounding.migc_layers import MIGCLayer, Region
 

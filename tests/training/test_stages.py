@@ -24,7 +24,7 @@ from spa2v_lab.training.motion import new_adapter, train_motion
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import video_caption
 from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES
-from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding import migc_weights
 
 
 @pytest.fixture(scope="module")

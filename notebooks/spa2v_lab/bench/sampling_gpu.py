@@ -27,9 +27,8 @@ from spa2v_lab.bench.frame import Goal, Interval, Row, interval
 from spa2v_lab.training.base import new_tokenizer
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.sampling import new_grounding
-from spa2v_lib.sampling.grounding import gligen
-from spa2v_lib.sampling.grounding import migc_layers as migc_weights
-from spa2v_lib.sampling.grounding.cross_attention import layers
+from spa2v_lib.sampling.grounding import gligen_layers, migc_weights
+from spa2v_lib.sampling.grounding.cross_attention import layers, spatial_blocks
 from spa2v_lib.sampling.pipeline import sample
 from spa2v_lib.sampling.presets import Preset, get_preset
 from spa2v_lib.sampling.selfcheck import known_layout
@@ -99,7 +98,7 @@ def random_pipeline(
             beta_start=0.00085, beta_end=0.012, beta_schedule="linear", clip_sample=False
         ),
     )
-    gligen.attach(pipeline.unet)
+    gligen_layers.attach(pipeline.unet)
     names = [n for n in layers(pipeline.unet) if n.startswith(_MIGC_BLOCKS)]
     migc_weights.attach(pipeline.unet, names, hidden=512, graded=False)
     pipeline.vae.enable_slicing()
@@ -203,16 +202,16 @@ def _only(pipeline: AnimateDiffPipeline, method: str) -> Iterator[None]:
     unet, home = pipeline.unet, pipeline.device
     added = {
         "migc": [a.migc for a in migc_weights.attached(unet).values()],
-        "gligen": [unet.position_net, *(b.fuser for b in gligen.spatial_blocks(unet).values())],
+        "gligen": [unet.position_net, *(b.fuser for b in spatial_blocks(unet).values())],
     }
     parked = [module for name, modules in added.items() if name != method for module in modules]
     for module in parked:
         module.to("cpu")
-    gligen.switch(unet, method == "gligen")
+    gligen_layers.switch(unet, method == "gligen")
     try:
         yield
     finally:
-        gligen.switch(unet, True)
+        gligen_layers.switch(unet, True)
         for module in parked:
             module.to(home)
 

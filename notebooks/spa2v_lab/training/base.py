@@ -27,7 +27,7 @@ from spa2v_lab.training.data import SIZE
 from spa2v_lab.training.loop import Plan, fit
 from spa2v_lib.layout.captions import frame_caption, video_caption
 from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES
-from spa2v_lib.sampling.grounding.gligen import cell_boxes, coverage
+from spa2v_lib.sampling.grounding.box_maps import cell_boxes, coverage
 from spa2v_lib.sampling.loading import bfloat16_is_native
 
 __all__ = [

@@ -13,8 +13,7 @@ from spa2v_lab.training.autoencoder import EncodedSet
 from spa2v_lab.training.base import drop_captions, object_weights, tokenize, velocity_loss
 from spa2v_lab.training.data import PHRASES
 from spa2v_lab.training.loop import Plan, fit
-from spa2v_lib.sampling.grounding import gligen
-from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding import gligen_layers, migc_weights
 from spa2v_lib.sampling.grounding.cross_attention import layers
 from spa2v_lib.sampling.grounding.migc import Objects, grounded
 from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS
@@ -88,9 +87,9 @@ def train_gligen(
     unet.requires_grad_(False)
     text.requires_grad_(False)
     if start:
-        gligen.load(unet, start)
+        gligen_layers.load(unet, start)
     else:
-        gligen.attach(unet, masked=True)
+        gligen_layers.attach(unet, masked=True)
         _open_gates(unet)
     latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
     ids, empty, prompts = _tokens(tokenizer, drawn)
@@ -112,7 +111,7 @@ def train_gligen(
         weights = object_weights(boxes[rows], latents.shape[-1], _OBJECT_WEIGHT)
         return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 
-    return fit("gligen", gligen.grounding_parameters(unet), loss, plan, folder)
+    return fit("gligen", gligen_layers.parameters(unet), loss, plan, folder)
 
 
 def train_migc(

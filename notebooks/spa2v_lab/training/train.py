@@ -35,8 +35,8 @@ from spa2v_lab.training.detector import train_detector
 from spa2v_lab.training.grounding import train_gligen, train_migc
 from spa2v_lab.training.loop import Plan
 from spa2v_lab.training.motion import train_motion
-from spa2v_lib.sampling.grounding import gligen
-from spa2v_lib.sampling.grounding import migc_layers as migc_weights
+from spa2v_lib.sampling.grounding import migc_weights
+from spa2v_lib.sampling.grounding.gligen_layers import save as save_gligen
 from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 
 __all__ = ["PLANS", "Job", "main", "run"]
@@ -159,7 +159,7 @@ def gligen_layers(job: Job, plan: Plan) -> dict:
     start = job.start and job.start / "grounding" / "gligen.safetensors"
     log = train_gligen(unet, text, tokenizer, job.frames(), start, plan, job.work)
     (job.out / "grounding").mkdir(exist_ok=True)
-    gligen.save(unet, job.out / "grounding" / "gligen.safetensors")
+    save_gligen(unet, job.out / "grounding" / "gligen.safetensors")
     return log
 
 

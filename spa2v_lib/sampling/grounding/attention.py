@@ -62,9 +62,8 @@ from torch import Tensor
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, steps_before
+from spa2v_lib.sampling.grounding.box_maps import MapSize, box_cover
 from spa2v_lib.sampling.grounding.cross_attention import (
-    MapSize,
-    box_cover,
     layers,
     object_token_mask,
     probabilities,
@@ -339,7 +338,7 @@ def _installed(unet: torch.nn.Module, places: _Places) -> Iterator[None]:
     """Exchange the processors of the cross-attention layers; on leaving, put the old ones back."""
     with ExitStack() as stack:
         sizes = stack.enter_context(sizes_known(unet))
-        for _, attention in layers(unet).values():
+        for attention in layers(unet).values():
             plain = attention.processor
             stack.callback(attention.set_processor, plain)
             attention.set_processor(_Editor(plain, places, sizes))

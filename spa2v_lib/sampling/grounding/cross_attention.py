@@ -1,4 +1,4 @@
-"""Where words are heard in the picture: the cross-attention of a UNet's spatial blocks.
+"""The spatial blocks of a UNet, and where words are heard in the picture: their cross-attention.
 
 Guidance edits these maps, energy guidance takes gradients of them, and a recorder keeps them. All
 three find the layers and the maps here. The maps are the model's own, from its queries and keys;
@@ -11,30 +11,50 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
+from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.attention_processor import Attention
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import Tensor, nn
 
+from spa2v_lib.sampling.grounding.box_maps import MapSize
+
 __all__ = [
-    "MapSize",
     "Observer",
-    "box_cover",
     "layers",
+    "object_token_mask",
     "observed",
     "probabilities",
     "sizes_known",
-    "object_token_mask",
+    "spatial_blocks",
 ]
 
-MapSize = tuple[int, int]  # height and width in cells
 Observer = Callable[[str, MapSize, Callable[[], Tensor]], None]
 
 
-def layers(unet: nn.Module) -> dict[str, tuple[Transformer2DModel, Attention]]:
-    """Return the cross-attention layers that see one frame at a time, with what holds them.
+def spatial_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
+    """Return the transformer blocks that see one frame at a time, by name.
 
-    Motion modules hold an ``attn2`` too, which is no cross-attention; it is the holder's class that
-    tells them apart.
+    Motion modules hold transformer blocks of the same class, so they are told apart by the module
+    that holds them, not by name.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> next(iter(spatial_blocks(load("tiny", "cpu").unet)))
+    'down_blocks.0.attentions.0.transformer_blocks.0'
+    """
+    return {
+        f"{name}.transformer_blocks.{i}": block
+        for name, module in unet.named_modules()
+        if isinstance(module, Transformer2DModel)
+        for i, block in enumerate(module.transformer_blocks)
+    }
+
+
+def layers(unet: nn.Module) -> dict[str, Attention]:
+    """Return the cross-attention layers that see one frame at a time, by name.
+
+    Motion modules hold an ``attn2`` too, which is no cross-attention.
 
     Examples
     --------
@@ -44,10 +64,8 @@ def layers(unet: nn.Module) -> dict[str, tuple[Transformer2DModel, Attention]]:
     'down_blocks.0.attentions.0.transformer_blocks.0.attn2'
     """
     return {
-        f"{name}.transformer_blocks.{i}.attn2": (module, block.attn2)
-        for name, module in unet.named_modules()
-        if isinstance(module, Transformer2DModel)
-        for i, block in enumerate(module.transformer_blocks)
+        f"{name}.attn2": block.attn2
+        for name, block in spatial_blocks(unet).items()
         if block.attn2 is not None
     }
 
@@ -99,11 +117,14 @@ def sizes_known(unet: nn.Module) -> Iterator[dict[Attention, MapSize]]:
     """
     sizes: dict[Attention, MapSize] = {}
     with ExitStack() as stack:
-        for holder, attention in layers(unet).values():
+        for holder in unet.modules():
+            if not isinstance(holder, Transformer2DModel):
+                continue
 
-            def note(_holder, arguments, named, attention=attention) -> None:
+            def note(holder, arguments, named) -> None:
                 picture = arguments[0] if arguments else named["hidden_states"]
-                sizes[attention] = (picture.shape[-2], picture.shape[-1])
+                size = (picture.shape[-2], picture.shape[-1])
+                sizes.update((block.attn2, size) for block in holder.transformer_blocks)
 
             handle = holder.register_forward_pre_hook(note, with_kwargs=True)
             stack.callback(handle.remove)
@@ -134,7 +155,7 @@ def observed(unet: nn.Module, see: Observer) -> Iterator[None]:
     """
     with ExitStack() as stack:
         sizes = stack.enter_context(sizes_known(unet))
-        for name, (_, attention) in layers(unet).items():
+        for name, attention in layers(unet).items():
 
             def show(attention, arguments, named, name=name) -> None:
                 pictures, text = arguments[0], named["encoder_hidden_states"]
@@ -179,41 +200,3 @@ def object_token_mask(spans: Tensor, following: int) -> Tensor:
         reached = torch.nn.functional.pad(reached[..., :-1], (1, 0)) & free
         found = found | reached
     return found
-
-
-def box_cover(boxes: Tensor, present: Tensor, size: MapSize) -> Tensor:
-    """Rasterise boxes: how far each cell of a map lies inside.
-
-    The share of the cell that the box covers, over the largest such share, so that a box smaller
-    than a cell still holds one and a box's middle is wholly inside. An object that is not present,
-    or whose box has no area inside the picture, covers nothing.
-
-    Parameters
-    ----------
-    boxes : Tensor [shape=(..., 4)]
-    present : Tensor [shape=(...)]
-    size : (int, int)
-
-    Returns
-    -------
-    Tensor [shape=(..., height, width)]
-        In [0, 1].
-
-    Examples
-    --------
-    >>> box_cover(torch.tensor([0.0, 0.0, 0.5, 1.0]), torch.tensor(1.0), (1, 4)).tolist()
-    [[1.0, 1.0, 0.0, 0.0]]
-    """
-    x0, y0, x1, y1 = boxes.clamp(0, 1).unbind(-1)
-    across = _shares(x0, x1, size[1])
-    down = _shares(y0, y1, size[0])
-    cover = down[..., :, None] * across[..., None, :] * present[..., None, None]
-    most = cover.amax((-2, -1), keepdim=True)
-    return torch.where(most > 0, cover / most.clamp(min=1e-12), torch.zeros_like(cover))
-
-
-def _shares(low: Tensor, high: Tensor, count: int) -> Tensor:
-    """Return the share of each of `count` equal cells of [0, 1] that an interval covers."""
-    start = torch.arange(count, device=low.device, dtype=low.dtype) / count
-    end = torch.minimum(start + 1 / count, high[..., None])
-    return (end - torch.maximum(start, low[..., None])).clamp(min=0) * count

@@ -59,12 +59,8 @@ from spa2v_lib.sampling.grounding.base import (
     check_shares,
     steps_before,
 )
-from spa2v_lib.sampling.grounding.cross_attention import (
-    MapSize,
-    box_cover,
-    object_token_mask,
-    observed,
-)
+from spa2v_lib.sampling.grounding.box_maps import MapSize, box_cover
+from spa2v_lib.sampling.grounding.cross_attention import object_token_mask, observed
 
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline

@@ -6,8 +6,8 @@ a UNet's cross-attentions, as ``attn2.migc``, and act on the conditional half al
 frame has its own boxes and its own set of objects, which condition the layers beside the text, and
 an object keeps one place among the scores in all frames and steps. (The authors' code shuffles the
 places anew in each call; a video would flicker.) Published layers are given the soft masks that
-they were published with, see `soft_masks`; the shipped ones the share of each cell that a box
-covers.
+they were published with (`spa2v_lib.sampling.grounding.box_maps.soft_masks`); the shipped ones the
+share of each cell that a box covers.
 
 ========  ========================================================  =============  =======
 knob      meaning                                                   typical range  default
@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
-from torch.nn import functional
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.grounding.base import (
@@ -39,15 +38,17 @@ from spa2v_lib.sampling.grounding.base import (
     check_shares,
     steps_before,
 )
-from spa2v_lib.sampling.grounding.cross_attention import MapSize, box_cover, sizes_known
-from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS, Region, attached, attend, load
+from spa2v_lib.sampling.grounding.box_maps import MapSize, box_cover, soft_masks
+from spa2v_lib.sampling.grounding.cross_attention import sizes_known
+from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS, Region, attend
+from spa2v_lib.sampling.grounding.migc_weights import attached, load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from diffusers import AnimateDiffPipeline
 
-__all__ = ["MIGC", "Objects", "grounded", "soft_masks"]
+__all__ = ["MIGC", "Objects", "grounded"]
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Objects:
 
 
 class MIGC(Grounding):
-    """Grounding by MIGC layers that `spa2v_lib.sampling.grounding.migc_layers` gave the UNet.
+    """Grounding by MIGC layers that `spa2v_lib.sampling.grounding.migc_weights` gave the UNet.
 
     Parameters
     ----------
@@ -132,7 +133,7 @@ class MIGC(Grounding):
         if attached(pipeline.unet):
             return
         if layers is None:
-            raise SamplingError("this UNet has no MIGC layers; give it some with migc_layers.load")
+            raise SamplingError("this UNet has no MIGC layers; give it some with migc_weights.load")
         load(pipeline.unet, layers)
 
     @contextmanager
@@ -251,53 +252,6 @@ def _visible(boxes: Tensor, present: Tensor) -> Tensor:
     """Tell which objects are in their frame with a box that has an area inside the picture."""
     sides = boxes.clamp(0, 1)[..., 2:] - boxes.clamp(0, 1)[..., :2]
     return (present > 0) & (sides > 0).all(-1)
-
-
-def soft_masks(
-    boxes: Tensor, present: Tensor, picture: tuple[int, int], size: MapSize
-) -> tuple[Tensor, Tensor]:
-    """Rasterise boxes as MIGC was published: pixels, interpolated to the latents and to the map.
-
-    Parameters
-    ----------
-    boxes : Tensor [shape=(frames, objects, 4)]
-        ``(x0, y0, x1, y1)`` in [0, 1].
-    present : Tensor [shape=(frames, objects)]
-        1 where the object is in the frame, else 0.
-    picture : tuple of int
-        Width and height in pixels.
-    size : (int, int)
-        Height and width of the map.
-
-    Returns
-    -------
-    cover : Tensor [shape=(frames, objects, height, width)]
-    rest : Tensor [shape=(frames, 1, height, width)]
-        What no object covers.
-
-    Examples
-    --------
-    >>> boxes, present = torch.tensor([[[0.0, 0.0, 0.5, 1.0]]]), torch.ones(1, 1)
-    >>> cover, rest = soft_masks(boxes, present, (64, 64), (1, 2))
-    >>> cover.flatten().tolist(), rest.flatten().tolist()
-    ([1.0, 0.0], [0.0, 1.0])
-    """
-    width, height = picture
-    latent = (height // 8, width // 8)
-    covers = []
-    for frame, there in zip(boxes, present, strict=True):
-        x0, y0, x1, y1 = (frame * frame.new_tensor([width, height] * 2)).long().unbind(-1)
-        columns = torch.arange(width, device=boxes.device)
-        rows = torch.arange(height, device=boxes.device)
-        across = (columns >= x0[:, None]) & (columns < x1[:, None]) & (there[:, None] > 0)
-        down = (rows >= y0[:, None]) & (rows < y1[:, None])
-        inside = (down[:, :, None] & across[:, None]).float()
-        both = torch.cat([1 - inside.sum(0, keepdim=True).clamp(max=1), inside])[None]
-        for smaller in (latent, size):
-            both = functional.interpolate(both, smaller, mode="bilinear")
-        covers.append(both)
-    found = torch.cat(covers)
-    return found[:, 1:], found[:, :1]
 
 
 class _Grounded:
