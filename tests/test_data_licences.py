@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 DATA = Path(__file__).resolve().parent.parent / "data"
-TABLES = {"recordings": "recordings.csv", "sprites": "sprites.csv"}
+TABLES = {
+    "recordings": "recordings.csv",
+    "in_the_wild": "in_the_wild.csv",
+    "sprites": "sprites.csv",
+}
 
 
 def rows(folder: str) -> list[dict[str, str]]:
@@ -32,7 +36,8 @@ def test_every_row_names_a_licence_and_a_source(folder: str) -> None:
 
 
 def test_every_recording_that_asks_for_attribution_names_its_author() -> None:
-    asked = [row for row in rows("recordings") if row["license"].startswith("CC-BY")]
+    recorded = rows("recordings") + rows("in_the_wild")
+    asked = [row for row in recorded if row["license"].startswith("CC-BY")]
     assert asked
     assert [row["file"] for row in asked if not row["author"].strip()] == []
 

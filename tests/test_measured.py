@@ -2,8 +2,8 @@
 
 ``data/results/quoted.csv`` holds a line for each number in a quoting passage, in the order of the
 text: the file, the words that the passage begins with (of a table's row, its first cell), and the
-benchmark's row. Of a number that no row holds (how many scenes there were, say) the line says so
-with "-" and gives the number itself.
+benchmark's row; "count of" a share is how many it is of all. Of a number that no row holds (how
+many scenes there were, say) the line says so with "-" and gives the number itself.
 """
 
 from __future__ import annotations
@@ -60,7 +60,12 @@ def measured(quote: Quote) -> float:
         return value
     place = (quote.method, quote.condition)
     (row,) = (r for r in results(quote.benchmark).rows if (r.method, r.condition) == place)
-    return row.count if quote.measure == "count" else row.measures[quote.measure].mean
+    if quote.measure == "count":
+        return row.count
+    if quote.measure.startswith("count of "):
+        share = row.measures[quote.measure.removeprefix("count of ")]
+        return share.mean * share.count
+    return row.measures[quote.measure].mean
 
 
 def section(place: str) -> str:

@@ -31,7 +31,7 @@ def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "folder", ["answers", "exemplars", "recordings", "results", "sprites", "models"]
+    "folder", ["answers", "exemplars", "in_the_wild", "recordings", "results", "sprites", "models"]
 )
 def test_shipped_data_are_in_the_wheel(wheel: zipfile.ZipFile, folder: str) -> None:
     files = [path for path in (ROOT / "data" / folder).rglob("*") if path.is_file()]

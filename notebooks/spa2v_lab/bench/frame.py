@@ -151,7 +151,7 @@ def rounded(value: Any) -> Any:
     return value
 
 
-BENCHMARKS = ("hearing", "planning", "sampling", "run", "speed", "batch")
+BENCHMARKS = ("real", "hearing", "planning", "sampling", "run", "speed", "batch")
 """Every benchmark."""
 
 MARKER = "results.json"
@@ -160,6 +160,7 @@ MARKER = "results.json"
 VERSION = "spa2v.bench/1"
 
 _ASKING = ("planning", "run")  # those that can ask language models
+_OWN = ("real", "run")  # those that can take recordings of one's own
 _RESAMPLES = 2000
 _ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
 _MOST_ROWS = 60  # beyond them a terminal shows no intervals
@@ -386,7 +387,8 @@ def run_benchmark(
     planners : sequence of str
         Language models that "planning" and "run" ask as well; see `spa2v_lib.planning.PLANNERS`.
     clips : path, optional
-        With "run": a manifest of one's own clips, see `spa2v_lab.bench.run_clips`.
+        With "run": a manifest of one's own clips, see `spa2v_lab.bench.run_clips`; with "real":
+        a table of one's own recordings, see `spa2v_lab.bench.real`.
 
     Returns
     -------
@@ -406,8 +408,8 @@ def run_benchmark(
         raise Spa2vError(f"no benchmark {name!r}; one of: {', '.join(BENCHMARKS)}")
     if planners and name not in _ASKING:
         raise Spa2vError(f"benchmark {name!r} asks no planners; {' and '.join(_ASKING)} do")
-    if clips is not None and name != "run":
-        raise Spa2vError(f"benchmark {name!r} takes no clips of one's own; 'run' does")
+    if clips is not None and name not in _OWN:
+        raise Spa2vError(f"benchmark {name!r} takes no clips of one's own; {' and '.join(_OWN)} do")
     named: dict[str, Any] = {"planners": list(planners)} if planners else {}
     asked = {"quick": quick, "seed": seed, "progress": progress or (lambda *_: None), **named}
     given = {"quick": quick, "seed": seed, **named}
@@ -417,6 +419,8 @@ def run_benchmark(
         results = module.run(**asked, out=target, overwrite=overwrite, clips=clips)
         _write(target, results, given)
         return results
+    if clips is not None:
+        asked["clips"], given["clips"] = clips, Path(clips).name
     check_folder(out, MARKER, overwrite=overwrite)
     results = module.run(**asked)
     with result_folder(out, MARKER, overwrite=overwrite) as folder:
