@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.segments import Segment
 
-__all__ = ["bias_figure", "clips_figure", "cloud_figure", "interval_figure"]
+__all__ = ["bias_figure", "clips_figure", "cloud_figure", "interval_figure", "located_figure"]
 
 _DOTS = 700
 
@@ -167,6 +167,44 @@ def interval_figure(
     figure.update_yaxes(title="deviation from the estimate (°)")
     words = f"90 % intervals of {len(meant)} azimuths around the estimate, and the truth"
     return styled(figure, height=380, alt=words)
+
+
+def located_figure(
+    names: Sequence[str], intervals: Sequence[tuple[float, float, float]]
+) -> go.Figure:
+    """Draw one azimuth with its interval for each name, in the order given.
+
+    Parameters
+    ----------
+    names : sequence of str [n]
+    intervals : sequence of (low, value, high) [n]
+        In degrees, right positive.
+
+    Examples
+    --------
+    >>> figure = located_figure(["C1", "C4"], [(-40.0, -30.0, -20.0), (5.0, 10.0, 15.0)])
+    >>> list(figure.data[0].x)
+    ['C1', 'C4']
+    """
+    low, value, high = np.array(intervals, float).T
+    figure = go.Figure()
+    figure.add_scatter(
+        x=list(names), y=value.round(1), mode="markers",
+        marker={"color": colour_of(0), "size": 8},
+        error_y={
+            "type": "data", "symmetric": False, "color": colour_of(0), "thickness": 3, "width": 4,
+            "array": (high - value).round(1), "arrayminus": (value - low).round(1),
+        },
+        hovertemplate="%{x}: %{y:+.0f}°<extra></extra>",
+    )  # fmt: skip
+    figure.update_yaxes(
+        range=[-92, 92],
+        tickvals=[-90, -45, 0, 45, 90],
+        ticksuffix="°",
+        title="azimuth (right is up)",
+    )
+    words = f"azimuth with its 90 % interval: {', '.join(names)}"
+    return styled(figure, height=340, alt=words).update_layout(showlegend=False)
 
 
 def clips_figure(recording: Recording, segments: Sequence[Segment]) -> go.Figure:
