@@ -17,15 +17,10 @@ import numpy as np
 
 from spa2v_lab.bench import hearing_baselines as baselines
 from spa2v_lab.bench.frame import Progress, Results, Row
+from spa2v_lab.bench.hearing_codecs import CODECS, codec_scenes
 from spa2v_lab.bench.hearing_cost import cost_rows, tagger_rows
 from spa2v_lab.bench.hearing_goals import STATISTICS, Scores, goals, pooled
-from spa2v_lab.bench.hearing_renderers import (
-    CODECS,
-    codec_scenes,
-    has_kemar,
-    kemar_scenes,
-    room_scenes,
-)
+from spa2v_lab.bench.hearing_renderers import RENDERERS, external_scenes, has_kemar
 from spa2v_lab.bench.hearing_scenes import (
     CAPTURE_ORDER,
     ROOMS,
@@ -48,7 +43,7 @@ from spa2v_lib.resources import install_command
 __all__ = ["KNOWN", "UNKNOWN", "SceneScores", "analyzed", "rows_of", "run"]
 
 QUICK, FULL = 66, 660
-_EXTERNAL_QUICK, _EXTERNAL_FULL = 9, 63
+_EXTERNAL_QUICK, _EXTERNAL_FULL = 33, 330
 
 KNOWN = "spa2v, format known"
 UNKNOWN = "spa2v, format unknown"
@@ -113,11 +108,12 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
     rows = []
     simulated = analyzed(test_scenes(count, seed), "scenes", progress)
     rows += rows_of(simulated, simulated_conditions(), seed)
-    external: list[Item] = [*room_scenes(outside, seed), *codec_scenes(outside, seed)]
-    if has_kemar():
-        external = [*kemar_scenes(outside, seed), *external]
-    else:
-        notes.append(f"KEMAR: not run, as slab is missing: {install_command('bench')}")
+    external: list[Item] = [*codec_scenes(outside // 3, seed)]
+    for renderer in RENDERERS:
+        if renderer == "KEMAR" and not has_kemar():
+            notes.append(f"KEMAR: not run, as slab is missing: {install_command('bench')}")
+        else:
+            external += external_scenes(renderer, outside, seed)
     rows += rows_of(analyzed(external, "external scenes", progress), external_conditions(), seed)
     costs, cost_notes = cost_rows(quick=quick, seed=seed, progress=progress)
     tags, confusion = tagger_rows(quick=quick, seed=seed)
@@ -135,7 +131,7 @@ def analyzed(
 
     Parameters
     ----------
-    items : sequence of HearingScene or ExternalScene
+    items : sequence of HearingScene, ExternalScene or CodecScene
     name : str
         For `progress`.
     progress : callable
@@ -268,27 +264,41 @@ def simulated_conditions() -> list[Condition]:
 
 
 def external_conditions() -> list[Condition]:
-    """Return rows by renderer and motion or microphones, and by codec."""
-    conditions: list[Condition] = [
-        (
-            f"KEMAR, 20 dB, {motion}",
-            lambda item, m=motion: item.renderer == "KEMAR" and item.motions[0].endswith(m),
+    """Return rows by renderer and number of sources, motion, microphones or room, and by codec."""
+
+    def rendered(
+        renderer: str, count: int | None = None, motion: str = "", **wanted: str
+    ) -> Callable[[Item], bool]:
+        return lambda item: (
+            item.renderer == renderer
+            and (count is None or len(item.motions) == count)
+            and item.motions[0].endswith(motion)
+            and all(getattr(item, name) == value for name, value in wanted.items())
         )
-        for motion in ("stationary", "crossing")
-    ]
+
+    conditions: list[Condition] = []
+    for renderer in RENDERERS:
+        conditions += [
+            (f"{renderer}, {count} source{'s'[: count > 1]}, 20 dB", rendered(renderer, count))
+            for count in (1, 2, 3)
+        ]
+        conditions += [
+            (f"{renderer}, 1 source, 20 dB, {motion}", rendered(renderer, 1, motion))
+            for motion in ("stationary", "crossing", "approaching", "receding")
+        ]
     conditions += [
-        (
-            f"pyroomacoustics, 20 dB, {capture}, {room}",
-            lambda item, c=capture, r=room: (
-                item.renderer == "pyroomacoustics" and (item.capture, item.room) == (c, r)
-            ),
-        )
-        for capture in ("xy", "ortf", "ab")
+        (f"pyroomacoustics, {count} source{'s'[: count > 1]}, 20 dB, {room}", holds)
+        for count in (1, 2)
         for room in ROOMS
+        for holds in [rendered("pyroomacoustics", count, room=room)]
     ]
     conditions += [
-        (f"{codec}, 20 dB", lambda item, c=codec: item.renderer == c) for codec in CODECS
+        (f"pyroomacoustics, 1 source, 20 dB, {capture}, {room}", holds)
+        for capture in ("xy", "ms", "ortf", "ab")
+        for room in ROOMS
+        for holds in [rendered("pyroomacoustics", 1, capture=capture, room=room)]
     ]
+    conditions += [(f"{codec}, 20 dB", rendered(codec)) for codec in CODECS]
     return conditions
 
 

@@ -1,249 +1,89 @@
-"""Test sounds rendered by code that is not ours, and our own through lossy codecs.
+"""The benchmark's scenes, rendered by code that is not ours.
+
+Sources, paths, rooms and levels are those of `hearing_scenes`; only the renderer differs, and the
+noise, which is each microphone's own.
 
 KEMAR
-    The test recordings through measured head-related impulse responses (Gardner and Martin, MIT,
-    1994, as the package slab brings them), standing and crossing. Between the measured directions,
-    5° apart, levels and phases are interpolated; a moving source is filtered block by block.
+    Measured head-related impulse responses (Gardner and Martin, MIT, 1994, as the package slab
+    brings them), in the open. Between the measured directions, 5° apart, levels and phases are
+    interpolated; a moving source is filtered block by block.
 pyroomacoustics
-    The test recordings in its image-source rooms, recorded by its directional microphones: XY and
-    ORTF from cardioids, AB from omnidirectional ones. Its sources stand still.
-AAC, MP3, Opus
-    Simulated test scenes, encoded by FFmpeg's encoders and decoded as the library reads files.
+    Its image-source rooms and directional microphones: XY, M/S and ORTF from cardioids, AB from
+    omnidirectional ones, 50 cm or 17 cm apart. What a moving source's reflections of low order do
+    is followed sample by sample; those of higher order fade from one impulse response to the next.
 """
 
 from __future__ import annotations
 
 import sys
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
-from itertools import cycle
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lab.bench.hearing_scenes import ROOMS, HearingScene, recordings_of, test_scenes
-from spa2v_lab.bench.hearing_scores import GroundTruth, emission_sounding
+from spa2v_lab.bench.hearing_scenes import HearingScene, Split, scenes_of
+from spa2v_lab.scenes.propagation import OVERSAMPLING, Emission, emission_times
 from spa2v_lab.scenes.receivers import SPEED_OF_SOUND
 from spa2v_lab.scenes.recordings import emitted
-from spa2v_lib.audio.recording import Recording, read_audio
+from spa2v_lab.scenes.rooms import Room
+from spa2v_lib.audio.recording import Recording
 
 if TYPE_CHECKING:
-    from pyroomacoustics import MicrophoneArray
+    import pyroomacoustics
 
-__all__ = [
-    "CODECS",
-    "CodecScene",
-    "ExternalScene",
-    "codec_scenes",
-    "has_kemar",
-    "kemar_scenes",
-    "room_scenes",
-    "through_codec",
-]
+    from spa2v_lab.bench.hearing_scores import GroundTruth
+    from spa2v_lab.scenes.scene import WorldObject
 
-CODECS = {
-    "AAC 128": ("aac", "m4a", 128_000, 44_100),
-    "MP3 128": ("libmp3lame", "mp3", 128_000, 44_100),
-    "MP3 64": ("libmp3lame", "mp3", 64_000, 44_100),
-    "Opus 64": ("libopus", "ogg", 64_000, 48_000),
-}
-"""FFmpeg's encoder, ending of the file, bit/s and sampling rate, by name and kbit/s."""
+__all__ = ["RENDERERS", "ExternalScene", "external_scenes", "has_kemar"]
+
+RENDERERS = ("KEMAR", "pyroomacoustics")
+"""Renderers that are not ours."""
 
 _RATE = 44_100
-_SECONDS = 3.0
-_SNR_DB = 20
 _PEAK = 0.7
+_BEFORE_S = 0.5  # the sound that is still on its way when a scene begins
+_GRID_S = 0.002  # geometry changes slowly: it is computed on this grid and interpolated
 _BLOCK = 882  # 20 ms from one filter to the next
 _TAPS = 512
-_RT60_S = dict(zip(ROOMS, (0.0, 0.3, 0.6), strict=True))
 _MOST_REFLECTIONS = 17
-_PAIRS = {"xy": (45.0, 0.0), "ortf": (55.0, 0.17), "ab": (None, 0.5)}
+_FOLLOWED_ORDER = 2
+_RESPONSES = 5  # along the path of a moving source
+_PAIRS = {"xy": (45.0, 0.0), "ms": (90.0, 0.0), "ortf": (55.0, 0.17), "ab": (None, 0.5)}
+_NARROW_M = 0.17
+_OPEN_M = 500.0  # from the microphones to the walls of a room without reflections
 
 
 @dataclass(frozen=True)
 class ExternalScene:
-    """One source; attributes as in `hearing_scenes.HearingScene`.
+    """A scene with another renderer.
 
     Attributes
     ----------
     renderer : str
-        "KEMAR" or "pyroomacoustics".
-    azimuths_deg : tuple of float
-        At the beginning and at the end; a straight path between them, closest ahead.
-    recording : str
-    distance_m : float
-        Closest.
-
-    See Also
-    --------
-    spa2v_lab.bench.hearing_scenes.HearingScene : rendered by this project
-
-    Examples
-    --------
-    >>> scene = room_scenes(1)[0]
-    >>> scene.renderer, scene.capture
-    ('pyroomacoustics', 'xy')
-    """
-
-    renderer: str
-    number: int
-    capture: str
-    room: str
-    motions: tuple[str, ...]
-    azimuths_deg: tuple[float, float]
-    recording: str
-    distance_m: float
-    snr_db: int = _SNR_DB
-
-    def rendered(self) -> Recording:
-        """Render the sound; the same samples at every call."""
-        make = _kemar_sound if self.renderer == "KEMAR" else _room_sound
-        sound = make(self)
-        rng = np.random.default_rng([7, self.number])
-        noise = rng.standard_normal(sound.shape)
-        noise *= np.sqrt(np.mean(sound**2) / np.mean(noise**2)) * 10 ** (-self.snr_db / 20)
-        sound = sound + noise
-        return Recording.from_samples(sound * (_PEAK / np.abs(sound).max()), _RATE, "scene")
-
-    def ground_truths(self, times_s: np.ndarray) -> list[GroundTruth]:
-        """Return the ground truth at those times [frames], the path's own delay left out."""
-        times = np.asarray(times_s, float)
-        start, end = np.tan(np.radians(self.azimuths_deg))
-        still = self.motions == ("stationary",)
-        if still:
-            azimuth = np.full(len(times), self.azimuths_deg[0])
-        else:
-            azimuth = np.degrees(np.arctan(self._along(times)))
-        rate = float(abs(end - start)) / _SECONDS
-        return [
-            GroundTruth(
-                label="",
-                recording=self.recording,
-                motion=self.motions[0],
-                azimuth_deg=azimuth,
-                range_m=self._range_m(azimuth),
-                sounding=emission_sounding(self.recording, times),
-                closest_s=None if still else float(-start / (end - start) * _SECONDS),
-                speed_m_s=rate * self.distance_m,
-                distance_m=self.distance_m,
-            )
-        ]
-
-    def _along(self, times_s: np.ndarray) -> np.ndarray:
-        """Return how far along its path the source is, in closest distances."""
-        start, end = np.tan(np.radians(self.azimuths_deg))
-        return start + (end - start) * times_s / _SECONDS
-
-    def _range_m(self, azimuth_deg: np.ndarray) -> np.ndarray:
-        if self.motions == ("stationary",):
-            return np.full(len(azimuth_deg), self.distance_m)
-        return self.distance_m / np.cos(np.radians(azimuth_deg))
-
-
-def has_kemar() -> bool:
-    """Whether the package slab, which brings the measurements, is installed.
-
-    See Also
-    --------
-    kemar_scenes : what needs it
-
-    Examples
-    --------
-    >>> has_kemar() in (True, False)
-    True
-    """
-    return find_spec("slab") is not None
-
-
-def kemar_scenes(count: int, seed: int = 0) -> list[ExternalScene]:
-    """Return scenes whose sources stand, go right and go left in turn.
-
-    See Also
-    --------
-    room_scenes : through pyroomacoustics
-
-    Examples
-    --------
-    >>> [scene.motions[0] for scene in kemar_scenes(3)]
-    ['stationary', 'right_crossing', 'left_crossing']
-    """
-    files = recordings_of("test")
-    scenes = []
-    for number in range(count):
-        rng = np.random.default_rng([seed, 3, number])
-        motion = ("stationary", "right_crossing", "left_crossing")[number % 3]
-        side = float(rng.uniform(-75.0, 75.0))
-        ends = (side, side)
-        if motion != "stationary":
-            sign = 1.0 if motion == "right_crossing" else -1.0
-            ends = (-sign * float(rng.uniform(25, 65)), sign * float(rng.uniform(25, 65)))
-        file = str(rng.choice([info.file for info in files]))
-        scenes.append(
-            ExternalScene("KEMAR", number, "binaural", ROOMS[0], (motion,), ends, file, 1.4)
-        )
-    return scenes
-
-
-def room_scenes(count: int, seed: int = 0) -> list[ExternalScene]:
-    """Return scenes over pairs of microphones and rooms in turn.
-
-    See Also
-    --------
-    kemar_scenes : through a measured head
-
-    Examples
-    --------
-    >>> [scene.capture for scene in room_scenes(3)]
-    ['xy', 'ortf', 'ab']
-    """
-    files = recordings_of("test")
-    scenes = []
-    for number in range(count):
-        rng = np.random.default_rng([seed, 4, number])
-        side = float(rng.uniform(-70.0, 70.0))
-        scenes.append(
-            ExternalScene(
-                "pyroomacoustics",
-                number,
-                tuple(_PAIRS)[number % 3],
-                ROOMS[number // 3 % 3],
-                ("stationary",),
-                (side, side),
-                str(rng.choice([info.file for info in files])),
-                float(rng.uniform(0.8, 2.0)),
-            )
-        )
-    return scenes
-
-
-@dataclass(frozen=True)
-class CodecScene:
-    """A simulated scene whose sound went through a codec.
-
-    Attributes
-    ----------
-    renderer : str
-        A key of `CODECS`.
+        One of `RENDERERS`.
     scene : HearingScene
+        What is rendered.
+    spacing_m : float or None
+        Of a pair of omnidirectional microphones, where it is not the usual 0.5 m.
 
     See Also
     --------
-    codec_scenes : draws them
-    ExternalScene : rendered by other code
+    external_scenes : draws them
 
     Examples
     --------
-    >>> codec_scenes(1)[0].renderer
-    'AAC 128'
+    >>> scene = external_scenes("pyroomacoustics", 1)[0]
+    >>> scene.renderer, scene.capture
+    ('pyroomacoustics', 'ortf')
     """
 
     renderer: str
     scene: HearingScene
+    spacing_m: float | None = None
 
     @property
     def capture(self) -> str:
@@ -257,7 +97,7 @@ class CodecScene:
 
     @property
     def snr_db(self) -> int:
-        """Signal over diffuse noise."""
+        """Signal over the microphones' noise."""
         return self.scene.snr_db
 
     @property
@@ -266,105 +106,123 @@ class CodecScene:
         return self.scene.motions
 
     def rendered(self) -> Recording:
-        """Render, encode and decode the sound."""
-        return through_codec(self.scene.rendered(), self.renderer)
+        """Render the sound; the same samples at every call."""
+        sound = _kemar_sound(self.scene) if self.renderer == "KEMAR" else _room_sound(self)
+        rng = np.random.default_rng([7, self.scene.number])
+        noise = rng.standard_normal(sound.shape)
+        noise *= np.sqrt(np.mean(sound**2) / np.mean(noise**2)) * 10 ** (-self.snr_db / 20)
+        sound = sound + noise
+        return Recording.from_samples(sound * (_PEAK / np.abs(sound).max()), _RATE, "scene")
 
     def ground_truths(self, times_s: np.ndarray) -> list[GroundTruth]:
         """Return the ground truth of every source at those times [frames]."""
         return self.scene.ground_truths(times_s)
 
 
-def codec_scenes(count: int, seed: int = 0) -> list[CodecScene]:
-    """Return two-channel test scenes of one source at 20 dB, codecs in turn.
-
-    Parameters
-    ----------
-    count : int
-    seed : int
-        Of the test scenes.
+def has_kemar() -> bool:
+    """Whether the package slab, which brings the measurements, is installed.
 
     See Also
     --------
-    through_codec : what happens to their sound
+    external_scenes : what needs it
 
     Examples
     --------
-    >>> [scene.renderer for scene in codec_scenes(5)][-2:]
-    ['Opus 64', 'AAC 128']
+    >>> has_kemar() in (True, False)
+    True
     """
-    chosen = (
-        scene
-        for scene in test_scenes(12 * count + 48, seed)
-        if len(scene.motions) == 1 and scene.snr_db == _SNR_DB and scene.capture != "foa"
-    )
-    pairs = zip(range(count), cycle(CODECS), chosen, strict=False)
-    return [CodecScene(codec, scene) for _, codec, scene in pairs]
+    return find_spec("slab") is not None
 
 
-def through_codec(recording: Recording, codec: str) -> Recording:
-    """Encode two channels and decode them as the library reads files.
+def external_scenes(
+    renderer: str, count: int, seed: int = 0, split: Split = "test"
+) -> list[ExternalScene]:
+    """Return scenes at 20 dB for another renderer.
 
     Parameters
     ----------
-    recording : Recording
-        Two channels.
-    codec : str
-        A key of `CODECS`.
+    renderer : str
+        One of `RENDERERS`.
+    count : int
+    seed : int
+    split : {"tuning", "test"}
 
     Returns
     -------
-    Recording
-        At the codec's sampling rate; the coder's own delay, up to 25 ms, stays where the container
-        does not say it.
+    list of ExternalScene
+        In the order of `hearing_scenes`: those whose capture format the renderer has. KEMAR
+        stands in the open; every other AB pair is 17 cm wide.
 
     See Also
     --------
-    codec_scenes : scenes that went through it
+    spa2v_lab.bench.hearing_codecs.codec_scenes : through lossy codecs
 
     Examples
     --------
-    >>> noise = 0.1 * np.random.default_rng(0).standard_normal((2, 8000))
-    >>> through_codec(Recording.from_samples(noise, 16_000), "Opus 64").rate
-    48000
+    >>> {scene.capture for scene in external_scenes("KEMAR", 5)}
+    {'binaural'}
     """
-    import av
-
-    encoder, ending, bit_rate, rate = CODECS[codec]
-    samples = np.ascontiguousarray(recording.resampled(rate).samples, np.float32)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"coded.{ending}"
-        with av.open(str(path), "w") as container:
-            stream = container.add_stream(encoder, rate=rate, layout="stereo")
-            stream.bit_rate = bit_rate
-            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout="stereo")
-            frame.sample_rate = rate
-            for part in (frame, None):
-                container.mux(stream.encode(part))
-        decoded = read_audio(path)
-        return Recording.from_samples(decoded.samples, decoded.rate, name=codec)
-
-
-def _dry(scene: ExternalScene) -> np.ndarray:
-    return emitted(scene.recording, _RATE, 0.0, _SECONDS, 0.0)
+    captures = ("binaural",) if renderer == "KEMAR" else tuple(_PAIRS)
+    chosen: list[ExternalScene] = []
+    number = pairs = 0
+    while len(chosen) < count:
+        (scene,) = scenes_of(split, range(number, number + 1), seed)
+        number += 1
+        if scene.snr_db != 20 or scene.capture not in captures:
+            continue
+        spacing = None
+        if renderer == "KEMAR":
+            scene = replace(scene, room="anechoic", scene=replace(scene.scene, rt60_s=0.0))
+        elif scene.capture == "ab":
+            pairs += 1
+            spacing = _NARROW_M if pairs % 2 else None
+        chosen.append(ExternalScene(renderer, scene, spacing))
+    return chosen
 
 
-def _kemar_sound(scene: ExternalScene) -> np.ndarray:
-    """Overlap-add of blocks, each through the response of its own direction [2, frames]."""
-    dry = _dry(scene)
+def _emission(obj: WorldObject, seconds: float) -> Emission:
+    rate = OVERSAMPLING * _RATE
+    dry = emitted(obj.recording, rate, -_BEFORE_S, seconds, obj.onset_s)
+    return Emission.from_samples(dry * 10 ** (obj.gain_db / 20), rate, -_BEFORE_S)
+
+
+def _places(obj: WorldObject, times_s: np.ndarray, height_m: float) -> np.ndarray:
+    """Return where an object is [n, 3]: metres right, ahead and up from the microphones."""
+    up = obj.base_m + obj.height_m / 2 - height_m
+    flat = obj.position(times_s)
+    return np.column_stack([flat, np.full(len(flat), up)])
+
+
+def _kemar_sound(scene: HearingScene) -> np.ndarray:
+    """Overlap-add of blocks, each through the response of its own direction [2, samples]."""
+    seconds = scene.scene.duration_s
+    return sum(
+        _kemar_source(obj, seconds, scene.scene.camera.height_m) for obj in scene.scene.objects
+    )
+
+
+def _kemar_source(obj: WorldObject, seconds: float, height_m: float) -> np.ndarray:
+    times = np.arange(round(seconds * _RATE)) / _RATE
+    grid = np.arange(0.0, seconds + 0.1, _GRID_S)
+
+    def travel_s(left_s: np.ndarray) -> np.ndarray:
+        return np.linalg.norm(_places(obj, left_s, height_m), axis=1) / SPEED_OF_SOUND
+
+    left = emission_times(grid, travel_s)
+    x, z, _ = _places(obj, left, height_m).T
+    azimuth = np.degrees(np.arctan2(x, z))
+    dry = _emission(obj, seconds).at(np.interp(times, grid, left))
+    dry = dry / np.interp(times, grid, SPEED_OF_SOUND * travel_s(left))
     size = 2 * _BLOCK
     window = np.hanning(size + 1)[:-1]
     padded = np.pad(dry, (_BLOCK, 2 * _BLOCK))
-    starts = range(0, len(dry) + _BLOCK, _BLOCK)
     spectrum_size = 1 << (size + _TAPS - 1).bit_length()
     sound = np.zeros((2, len(padded) + spectrum_size))
-    times = np.array([s / _RATE for s in starts])  # middles of the blocks in the dry sound
-    azimuth = scene.ground_truths(times)[0].azimuth_deg
-    gain = scene.distance_m / scene._range_m(azimuth)
-    for start, direction, level in zip(starts, azimuth, gain, strict=True):
+    for start in range(0, len(dry) + _BLOCK, _BLOCK):
         block = np.fft.rfft(padded[start : start + size] * window, spectrum_size)
-        response = _kemar_response(direction, spectrum_size)
-        wet = np.fft.irfft(block * response, spectrum_size)
-        sound[:, start : start + spectrum_size] += level * wet
+        direction = float(np.interp(start / _RATE, grid, azimuth))
+        wet = np.fft.irfft(block * _kemar_response(direction, spectrum_size), spectrum_size)
+        sound[:, start : start + spectrum_size] += wet
     return sound[:, _BLOCK : _BLOCK + len(dry)]
 
 
@@ -401,38 +259,60 @@ def _slab() -> ModuleType:
             del sys.modules["sounddevice"]
 
 
-def _room_sound(scene: ExternalScene) -> np.ndarray:
-    """pyroomacoustics' own simulation of a pair in a shoebox [2, frames]."""
+def _room_sound(item: ExternalScene) -> np.ndarray:
+    """pyroomacoustics' own simulation of a pair in a shoebox, or in the open [2, samples]."""
+    scene = item.scene.scene
+    height, seconds = scene.camera.height_m, scene.duration_s
+    ends = np.array([0.0, seconds])
+    places = np.concatenate([_places(obj, ends, height) for obj in scene.objects])
+    room = None
+    if scene.rt60_s > 0:
+        room = Room.around(places, height, scene.rt60_s, scene.room_margin_m)
+    sound = np.zeros((2, round(seconds * _RATE)))
+    for obj in scene.objects:
+        emission, still = _emission(obj, seconds), not np.any(obj.path.velocity)
+        along = _places(obj, np.linspace(0.0, seconds, 1 if still else _RESPONSES), height)
+        boxes = [_shoebox(room, place, item) for place in along]
+        if not still:
+            sound += _followed(boxes[0], boxes[-1], emission, seconds)
+        if not still and room is not None:
+            boxes = [_without_followed(box) for box in boxes]
+        if still or room is not None:
+            sound += _through(boxes, emission, seconds)
+    return sound
+
+
+def _shoebox(room: Room | None, place: np.ndarray, item: ExternalScene) -> pyroomacoustics.ShoeBox:
+    """Return the room with one source and the pair; images are computed."""
     import pyroomacoustics as pra
 
-    rng = np.random.default_rng([5, scene.number])
-    size = np.array([rng.uniform(4.5, 7.0), rng.uniform(4.5, 7.0), rng.uniform(2.5, 3.2)])
-    rt60_s = _RT60_S[scene.room]
-    if rt60_s > 0:
-        absorption, order = pra.inverse_sabine(rt60_s, size, c=SPEED_OF_SOUND)
-        room = pra.ShoeBox(
-            size,
-            fs=_RATE,
-            materials=pra.Material(absorption),
-            max_order=min(order, _MOST_REFLECTIONS),
-        )
+    if room is None:
+        box = pra.ShoeBox([2 * _OPEN_M] * 3, fs=_RATE, materials=pra.Material(0.99), max_order=0)
+        corner = np.full(3, _OPEN_M)
     else:
-        room = pra.ShoeBox(size, fs=_RATE, materials=pra.Material(0.99), max_order=0)
-    middle = np.array([size[0] / 2 + rng.uniform(-0.3, 0.3), 1.6, 1.5])
-    angle = np.radians(scene.azimuths_deg[0])
-    away = scene.distance_m * np.array([np.sin(angle), np.cos(angle), 0.0])
-    room.add_source(middle + away, signal=_dry(scene))
-    room.add_microphone_array(_pair(scene.capture, middle))
-    room.simulate()
-    return room.mic_array.signals[:, : round(_SECONDS * _RATE)]
+        _, order = pra.inverse_sabine(room.rt60_s, room.size_m, c=SPEED_OF_SOUND)
+        box = pra.ShoeBox(
+            room.size_m,
+            fs=_RATE,
+            materials=pra.Material(room.absorption),
+            max_order=min(order, _MOST_REFLECTIONS),
+            air_absorption=False,
+        )
+        corner = np.array(room.microphone_m)
+    box.add_source(corner + place)
+    box.add_microphone_array(_pair(item.capture, item.spacing_m, corner))
+    box.image_source_model()
+    return box
 
 
-def _pair(capture: str, middle: np.ndarray) -> MicrophoneArray:
+def _pair(
+    capture: str, spacing_m: float | None, middle: np.ndarray
+) -> pyroomacoustics.MicrophoneArray:
     from pyroomacoustics import MicrophoneArray
     from pyroomacoustics.directivities import Cardioid, DirectionVector
 
-    turn_deg, spacing_m = _PAIRS[capture]
-    half = np.array([spacing_m / 2, 0.0, 0.0])
+    turn_deg, usual_m = _PAIRS[capture]
+    half = np.array([(spacing_m or usual_m) / 2, 0.0, 0.0])
     places = np.stack([middle - half, middle + half], axis=1)
     directions = None
     if turn_deg is not None:
@@ -441,3 +321,73 @@ def _pair(capture: str, middle: np.ndarray) -> MicrophoneArray:
             for turn in (turn_deg, -turn_deg)
         ]
     return MicrophoneArray(places, _RATE, directivity=directions)
+
+
+def _followed(
+    begin: pyroomacoustics.ShoeBox, end: pyroomacoustics.ShoeBox, emission: Emission, seconds: float
+) -> np.ndarray:
+    """Return direct sound and reflections of low order of a source that moves [2, samples].
+
+    In a shoebox the images of a source on a straight line move on straight lines.
+    """
+    times = np.arange(round(seconds * _RATE)) / _RATE
+    grid = np.arange(0.0, seconds + 0.1, _GRID_S)
+    first, last = begin.sources[0], end.sources[0]
+    sound = np.zeros((2, len(times)))
+    for image in np.flatnonzero(first.orders <= _FOLLOWED_ORDER):
+        start = first.images[:, image].astype(float)
+        velocity = (last.images[:, image] - start) / seconds
+        for channel in range(2):
+            microphone = begin.mic_array.R[:, channel]
+
+            def away(left_s: np.ndarray, start=start, velocity=velocity, microphone=microphone):
+                return start + velocity * left_s[:, None] - microphone
+
+            left = emission_times(
+                grid, lambda t, away=away: np.linalg.norm(away(t), axis=1) / SPEED_OF_SOUND
+            )
+            seen = away(left)
+            distance = np.linalg.norm(seen, axis=1)
+            gain = first.damping[0, image] / distance
+            pattern = begin.mic_array.directivity[channel]
+            if pattern is not None:
+                gain = gain * pattern.get_response(
+                    azimuth=np.arctan2(seen[:, 1], seen[:, 0]),
+                    colatitude=np.arccos(seen[:, 2] / distance),
+                    degrees=False,
+                )
+            dry = emission.at(np.interp(times, grid, left))
+            sound[channel] += np.interp(times, grid, gain) * dry
+    return sound
+
+
+def _without_followed(box: pyroomacoustics.ShoeBox) -> pyroomacoustics.ShoeBox:
+    """Leave only the reflections that `_followed` leaves out."""
+    source = box.sources[0]
+    late = source.orders > _FOLLOWED_ORDER
+    source.images, source.damping = source.images[:, late], source.damping[:, late]
+    source.orders, source.directions = source.orders[late], source.directions[:, :, late]
+    box.visibility[0] = box.visibility[0][:, late]
+    return box
+
+
+def _through(
+    boxes: list[pyroomacoustics.ShoeBox], emission: Emission, seconds: float
+) -> np.ndarray:
+    """Convolve with each room's response, and fade from one to the next [2, samples]."""
+    from pyroomacoustics.parameters import constants
+    from scipy.signal import oaconvolve
+
+    count, before = round(seconds * _RATE), round(_BEFORE_S * _RATE)
+    times = np.arange(-before, count) / _RATE
+    dry = emission.at(times)
+    late = constants.get("frac_delay_length") // 2
+    sound = np.zeros((2, count))
+    knots = np.linspace(0.0, seconds, len(boxes))
+    for k, box in enumerate(boxes):
+        box.compute_rir()
+        share = np.interp(times, knots, np.eye(len(boxes))[k]) if len(boxes) > 1 else 1.0
+        for channel in range(2):
+            wet = oaconvolve(share * dry, box.rir[channel][0])
+            sound[channel] += wet[before + late : before + late + count]
+    return sound

@@ -8,6 +8,7 @@ balanced over all of them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -30,13 +31,16 @@ __all__ = [
     "ROOMS",
     "SNR_ORDER_DB",
     "HearingScene",
+    "Split",
     "recordings_of",
+    "scenes_of",
     "single_recording_classes",
     "test_scenes",
     "tuning_scenes",
 ]
 
 Split = Literal["tuning", "test"]
+"""Tuning and test scenes share neither recordings, where a class has several, nor seeds."""
 
 CAPTURE_ORDER = ("panned", "ortf", "xy", "binaural", "ms", "ab", "foa")
 ROOMS = ("anechoic", "RT60 0.3 s", "RT60 0.6 s")
@@ -131,7 +135,7 @@ def tuning_scenes(count: int, seed: int = 0) -> list[HearingScene]:
     >>> [scene.capture for scene in tuning_scenes(2)]
     ['panned', 'ortf']
     """
-    return [_hearing_scene("tuning", number, seed) for number in range(count)]
+    return scenes_of("tuning", range(count), seed)
 
 
 def test_scenes(count: int, seed: int = 0) -> list[HearingScene]:
@@ -146,7 +150,22 @@ def test_scenes(count: int, seed: int = 0) -> list[HearingScene]:
     >>> [scene.room for scene in test_scenes(3)]
     ['anechoic', 'RT60 0.3 s', 'RT60 0.6 s']
     """
-    return [_hearing_scene("test", number, seed) for number in range(count)]
+    return scenes_of("test", range(count), seed)
+
+
+def scenes_of(split: Split, numbers: Iterable[int], seed: int = 0) -> list[HearingScene]:
+    """Return the scenes of a set with these numbers.
+
+    See Also
+    --------
+    test_scenes, tuning_scenes : the first of each set
+
+    Examples
+    --------
+    >>> [scene.number for scene in scenes_of("test", range(3, 5))]
+    [3, 4]
+    """
+    return [_hearing_scene(split, number, seed) for number in numbers]
 
 
 test_scenes.__test__ = False  # its name is no test's
