@@ -107,7 +107,9 @@ def _benchmark(out: Path, count: int, seed: int, overwrite: bool) -> None:
 def bench(
     name: Annotated[
         str,
-        typer.Argument(help="Which one: real, hearing, planning, sampling, run, speed or batch."),
+        typer.Argument(
+            help="Which one: real, hearing, tagging, planning, sampling, run, speed or batch."
+        ),
     ],
     out: OutFolder,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer scenes, within minutes.")] = False,
@@ -118,7 +120,8 @@ def bench(
         typer.Option(help="With planning and run: a language model to ask too; may be repeated."),
     ] = None,
     clips: Annotated[
-        Path | None, typer.Option(help="With run and real: a table of your own recordings.")
+        Path | None,
+        typer.Option(help="With run, real and tagging: a table of your own recordings."),
     ] = None,
 ) -> None:
     """Measure on this machine, print the table and write results.json.
@@ -129,7 +132,7 @@ def bench(
     >>> from typer.testing import CliRunner
     >>> from spa2v_lib.cli import app
     >>> print(CliRunner().invoke(app, ["bench", "nope", "--out", "results"]).exception)
-    no benchmark 'nope'; one of: real, hearing, planning, sampling, run, speed, batch
+    no benchmark 'nope'; one of: real, hearing, tagging, planning, sampling, run, speed, batch
     """
     from spa2v_lab.bench import run_benchmark
 

@@ -151,7 +151,7 @@ def rounded(value: Any) -> Any:
     return value
 
 
-BENCHMARKS = ("real", "hearing", "planning", "sampling", "run", "speed", "batch")
+BENCHMARKS = ("real", "hearing", "tagging", "planning", "sampling", "run", "speed", "batch")
 """Every benchmark."""
 
 MARKER = "results.json"
@@ -160,7 +160,7 @@ MARKER = "results.json"
 VERSION = "spa2v.bench/1"
 
 _ASKING = ("planning", "run")  # those that can ask language models
-_OWN = ("real", "run")  # those that can take recordings of one's own
+_OWN = ("real", "tagging", "run")  # those that can take recordings of one's own
 _RESAMPLES = 2000
 _ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
 _MOST_ROWS = 60  # beyond them a terminal shows no intervals
@@ -388,7 +388,8 @@ def run_benchmark(
         Language models that "planning" and "run" ask as well; see `spa2v_lib.planning.PLANNERS`.
     clips : path, optional
         With "run": a manifest of one's own clips, see `spa2v_lab.bench.run_clips`; with "real":
-        a table of one's own recordings, see `spa2v_lab.bench.real`.
+        a table of one's own recordings, see `spa2v_lab.bench.real`; with "tagging":
+        one of sounds, with ``file`` and ``label``.
 
     Returns
     -------
@@ -420,7 +421,7 @@ def run_benchmark(
         _write(target, results, given)
         return results
     if clips is not None:
-        asked["clips"], given["clips"] = clips, Path(clips).name
+        asked["clips"], given["clips"] = Path(clips), Path(clips).name
     check_folder(out, MARKER, overwrite=overwrite)
     results = module.run(**asked)
     with result_folder(out, MARKER, overwrite=overwrite) as folder:
