@@ -22,7 +22,7 @@ from rich.text import Text
 from spa2v_lib.pages import printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, Task
+    from rich.progress import Progress, Task, TaskID
 
     from spa2v_lib.batch import BatchProgress, BatchSummary
     from spa2v_lib.cues import SourceTrack, SpatialCues
@@ -55,7 +55,9 @@ PATIENCE_S = 2.0
 _STAGES = {
     "analyze": "analyzing",
     "plan": "planning",
+    "load": "loading",
     "sample": "sampling",
+    "decode": "decoding",
     "write": "writing",
 }
 _ROWS = 12
@@ -84,8 +86,8 @@ def show_error(error: Exception) -> None:
 
 
 @contextmanager
-def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
-    """Give a function that shows (stage, steps done, steps in all); silent off a terminal.
+def progress(after_s: float = 0.0) -> Iterator[Callable[..., None]]:
+    """Give a function that shows where each stage stands; silent off a terminal.
 
     Parameters
     ----------
@@ -95,7 +97,8 @@ def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
     Yields
     ------
     callable
-        Takes the stage's name, the steps done and the steps in all.
+        Takes the stage's name, the steps done, the steps in all and, where it is known before the
+        first step is done, the seconds that the stage takes.
 
     Examples
     --------
@@ -106,10 +109,14 @@ def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     class _LeftColumn(TextColumn):
-        """How long the rest of a stage takes at the pace so far, from the first step on."""
+        """How long a stage will take, and from its first step on how long its rest does."""
 
         def render(self, task: Task) -> Text:
-            return Text(_time_left(_seconds_left(task)))
+            left_s = task.fields["left_s"]
+            if not left_s or task.finished:
+                return Text()
+            now = max(left_s - (time.monotonic() - task.fields["told_s"]), 1.0)
+            return Text(_time_left(now, "left" if task.completed else "on this machine"))
 
     console = Console(stderr=True)
     columns = (
@@ -121,12 +128,14 @@ def progress(after_s: float = 0.0) -> Iterator[Callable[[str, int, int], None]]:
     )
     silent = not console.is_terminal
     bar = Progress(*columns, console=console, disable=silent, transient=after_s > 0.0)
-    tasks: dict[str, object] = {}
+    tasks: dict[str, TaskID] = {}
 
-    def update(stage: str, done: int, total: int) -> None:
+    def update(stage: str, done: int, total: int, expected_s: float | None = None) -> None:
         if stage not in tasks:
-            tasks[stage] = bar.add_task(_STAGES.get(stage, stage), total=total)
+            tasks[stage] = bar.add_task(_STAGES.get(stage, stage), total=total, left_s=None)
         bar.update(tasks[stage], completed=done, total=total)
+        left_s = expected_s or _seconds_left(bar.tasks[tasks[stage]])
+        bar.update(tasks[stage], left_s=left_s, told_s=time.monotonic())
 
     with _shown(bar, after_s):
         yield update
@@ -435,14 +444,14 @@ def _seconds_left(task: Task) -> float | None:
     return task.elapsed / task.completed * (task.total - task.completed)
 
 
-def _time_left(seconds: float | None) -> str:
+def _time_left(seconds: float | None, what: str = "left") -> str:
     if not seconds:
         return ""
     if seconds < 90:
-        return f"about {max(round(seconds), 1)} s left"
+        return f"about {max(round(seconds), 1)} s {what}"
     if seconds < 90 * 60:
-        return f"about {round(seconds / 60)} min left"
-    return f"about {seconds / 3600:.1f} h left"
+        return f"about {round(seconds / 60)} min {what}"
+    return f"about {seconds / 3600:.1f} h {what}"
 
 
 def show_estimate(estimate: Estimate) -> None:

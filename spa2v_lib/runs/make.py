@@ -24,8 +24,9 @@ __all__ = ["StageProgress", "analyze_recording", "generate_run", "read_recording
 
 _SAME_LENGTH_S = 0.2
 
-StageProgress = Callable[[str, int, int], None]
-"""Called with the stage's name (analyze, plan, sample, write), the steps done and in all."""
+StageProgress = Callable[..., None]
+"""Called with the stage's name (analyze, plan, load, sample, decode, write), the steps done and in
+all, and once, before the first step of sampling, with the seconds that it is expected to take."""
 
 
 def generate_run(
@@ -76,7 +77,7 @@ def generate_run(
     PosixPath('/home/ada/run')
     """
     chosen = Settings.of(settings)
-    report_stage = progress or (lambda stage, done, total: None)
+    report_stage = progress or (lambda *_: None)
     target = check_folder(out, MARKER, overwrite=overwrite)
     check_settings(chosen)
     chosen = _settled(chosen)
@@ -283,7 +284,7 @@ def _sample(layout: VideoSceneLayout, settings: Settings, report_stage: StagePro
     return sampling.generate(
         layout,
         **settings.of_stage("sample"),
-        progress=lambda done, total: report_stage("sample", done, total),
+        on_stage=report_stage,
     )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling.attention_maps import Recorder
     from spa2v_lib.sampling.grounding.base import Grounding
+    from spa2v_lib.sampling.pipeline import OnStage
     from spa2v_lib.video import Video
 
 __all__ = [
@@ -247,6 +248,7 @@ def generate(
     captions: Captions = "mixed",
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
+    on_stage: OnStage | None = None,
     recorder: Recorder | None = None,
 ) -> Video:
     """Sample a video that shows objects where a layout places them.
@@ -278,6 +280,9 @@ def generate(
         Where to compute; see `spa2v_lib.sampling.loading.check_device`.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
+    on_stage : callable, optional
+        Called with the stage ("load", "sample", "decode"), the steps done, the steps in all and,
+        before sampling begins, the seconds that it will take on this machine.
     recorder : Recorder, optional
         Keeps attention maps and previews of every step, see
         `spa2v_lib.sampling.attention_maps`; not with presets that draw a control video.
@@ -313,16 +318,21 @@ def generate(
         "guidance_stop": _given(guidance_stop, chosen.guidance_stop),
     }
     check_guidance(settings["guidance_scale"], *part.values())
-    from spa2v_lib.sampling.loading import clear_memory_errors, load
+    report = on_stage or (lambda *_: None)
+    report("load", 0, 4)  # libraries take about three quarters of it
+    from spa2v_lib.sampling.loading import clear_memory_errors, import_libraries, load
     from spa2v_lib.video import Video
 
     wanted, layout = layout, as_drawable(layout, chosen)
     method = chosen_grounding(grounding, chosen)
     with clear_memory_errors(chosen, layout.frame_count):
+        import_libraries(chosen)
+        report("load", 3, 4)
         pipeline = load(preset, device)
         if chosen.control_video:
             from spa2v_lib.sampling.control_video import sample_controlled
 
+            report("load", 4, 4)
             frames = sample_controlled(pipeline, chosen, layout, method, **settings)
         else:
             from spa2v_lib.sampling.pipeline import sample
@@ -330,7 +340,8 @@ def generate(
 
             if method is not None:
                 method.prepare(pipeline, layer_file(chosen, method.name))
-            settings |= part | {"captions": captions, "recorder": recorder}
+            report("load", 4, 4)
+            settings |= part | {"captions": captions, "recorder": recorder, "on_stage": on_stage}
             frames = sample(pipeline, chosen, layout, method, **settings)
     return Video(frames, layout.fps, wanted)
 

@@ -5,11 +5,13 @@ Weights are read from safetensors, or, where only a pickle was published, with `
 On processors that multiply in bfloat16 the denoiser's matrix products run in it, three times as
 fast, as they did in the tiny suite's training; weights stay in single precision and so does the
 sampler's arithmetic. On a processor without such a unit bfloat16 is emulated, and slower than
-single precision; there nothing is changed.
+single precision; there nothing is changed. The environment variable ``SPA2V_BFLOAT16=off`` lets
+any processor compute as one without the unit.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,33 +31,47 @@ if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline, DiffusionPipeline
 
 __all__ = [
+    "BFLOAT16_VARIABLE",
     "DEVICES",
     "bfloat16_is_native",
     "check_device",
     "clear_memory_errors",
     "compute_in_bfloat16",
+    "import_libraries",
     "load",
     "unload",
 ]
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
+BFLOAT16_VARIABLE = "SPA2V_BFLOAT16"
 
 _LOADED: dict[tuple[str, str], DiffusionPipeline] = {}  # by preset and device
 _UNITS = ("avx512_bf16", "amx_bf16", "bf16")
 
 
 def bfloat16_is_native() -> bool:
-    """Tell whether this processor multiplies in bfloat16, as far as torch knows.
+    """Tell whether the processor shall compute in bfloat16.
 
     Returns
     -------
     bool
+        Whether it has a unit for that, as far as torch knows, and ``SPA2V_BFLOAT16`` is not "off".
+
+    Raises
+    ------
+    SamplingError
+        If ``SPA2V_BFLOAT16`` is neither "auto" nor "off".
 
     Examples
     --------
     >>> bfloat16_is_native() in (True, False)
     True
     """
+    wanted = os.environ.get(BFLOAT16_VARIABLE, "auto")
+    if wanted not in ("auto", "off"):
+        raise SamplingError(f'{BFLOAT16_VARIABLE} is {wanted!r}; it may be "auto" or "off"')
+    if wanted == "off":
+        return False
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()  # older torch cannot tell
     return any(capabilities.get(unit, False) for unit in _UNITS)
 
@@ -207,6 +223,23 @@ preset 'tiny'; make the video shorter, take fewer frames a second, or close othe
             f"preset {preset.name!r}; make the video shorter, take fewer frames a second, or close "
             "other programs"
         ) from error
+
+
+def import_libraries(preset: Preset) -> None:
+    """Import what a preset's pipeline is made of, which takes longer than reading small weights.
+
+    Parameters
+    ----------
+    preset : Preset
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> import_libraries(get_preset("tiny"))
+    """
+    import diffusers  # imports a class and what it needs when it is first asked for
+
+    getattr(diffusers, "WanVACEPipeline" if preset.control_video else "AnimateDiffPipeline")
 
 
 def load(name: str, device: str = "auto", *, layers: Iterable[str] = ()) -> DiffusionPipeline:

@@ -10,6 +10,7 @@ the frames are diffusers' own.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
@@ -29,9 +30,15 @@ if TYPE_CHECKING:
     from spa2v_lib.sampling.attention_maps import Recorder
     from spa2v_lib.sampling.presets import Preset
 
-__all__ = ["Progress", "grounding_inputs", "sample"]
+__all__ = ["OnStage", "Progress", "expected_seconds", "grounding_inputs", "sample"]
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
+OnStage = Callable[..., None]
+"""Called with the stage (load, sample, decode), the steps done and in all, and once, before the
+first step, with the seconds that sampling is expected to take."""
+
+_PROBED = 4  # frames of the call that tells how fast a machine is
+_DECODED = 16  # frames that diffusers decodes at a time
 
 
 @torch.no_grad()
@@ -49,6 +56,7 @@ def sample(
     negative_prompt: str = "",
     captions: Captions = "mixed",
     progress: Progress | None = None,
+    on_stage: OnStage | None = None,
     recorder: Recorder | None = None,
 ) -> np.ndarray:
     """Sample the frames of `layout`.
@@ -77,6 +85,9 @@ def sample(
         Which captions condition each frame.
     progress : callable, optional
         Called after each step with the steps done and the steps in all.
+    on_stage : callable, optional
+        Called before the first step with an estimate of the seconds, after each step, and while
+        frames are decoded; see `OnStage`.
     recorder : Recorder, optional
         Keeps attention maps and previews of every step; it changes no frame.
 
@@ -105,22 +116,29 @@ def sample(
     """
     _set_windows(pipeline, preset, layout.frame_count)
     guided = guidance_scale > 1
+    with_guidance = range(0)
+    if guided:
+        with_guidance = range(*(steps_before(x, steps) for x in (guidance_start, guidance_stop)))
     texts = encode_texts(pipeline, layout, captions, negative_prompt)
     inputs = None
     if layout.objects:
         how = {"steps": steps, "guided": guided, "seed": seed}
         inputs = grounding_inputs(preset, layout, texts, **how)
+    if on_stage:
+        calls = steps + len(with_guidance)
+        on_stage("sample", 0, steps, calls * expected_seconds(pipeline, preset, texts))
     with ExitStack() as added:
         if captions != "global":
             added.enter_context(_conditioned(pipeline, texts, guided))
         if guided:
-            first, last = steps_before(guidance_start, steps), steps_before(guidance_stop, steps)
-            added.enter_context(_guided_within(pipeline.unet, range(first, last), steps))
+            added.enter_context(_guided_within(pipeline.unet, with_guidance, steps))
         hooks = Hooks()
         if grounding is not None and inputs is not None:
             hooks = added.enter_context(grounding.applied(pipeline, inputs))
         if recorder is not None:
             added.enter_context(recorder.recording(pipeline, inputs))
+        if on_stage:
+            added.enter_context(_decoding(pipeline, layout.frame_count, on_stage))
 
         def after_step(_pipeline, step: int, time, tensors: dict) -> dict:
             check_numbers(tensors["latents"], f"the latents after step {step + 1} of {steps}")
@@ -130,6 +148,8 @@ def sample(
                 tensors["latents"] = hooks.before_step(step + 1, tensors["latents"])
             if progress:
                 progress(step + 1, steps)
+            if on_stage:
+                on_stage("sample", step + 1, steps)
             return tensors
 
         noise = hooks.initial_noise(_noise(pipeline, preset, layout.frame_count, seed))
@@ -144,9 +164,75 @@ def sample(
             latents=hooks.before_step(0, noise.to(texts.conditional)),
             cross_attention_kwargs=hooks.cross_attention_kwargs or None,
             callback_on_step_end=after_step,
+            decode_chunk_size=_DECODED,
             output_type="np",
         ).frames[0]
     return as_pixels(frames)
+
+
+@torch.no_grad()
+def expected_seconds(pipeline: AnimateDiffPipeline, preset: Preset, texts: FrameTexts) -> float:
+    """Estimate how long the denoiser takes for one call on all frames, without guidance.
+
+    The second of two calls on a few frames is timed; the time of a call grows with its frames.
+    Grounding and decoding add to it, about as much as small calls take longer per frame.
+
+    Parameters
+    ----------
+    pipeline : AnimateDiffPipeline
+        Without anything added to its denoiser.
+    preset : Preset
+        Its window and size count.
+    texts : FrameTexts
+        Of the video's frames.
+
+    Returns
+    -------
+    float
+        Seconds, on this machine and with what else it is doing.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> from spa2v_lib.sampling.presets import get_preset
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> pipeline = load("tiny", "cpu")
+    >>> texts = encode_texts(pipeline, known_layout(1.0), "mixed")
+    >>> 0 < expected_seconds(pipeline, get_preset("tiny"), texts) < 60
+    True
+    """
+    unet, frame_count = pipeline.unet, len(texts.conditional)
+    count = min(preset.window if pipeline.free_noise_enabled else _PROBED, frame_count)
+    width, height = (side // pipeline.vae_scale_factor for side in preset.size)
+    shape = 1, unet.config.in_channels, count, height, width
+    latents = torch.zeros(shape).to(texts.conditional)
+    now = torch.tensor(999, device=latents.device)
+    for _ in range(2):  # libraries choose their kernels in the first call
+        began = time.perf_counter()
+        found = unet(latents, now, encoder_hidden_states=texts.conditional[:count]).sample
+        found.sum().item()  # waits for a GPU
+        seconds = time.perf_counter() - began
+    return seconds * frame_count / count
+
+
+@contextmanager
+def _decoding(pipeline: AnimateDiffPipeline, frame_count: int, on_stage: OnStage) -> Iterator[None]:
+    """Report the parts in which frames are decoded."""
+    plain, done = pipeline.vae.decode, 0
+
+    def decode(latents: torch.Tensor, *arguments: Any, **named: Any) -> Any:
+        nonlocal done
+        on_stage("decode", done, frame_count)
+        found = plain(latents, *arguments, **named)
+        done += len(latents)
+        on_stage("decode", done, frame_count)
+        return found
+
+    pipeline.vae.decode = decode
+    try:
+        yield
+    finally:
+        del pipeline.vae.decode
 
 
 def grounding_inputs(

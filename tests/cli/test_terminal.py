@@ -135,3 +135,17 @@ def test_the_time_left_is_told_from_the_first_step_on(monkeypatch) -> None:
         tell("sample", 1, 11)
     said = screen.getvalue()
     assert "about 5 s left" in said or "about 6 s left" in said, said
+
+
+def test_what_a_stage_takes_is_told_before_its_first_step_and_counted_down(monkeypatch) -> None:
+    screen, now = io.StringIO(), [100.0]
+    wide = partial(Console, file=screen, force_terminal=True, width=120)
+    monkeypatch.setattr(terminal, "Console", lambda **_: wide())
+    monkeypatch.setattr(terminal.time, "monotonic", lambda: now[0])
+    with terminal.progress() as tell:
+        tell("sample", 0, 8, 40.0)
+        time.sleep(0.3)  # the bar draws itself a few times a second
+        now[0] += 10.0
+        time.sleep(0.3)
+    said = screen.getvalue()
+    assert "about 40 s on this machine" in said and "about 30 s on this machine" in said, said

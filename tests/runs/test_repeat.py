@@ -21,7 +21,7 @@ RATE = 16_000
 def drawn(monkeypatch):
     """Sampling gives random frames of the right number and size, by the seed alone."""
 
-    def generate(layout, preset, seed, *, progress, **options):
+    def generate(layout, preset, seed, *, on_stage, **options):
         shape = (layout.frame_count, 64, 64, 3)
         frames = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
         return Video(frames, layout.fps, layout)

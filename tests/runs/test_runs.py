@@ -50,9 +50,9 @@ def weights_present(monkeypatch):
 def drawn(monkeypatch, weights_present):
     """Sampling gives random frames of the right number and size."""
 
-    def generate(layout, preset, seed, *, progress, **options):
+    def generate(layout, preset, seed, *, on_stage, **options):
         sampling.get_preset(preset)
-        progress(1, 1)
+        on_stage("sample", 1, 1)
         shape = (layout.frame_count, 64, 64, 3)
         frames = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
         return Video(frames, layout.fps, layout)

@@ -87,6 +87,34 @@ def test_progress_is_reported_after_each_step():
     assert reported == [(1, 3), (2, 3), (3, 3)]
 
 
+def test_stages_are_reported_from_loading_to_decoding_and_change_no_frame():
+    reported = []
+    layout = _layout(3.0)
+    video = generate(layout, steps=2, on_stage=lambda *told: reported.append(told))
+    parts = [told[:3] for told in reported]
+    assert parts == [
+        *(("load", done, 4) for done in (0, 3, 4)),
+        *(("sample", done, 2) for done in range(3)),
+        *(("decode", done, 24) for done in (0, 16, 16, 24)),
+    ]
+    expected = [told[3] for told in reported if len(told) == 4]
+    assert len(expected) == 1 and 0 < expected[0] < 600
+    assert video.sha256() == generate(layout, steps=2).sha256()
+
+
+def test_more_steps_and_guidance_are_expected_to_take_longer(monkeypatch):
+    monkeypatch.setattr("spa2v_lib.sampling.pipeline.expected_seconds", lambda *_: 1.0)
+
+    def expected(**how) -> float:
+        told = []
+        generate(_layout(0.25), on_stage=lambda *one: told.append(one), **how)
+        return next(one[3] for one in told if len(one) == 4)
+
+    assert expected(steps=4) == 8.0
+    assert expected(steps=4, guidance_stop=0.5) == 6.0
+    assert expected(steps=4, guidance_scale=1.0) == 4.0
+
+
 def test_a_layout_without_objects_is_a_background():
     empty = _layout().model_copy(update={"objects": []})
     assert generate(empty, steps=2).frames.shape == (8, 128, 128, 3)

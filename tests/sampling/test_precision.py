@@ -5,6 +5,7 @@ import torch
 
 from spa2v_lab.training.base import new_unet
 from spa2v_lib.doctor import device
+from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling import loading
 from spa2v_lib.sampling import loading as precision
 from spa2v_lib.sampling.presets import get_preset
@@ -39,3 +40,13 @@ def test_the_suite_uses_it_where_the_processor_has_it(monkeypatch, native):
 def test_a_torch_that_cannot_tell_stays_in_single_precision(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
     assert precision.bfloat16_is_native() is False
+
+
+def test_it_can_be_switched_off(monkeypatch):
+    capabilities = {"avx512_bf16": True}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    monkeypatch.setenv(precision.BFLOAT16_VARIABLE, "off")
+    assert precision.bfloat16_is_native() is False
+    monkeypatch.setenv(precision.BFLOAT16_VARIABLE, "no")
+    with pytest.raises(SamplingError, match="SPA2V_BFLOAT16 is 'no'"):
+        precision.bfloat16_is_native()
