@@ -3,7 +3,9 @@
 Level alone mixes distance with what the source itself does. Where a sound repeats itself (a bell,
 an engine, steps), equal moments of its repetitions are compared, band by band, which cancels its
 own course; elsewhere the loud moments are followed. In a room only the direct sound changes with
-distance, so the sum changes less, and smaller significant changes count.
+distance, so the sum changes less, and smaller significant changes count; but the ratio of direct
+to reverberant sound has to change with the level, for a source's own swell moves both alike. In
+the open nothing distinguishes the two, and the confidence says so.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import numpy as np
 from spa2v_lib.cues.features import WINDOW_STEP_S
 from spa2v_lib.cues.tracking import percentile_envelope
 
-__all__ = ["RadialMotion", "radial_motion", "repetition", "soft_step"]
+__all__ = ["RadialMotion", "radial_motion", "ratio_change", "repetition", "soft_step"]
 
 _LOG_RATIOS = np.linspace(-2.5, 2.5, 251)  # ln(last distance / first distance)
 _MOST_WINDOWS = 1200  # half a minute; the course of longer sounds is followed more coarsely
@@ -23,7 +25,10 @@ _REPEAT_S = (0.25, 12.0)
 _LONGEST = 0.9  # a period must leave this much of the time to be compared
 _COMPARED_S = 120.0  # repetitions are looked for, and compared, in the first two minutes
 _PARTS = 8  # of the time, for the spread of the changes between repetitions
-_SIGNIFICANT = 2.0  # times its standard error is what counts as a change
+_SIGNIFICANT = 2.5  # times its standard error is what counts as a change
+_IN_ROOM = 0.2  # of the room's hiding: from here on the ratio of direct to reverberant sound counts
+_RATIO_SHARE = 0.12  # of the level's change that this ratio has to change by, at least
+_LEVEL_ALONE = 0.8  # the most confidence where level is the only evidence
 _DB_PER_LOG = 20.0 / np.log(10.0)  # of level by ln(distance)
 
 # Least changes in dB that count, in the open, and by how much less in a room that hides the most.
@@ -69,6 +74,7 @@ def radial_motion(
     active: np.ndarray,
     *,
     dryness: float | None,
+    ratio_change_db: float | None = None,
     dies_away: bool = False,
 ) -> RadialMotion:
     """Fit an even change of distance to the level.
@@ -83,6 +89,8 @@ def radial_motion(
         Where the source is active.
     dryness : float or None
         0 where a room answers louder than the source, 1 in the open; None if not known.
+    ratio_change_db : float, optional
+        Change of the ratio of direct to reverberant sound, from `ratio_change`.
     dies_away : bool
         Whether such sounds fade by themselves, as struck and plucked ones do: then a falling
         envelope is no evidence.
@@ -108,6 +116,10 @@ def radial_motion(
     need = _UNDIRECTED_DB if dryness is None else _LEVEL_DB - _ROOM_LEVEL_DB * hidden
     change = -_DB_PER_LOG * course.value
     by_course = course.confidence * soft_step(abs(change) - need, 0.25 * need)
+    by_course *= _LEVEL_ALONE
+    if ratio_change_db is not None and hidden > _IN_ROOM:
+        agreeing = ratio_change_db * np.sign(change) / max(abs(change), 1e-6)
+        by_course *= soft_step(agreeing - _RATIO_SHARE, 0.03) / _LEVEL_ALONE
     need = _REPEATED_DB - _ROOM_REPEATED_DB * hidden
     by_repeats = soft_step(abs(repeated) - need, 0.15 * need)
     by_repeats *= soft_step(abs(repeated) / spread - _SIGNIFICANT, 0.3)
@@ -122,6 +134,36 @@ def radial_motion(
         log_ratio = course.value * (1.0 + _HIDDEN_OF_DIRECT * hidden)
         error = 0.04 + (0.05 + 0.4 * hidden) * abs(log_ratio)
     return RadialMotion(float(log_ratio), float(error), max(by_course, by_repeats))
+
+
+def ratio_change(level_db: np.ndarray, directness: np.ndarray, active: np.ndarray) -> float:
+    """Return by how many dB the ratio of direct to reverberant sound changes over the active part.
+
+    Parameters
+    ----------
+    level_db, directness : ndarray [frames]
+        Level, and share of direct sound, in [0, 1].
+    active : ndarray of bool [frames]
+        Somewhere True.
+
+    Returns
+    -------
+    float
+        Slope of a straight line, loud frames counting most, times the active part's length.
+
+    Examples
+    --------
+    >>> share = np.linspace(0.5, 0.8, 50)
+    >>> round(ratio_change(np.zeros(50), share, np.ones(50, bool)))
+    6
+    """
+    known = np.flatnonzero(active)
+    weight = 10.0 ** ((level_db[known] - level_db[known].max()) / 20.0)
+    share = np.clip(directness[known], 0.02, 0.98)
+    ratio_db = 10.0 * np.log10(share / (1.0 - share))
+    time = known - np.average(known, weights=weight)
+    slope = (weight * time * ratio_db).sum() / max((weight * time**2).sum(), 1e-9)
+    return float(slope * (known[-1] - known[0]))
 
 
 def repetition(mel: np.ndarray) -> float | None:

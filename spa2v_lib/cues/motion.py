@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.approach import RadialMotion, radial_motion, soft_step
+from spa2v_lib.cues.approach import RadialMotion, radial_motion, ratio_change, soft_step
 from spa2v_lib.cues.features import Features
 from spa2v_lib.cues.localization import Track
 from spa2v_lib.cues.passby import PassByEvidence, fit_pass_by
@@ -123,6 +123,9 @@ def follow_motion(
         np.zeros(len(features.mel)) if track is None else np.repeat(track.direct_db, per_frame),
         np.repeat(active, per_frame),
         dryness=None if track is None else track.dryness if alone else 1.0,
+        ratio_change_db=None
+        if track is None
+        else ratio_change(features.level_db, track.directness, active),
         dies_away=dies_away,
     )
     first, last = (features.times_s[k] for k in np.flatnonzero(active)[[0, -1]])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spa2v_lib.cues.approach import radial_motion, repetition
+from spa2v_lib.cues.approach import radial_motion, ratio_change, repetition
 from spa2v_lib.cues.features import mel_windows
 
 RATE = 44_100
@@ -82,3 +82,28 @@ def test_the_period_of_a_repeating_sound_is_found_between_windows() -> None:
     assert found == pytest.approx(round(found), abs=0.01)  # a multiple of a period is one too
     noise = np.random.default_rng(0).normal(size=4 * RATE)
     assert repetition(mel_windows(noise, RATE)) is None
+
+
+def test_a_swell_in_a_room_is_approach_only_where_the_direct_sound_gains_on_the_room() -> None:
+    noise = np.random.default_rng(2).normal(size=4 * RATE)
+    swell = mel_of(noise / away(0.4), 0.002)
+    assert judged(swell, 0.4, ratio_change_db=0.1).confidence < 0.1
+    assert judged(swell, 0.4, ratio_change_db=-4.0).confidence < 0.1
+    comes = judged(swell, 0.4, ratio_change_db=4.0)
+    assert comes.confidence > 0.9 and comes.log_ratio < 0.0
+
+
+def test_level_alone_is_never_certain_in_the_open() -> None:
+    noise = np.random.default_rng(2).normal(size=4 * RATE)
+    swell = judged(mel_of(noise / away(0.4), 0.002), 1.0)
+    assert 0.5 < swell.confidence < 0.9 and swell.log_ratio < 0.0
+
+
+@pytest.mark.parametrize("gain_db", [-6.0, 6.0])
+def test_the_ratio_of_direct_to_reverberant_sound_changes_with_the_share_alone(gain_db) -> None:
+    share = np.linspace(0.4, 0.7, 40)
+    level = np.linspace(0.0, gain_db, 40)
+    active = np.arange(40) >= 5
+    found = ratio_change(level, share, active)
+    assert found == pytest.approx(5.0, abs=0.6)
+    assert ratio_change(level, np.full(40, 0.5), active) == pytest.approx(0.0, abs=1e-9)
