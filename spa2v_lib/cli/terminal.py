@@ -181,7 +181,7 @@ def show_cues(cues: SpatialCues) -> None:
     channels = f"{cues.channels} channel{'' if cues.channels == 1 else 's'}"
     console.print(
         f"[bold]{_text(cues.recording)}[/]: {cues.duration_s:.2f} s, {channels}, "
-        f"{cues.rate} Hz; read as {capture.format} (confidence {capture.confidence:.2f}); "
+        f"{cues.rate} Hz; read as {capture.described} (confidence {capture.confidence:.2f}); "
         f"{_count(cues)}"
     )
     for source in cues.sources:

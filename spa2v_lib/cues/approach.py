@@ -105,7 +105,7 @@ def radial_motion(
     >>> distance = np.linspace(10.0, 2.0, 200)[:, None]
     >>> mel = np.random.default_rng(0).uniform(0.9, 1.1, (200, 40)) / distance**2
     >>> moves = radial_motion(mel, np.zeros(200), np.ones(200, bool), dryness=1.0)
-    >>> bool(moves.log_ratio < -1.0), bool(moves.confidence > 0.9)
+    >>> bool(moves.log_ratio < -1.0), bool(moves.confidence > 0.5)
     (True, True)
     """
     level = 10.0 * np.log10(mel.sum(1) + 1e-12) + direct_db

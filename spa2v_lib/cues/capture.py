@@ -8,11 +8,15 @@ import numpy as np
 
 from spa2v_lib.cues.features import LAGS_S, Features, inverted
 from spa2v_lib.cues.formats import FORMATS, CaptureFormat, direct_sound, level_distance
-from spa2v_lib.cues.types import CaptureGuess
+from spa2v_lib.cues.localization import Reading
+from spa2v_lib.cues.spacing import NARROWEST_M, pair_spacing
+from spa2v_lib.cues.types import CaptureGuess, Range
 
 __all__ = ["ChannelAnalysis", "analyze_channels", "guess_capture"]
 
 _ITD_SIGMA_S, _ILD_SIGMA_DB, _WORST = 6e-5, 3.0, 4.0
+_TOO_LONG = 1.2  # the delays may ask for so much more than the spacing that is given
+_POSSIBLE = 0.1  # of the best format's likelihood: such formats widen the intervals
 _PER_HEIGHT = 20.0  # misfit for peaks that are lower by all of their height
 
 
@@ -44,6 +48,11 @@ def guess_capture(features: Features, weight: np.ndarray) -> CaptureGuess:
     >>> guess_capture(features, np.ones(10)).format
     'panned'
     """
+    return _guessed(features, weight)[0]
+
+
+def _guessed(features: Features, weight: np.ndarray) -> tuple[CaptureGuess, list[str]]:
+    """Return the best format, and others that are possible."""
     chosen = np.flatnonzero(weight > 0.0)
     chosen = chosen[:: max(1, len(chosen) // 300)]
     share = weight[chosen] / weight[chosen].sum()
@@ -68,7 +77,9 @@ def guess_capture(features: Features, weight: np.ndarray) -> CaptureGuess:
     note = f"mean |ITD| {mean_delay:.0f} µs, mean |ILD| {mean_ild:.1f} dB"
     if best == "panned":
         note += "; panned, XY and M/S cannot be distinguished: the azimuth is the image position"
-    return CaptureGuess(format=best, confidence=float(np.clip(confidence, 0, 1)), note=note)
+    guess = CaptureGuess(format=best, confidence=float(np.clip(confidence, 0, 1)), note=note)
+    least = _POSSIBLE * likelihood[best]
+    return guess, [name for name, value in likelihood.items() if value > least and name != best]
 
 
 def _heights(gcc: np.ndarray, names: tuple[str, ...]) -> dict[str, np.ndarray]:
@@ -98,6 +109,10 @@ def _misfit(
 _MONO = "mono: no direction is claimed"
 _SAME = "both channels are identical: no direction is measured, the source is placed in the centre"
 _INVERTED = "one channel has inverted polarity; it is corrected before directions are measured"
+_SPACING = (
+    "the microphones are said to be {given:.0f} cm apart, but the delays between them ask for "
+    "{least:.0f} cm or more"
+)
 _FRONT = (
     "front assumed: two channels cannot tell front from back, so every azimuth may also be its "
     "mirror image behind the microphone"
@@ -121,6 +136,8 @@ class ChannelAnalysis:
         Whether the channels differ, so that sources can be separated.
     polarity : float
         -1 where the right channel had to be inverted, else 1.
+    readings : tuple of (str, float or None)
+        Other formats and spacings that the recording may have.
     notes : tuple of str
         Faults of the channels, and assumptions.
 
@@ -142,6 +159,7 @@ class ChannelAnalysis:
     directional: bool
     channels_differ: bool
     polarity: float = 1.0
+    readings: tuple[Reading, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -151,6 +169,7 @@ def analyze_channels(
     channels: int,
     capture: str = "auto",
     *,
+    spacing_m: float | None = None,
     fault: str | None = None,
 ) -> ChannelAnalysis:
     """Decide how directions are measured, and what is wrong with the channels.
@@ -164,6 +183,8 @@ def analyze_channels(
         Of the recording; at least 1.
     capture : str
         One of `spa2v_lib.cues.types.CAPTURES`, or "auto".
+    spacing_m : float, optional
+        Of the pair, where it is known; with "auto" it says that the pair is omnidirectional.
     fault : str, optional
         Why the channels allow no direction, where that is known already.
 
@@ -205,14 +226,40 @@ def analyze_channels(
     channels_differ = bool(side >= 1e-5 * (left + right))
     if not channels_differ:
         notes += (_SAME,)
-    guess = (
-        guess_capture(features, np.where(active, features.coherence**2, 0.0))
-        if capture == "auto"
-        else CaptureGuess(format=capture, confidence=1.0, note="named by the user")
-    )
+    readings: tuple[Reading, ...] = ()
+    known = capture != "auto" or spacing_m is not None
+    if known:
+        guess = _named(capture, spacing_m)
+        if spacing_m is not None:
+            least_m = pair_spacing(features, active).low
+            if least_m > max(_TOO_LONG * spacing_m, NARROWEST_M):
+                notes += (_SPACING.format(given=100.0 * spacing_m, least=100.0 * least_m),)
+    else:
+        weight = np.where(active, features.coherence**2, 0.0)
+        guess, others = _guessed(features, weight)
+        spacing = pair_spacing(features, active) if "ab" in (guess.format, *others) else None
+        readings = tuple(
+            reading for name in (guess.format, *others) for reading in _readings(name, spacing)
+        )
+        if guess.format == "ab":
+            guess = guess.model_copy(update={"spacing_m": spacing})
     return ChannelAnalysis(
-        features, guess, capture != "auto", True, channels_differ, polarity, (*notes, _FRONT)
+        features, guess, known, True, channels_differ, polarity, readings, (*notes, _FRONT)
     )
+
+
+def _named(capture: str, spacing_m: float | None) -> CaptureGuess:
+    spacing = None
+    if spacing_m is not None:
+        spacing = Range(value=spacing_m, low=spacing_m, high=spacing_m)
+    name = "ab" if capture == "auto" else capture
+    return CaptureGuess(format=name, confidence=1.0, note="named by the user", spacing_m=spacing)
+
+
+def _readings(name: str, spacing: Range | None) -> list[Reading]:
+    if name != "ab" or spacing is None:
+        return [(name, None)]
+    return [("ab", spacing.low), ("ab", spacing.high)]
 
 
 def _mono(features: Features, reason: str, note: str) -> ChannelAnalysis:

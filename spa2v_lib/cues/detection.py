@@ -21,7 +21,7 @@ from spa2v_lib.cues.features import (
     Features,
     extract_features,
 )
-from spa2v_lib.cues.formats import FORMATS
+from spa2v_lib.cues.formats import get_format
 from spa2v_lib.cues.localization import Track, activity, track_azimuth
 from spa2v_lib.cues.mixture import MOST_SOURCES
 from spa2v_lib.cues.multisource import count_sources
@@ -112,7 +112,10 @@ class DetectedSources:
 
 
 def detect_sources(
-    recording: Recording, capture: str = "auto", num_sources: int | None = None
+    recording: Recording,
+    capture: str = "auto",
+    num_sources: int | None = None,
+    spacing_m: float | None = None,
 ) -> DetectedSources:
     """Detect the sources of a recording, their number and their directions.
 
@@ -123,6 +126,8 @@ def detect_sources(
         One of `spa2v_lib.cues.types.CAPTURES`, or "auto"; "foa" needs four channels.
     num_sources : int, optional
         Their number where it is known, from 1 to 3; by default the recording decides.
+    spacing_m : float, optional
+        How far apart two omnidirectional microphones are, where that is known.
 
     Returns
     -------
@@ -156,7 +161,9 @@ def detect_sources(
     reason = None
     if capture != "foa" and recording.channels > 1:
         reason = _fault(recording, capture, features, active)
-    channels = analyze_channels(features, active, recording.channels, capture, fault=reason)
+    channels = analyze_channels(
+        features, active, recording.channels, capture, spacing_m=spacing_m, fault=reason
+    )
     notes += channels.notes
     if not active.any():
         return DetectedSources(channels, active, intensity=intensity, notes=(*notes, _SILENCE))
@@ -205,7 +212,8 @@ def _located(
     separable = channels.channels_differ and active.sum() >= _LEAST_FRAMES
     if separable and num_sources != 1:
         capture = "ms" if intensity is not None else channels.capture.format
-        item, table = FORMATS[capture], steering(capture)
+        spacing_m = channels.capture.pair_spacing_m
+        item, table = get_format(capture, spacing_m), steering(capture, spacing_m)
         bins = weighted_bins(features.bins, active)
         count = count_sources(bins, table, num_sources)
         low, high = count.low, count.high
@@ -226,9 +234,7 @@ def _located(
     track = (
         track_direction(features, intensity, active)
         if intensity is not None
-        else track_azimuth(
-            features, active, channels.capture.format, format_known=channels.format_known
-        )
+        else _track_azimuth(features, active, channels, channels.capture.format)
     )
     if not channels.channels_differ:
         # nothing is known of the direction of what both channels hold alike
@@ -241,11 +247,18 @@ def _located(
 def _separated(
     recording: Recording, channels: ChannelAnalysis, capture: str, parts: list[SourceShare]
 ) -> list[DetectedSource]:
-    tracks = [_track(part, capture, channels.format_known) for part in parts]
+    tracks = [_track(part, capture, channels) for part in parts]
     power = [np.where(part.active, 10.0 ** (part.features.level_db / 10.0), 0.0) for part in parts]
     azimuth = np.stack([track.azimuth for track in tracks])
     narrow = recording.resampled(min(recording.rate, _PITCH_RATE))
-    signals = separate_sources(narrow, capture, azimuth, np.stack(power), channels.polarity)
+    signals = separate_sources(
+        narrow,
+        capture,
+        azimuth,
+        np.stack(power),
+        channels.polarity,
+        channels.capture.pair_spacing_m,
+    )
     return [
         DetectedSource(part.features, part.active, track, signal)
         for part, track, signal in zip(parts, tracks, signals, strict=True)
@@ -270,12 +283,25 @@ def _front_or_back(source: DetectedSource, intensity: Intensity) -> DetectedSour
     return replace(source, track=turned)
 
 
-def _track(part: SourceShare, capture: str, format_known: bool) -> Track:
+def _track_azimuth(
+    features: Features, active: np.ndarray, channels: ChannelAnalysis, capture: str
+) -> Track:
+    return track_azimuth(
+        features,
+        active,
+        capture,
+        format_known=channels.format_known,
+        spacing_m=channels.capture.pair_spacing_m,
+        readings=channels.readings,
+    )
+
+
+def _track(part: SourceShare, capture: str, channels: ChannelAnalysis) -> Track:
     """Return the path through the mixture with the interval of the source's own bins.
 
     Where the two disagree, the interval widens.
     """
-    track = track_azimuth(part.features, part.active, capture, format_known=format_known)
+    track = _track_azimuth(part.features, part.active, channels, capture)
     taps = np.hanning(_SMOOTH_FRAMES + 2)[1:-1]
     padded = np.pad(part.azimuth_deg, _SMOOTH_FRAMES // 2, mode="edge")
     azimuth = np.convolve(padded, taps / taps.sum(), "valid")

@@ -27,7 +27,9 @@ from spa2v_lib.layout.classes import check_word, family_of
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
 
-__all__ = ["Analysis", "analyze", "extract_cues"]
+__all__ = ["Analysis", "analyze", "check_spacing", "extract_cues"]
+
+_LEAST_SPACING_M, _MOST_SPACING_M = 0.02, 0.6
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def extract_cues(
     label: str | None = None,
     num_sources: int | None = None,
     capture: str = "auto",
+    spacing: float | None = None,
     tagger: str | Tagger = "auto",
     tagger_labels: Sequence[str] | None = None,
 ) -> SpatialCues:
@@ -121,6 +124,9 @@ def extract_cues(
         tagger.
     capture : str
         How it was recorded: one of `CAPTURES`, or "auto" to detect the format.
+    spacing : float, optional
+        How many metres the two omnidirectional microphones are apart, where that is known: "ab"
+        is 0.5 m else, and "auto" estimates it.
     tagger : str or Tagger
         Names the sources; as in `spa2v_lib.cues.tagging.get_tagger`.
     tagger_labels : sequence of str, optional
@@ -137,7 +143,7 @@ def extract_cues(
     ------
     CueError
         If a label or `num_sources` cannot be used, `capture` is unknown or does not fit the
-        number of channels, or the tagger is not available.
+        number of channels or `spacing`, or the tagger is not available.
 
     See Also
     --------
@@ -158,6 +164,7 @@ def extract_cues(
         label=label,
         num_sources=num_sources,
         capture=capture,
+        spacing=spacing,
         tagger=tagger,
         tagger_labels=tagger_labels,
     ).cues
@@ -169,6 +176,7 @@ def analyze(
     label: str | None = None,
     num_sources: int | None = None,
     capture: str = "auto",
+    spacing: float | None = None,
     tagger: str | Tagger = "auto",
     tagger_labels: Sequence[str] | None = None,
 ) -> Analysis:
@@ -176,7 +184,7 @@ def analyze(
 
     Parameters
     ----------
-    recording, label, num_sources, capture, tagger, tagger_labels
+    recording, label, num_sources, capture, spacing, tagger, tagger_labels
         As in `extract_cues`.
 
     Returns
@@ -200,6 +208,7 @@ def analyze(
     """
     if capture not in ("auto", *CAPTURES):
         raise CueError(f"no capture format {capture!r}; one of: auto, {', '.join(CAPTURES)}")
+    check_spacing(capture, spacing)
     labels = parse_labels(label)
     number = number_of_sources(labels, num_sources)
     if capture == "foa" and recording.channels != 4:
@@ -207,7 +216,7 @@ def analyze(
             f"first-order ambisonics has 4 channels; {recording.name} has {recording.channels}"
         )
     named_by = get_tagger(tagger, tagger_labels)
-    detected = detect_sources(recording, capture, number)
+    detected = detect_sources(recording, capture, number, spacing)
     assigned, label_notes = assign_labels(labels, [_middle_deg(s) for s in detected.sources])
     notes = [*recording.notes, *detected.notes, *label_notes]
     alone = len(detected.sources) == 1
@@ -221,6 +230,33 @@ def analyze(
         known = detected.channels.format_known
         sources.append(_source(f"source-{k}", source, naming, known, alone))
     return Analysis(recording, _cues(recording, detected, sources, notes), detected)
+
+
+def check_spacing(capture: str, spacing_m: float | None) -> None:
+    """Refuse a spacing of microphones that is none, or that the capture format does not have.
+
+    Raises
+    ------
+    CueError
+        If `spacing_m` is not between 0.02 and 0.6 m, or `capture` is neither "ab" nor "auto".
+
+    Examples
+    --------
+    >>> check_spacing("ab", 0.17)
+    >>> check_spacing("xy", 0.17)
+    Traceback (most recent call last):
+        ...
+    spa2v_lib.errors.CueError: a spacing is that of capture format ab, not of xy
+    """
+    if spacing_m is None:
+        return
+    if capture not in ("ab", "auto"):
+        raise CueError(f"a spacing is that of capture format ab, not of {capture}")
+    if not _LEAST_SPACING_M <= spacing_m <= _MOST_SPACING_M:
+        raise CueError(
+            f"microphones {spacing_m:g} m apart: two of a pair are {_LEAST_SPACING_M:g} to "
+            f"{_MOST_SPACING_M:g} m apart"
+        )
 
 
 def _middle_deg(source: DetectedSource) -> float | None:

@@ -10,8 +10,8 @@ Trans. Speech Audio Process. 6(5), 1998, eq. 8, for its shadow.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -24,6 +24,7 @@ __all__ = [
     "CaptureFormat",
     "DirectSound",
     "direct_sound",
+    "get_format",
     "level_distance",
 ]
 
@@ -256,6 +257,32 @@ def _formats() -> dict[str, CaptureFormat]:
 
 FORMATS: dict[str, CaptureFormat] = _formats()
 """Every format that has directions, by name."""
+
+
+@lru_cache(maxsize=64)
+def get_format(name: str, spacing_m: float | None = None) -> CaptureFormat:
+    """Return a capture format, with the microphones as far apart as they are.
+
+    Parameters
+    ----------
+    name : str
+        A key of `FORMATS`.
+    spacing_m : float, optional
+        Of the pair "ab", above 0; other formats have a spacing of their own.
+
+    Returns
+    -------
+    CaptureFormat
+
+    Examples
+    --------
+    >>> bool(get_format("ab", 0.17).delay_s.max() < 5e-4 < get_format("ab").delay_s.max())
+    True
+    """
+    item = FORMATS[name]
+    if name != "ab" or spacing_m is None:
+        return item
+    return replace(item, delay_s=spacing_m * np.sin(np.radians(GRID_DEG)) / SOUND_M_S)
 
 
 def level_distance(item: CaptureFormat, ild_db: np.ndarray, weight: np.ndarray) -> np.ndarray:

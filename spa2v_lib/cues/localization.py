@@ -7,17 +7,19 @@ on format and room; factors that were fitted to scenes with ground truth calibra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from spa2v_lib.cues.features import BAND_WIDTHS_HZ, LAGS_S, Features
-from spa2v_lib.cues.formats import FORMATS, GRID_DEG, CaptureFormat, direct_sound, level_distance
+from spa2v_lib.cues.formats import GRID_DEG, CaptureFormat, direct_sound, get_format, level_distance
 from spa2v_lib.cues.tracking import local_lines, mean_near
 
 __all__ = [
     "DIRECTNESS_NODES",
     "INTERVAL_SCALES",
+    "Reading",
     "Track",
     "activity",
     "frame_loudness",
@@ -159,8 +161,18 @@ def activity(features: Features) -> np.ndarray:
     return sounding
 
 
+Reading = tuple[str, float | None]
+"""A capture format and, of a pair "ab", the spacing in metres."""
+
+
 def track_azimuth(
-    features: Features, active: np.ndarray, capture: str, *, format_known: bool
+    features: Features,
+    active: np.ndarray,
+    capture: str,
+    *,
+    format_known: bool,
+    spacing_m: float | None = None,
+    readings: Sequence[Reading] = (),
 ) -> Track:
     """Follow the dominant source.
 
@@ -173,6 +185,10 @@ def track_azimuth(
     format_known : bool
         Whether the format is known. If it is not, a coincident recording's interval covers what
         panned, XY and M/S each make of the same levels.
+    spacing_m : float, optional
+        As in `spa2v_lib.cues.formats.get_format`.
+    readings : sequence of (str, float or None)
+        Other formats and spacings that the recording may have: the interval covers their own.
 
     Returns
     -------
@@ -190,7 +206,7 @@ def track_azimuth(
     >>> bool((track.azimuth > 20.0).all())
     True
     """
-    item = FORMATS[capture]
+    item = get_format(capture, spacing_m)
     levels = _levels(features, item)
     share = levels.share
     if item.has_delay:
@@ -210,9 +226,10 @@ def track_azimuth(
     smooth = np.clip(smooth, -90.0, 90.0)
     low, high = smooth - half, smooth + half
     if capture in _COINCIDENT and not format_known:
-        every = [track_azimuth(features, active, name, format_known=True) for name in _COINCIDENT]
-        low = np.min([track.low for track in every], axis=0)
-        high = np.max([track.high for track in every], axis=0)
+        readings = (*readings, *((name, None) for name in _COINCIDENT if name != capture))
+    for name, spacing in readings:
+        other = track_azimuth(features, active, name, format_known=True, spacing_m=spacing)
+        low, high = np.minimum(low, other.low), np.maximum(high, other.high)
     low, high = np.clip(low, -90.0, 90.0), np.clip(high, -90.0, 90.0)
     dryness = float(np.clip((np.average(share, weights=weight + 1e-12) - 0.6) / 0.3, 0.0, 1.0))
     direct = 10.0 * np.log10(mean_near(share, weight, 4) + 1e-3)

@@ -18,7 +18,7 @@ import numpy as np
 from spa2v_lib.audio.decoding import skipping
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.ambisonics import middle_side
-from spa2v_lib.cues.formats import FORMATS, GRID_DEG
+from spa2v_lib.cues.formats import GRID_DEG, get_format
 from spa2v_lib.cues.steering import diffuse_coherence, plane_waves
 from spa2v_lib.cues.types import HOP_S
 
@@ -76,6 +76,7 @@ def separate(recording: Recording, cues: SpatialCues) -> list[Recording]:
         in_front(np.stack(tracks)),
         np.where(active, 10.0 ** (levels / 10.0), 0.0),
         polarity=-1.0 if cues.polarity_inverted else 1.0,
+        spacing_m=cues.capture.pair_spacing_m,
     )
 
 
@@ -108,6 +109,7 @@ def separate_sources(
     azimuth_deg: np.ndarray,
     power: np.ndarray,
     polarity: float = 1.0,
+    spacing_m: float | None = None,
 ) -> list[Recording]:
     """Separate sources whose directions and powers are known.
 
@@ -120,6 +122,8 @@ def separate_sources(
         At the cue frames; power 0 where a source is silent.
     polarity : float
         -1 for a recording with an inverted right channel.
+    spacing_m : float, optional
+        As in `spa2v_lib.cues.formats.get_format`.
 
     Returns
     -------
@@ -140,7 +144,7 @@ def separate_sources(
     kept: list[np.ndarray] = []
 
     def images() -> Iterator[np.ndarray]:
-        return _images(recording, capture, azimuth_deg, power, polarity)
+        return _images(recording, capture, azimuth_deg, power, polarity, spacing_m)
 
     def pieces(k: int) -> Iterator[np.ndarray]:
         if recording.duration_s > _KEPT_S:
@@ -168,6 +172,7 @@ def _images(
     azimuth_deg: np.ndarray,
     power: np.ndarray,
     polarity: float,
+    spacing_m: float | None,
 ) -> Iterator[np.ndarray]:
     """Yield the signals of all sources, overlapped and added [sources, 2, samples]."""
     rate = recording.rate
@@ -177,7 +182,7 @@ def _images(
     count = -(-(recording.frames + early) // hop)
     starts = np.arange(count) * hop - early
     window = np.sqrt(np.hanning(size + 1)[:-1] / 2.0).astype(np.float32)
-    waves, coherence = _tables(capture, size, rate)
+    waves, coherence = _tables(capture, spacing_m, size, rate)
     frame_s = (np.arange(azimuth_deg.shape[1]) + 0.5) * HOP_S
     signs = np.array([1.0, polarity], np.float32)[:, None, None]
     tail = np.zeros((len(azimuth_deg), 2, early), np.float32)
@@ -199,9 +204,11 @@ def _images(
 
 
 @lru_cache(maxsize=2)
-def _tables(capture: str, size: int, rate: int) -> tuple[np.ndarray, np.ndarray]:
+def _tables(
+    capture: str, spacing_m: float | None, size: int, rate: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Return plane waves [2, bins, directions] and diffuse coherence [bins]."""
-    item, hz = FORMATS[capture], np.maximum(np.fft.rfftfreq(size, 1.0 / rate), 1.0)
+    item, hz = get_format(capture, spacing_m), np.maximum(np.fft.rfftfreq(size, 1.0 / rate), 1.0)
     coherence = diffuse_coherence(item, hz).astype(np.float32)
     return plane_waves(item, hz).astype(np.complex64), coherence
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from spa2v_lib.cues.bins import BIN_HZ, Bins
 from spa2v_lib.cues.features import BAND_CENTRES_HZ, LAGS_S
-from spa2v_lib.cues.formats import FORMATS, GRID_DEG, CaptureFormat
+from spa2v_lib.cues.formats import GRID_DEG, CaptureFormat, get_format
 
 __all__ = ["Steering", "densities", "diffuse_coherence", "plane_waves", "steering"]
 
@@ -66,12 +66,14 @@ class Steering:
 
 
 @lru_cache(maxsize=8)
-def steering(capture: str) -> Steering:
+def steering(capture: str, spacing_m: float | None = None) -> Steering:
     """Return the tables of a capture format, a key of `FORMATS`.
 
     Parameters
     ----------
     capture : str
+    spacing_m : float, optional
+        As in `spa2v_lib.cues.formats.get_format`.
 
     Returns
     -------
@@ -82,7 +84,7 @@ def steering(capture: str) -> Steering:
     >>> steering("ab").spaced, steering("xy").spaced
     (True, False)
     """
-    item = FORMATS[capture]
+    item = get_format(capture, spacing_m)
     change = np.gradient(item.pan_deg) + np.abs(np.gradient(item.delay_s)) * 1e6
     widest = np.abs(GRID_DEG[change > 1e-3]).max() + 0.5
     pick = np.arange(0, len(GRID_DEG), _STEP_DEG)

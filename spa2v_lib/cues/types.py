@@ -262,6 +262,9 @@ class CaptureGuess(Frozen):
         In [0, 1]; 1 where the caller named the format.
     note : str
         The numbers the guess rests on.
+    spacing_m : Range or None
+        How far apart the microphones of a pair "ab" are: given by the user, or estimated from the
+        delays; ``None`` for other formats, and where it is the usual 0.5 m.
 
     Examples
     --------
@@ -272,6 +275,24 @@ class CaptureGuess(Frozen):
     format: Literal["panned", "xy", "ms", "ortf", "ab", "binaural", "foa", "mono"]
     confidence: Share
     note: str
+    spacing_m: Range | None = None
+
+    @property
+    def pair_spacing_m(self) -> float | None:
+        """The spacing that directions were read with, where it is not the format's own."""
+        return None if self.spacing_m is None else self.spacing_m.value
+
+    @property
+    def described(self) -> str:
+        """The format in words, with the spacing of a pair and its interval where it has one."""
+        spacing = self.spacing_m
+        if spacing is None:
+            return self.format
+        value, low, high = (
+            f"{100.0 * each:.0f}" for each in (spacing.value, spacing.low, spacing.high)
+        )
+        interval = "" if low == high else f" [{low} to {high}]"
+        return f"{self.format}, {value}{interval} cm apart"
 
 
 class SpatialCues(Frozen):

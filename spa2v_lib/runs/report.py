@@ -108,7 +108,7 @@ def _sources(cues: SpatialCues) -> list[tuple[str, str]]:
     """Return titles and texts about every source, and the capture format; none of silence."""
     if not cues.sources:
         return []
-    capture = f"read as {cues.capture.format} (confidence {cues.capture.confidence:.2f})"
+    capture = f"read as {cues.capture.described} (confidence {cues.capture.confidence:.2f})"
     return [*(row for one in cues.sources for row in _source_rows(one)), ("capture", capture)]
 
 

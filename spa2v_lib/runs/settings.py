@@ -65,6 +65,12 @@ class Settings(BaseModel):
         "auto",
         description="How it was recorded: auto, panned, xy, ms, ortf, ab, binaural, foa or mono.",
     )
+    spacing: Annotated[float | None, "analyze"] = Field(
+        None,
+        gt=0.0,
+        description="How many metres the two omnidirectional microphones of a pair are apart, if "
+        "that is known.",
+    )
     tagger: Annotated[str, "analyze"] = Field(
         "auto",
         description="What names the sources: embedded, ast, clap, ast:FOLDER or clap:FOLDER; auto "
@@ -235,6 +241,7 @@ def check_settings(settings: Settings) -> None:
     """
     from spa2v_lib.audio.recording import check_max_seconds
     from spa2v_lib.cues import CAPTURES
+    from spa2v_lib.cues.extract import check_spacing
     from spa2v_lib.cues.labels import number_of_sources, parse_labels
     from spa2v_lib.cues.tagging import get_tagger
     from spa2v_lib.errors import CueError
@@ -253,6 +260,7 @@ def check_settings(settings: Settings) -> None:
     if settings.capture not in ("auto", *CAPTURES):
         known = ", ".join(("auto", *CAPTURES))
         raise CueError(f"no capture format {settings.capture!r}; one of: {known}")
+    check_spacing(settings.capture, settings.spacing)
     check_max_seconds(settings.max_seconds)
     check_planner(
         settings.planner,

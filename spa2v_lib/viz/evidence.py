@@ -71,7 +71,8 @@ def direction_evidence(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _from_bins(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
-    table = steering(analysis.cues.capture.format)
+    capture = analysis.cues.capture
+    table = steering(capture.format, capture.pair_spacing_m)
     sums = np.zeros((len(analysis.active), len(table.azimuth_deg)))
     if analysis.active.any():
         bins = analysis.bins

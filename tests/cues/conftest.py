@@ -39,8 +39,9 @@ def _pair(capture: str, azimuth_deg: np.ndarray) -> tuple[np.ndarray, np.ndarray
         weight = np.clip(np.tan(theta), -1.0, 1.0)
         power = np.sqrt(2.0 + 2.0 * weight**2)
         return (1.0 - weight) / power, (1.0 + weight) / power, 0.0 * one
-    if capture == "ab":
-        return one, one, 0.5 * np.sin(theta) / SOUND_M_S
+    if capture.endswith("ab"):
+        spacing = 0.17 if capture == "narrow ab" else 0.5
+        return one, one, spacing * np.sin(theta) / SOUND_M_S
     splay_deg, spacing = {"xy": (45.0, 0.0), "ms": (90.0, 0.0), "ortf": (55.0, 0.17)}[capture]
     splay = np.radians(splay_deg)
     left, right = (0.5 + 0.5 * np.cos(theta + s * splay) for s in (1.0, -1.0))
