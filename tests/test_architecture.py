@@ -19,7 +19,7 @@ ORDER = (
     "cues", "planning", "sampling", "viz", "doctor", "runs", "batch", "cli",
 )  # fmt: skip
 
-LAB_ORDER = ("scenes", "metrics", "training", "bench", "viz", "explorers", "demo", "cli")
+LAB_ORDER = ("scenes", "metrics", "training", "bench", "viz", "labs", "explorers", "demo", "cli")
 
 
 def modules() -> dict[str, Path]:

@@ -10,7 +10,7 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import generate
-from spa2v_lib.sampling.grounding.attention import AttentionGuidance, _Editor, _Places
+from spa2v_lib.sampling.grounding.attention import AttentionGuidance, MapEditor, _Places
 from spa2v_lib.sampling.grounding.cross_attention import layers
 
 
@@ -94,7 +94,7 @@ def test_more_of_a_word_is_heard_in_its_box_and_less_outside(asked):
     pictures, size = torch.randn(6, 32, 8), (4, 8)
     before = layer(pictures, text)
     places = _Places(AttentionGuidance(strength=0.3, padding_tokens=0), asked, 6)
-    layer.set_processor(_Editor(AttnProcessor2_0(), places, {layer: size}))
+    layer.set_processor(MapEditor(AttnProcessor2_0(), places, {layer: size}))
     after = layer(pictures, text)
     assert torch.allclose(after[:3], before[:3], atol=1e-6)
     gain = (after - before)[3:].mean(-1).unflatten(1, size)
@@ -126,7 +126,7 @@ def test_knobs_out_of_bounds_are_named(knobs, message):
 
 def test_processors_of_every_spatial_layer_are_exchanged_and_of_no_other(bare, asked):
     with AttentionGuidance().applied(bare, asked):
-        edited = {k for k, p in bare.unet.attn_processors.items() if isinstance(p, _Editor)}
+        edited = {k for k, p in bare.unet.attn_processors.items() if isinstance(p, MapEditor)}
     assert edited == {f"{name}.processor" for name in layers(bare.unet)}
 
 

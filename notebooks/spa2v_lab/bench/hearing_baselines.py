@@ -26,7 +26,7 @@ from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, Receiver, get_receiver
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
 
-__all__ = ["METHODS", "SEGMENT_S", "estimate"]
+__all__ = ["METHODS", "SEGMENT_S", "estimate", "gcc_phat"]
 
 METHODS = ("raw ILD", "GCC-PHAT", "SRP-PHAT", "MUSIC", "straight ahead")
 
@@ -37,7 +37,6 @@ _SPACING_M = {"ortf": 0.17, "ab": 0.5, "binaural": 0.175}
 _RATE_HZ = 16_000
 _FFT = 256
 _BAND_HZ = (200.0, 4000.0)
-_FINER = 8  # of the correlation's lags
 
 
 def estimate(
@@ -125,19 +124,53 @@ def _broadband_gains(receiver: Receiver) -> np.ndarray:
     return gains * np.sqrt((response**2).mean(axis=0))
 
 
+def gcc_phat(
+    pairs: np.ndarray, rate: int, most_s: float, finer: int = 8
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the phase-transform cross-correlation (Knapp and Carter, 1976) of two channels.
+
+    Parameters
+    ----------
+    pairs : ndarray [..., 2, samples]
+        Left, right; windowed by the caller, if at all.
+    rate : int
+        Samples a second.
+    most_s : float
+        Largest lead that is of interest, in seconds.
+    finer : int
+        Values for each sample of delay.
+
+    Returns
+    -------
+    lead_s : ndarray [leads]
+        By how much the right channel is earlier, rising from about `-most_s` to `most_s`.
+    values : ndarray [..., leads]
+        At most about 1, where the channels are copies of each other.
+
+    Examples
+    --------
+    >>> left = np.random.default_rng(0).standard_normal(1000)
+    >>> lead_s, values = gcc_phat(np.stack([left, np.roll(left, -3)]), 1000, 0.01)
+    >>> round(float(1000 * lead_s[values.argmax()]), 3)
+    3.0
+    """
+    size = pairs.shape[-1]
+    spectra = np.fft.rfft(pairs, 2 * size)  # twice the length, or late samples meet early ones
+    cross = spectra[..., 0, :].conj() * spectra[..., 1, :]
+    phase = cross / (np.abs(cross) + 1e-12)
+    lags = finer * np.fft.irfft(phase, 2 * size * finer)
+    reach = int(np.ceil(most_s * rate * finer))
+    # right earlier: its phase leads, and the peak lies at a negative lag
+    values = np.concatenate([lags[..., -reach:], lags[..., : reach + 1]], axis=-1)[..., ::-1]
+    return np.arange(-reach, reach + 1) / (rate * finer), values
+
+
 def _gcc_phat(recording: Recording, capture: str, times_s: np.ndarray, sources: int) -> np.ndarray:
     delays = get_receiver(capture).delays_s(_GRID_DEG, np.zeros_like(_GRID_DEG))
     lead = delays[0] - delays[1]  # the right channel's, rising with azimuth
     segments = _segments(recording.samples, recording.rate, times_s)
-    size = segments.shape[2]
-    spectra = np.fft.rfft(segments * np.hanning(size), 2 * size)
-    cross = spectra[:, 0].conj() * spectra[:, 1]
-    phase = cross / (np.abs(cross) + 1e-12)
-    lags = np.fft.irfft(phase, 2 * size * _FINER)
-    reach = int(np.ceil(lead.max() * recording.rate * _FINER)) + 1
-    # right earlier: its phase leads, and the peak lies at a negative lag
-    values = np.concatenate([lags[:, -reach:], lags[:, : reach + 1]], axis=1)
-    lead_s = -np.arange(-reach, reach + 1) / (recording.rate * _FINER)
+    windowed = segments * np.hanning(segments.shape[2])
+    lead_s, values = gcc_phat(windowed, recording.rate, lead.max() + 0.125 / recording.rate)
     found = np.full((sources, len(times_s)), np.nan)
     for frame, row in enumerate(values):
         for rank, peak in enumerate(_peaks(row)[:sources]):

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AttentionGuidance",
+    "MapEditor",
     "trajectory_noise",
 ]
 
@@ -187,6 +188,7 @@ class AttentionGuidance(Grounding):
     """
 
     name: ClassVar[str] = "attention"
+    editor: ClassVar[type[MapEditor]]  # what a subclass may compute in another way
 
     strength: float = 0.15
     outside: float = 0.001
@@ -215,7 +217,7 @@ class AttentionGuidance(Grounding):
         with ExitStack() as installed:
             places = _Places(self, inputs, pipeline.tokenizer.model_max_length)
             if steps and len(places.tokens):
-                installed.enter_context(_installed(pipeline.unet, places))
+                installed.enter_context(_installed(pipeline.unet, places, self.editor))
 
             def before_step(step: int, latents: Tensor) -> Tensor:
                 if step >= steps:
@@ -297,8 +299,17 @@ def _bell(low: Tensor, high: Tensor, count: int) -> Tensor:
     return (exponent - exponent.amax(-1, keepdim=True)).exp()
 
 
-class _Editor:
-    """An attention processor that edits the conditional half and leaves the other to `plain`."""
+class MapEditor:
+    """An attention processor that edits the conditional half and leaves the other to `plain`.
+
+    A subclass that computes the edited half in another way becomes the `editor` of a subclass of
+    `AttentionGuidance`.
+
+    Examples
+    --------
+    >>> AttentionGuidance.editor is MapEditor
+    True
+    """
 
     def __init__(self, plain: Any, places: _Places, sizes: dict[Attention, MapSize]) -> None:
         self.plain, self.places, self.sizes = plain, places, sizes
@@ -316,13 +327,14 @@ class _Editor:
                 f"attention guidance was given {self.places.frames} frames, and the UNet a batch "
                 f"of {len(hidden_states)}; split inference has to be switched off"
             )
-        edited = self._edited(attn, hidden_states[first:], text[first:])
+        edited = self.edited(attn, hidden_states[first:], text[first:])
         if not first:
             return edited
         plain = self.plain(attn, hidden_states[:first], text[:first], attention_mask)
         return torch.cat([plain, edited])
 
-    def _edited(self, attn: Attention, pictures: Tensor, text: Tensor) -> Tensor:
+    def edited(self, attn: Attention, pictures: Tensor, text: Tensor) -> Tensor:
+        """Return the layer's output for pictures [n, cells, dim] and text [n, tokens, width]."""
         heard = probabilities(attn, pictures, text)
         weight, bell = (m.to(heard) for m in self.places.maps(self.sizes[attn]))
         chosen = heard[..., self.places.tokens]
@@ -333,13 +345,16 @@ class _Editor:
         return attn.to_out[1](attn.to_out[0](mixed)) / attn.rescale_output_factor
 
 
+AttentionGuidance.editor = MapEditor
+
+
 @contextmanager
-def _installed(unet: torch.nn.Module, places: _Places) -> Iterator[None]:
+def _installed(unet: torch.nn.Module, places: _Places, editor: type[MapEditor]) -> Iterator[None]:
     """Exchange the processors of the cross-attention layers; on leaving, put the old ones back."""
     with ExitStack() as stack:
         sizes = stack.enter_context(sizes_known(unet))
         for attention in layers(unet).values():
             plain = attention.processor
             stack.callback(attention.set_processor, plain)
-            attention.set_processor(_Editor(plain, places, sizes))
+            attention.set_processor(editor(plain, places, sizes))
         yield

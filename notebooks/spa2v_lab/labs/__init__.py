@@ -1,0 +1,1 @@
+"""The book's labs: what each one checks, and against what in the library."""
