@@ -208,7 +208,15 @@ print(f"{len(layout.key_times_s)} key frames, {len(boxes)} frames")
 print(f"centre at 1 s: {layout.boxes_at(1.0)[0].center[0]:.1f} of the picture's width")
 
 # %% [markdown]
-# The scene was simulated, so its ground truth is known. How good is the plan?
+# The scene was simulated, so its ground truth is known. How good is the plan? The overlap of a true
+# box $b$ and a planned box $\hat b$ is their **intersection over union**,
+#
+# $$
+# \mathrm{IoU}(b, \hat b) = \frac{|b \cap \hat b|}{|b \cup \hat b|},
+# $$
+#
+# where $|\cdot|$ is an area: 1 for equal boxes, 0 for boxes that do not touch. Its mean over the
+# frames judges a layout.
 
 # %%
 from spa2v_lab import metrics

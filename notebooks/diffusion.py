@@ -79,9 +79,17 @@ SEED = 1
 # z_t = \sqrt{\bar\alpha_t}\, z_0 + \sqrt{1 - \bar\alpha_t}\, \epsilon ,
 # $$
 #
-# and a UNet learns to separate the two again, given the time $t$ and a text. Sampling starts from
-# pure noise and takes a few steps in the direction that the UNet predicts, until a new picture
-# has formed. To make the picture follow the text, each guided step is computed twice, with the
+# where $\bar\alpha_t$ falls from nearly 1 at time $t = 0$ to 0 at the last time. A UNet learns to
+# separate the two again, given $z_t$, the time and a text. This suite's predicts the **velocity**
+# ([Salimans and Ho, 2022](https://arxiv.org/abs/2202.00512)), from which the picture follows:
+#
+# $$
+# v = \sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, z_0, \qquad
+# z_0 = \sqrt{\bar\alpha_t}\, z_t - \sqrt{1 - \bar\alpha_t}\, v .
+# $$
+#
+# Sampling starts from pure noise and takes a few steps towards the picture that the UNet predicts,
+# until it has formed. To make it follow the text, each guided step is computed twice, with the
 # text and with an empty one, and the difference is amplified by the guidance scale $w$ ([Ho and
 # Salimans, 2022](https://arxiv.org/abs/2207.12598)):
 #
@@ -204,16 +212,21 @@ for name, values in scores.items():
 # h_i = \mathrm{MLP}\bigl[f_\text{text}(\text{phrase}_i),\ \mathrm{Fourier}(\text{box}_i)\bigr],
 # $$
 #
-# and lets the picture's positions $v$ attend to themselves and to these tokens, in a new layer
-# between the frozen ones, through a gate that starts closed:
+# and lets the features $x$ of the picture's positions attend to each other and to these tokens, in
+# a new layer between the frozen ones, through a gate $\gamma$ that starts closed, at 0:
 #
 # $$
-# v \leftarrow v + \tanh(\gamma)\; \mathrm{SelfAttention}\bigl([v, h]\bigr)_{1 \dots |v|} .
+# x \leftarrow x + \tanh(\gamma)\; \mathrm{SelfAttention}\bigl([x;\, W h]\bigr)_{1 \dots |x|},
 # $$
+#
+# where $W$ gives the tokens the width of $x$, and of the result only the $|x|$ positions are kept.
+# A feed-forward layer with a gate of its own follows.
 #
 # Each position must learn which tokens apply to it. That takes long. So the tiny suite's layers
-# also have an instance mask ([Wang et al., 2024](https://arxiv.org/abs/2402.03290)): a position
-# attends to an object in proportion to how far the object's box covers it.
+# also have an instance mask ([Wang et al., 2024](https://arxiv.org/abs/2402.03290)): if the box of
+# object $i$ covers the share $c_{pi}$ of position $p$, then $\log(c_{pi} + 10^{-4})$ is added to
+# the score with which $p$ attends to $i$ before the softmax. Inside the box nothing changes; outside
+# hardly anything of the object arrives.
 #
 # A box does not tell in which direction its object faces. The suite's sprites face left, except
 # for objects that move to the right. Where the boxes move to the right, the caption states it: "a
@@ -227,15 +240,23 @@ for name, values in scores.items():
 # one, within its mask $m_i$:
 #
 # $$
-# R_i = m_i\,\bigl(\mathrm{CA}_i + \mathrm{EA}(x, [\text{phrase}_i; \text{box}_i])\bigr), \qquad
+# R_i = m_i\,\bigl(\mathrm{CA}_i + \mathrm{EA}(\mathrm{LN}\,x, [\text{phrase}_i; \text{box}_i])\bigr),
+# \qquad
 # R_0 = m_0\, \mathrm{CA}_0, \qquad R_L = \mathrm{LA}(x),
 # $$
 #
-# where $\mathrm{CA}_i$ is the frozen cross-attention with the object's phrase as its text,
-# $\mathrm{EA}$ a trained one that is also conditioned on the box, $\mathrm{CA}_0$ the frozen one
-# with the whole caption for the area that no object covers, and $\mathrm{LA}$ a self-attention
-# among positions that share a mask. A small network scores the shadings at every position, and a
-# softmax mixes them: $\sum_k \mathrm{softmax}_k(\mathrm{SAC}(R, m))\, R_k$. No object can take on
+# where $x$ is again what the positions feed into the layer, $\mathrm{LN}$ a layer normalization,
+# $\mathrm{CA}_i$ the frozen cross-attention with the object's phrase as its text, $\mathrm{EA}$ a
+# trained one that is also conditioned on the box, $\mathrm{CA}_0$ the frozen one with the whole
+# caption for the area $m_0$ that no object covers, and $\mathrm{LA}$ a self-attention among
+# positions that share a mask. A small network, $\mathrm{SAC}$, scores the shadings at every
+# position, and a softmax over the objects, $0$ and $L$ mixes them,
+#
+# $$
+# x_\text{out} = \sum_{j \in \{0, 1, \dots, L\}} \mathrm{softmax}_j\bigl(\mathrm{SAC}(R, m)\bigr)\, R_j .
+# $$
+#
+# No object can take on
 # another's attributes, because its shading never attends to them. The tiny suite's layers learn
 # faster than the paper's: their masks are graded, each position gets its coordinates within the
 # box, and their output passes through a linear layer that starts at zero.
@@ -246,10 +267,12 @@ for name, values in scores.items():
 # after the softmax ([Ma et al., 2024](https://arxiv.org/abs/2401.00896)),
 #
 # $$
-# A \leftarrow A \cdot w + s\,\max(A)\; G, \qquad w = 1 \text{ inside the box, nearly 0 outside},
+# A \leftarrow A\,\bigl(m + \beta\,(1 - m)\bigr) + s\,\max(A)\; G,
 # $$
 #
-# with a Gaussian bell $G$ over the box. It works with any base model and costs next to nothing.
+# with the mask $m$ of the object's box, the share $\beta$ of the attention that is kept outside of
+# it (nearly 0), and a Gaussian bell $G$ inside it. It works with any base model and costs next to
+# nothing; [Lab 4](lab_attention.ipynb) lets you write it.
 # How large the strength $s$ may be depends on the base: too much breaks the picture. With
 # `grounding="attention:noise=on"` sampling also starts from noise that moves with the boxes ([Qiu
 # et al., 2024](https://arxiv.org/abs/2406.16863)). Every method's parameters are set in this way,
@@ -265,7 +288,9 @@ for name, values in scores.items():
 # \quad z_t \leftarrow z_t - \eta\sqrt{1 - \bar\alpha_t}\;\nabla_{z_t} E .
 # $$
 #
-# This needs no training either, but every gradient step takes a backward pass through the UNet.
+# Here $\operatorname{top}_k$ is the mean of the $k$ largest values, and the dots stand for how far the
+# map's centre of mass, and its motion, are from those of the box; $\eta$ is the step size. This needs
+# no training either, but every gradient step takes a backward pass through the UNet.
 
 # %%
 others = [name for name in get_preset("tiny").groundings if name != method]

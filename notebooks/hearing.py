@@ -180,10 +180,27 @@ viz.azimuth_map(crossed)
 # bins**. In most bins one source is far louder than the other, so that the bin has *one* level
 # and time difference and votes for one direction. A mixture model, fitted by expectation
 # maximization, explains all votes together (Mandel et al., 2010): each source is a trajectory of
-# directions, and owns a share of the bins in each band. The trajectories say whose a bin probably
-# is, and the bins say where the trajectories go; the two are improved in turn. The shares
+# directions, and owns a share of the bins in each band. Let $\theta_k(t)$ be the azimuth of source
+# $k$, $\pi_{kb}$ its share of band $b$, and $p_{tb}(\theta)$ the density over directions that the
+# bin at time $t$ in band $b$ votes with; $k = 0$ is diffuse sound, with $p = 1$ in every direction.
+# The mixture maximizes the log likelihood of all bins, each counted by its weight $w_{tb}$:
+#
+# $$
+# \Lambda = \sum_{t,b} w_{tb} \log \sum_k \pi_{kb}\, p_{tb}(\theta_k(t)).
+# $$
+#
+# The trajectories say whose a bin probably is, and the bins say which shares are probable:
+#
+# $$
+# \gamma_{ktb} = \frac{\pi_{kb}\, p_{tb}(\theta_k(t))}{\sum_j \pi_{jb}\, p_{tb}(\theta_j(t))},
+# \qquad
+# \pi_{kb} = \frac{\sum_t w_{tb}\, \gamma_{ktb}}{\sum_t w_{tb}}.
+# $$
+#
+# (Bands with little evidence are drawn towards the mean of all bands.) In between, each trajectory
+# in turn becomes the path that maximizes $\Lambda$, less a price for every turn. The shares
 # describe each source's spectrum, which keeps its identity through the crossing, where direction
-# cannot.
+# cannot. [Lab 2](lab_two_sources.ipynb) lets you write this for two directions that stand still.
 
 # %%
 for source in crossed.cues.sources:

@@ -144,12 +144,38 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 # %% [markdown]
 # *Layouts of every method against the ground truth, with 95 % confidence intervals over clips.*
 #
-# **MaxIoU** pairs the objects of both layouts, frame by frame, so that the mean intersection over
-# union of paired boxes of equal class is largest, and gives 0 to a frame whose number of objects
-# differs (Kikuchi et al., 2021). **LTSim** is a soft version: with an optimal transport plan
-# $\Gamma$ between the two sets of boxes and its cost $d$, it is $\exp(-d)$ (Otani et al., 2024).
-# The **mirror gap** is a method's score against the ground truth minus its score against the
-# mirror image of the ground truth: it is zero for a method without spatial cues.
+# A frame shows $N$ true boxes $b_i$ and $\hat N$ estimated boxes $\hat b_j$, each with a class.
+# **MaxIoU** (Kikuchi et al., 2021) pairs them within classes so that their mean [intersection over
+# union](cues_to_layout.ipynb) is largest, and is 0 where the two sides differ in their classes or
+# how many there are of each:
+#
+# $$
+# \mathrm{MaxIoU} = \max_\sigma \frac{1}{N} \sum_{i=1}^{N} \mathrm{IoU}\bigl(b_i, \hat b_{\sigma(i)}\bigr),
+# $$
+#
+# over all pairings $\sigma$ of equal classes. **LTSim** (Otani et al., 2024) is a soft version. To
+# move one box onto another has a cost $C_{ij}$, and a plan $\Gamma$ moves all of them at the lowest
+# total cost, where every true box weighs $1/N$ and every estimated one $1/\hat N$:
+#
+# $$
+# \mathrm{LTSim} = \exp\Bigl(-\min_\Gamma \sum_{ij} \Gamma_{ij} C_{ij}\Bigr), \qquad
+# C_{ij} = \frac12\cdot\frac{1 - \mathrm{gIoU}(b_i, \hat b_j)}{2} + \frac12\,[\text{classes differ}].
+# $$
+#
+# The generalized IoU, $\mathrm{gIoU} = \mathrm{IoU} - 1 + |b \cup \hat b|\,/\,|\text{hull}|$, also says
+# how far apart two disjoint boxes are; the hull is the smallest box around both. Both measures are
+# means over frames: a frame that is empty on both sides scores 1, and where one side is empty MaxIoU
+# is 0 and the cost is 1.
+#
+# The **mirror gap** of a measure $s$ is its value against the true layout $T$ minus that against the
+# mirror image of $T$,
+#
+# $$
+# s(T, \hat T) - s(\mathrm{mirror}(T), \hat T),
+# $$
+#
+# for the estimate $\hat T$. A method without spatial cues has an expected gap of 0.
+# [Lab 5](lab_metric.ipynb) lets you write MaxIoU and find its chance.
 #
 # How to read the figure:
 #

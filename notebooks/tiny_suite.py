@@ -227,9 +227,8 @@ words = words.repeat_interleave(data.CLIP_FRAMES, 0)
 
 # %% [markdown]
 # For the loss, mix in noise, as much as a random time sets, and compare the model's prediction
-# with its target. (The suite predicts a *velocity* ([Salimans and Ho,
-# 2022](https://arxiv.org/abs/2202.00512)), which stays well defined where there is nothing but
-# noise.)
+# with its target. The suite predicts a velocity, whose formula [Diffusion that follows
+# boxes](diffusion.ipynb) has. Unlike the noise, it stays a task where there is nothing but noise.
 
 
 # %%

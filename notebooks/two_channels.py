@@ -277,23 +277,24 @@ pairs = {
 # the direction towards the middle: the more reverberant the room, the stronger the bias.
 #
 # Can the bias be undone? Model the covariance of the two channels as the sum of a direct wave of
-# power $D$ and a diffuse field of power $R$, the **direct-plus-diffuse model**:
+# power $P$ and a diffuse field of power $Q$, the **direct-plus-diffuse model**:
 #
 # $$
 # \begin{pmatrix} S_{LL} & S_{LR} \\ S_{LR} & S_{RR} \end{pmatrix}
-# = D \begin{pmatrix} g_L^2 & g_L g_R \\ g_L g_R & g_R^2 \end{pmatrix}
-# + R \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}.
+# = P \begin{pmatrix} g_L^2 & g_L g_R \\ g_L g_R & g_R^2 \end{pmatrix}
+# + Q \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}.
 # $$
 #
-# The first matrix has rank one: it is the line. The second is known, for sound from everywhere
-# reaches both channels with equal power and a coherence $\rho$ that depends on the microphones
-# alone. For cardioids at $\pm\alpha$ in one place it is $\rho = \tfrac34\left(1 + \tfrac13\cos
+# On the left are the measured powers of the channels and the real part of their cross-power. Only
+# the ratio of the gains matters, so let $g_L^2 + g_R^2 = 1$. The first matrix has rank one: it is
+# the line. The second is known, for sound from everywhere reaches both channels with equal power
+# and a coherence $\rho$ that depends on the microphones alone. For cardioids at $\pm\alpha$ in one place it is $\rho = \tfrac34\left(1 + \tfrac13\cos
 # 2\alpha\right)$, 0.75 for XY. So take away as much of the second matrix as can be taken before
-# the rest would have a negative eigenvalue, that is, until its determinant is zero. This $R$ is
+# the rest would have a negative eigenvalue, that is, until its determinant is zero. This $Q$ is
 # the smaller root of
 #
 # $$
-# (1 - \rho^2) R^2 - (S_{LL} + S_{RR} - 2\rho S_{LR}) R + S_{LL} S_{RR} - S_{LR}^2 = 0 .
+# (1 - \rho^2)\, Q^2 - (S_{LL} + S_{RR} - 2\rho S_{LR})\, Q + S_{LL} S_{RR} - S_{LR}^2 = 0 .
 # $$
 #
 # What remains has rank one, and its slope is the direction: one quadratic equation per frame and
