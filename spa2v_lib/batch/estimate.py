@@ -12,7 +12,6 @@ from spa2v_lib.planning import parse_planner
 from spa2v_lib.planning.cost import Estimate, estimate_batch, total
 from spa2v_lib.runs import Settings
 from spa2v_lib.runs.make import StageProgress, analyze_recording, read_recording
-from spa2v_lib.sampling import get_preset
 
 if TYPE_CHECKING:
     from spa2v_lib.batch.manifest import ManifestRow
@@ -117,7 +116,7 @@ def _estimate_if_readable(task: Task) -> list[Estimate]:
 
 def _estimate(path: Path, settings: Settings) -> Estimate:
     recording = read_recording(path, settings)
-    width, height = get_preset(settings.preset).size
+    width, height = settings.sampled_with().size
     return estimate_batch(
         [(recording, analyze_recording(recording, settings).cues)],
         settings.planner,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from spa2v_lib.batch.manifest import SUFFIXES, ManifestRow
 from spa2v_lib.errors import BatchError, SettingsError, Spa2vError
 from spa2v_lib.runs import Settings, check_settings, code_hash, weights_of
+from spa2v_lib.runs.settings import VARIANT
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -309,7 +310,9 @@ def make_tasks(
         identity = (row.recording, row.name)
         seen[identity] += 1
         arguments = template.arguments(parameters, chosen)
-        preset = chosen.preset if "preset" in template.columns else ""
+        drawn_with = None
+        if "preset" in template.columns:
+            drawn_with = Settings.of({name: getattr(chosen, name) for name in ("preset", *VARIANT)})
         tasks.append(
             Task(
                 root=str(root),
@@ -323,7 +326,7 @@ def make_tasks(
                 sources={
                     **common,
                     "parameters": _digest(arguments),
-                    "weights": _weights(preset),
+                    "weights": _weights(drawn_with),
                 },
             )
         )
@@ -375,8 +378,8 @@ def _located(fault: str, wrong: Sequence[ManifestRow], count: int) -> str:
 
 
 @cache
-def _weights(preset: str) -> str:
-    return _digest(weights_of(preset)) if preset else ""
+def _weights(drawn_with: Settings | None) -> str:
+    return _digest(weights_of(drawn_with)) if drawn_with else ""
 
 
 def _folder_name(row: ManifestRow, occurrence: int) -> str:

@@ -69,7 +69,7 @@ def settings_options(
         @functools.wraps(command)
         def call(**given: Any) -> Any:
             values = {name: given.pop(name) for name in chosen}
-            settings = {name: value for name, value in values.items() if value is not None}
+            settings = {name: value for name, value in values.items() if value not in (None, [])}
             return command(**given, settings=settings)
 
         hints = get_type_hints(command, include_extras=True)
@@ -89,10 +89,12 @@ def settings_options(
 def _option(name: str, show_default: bool) -> inspect.Parameter:
     """Return the option of a field; bounds are left to `Settings`, which checks them all alike."""
     field = Settings.model_fields[name]
-    shown = show_default and field.default is not None and not isinstance(field.default, bool)
+    repeated = isinstance(field.default, tuple)
+    shown = show_default and field.default not in (None, ()) and field.annotation is not bool
     meaning = f"{field.description} Default: {field.default}." if shown else field.description
     option = typer.Option(help=meaning, show_default=False)
-    annotation = Annotated[field.annotation | None, option]  # type: ignore[operator]
+    typed = list[str] if repeated else field.annotation  # typer repeats an option of a list
+    annotation = Annotated[typed | None, option]  # type: ignore[operator]
     kind = inspect.Parameter.KEYWORD_ONLY
     return inspect.Parameter(name, kind, default=None, annotation=annotation)
 

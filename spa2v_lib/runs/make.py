@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from spa2v_lib.errors import LayoutError, OutputError
 from spa2v_lib.folders import check_folder, result_folder
 from spa2v_lib.runs.record import MARKER, describe, file_hash, write_record
-from spa2v_lib.runs.settings import Settings, check_settings
+from spa2v_lib.runs.settings import VARIANT, Settings, check_settings
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -114,9 +114,8 @@ def generate_run(
 def _settled(settings: Settings) -> Settings:
     """Say what "auto" and the preset's own values stand for, so that the record does."""
     from spa2v_lib.cues.tagging import get_tagger
-    from spa2v_lib.sampling import get_preset
 
-    preset = get_preset(settings.preset)
+    preset = settings.sampled_with()
     own = ("steps", "guidance_scale", "guidance_start", "guidance_stop")
     chosen = {name: getattr(preset, name) for name in own if getattr(settings, name) is None}
     if settings.tagger == "auto":
@@ -165,8 +164,9 @@ def _check_drawable(layout: VideoSceneLayout, settings: Settings) -> None:
 
     check(
         layout,
-        settings.preset,
+        settings.sampled_with(),
         steps=settings.steps,
+        guidance_scale=settings.guidance_scale,
         grounding=settings.grounding,
         captions=settings.captions,
         device=settings.device,
@@ -257,9 +257,9 @@ def analyze_recording(recording: Recording, settings: Settings) -> Analysis:
 def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoSceneLayout:
     from spa2v_lib.layout.classes import CLASSES
     from spa2v_lib.planning import plan
-    from spa2v_lib.sampling import check_labels, get_preset
+    from spa2v_lib.sampling import check_labels
 
-    preset = get_preset(settings.preset)
+    preset = settings.sampled_with()
     # Before a model is asked, which may take long and cost money.
     check_labels([s.label for s in cues.sources if s.label in CLASSES], preset)
     width, height = preset.size
@@ -281,9 +281,11 @@ def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoS
 def _sample(layout: VideoSceneLayout, settings: Settings, report_stage: StageProgress) -> Video:
     from spa2v_lib import sampling
 
+    asked = settings.of_stage("sample")
+    passed = {name: value for name, value in asked.items() if name not in VARIANT}
     return sampling.generate(
         layout,
-        **settings.of_stage("sample"),
+        **passed | {"preset": settings.sampled_with()},
         on_stage=report_stage,
     )
 

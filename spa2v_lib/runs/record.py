@@ -118,7 +118,7 @@ def describe(
             "fps": video.fps,
             "sha256": video.sha256(),
         },
-        "weights": weights_of(settings.preset),
+        "weights": weights_of(settings),
         "code": code_hash(),
         "environment": environment(),
         "notes": list(
@@ -128,18 +128,17 @@ def describe(
 
 
 def _drawn_instead(video: Video, settings: Settings) -> list[str]:
-    from spa2v_lib.sampling import get_preset
     from spa2v_lib.sampling.vocabulary import substitutions
 
     labels = [item.label for item in video.layout.objects]
-    drawn = substitutions(labels, get_preset(settings.preset))
+    drawn = substitutions(labels, settings.sampled_with())
     return [
         f"preset {settings.preset!r} cannot draw {label!r}: it draws {instead!r}, the nearest class"
         for label, instead in drawn.items()
     ]
 
 
-def weights_of(preset: str) -> dict[str, str]:
+def weights_of(settings: Settings) -> dict[str, str]:
     """Return what identifies every weight file that a run reads: the preset's and the tagger's.
 
     Raises
@@ -149,8 +148,8 @@ def weights_of(preset: str) -> dict[str, str]:
 
     Parameters
     ----------
-    preset : str
-        Name of a preset.
+    settings : Settings
+        Preset, base, LoRA and speed of the run.
 
     Returns
     -------
@@ -159,13 +158,14 @@ def weights_of(preset: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> len(weights_of("tiny")["tagger/tagger.safetensors"])
+    >>> from spa2v_lib.runs.settings import Settings
+    >>> len(weights_of(Settings())["tagger/tagger.safetensors"])
     64
     """
     from spa2v_lib.resources import resource
     from spa2v_lib.sampling import preset_info
 
-    drawing: dict[str, str] = preset_info(preset)["weights"]  # type: ignore[assignment]
+    drawing: dict[str, str] = preset_info(settings.sampled_with())["weights"]  # type: ignore[assignment]
     return {**drawing, "/".join(_TAGGER[1:]): file_hash(resource(*_TAGGER))}
 
 

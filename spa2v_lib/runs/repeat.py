@@ -262,7 +262,7 @@ def _versions(record: dict[str, Any], settings: Settings) -> Iterator[Difference
     """Compare versions, device, code and weights."""
     from spa2v_lib.doctor import environment
 
-    yield from _compare("weights", record["weights"], weights_of(settings.preset))
+    yield from _compare("weights", record["weights"], weights_of(settings))
     yield from _compare("version", _flat(record["environment"]), _flat(environment()))
     yield from _compare("version", {"code": record.get("code")}, {"code": code_hash()})
 

@@ -8,16 +8,22 @@ made from the fields: whoever adds one adds it here, and uses it in `spa2v_lib.r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from spa2v_lib.errors import SettingsError
 
-__all__ = ["MAX_SECONDS", "Settings", "Stage", "check_settings", "settings_table"]
+if TYPE_CHECKING:
+    from spa2v_lib.sampling import Preset
+
+__all__ = ["MAX_SECONDS", "VARIANT", "Settings", "Stage", "check_settings", "settings_table"]
 
 MAX_SECONDS = 30.0
 """Default length limit in seconds: sampling takes far longer than analysis."""
+
+VARIANT = ("base", "motion", "lora", "speed", "size")
+"""What makes a variant of a preset, see `spa2v_lib.sampling.variants`."""
 
 Stage = Literal["read", "cut", "analyze", "plan", "sample"]
 """The first stage of a run whose result a parameter changes."""
@@ -111,6 +117,27 @@ class Settings(BaseModel):
         description="Frames per second; a given layout's own if not given, else 8.",
     )
     preset: Annotated[str, "sample"] = Field("tiny", description="Which weights draw the video.")
+    base: Annotated[str | None, "sample"] = Field(
+        None,
+        description="Another Stable Diffusion 1.5 base: a repository of the hub "
+        "(owner/name, owner/name@REVISION), a folder, or a .safetensors file.",
+    )
+    motion: Annotated[str | None, "sample"] = Field(
+        None, description="Another AnimateDiff motion adapter: a repository or a folder."
+    )
+    lora: Annotated[tuple[str, ...], "sample"] = Field(
+        (),
+        description="LoRA to add, motion LoRA too: a repository, owner/name/FILE.safetensors or a "
+        "file, each perhaps with its weight: FILE:0.8. Several are separated by commas.",
+    )
+    speed: Annotated[str, "sample"] = Field(
+        "full",
+        description="full, or fast: few steps with consistency-distilled weights, of a quality "
+        "that nobody has measured yet.",
+    )
+    size: Annotated[str | None, "sample"] = Field(
+        None, description="Width and height of the picture, as 512x320; the preset's if not given."
+    )
     grounding: Annotated[str, "sample"] = Field(
         "default",
         description="How boxes guide sampling: default, none, or a method of the preset; its "
@@ -150,8 +177,32 @@ class Settings(BaseModel):
         None, description="What guidance leads away from; the preset's own if not given."
     )
     device: Annotated[str, "sample"] = Field(
-        "auto", description="Where to sample: auto, cuda or cpu."
+        "auto", description="Where to sample: auto, cuda, mps or cpu."
     )
+
+    @field_validator("lora", mode="before")
+    @classmethod
+    def _split(cls, given: Any) -> Any:
+        """Split a text at its commas."""
+        parts = given.split(",") if isinstance(given, str) else given
+        return tuple(part.strip() for part in parts if part.strip()) if parts else ()
+
+    def sampled_with(self) -> Preset:
+        """Return the preset with the base, LoRA, speed and size that were asked for.
+
+        Raises
+        ------
+        SamplingError, DataError
+            See `spa2v_lib.sampling.variant`.
+
+        Examples
+        --------
+        >>> Settings(preset="sd15-migc", size="576x320").sampled_with().size
+        (576, 320)
+        """
+        from spa2v_lib.sampling import variant
+
+        return variant(self.preset, **{name: getattr(self, name) for name in VARIANT})
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Settings:
@@ -250,11 +301,11 @@ def check_settings(settings: Settings) -> None:
     from spa2v_lib.sampling import (
         check_captions,
         check_device,
+        check_few_steps,
+        check_fit,
         check_grounding,
         check_labels,
         check_steps,
-        check_weights,
-        get_preset,
     )
 
     if settings.capture not in ("auto", *CAPTURES):
@@ -268,12 +319,13 @@ def check_settings(settings: Settings) -> None:
         exemplars=settings.exemplars,
         shots=settings.shots,
     )
-    preset = get_preset(settings.preset)
+    preset = settings.sampled_with()
     check_grounding(settings.grounding, preset)
     check_captions(settings.captions)
     check_steps(settings.steps)
+    check_few_steps(preset, settings.steps, settings.guidance_scale)
     check_device(preset, settings.device)
-    check_weights(preset)
+    check_fit(preset)
     get_tagger(settings.tagger)
     labels = parse_labels(settings.label)
     number_of_sources(labels, settings.num_sources)

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout.classes import get_class
+from spa2v_lib.sampling.fit import check_fit
 from spa2v_lib.sampling.grounding import METHODS, check_grounding, chosen_grounding, new_grounding
 from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset
+from spa2v_lib.sampling.variants import variant
 from spa2v_lib.sampling.vocabulary import as_drawable
-from spa2v_lib.sampling.weights import check_weights, fetch, weight_hashes
+from spa2v_lib.sampling.weights import fetch, weight_hashes
 
 if TYPE_CHECKING:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling.attention_maps import Recorder
+    from spa2v_lib.sampling.control_video import BoxOutlines
     from spa2v_lib.sampling.grounding.base import Grounding
     from spa2v_lib.sampling.pipeline import OnStage
     from spa2v_lib.video import Video
@@ -27,16 +30,18 @@ __all__ = [
     "check",
     "check_captions",
     "check_device",
+    "check_few_steps",
+    "check_fit",
     "check_grounding",
     "check_guidance",
     "check_labels",
     "check_steps",
-    "check_weights",
     "fetch",
     "generate",
     "get_preset",
     "new_grounding",
     "preset_info",
+    "variant",
     "weight_hashes",
 ]
 
@@ -51,9 +56,10 @@ Captions = Literal["mixed", "global", "frame"]
 
 def check(
     layout: VideoSceneLayout,
-    preset: str = "tiny",
+    preset: str | Preset = "tiny",
     *,
     steps: int | None = None,
+    guidance_scale: float | None = None,
     grounding: str | Grounding = "default",
     captions: Captions = "mixed",
     device: str = "auto",
@@ -63,7 +69,7 @@ def check(
     Parameters
     ----------
     layout : VideoSceneLayout
-    preset, steps, grounding, captions, device
+    preset, steps, guidance_scale, grounding, captions, device
         See `generate`.
 
     Returns
@@ -76,7 +82,7 @@ def check(
         If the preset does not exist, cannot draw an object of the layout or use the grounding, the
         number of steps is out of range, or the device does not suffice.
     DataError
-        If the preset's weights are missing.
+        If the preset's weights are missing, or those that a user named do not fit.
 
     See Also
     --------
@@ -93,16 +99,26 @@ def check(
     """
     chosen = get_preset(preset)
     check_steps(steps)
+    check_few_steps(chosen, steps, guidance_scale)
     check_captions(captions)
     if isinstance(grounding, str):
         check_grounding(grounding, chosen)
     check_labels([item.label for item in layout.objects], chosen)
     _check_length(layout, chosen)
-    method = None if chosen.control_video else chosen_grounding(grounding, chosen)
-    gradients = method is not None and method.takes_gradients
-    check_device(chosen, device, frames=layout.frame_count, gradients=gradients)
-    check_weights(chosen)
+    if chosen.memory or device != "auto":  # the shipped suite runs on whatever there is
+        _place(chosen, layout, chosen_grounding(grounding, chosen), device)
+    check_fit(chosen)
     return chosen
+
+
+def _place(
+    preset: Preset, layout: VideoSceneLayout, method: Grounding | BoxOutlines | None, device: str
+) -> str:
+    """Say where to sample, see `spa2v_lib.sampling.loading.check_device`."""
+    from spa2v_lib.sampling import loading
+
+    gradients = getattr(method, "takes_gradients", False)
+    return loading.check_device(preset, device, frames=layout.frame_count, gradients=gradients)
 
 
 def check_steps(steps: int | None) -> None:
@@ -119,6 +135,39 @@ def check_steps(steps: int | None) -> None:
     if steps is not None and not 1 <= steps <= MAX_STEPS:
         raise SamplingError(
             f"{steps} sampling steps; the number must lie between 1 and {MAX_STEPS}"
+        )
+
+
+def check_few_steps(preset: Preset, steps: int | None, guidance_scale: float | None) -> None:
+    """Refuse more steps or guidance than weights for few steps were trained for.
+
+    Parameters
+    ----------
+    preset : Preset
+        Only a variant with speed "fast" is concerned.
+    steps, guidance_scale
+        None stands for the preset's own.
+
+    Raises
+    ------
+    SamplingError
+
+    Examples
+    --------
+    >>> check_few_steps(variant("sd15-migc", speed="fast"), 8, None)
+    >>> check_few_steps(variant("sd15-migc", speed="fast"), 8, 7.5)
+    Traceback (most recent call last):
+    spa2v_lib.errors.SamplingError: guidance_scale is 7.5; speed fast takes 1 (none) to 2
+    """
+    few = preset.fast
+    if preset.speed != "fast" or few is None:
+        return
+    if steps is not None and steps > few.max_steps:
+        raise SamplingError(f"{steps} sampling steps; speed fast takes 1 to {few.max_steps}")
+    if guidance_scale is not None and not guidance_scale <= few.max_guidance_scale:
+        raise SamplingError(
+            f"guidance_scale is {guidance_scale:g}; speed fast takes 1 (none) to "
+            f"{few.max_guidance_scale:g}"
         )
 
 
@@ -236,7 +285,7 @@ def check_labels(labels: Sequence[str], preset: Preset) -> None:
 
 def generate(
     layout: VideoSceneLayout,
-    preset: str = "tiny",
+    preset: str | Preset = "tiny",
     seed: int = 0,
     *,
     steps: int | None = None,
@@ -256,8 +305,9 @@ def generate(
     Parameters
     ----------
     layout : VideoSceneLayout
-    preset : str
-        Which weights, a key of `PRESETS`.
+    preset : str or Preset
+        Which weights: a key of `PRESETS`, or what `variant` returns for another base, LoRA, size or
+        few steps.
     seed : int
         The same seed, weights and machine give the same frames, bit for bit.
     steps : int, optional
@@ -304,7 +354,13 @@ def generate(
     (2, 128, 128, 3)
     """
     chosen = check(
-        layout, preset, steps=steps, grounding=grounding, captions=captions, device=device
+        layout,
+        preset,
+        steps=steps,
+        guidance_scale=guidance_scale,
+        grounding=grounding,
+        captions=captions,
+        device=device,
     )
     settings = {
         "seed": seed,
@@ -320,15 +376,15 @@ def generate(
     check_guidance(settings["guidance_scale"], *part.values())
     report = on_stage or (lambda *_: None)
     report("load", 0, 4)  # libraries take about three quarters of it
-    from spa2v_lib.sampling.loading import clear_memory_errors, import_libraries, load
+    from spa2v_lib.sampling import loading
     from spa2v_lib.video import Video
 
     wanted, layout = layout, as_drawable(layout, chosen)
     method = chosen_grounding(grounding, chosen)
-    with clear_memory_errors(chosen, layout.frame_count):
-        import_libraries(chosen)
+    with loading.clear_memory_errors(chosen, layout.frame_count):
+        loading.import_libraries(chosen)
         report("load", 3, 4)
-        pipeline = load(preset, device)
+        pipeline = loading.load(chosen, _place(chosen, layout, method, device))
         if chosen.control_video:
             from spa2v_lib.sampling.control_video import sample_controlled
 
@@ -350,13 +406,13 @@ def _given(value, default):
     return default if value is None else value
 
 
-def preset_info(name: str) -> dict[str, object]:
+def preset_info(preset: str | Preset) -> dict[str, object]:
     """Describe a preset: its settings, what it can draw and the hashes of its weights.
 
     Parameters
     ----------
-    name : str
-        A key of `PRESETS`.
+    preset : str or Preset
+        A key of `PRESETS`, or a variant of a preset.
 
     Returns
     -------
@@ -373,5 +429,5 @@ def preset_info(name: str) -> dict[str, object]:
     >>> preset_info("tiny")["size"]
     (128, 128)
     """
-    preset = get_preset(name)
+    preset = get_preset(preset)
     return {**vars(preset), "weights": weight_hashes(preset)}

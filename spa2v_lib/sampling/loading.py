@@ -15,20 +15,22 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from spa2v_lib.errors import SamplingError
+from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.resources import resource
+from spa2v_lib.sampling.fit import check_fit
 from spa2v_lib.sampling.grounding import new_grounding
 from spa2v_lib.sampling.presets import Preset, Source, get_preset
-from spa2v_lib.sampling.tensors import load_part
-from spa2v_lib.sampling.weights import check_weights, layer_file, locate
+from spa2v_lib.sampling.tensors import check_finite, load_part, quiet_libraries
+from spa2v_lib.sampling.variants import CHECKPOINT
+from spa2v_lib.sampling.weights import check_weights, layer_file, locate, source_files
 
 if TYPE_CHECKING:
-    from diffusers import AnimateDiffPipeline, DiffusionPipeline
+    from diffusers import AnimateDiffPipeline, DiffusionPipeline, SchedulerMixin
 
 __all__ = [
     "BFLOAT16_VARIABLE",
@@ -45,7 +47,7 @@ __all__ = [
 DEVICES = ("auto", "cuda", "mps", "cpu")
 BFLOAT16_VARIABLE = "SPA2V_BFLOAT16"
 
-_LOADED: dict[tuple[str, str], DiffusionPipeline] = {}  # by preset and device
+_LOADED: dict[tuple, DiffusionPipeline] = {}  # by preset, place and what a user named
 _UNITS = ("avx512_bf16", "amx_bf16", "bf16")
 
 
@@ -115,8 +117,8 @@ def check_device(
 ) -> str:
     """Choose where to compute, and refuse a device that is too small.
 
-    Memory that this process holds for the same preset counts as free: a second video finds the
-    pipeline loaded.
+    Memory that this process holds for published weights counts as free: a second video finds its
+    pipeline loaded, or takes the place of another.
 
     Parameters
     ----------
@@ -163,23 +165,23 @@ def check_device(
     if preset.memory is None:
         return "cuda"
     count = frames or preset.window
-    free_gb = _available_gb(preset.name)
+    free_gb = _available_gb()
     for where in ("cuda", "offload"):
         how = {"gradients": gradients, "offload": where == "offload"}
         needed_gb = preset.memory.needed_gb(count, **how)
         if free_gb >= needed_gb:
             return where
     raise SamplingError(
-        f"preset {preset.name!r} needs {needed_gb:.1f} GB of GPU memory for {count} frames; "
-        f"{free_gb:.1f} GB are free; make the video shorter"
-        + (", or take a grounding without gradients" if gradients else "")
+        f"preset {preset.name!r} needs {needed_gb:.1f} GB of GPU memory for {count} frames of "
+        f"{preset.size[0]}x{preset.size[1]} pixels; {free_gb:.1f} GB are free; make the video "
+        "shorter or smaller" + (", or take a grounding without gradients" if gradients else "")
     )
 
 
-def _available_gb(name: str) -> float:
-    """Return the free GPU memory, with what torch keeps unused and a loaded preset holds."""
+def _available_gb() -> float:
+    """Return the free GPU memory, with what torch keeps unused and loaded pipelines hold."""
     unused = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    held = sum(_gpu_bytes(p) for (loaded, _), p in _LOADED.items() if loaded == name)
+    held = sum(_gpu_bytes(pipeline) for pipeline in _LOADED.values())
     return (torch.cuda.mem_get_info()[0] + unused + held) / 1e9
 
 
@@ -242,15 +244,20 @@ def import_libraries(preset: Preset) -> None:
     getattr(diffusers, "WanVACEPipeline" if preset.control_video else "AnimateDiffPipeline")
 
 
-def load(name: str, device: str = "auto", *, layers: Iterable[str] = ()) -> DiffusionPipeline:
+def load(
+    preset: str | Preset, device: str = "auto", *, layers: Iterable[str] = ()
+) -> DiffusionPipeline:
     """Load a preset's pipeline, once a process.
+
+    Of published weights one pipeline is kept: the next takes its place.
 
     Parameters
     ----------
-    name : str
-        A key of `spa2v_lib.sampling.presets.PRESETS`.
-    device : {"auto", "cuda", "mps", "cpu"}
-        Where to sample; "auto" takes a GPU where there is one.
+    preset : str or Preset
+        A key of `spa2v_lib.sampling.presets.PRESETS`, or a variant of a preset.
+    device : {"auto", "cuda", "offload", "mps", "cpu"}
+        Where to sample; "auto" takes a GPU where there is one, "offload" one with parts waiting in
+        main memory, see `check_device`.
     layers : iterable of str
         Grounding methods whose layers the UNet shall carry; others may be there already.
 
@@ -270,12 +277,14 @@ def load(name: str, device: str = "auto", *, layers: Iterable[str] = ()) -> Diff
     >>> pipeline is load("tiny", "cpu"), hasattr(pipeline.unet, "position_net")
     (True, True)
     """
-    preset = get_preset(name)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else check_device(preset, device)
-    if (name, device) not in _LOADED:
-        _LOADED[name, device] = _new_pipeline(preset, device)
-    pipeline = _LOADED[name, device]
+    preset = get_preset(preset)
+    where = device if device == "offload" else check_device(preset, device)
+    key = (preset.name, where, *_users_files(preset))
+    if key not in _LOADED:
+        if preset.memory:
+            unload()
+        _LOADED[key] = _new_pipeline(preset, where)
+    pipeline = _LOADED[key]
     for method in layers:
         new_grounding(method).prepare(pipeline, layer_file(preset, method))
     return pipeline
@@ -293,12 +302,13 @@ def unload() -> None:
         torch.cuda.empty_cache()
 
 
-def _new_pipeline(preset: Preset, device: str) -> DiffusionPipeline:
-    where = check_device(preset, device)
+def _new_pipeline(preset: Preset, where: str) -> DiffusionPipeline:
     check_weights(preset)
     folders = {part: locate(source) for part, source in _parts(preset).items()}
-    with _quietly():
+    check_fit(preset)
+    with quiet_libraries():
         pipeline = _FAMILIES[preset.family](preset, folders, where)
+        _fuse_loras(pipeline, preset)
     for part in pipeline.components.values():
         if isinstance(part, torch.nn.Module):
             part.eval().requires_grad_(False)
@@ -311,9 +321,38 @@ def _new_pipeline(preset: Preset, device: str) -> DiffusionPipeline:
     return pipeline.to(where)
 
 
+def _users_files(preset: Preset) -> tuple:
+    """Return what makes a variant the same as before: the request, and its files' times."""
+    own = [source for source in preset.sources.values() if source.folder]
+    times = [path.stat().st_mtime_ns for source in own for path in source_files(source)]
+    return (preset.variant, *times) if preset.variant else ()
+
+
 def _parts(preset: Preset) -> dict[str, Source]:
     """Return the sources of a preset that are no grounding layers."""
     return {k: v for k, v in preset.sources.items() if k not in preset.layers.values()}
+
+
+def _fuse_loras(pipeline: DiffusionPipeline, preset: Preset) -> None:
+    """Add LoRA to the weights that they change; afterwards the parts are as without any."""
+    if not preset.loras:
+        return
+    names = {what: what.replace(" ", "_") for what in preset.loras}
+    for what, name in names.items():
+        (path,) = source_files(preset.sources[what])
+        try:
+            pipeline.load_lora_weights(
+                str(path.parent),
+                weight_name=path.name,
+                adapter_name=name,
+                use_safetensors=True,
+                local_files_only=True,
+            )
+        except Exception as error:  # what the library raises is not documented
+            raise DataError(f"the LoRA {path.name} cannot be loaded: {error}") from error
+    pipeline.set_adapters(list(names.values()), list(preset.loras.values()))
+    pipeline.fuse_lora(components=sorted(pipeline.get_list_adapters()))
+    pipeline.unload_lora_weights()
 
 
 def _tiny(preset: Preset, _folders: dict[str, Path], _where: str) -> AnimateDiffPipeline:
@@ -343,38 +382,75 @@ def _stable_diffusion(preset: Preset, folders: dict[str, Path], where: str) -> A
         AnimateDiffPipeline,
         AutoencoderKL,
         DDIMScheduler,
+        LCMScheduler,
         MotionAdapter,
         UNet2DConditionModel,
     )
     from transformers import CLIPTextModel, CLIPTokenizer
 
-    base = folders["base"]
+    base, motion = folders["base"], folders["motion adapter"]
     dtype = torch.float32 if where == "cpu" else torch.float16
-    half = {"torch_dtype": dtype, "variant": "fp16", "use_safetensors": True}
+    kind = LCMScheduler if preset.speed == "fast" else DDIMScheduler
+    scheduler = kind.from_pretrained(
+        base / "scheduler",
+        beta_schedule="linear",
+        timestep_spacing="linspace",
+        clip_sample=False,
+        steps_offset=1,
+    )
+    if CHECKPOINT in preset.sources:
+        (path,) = source_files(preset.sources[CHECKPOINT])
+        parts = _single_file(path, base, dtype, scheduler)
+    else:
+        classes = (
+            ("vae", AutoencoderKL),
+            ("unet", UNet2DConditionModel),
+            ("text_encoder", CLIPTextModel),
+        )
+        parts = {
+            part: load_part(cls, base / part, **_stored(base / part, dtype))
+            for part, cls in classes
+        }
     pipeline = AnimateDiffPipeline(
-        vae=load_part(AutoencoderKL, base / "vae", **half),
-        text_encoder=load_part(
-            CLIPTextModel,
-            base / "text_encoder",
-            dtype=dtype,
-            variant="fp16",
-            use_safetensors=True,
-        ),
+        **parts,
         tokenizer=CLIPTokenizer.from_pretrained(base / "tokenizer"),
-        unet=load_part(UNet2DConditionModel, base / "unet", **half),
-        motion_adapter=load_part(MotionAdapter, folders["motion adapter"], **half),
-        scheduler=DDIMScheduler.from_pretrained(
-            base / "scheduler",
-            beta_schedule="linear",
-            timestep_spacing="linspace",
-            clip_sample=False,
-            steps_offset=1,
-        ),
+        motion_adapter=load_part(MotionAdapter, motion, **_stored(motion, dtype)),
+        scheduler=scheduler,
     )
     pipeline.vae.enable_slicing()
     if where == "offload":
         pipeline.vae.enable_tiling()
     return pipeline
+
+
+def _stored(folder: Path, dtype: torch.dtype) -> dict[str, Any]:
+    """Say how a part is loaded: from half precision, where it is stored so."""
+    variant = "fp16" if any(folder.glob("*.fp16.safetensors")) else None
+    return {"torch_dtype": dtype, "variant": variant, "use_safetensors": True}
+
+
+def _single_file(
+    path: Path, base: Path, dtype: torch.dtype, scheduler: SchedulerMixin
+) -> dict[str, nn.Module]:
+    """Load the parts of a checkpoint in the form of Stable Diffusion's authors."""
+    from diffusers import StableDiffusionPipeline
+
+    try:
+        pipeline = StableDiffusionPipeline.from_single_file(
+            str(path),
+            config=str(base),
+            torch_dtype=dtype,
+            scheduler=scheduler,
+            safety_checker=None,
+            feature_extractor=None,
+            local_files_only=True,
+        )
+    except Exception as error:  # what the library raises for such a file is not documented
+        raise DataError(f"the base {path.name} cannot be loaded: {error}") from error
+    parts = {name: getattr(pipeline, name) for name in ("vae", "unet", "text_encoder")}
+    for name, part in parts.items():
+        check_finite(part.state_dict(), f"{name} of {path.name}")
+    return parts
 
 
 def _wan(preset: Preset, folders: dict[str, Path], where: str) -> DiffusionPipeline:
@@ -396,22 +472,3 @@ def _wan(preset: Preset, folders: dict[str, Path], where: str) -> DiffusionPipel
 
 
 _FAMILIES = {"tiny": _tiny, "sd15": _stable_diffusion, "wan-vace": _wan}
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep the libraries' progress bars and remarks about loading out of sight."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    libraries = (diffusers_logging, transformers_logging)
-    levels = [library.get_verbosity() for library in libraries]
-    for library in libraries:
-        library.set_verbosity_error()
-        library.disable_progress_bar()
-    try:
-        yield
-    finally:
-        for library, level in zip(libraries, levels, strict=True):
-            library.set_verbosity(level)
-            library.enable_progress_bar()

@@ -152,7 +152,9 @@ def sample(
                 on_stage("sample", step + 1, steps)
             return tensors
 
-        noise = hooks.initial_noise(_noise(pipeline, preset, layout.frame_count, seed))
+        # Schedulers of few steps add noise between them: what comes after the initial noise.
+        generator = torch.Generator("cpu").manual_seed(seed)
+        noise = hooks.initial_noise(_noise(pipeline, preset, layout.frame_count, generator))
         frames = pipeline(
             prompt=layout.caption,
             negative_prompt=negative_prompt,
@@ -161,6 +163,7 @@ def sample(
             height=preset.size[1],
             num_inference_steps=steps,
             guidance_scale=guidance_scale,
+            generator=generator,
             latents=hooks.before_step(0, noise.to(texts.conditional)),
             cross_attention_kwargs=hooks.cross_attention_kwargs or None,
             callback_on_step_end=after_step,
@@ -295,7 +298,7 @@ def grounding_inputs(
 
 
 def _noise(
-    pipeline: AnimateDiffPipeline, preset: Preset, frame_count: int, seed: int
+    pipeline: AnimateDiffPipeline, preset: Preset, frame_count: int, generator: torch.Generator
 ) -> torch.Tensor:
     """Draw the noise that the pipeline would draw [1, channels, frames, height, width]."""
     drawn = pipeline.prepare_latents(
@@ -306,7 +309,7 @@ def _noise(
         preset.size[0],
         pipeline.unet.dtype,
         pipeline.device,
-        torch.Generator("cpu").manual_seed(seed),
+        generator,
     )
     return drawn / pipeline.scheduler.init_noise_sigma  # the pipeline multiplies once more
 

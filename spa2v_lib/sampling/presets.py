@@ -10,13 +10,22 @@ the real classes at small width, and nobody has confirmed a picture yet
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout.classes import CLASSES
 
-__all__ = ["PRESETS", "TINY_LABELS", "GpuMemory", "Preset", "Source", "get_preset"]
+__all__ = [
+    "PRESETS",
+    "TINY_LABELS",
+    "Architecture",
+    "FewSteps",
+    "GpuMemory",
+    "Preset",
+    "Source",
+    "get_preset",
+]
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,8 @@ class Source:
         Patterns of the files that are needed, below the repository.
     hint : str
         Where a person gets them, if the hub does not hold them.
+    folder : str
+        Where they lie on this machine, if the user named a file or folder of their own.
 
     Examples
     --------
@@ -44,6 +55,57 @@ class Source:
     revision: str | None
     files: tuple[str, ...]
     hint: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What weights must be made for, to fit a preset.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Of the UNet's blocks, from the outermost to the innermost.
+    text_width : int
+        Of the text embeddings.
+    grid : int
+        What width and height of the picture must be multiples of, in pixels.
+
+    Examples
+    --------
+    >>> get_preset("sd15-migc").architecture.text_width
+    768
+    """
+
+    channels: tuple[int, ...]
+    text_width: int
+    grid: int
+
+
+@dataclass(frozen=True)
+class FewSteps:
+    """How a preset samples in few steps.
+
+    Attributes
+    ----------
+    source : Source
+        Of the LoRA that makes a consistency model of the base.
+    steps, max_steps : int
+        The default, and as many as its training divided the noise into.
+    guidance_scale, max_guidance_scale : float
+        The default and the most; the training is with guidance already.
+
+    Examples
+    --------
+    >>> get_preset("sd15-migc").fast.steps
+    6
+    """
+
+    source: Source
+    steps: int
+    max_steps: int
+    guidance_scale: float
+    max_guidance_scale: float
 
 
 @dataclass(frozen=True)
@@ -55,7 +117,7 @@ class GpuMemory:
     fixed_gb : float
         Weights, and what does not grow with the video.
     frame_gb : float
-        Each frame at the preset's size, in proportion to its pixels.
+        Each frame at the preset's size.
     gradient_gb : float
         What each frame takes more with a method that keeps activations for gradients.
     offload_gb : float
@@ -64,7 +126,7 @@ class GpuMemory:
     Examples
     --------
     >>> memory = GpuMemory(fixed_gb=5.0, frame_gb=0.1, gradient_gb=0.5, offload_gb=0.5)
-    >>> memory.needed_gb(20), memory.needed_gb(20, offload=True), memory.needed_gb(20, pixels=2.0)
+    >>> memory.needed_gb(20), memory.needed_gb(20, offload=True), memory.of_size(2.0).needed_gb(20)
     (7.0, 6.5, 9.0)
     """
 
@@ -73,24 +135,24 @@ class GpuMemory:
     gradient_gb: float = 0.0
     offload_gb: float = 0.0
 
-    def needed_gb(
-        self, frames: int, *, pixels: float = 1.0, gradients: bool = False, offload: bool = False
-    ) -> float:
+    def of_size(self, pixels: float) -> GpuMemory:
+        """Return the memory for frames of so many times the pixels."""
+        return replace(self, frame_gb=self.frame_gb * pixels, gradient_gb=self.gradient_gb * pixels)
+
+    def needed_gb(self, frames: int, *, gradients: bool = False, offload: bool = False) -> float:
         """Return the GB that `frames` take.
 
         Parameters
         ----------
         frames : int
             Frames of the video.
-        pixels : float
-            Of a frame, over those of the preset's size.
         gradients : bool
             Whether the grounding method takes gradients.
         offload : bool
             Whether parts wait in main memory.
         """
         each = self.frame_gb + self.gradient_gb * gradients
-        return self.fixed_gb + each * frames * pixels - self.offload_gb * offload
+        return self.fixed_gb + each * frames - self.offload_gb * offload
 
 
 @dataclass(frozen=True)
@@ -143,6 +205,16 @@ class Preset:
         The longest video; None where windows make it unlimited.
     fps : float or None
         Frames a second that the weights were trained on; None where they follow the layout.
+    architecture : Architecture or None
+        What other bases and LoRA must fit; None where none are taken.
+    fast : FewSteps or None
+        How it samples in few steps, if it can.
+    loras : dict of str to float
+        Weights of the LoRA that are fused into the base, by their names in `sources`.
+    speed : {"full", "fast"}
+        "fast" samples as `fast` says.
+    variant : str
+        What was asked for beyond the name, see `spa2v_lib.sampling.variants`.
 
     Examples
     --------
@@ -174,6 +246,11 @@ class Preset:
     extra: str = ""
     max_frames: int | None = None
     fps: float | None = None
+    architecture: Architecture | None = None
+    fast: FewSteps | None = None
+    loras: dict[str, float] = field(default_factory=dict)
+    speed: str = "full"
+    variant: str = ""
 
     @property
     def gpu_gb(self) -> float:
@@ -205,6 +282,11 @@ _GLIGEN = Source(
     "0c6ed4f2be831b1a6d2bdd9c7bb4c796cf1d5c70",
     ("unet/diffusion_pytorch_model.fp16.*",),  # half the size of the full file
 )
+_LCM = Source(
+    "latent-consistency/lcm-lora-sdv1-5",
+    "cf2fced511dbe7e26c8d1d397e728fbab875db4b",
+    ("pytorch_lora_weights.safetensors",),
+)
 _MIGC = Source(
     "limuloo/MIGC",
     None,
@@ -234,6 +316,9 @@ def _sd15(name: str, summary: str, method: str, stop: float, source: Source, **m
         # Estimates in half precision, which this project has not measured on a GPU: 6.5 GB for
         # 16 frames, 7.9 for 32, 15.7 for 16 with gradients.
         memory=GpuMemory(fixed_gb=5.1, frame_gb=0.0875, gradient_gb=0.575, offload_gb=0.4),
+        architecture=Architecture((320, 640, 1280, 1280), 768, grid=8),
+        # As the LoRA's authors advise: 4 to 8 steps, guidance off or between 1 and 2.
+        fast=FewSteps(_LCM, 6, 50, 1.5, 2.0),
         **more,
     )
 
@@ -310,13 +395,13 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def get_preset(name: str) -> Preset:
+def get_preset(name: str | Preset) -> Preset:
     """Look a preset up.
 
     Parameters
     ----------
-    name : str
-        A key of `PRESETS`.
+    name : str or Preset
+        A key of `PRESETS`; a preset, or a variant of one, is returned as it is.
 
     Returns
     -------
@@ -332,6 +417,8 @@ def get_preset(name: str) -> Preset:
     >>> get_preset("sd15-migc").guidance_scale
     7.5
     """
+    if isinstance(name, Preset):
+        return name
     if name not in PRESETS:
         raise SamplingError(f"no preset {name!r}; there is: {', '.join(PRESETS)}")
     return PRESETS[name]

@@ -6,7 +6,8 @@ A pickle is read with ``weights_only``, so that no code of it runs.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "check_numbers",
     "load_part",
     "load_weights",
+    "quiet_libraries",
     "read_tensors",
     "save_half",
     "some_of",
@@ -258,6 +260,31 @@ def as_pixels(frames: np.ndarray) -> np.ndarray:
     """
     check_numbers(torch.from_numpy(frames), "the decoded frames")
     return (255 * np.clip(frames, 0, 1) + 0.5).astype(np.uint8)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the libraries' progress bars and remarks about loading out of sight.
+
+    Examples
+    --------
+    >>> with quiet_libraries():
+    ...     pass
+    """
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    libraries = (diffusers_logging, transformers_logging)
+    levels = [library.get_verbosity() for library in libraries]
+    for library in libraries:
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        for library, level in zip(libraries, levels, strict=True):
+            library.set_verbosity(level)
+            library.enable_progress_bar()
 
 
 def _damaged(name: str, content: str, error: Exception) -> DataError:

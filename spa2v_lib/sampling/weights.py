@@ -30,6 +30,7 @@ __all__ = [
     "layer_file",
     "locate",
     "planned_downloads",
+    "source_files",
     "weight_files",
     "weight_hashes",
     "whereabouts",
@@ -39,6 +40,7 @@ FOLDER_VARIABLE = "SPA2V_WEIGHTS"
 
 _SHIPPED = {"vae", "unet", "text_encoder", "motion_adapter", "grounding"}
 _WEIGHTS = (".safetensors", ".bin", ".ckpt")
+_USUAL_LORA = "pytorch_lora_weights.safetensors"
 
 Announce = Callable[[str], None]
 
@@ -226,7 +228,7 @@ def planned_downloads(preset: Preset) -> list[Download]:
     ]
 
 
-def fetch(name: str, announce: Announce = print) -> list[Path]:
+def fetch(preset: str | Preset, announce: Announce = print) -> list[Path]:
     """Download a preset's weights and check that they are complete; nothing is sampled.
 
     Repository, files and size of each part, and the free disk, are announced before anything is
@@ -234,8 +236,8 @@ def fetch(name: str, announce: Announce = print) -> list[Path]:
 
     Parameters
     ----------
-    name : str
-        A preset.
+    preset : str or Preset
+        Its name, or a variant of one.
     announce : callable
         Called with each line.
 
@@ -256,13 +258,13 @@ def fetch(name: str, announce: Announce = print) -> list[Path]:
     tiny: all weights are on this machine
     ['tiny']
     """
-    preset = get_preset(name)
+    preset = get_preset(preset)
     check_weights(preset)
     downloads = planned_downloads(preset)
     if downloads:
         _check_disk(downloads, announce)
     folders = [locate(source) for source in preset.sources.values()]
-    announce(f"{name}: all weights are on this machine")
+    announce(f"{preset.name}: all weights are on this machine")
     return folders or [resource(*preset.folder or ())]
 
 
@@ -331,6 +333,23 @@ def weight_hashes(preset: Preset) -> dict[str, str]:
     return hashes
 
 
+def source_files(source: Source) -> list[Path]:
+    """Return the files of a source that are on this machine; none if it is not complete.
+
+    Raises
+    ------
+    DataError
+        If there are several where one is needed.
+
+    Examples
+    --------
+    >>> source_files(Source("owner/by-hand", None, ("*.ckpt",)))
+    []
+    """
+    folder = _present(source)
+    return [] if folder is None else _matching(folder, source)
+
+
 def _sha256(path: Path) -> str:
     status = path.stat()
     return _hashed(path.resolve(), status.st_size, status.st_mtime_ns)
@@ -351,6 +370,8 @@ def _wanted(source: Source) -> str:
 
 def _in_folder(source: Source) -> Path | None:
     """Return the user's folder of a source if it holds a file for every pattern."""
+    if source.folder:
+        return Path(source.folder) if _holds(Path(source.folder), source) else None
     chosen = os.environ.get(FOLDER_VARIABLE)
     folder = Path(chosen) / source.repository if chosen else None
     return folder if folder is not None and _holds(folder, source) else None
@@ -362,7 +383,29 @@ def _holds(folder: Path, source: Source) -> bool:
 
 def _matching(folder: Path, source: Source) -> list[Path]:
     found = {path for pattern in source.files for path in folder.glob(pattern)}
-    return sorted(path for path in found if path.is_file())
+    names = sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
+    return [folder / name for name in _sufficient(names, source)]
+
+
+def _sufficient(names: list[str], source: Source) -> list[str]:
+    """Leave out what is there twice: of safetensors in several precisions, half precision is kept.
+
+    Of a LoRA's repository its one file is wanted.
+    """
+    kept: dict[str, str] = {}
+    for name in sorted(names, key=lambda name: (".fp16." not in name, len(name))):
+        folder, _, file = name.rpartition("/")
+        alike = f"{folder}/{file.split('.')[0]}" if file.endswith(".safetensors") else name
+        kept.setdefault(alike, name)
+    chosen = sorted(kept.values())
+    if source.files != ("*.safetensors",) or len(chosen) < 2:
+        return chosen
+    if _USUAL_LORA in chosen:
+        return [_USUAL_LORA]
+    raise DataError(
+        f"{source.repository} holds several weights: {', '.join(chosen)}; name one, as "
+        f"{source.repository}/{chosen[0]}"
+    )
 
 
 def _present(source: Source) -> Path | None:
@@ -408,13 +451,17 @@ def _planned(what: str, source: Source) -> Download:
         )
     except Exception as error:  # whatever its HTTP client raises means: no answer
         raise _unreachable(source, error) from error
-    files = [
-        (entry.rfilename, entry.size or 0)
-        for entry in info.siblings or ()
-        if any(fnmatch(entry.rfilename, pattern) for pattern in source.files)
-    ]
-    names = tuple(name for name, _ in files)
-    return Download(what, source.repository, names, sum(size for _, size in files))
+    sizes = {entry.rfilename: entry.size or 0 for entry in info.siblings or ()}
+    found = {p: [name for name in sizes if _is_match(name, p)] for p in source.files}
+    if lacking := [pattern for pattern, names in found.items() if not names]:
+        raise DataError(f"{source.repository} on the hub lacks {', '.join(lacking)}")
+    names = _sufficient(sorted({name for names in found.values() for name in names}), source)
+    return Download(what, source.repository, tuple(names), sum(sizes[name] for name in names))
+
+
+def _is_match(name: str, pattern: str) -> bool:
+    """Whether a path in a repository matches, of which "*" is one part, as with `Path.glob`."""
+    return name.count("/") == pattern.count("/") and fnmatch(name, pattern)
 
 
 def _check_disk(downloads: list[Download], announce: Announce) -> None:
@@ -450,11 +497,14 @@ def _from_hub(source: Source) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    wanted = source.files
     if _in_cache(source) is None and not _offline():
-        _check_disk([_planned("weights", source)], lambda line: print(line, file=sys.stderr))
+        download = _planned("weights", source)
+        _check_disk([download], lambda line: print(line, file=sys.stderr))
+        wanted = download.files
     try:
         folder = snapshot_download(
-            source.repository, revision=source.revision, allow_patterns=list(source.files)
+            source.repository, revision=source.revision, allow_patterns=list(wanted)
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise _unreachable(source, error) from error

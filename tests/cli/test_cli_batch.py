@@ -41,6 +41,8 @@ def other_than_default(name: str) -> object:
     value = field.default
     if isinstance(value, bool):
         return not value
+    if isinstance(value, tuple):
+        return ["one", "another"]  # an option that is repeated
     if isinstance(value, (int, float)):
         return type(value)(value + 1)
     return 2 if "int" in str(field.annotation) or "float" in str(field.annotation) else "another"
@@ -62,7 +64,8 @@ def test_every_parameter_of_a_run_is_an_option_and_only_what_is_given_is_passed_
     options = {name: other_than_default(name) for name in Settings.model_fields}
     told = []
     for name, value in options.items():
-        told += [f"--{name.replace('_', '-')}"] + [value] * (not isinstance(value, bool))
+        for each in value if isinstance(value, list) else [value]:
+            told += [f"--{name.replace('_', '-')}"] + [each] * (not isinstance(each, bool))
     assert spa2v(command, "a.wav", "--out", tmp_path / "out", *told)[0] == 2
     assert spa2v(command, "a.wav", "--out", tmp_path / "out", "--seed", 3)[0] == 2
     first, second = ({k: v for k, v in one.items() if k in options} for one in asked)

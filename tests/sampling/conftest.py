@@ -1,12 +1,16 @@
-"""A motion UNet with random weights and wide pictures, and a video to ask guidance methods for."""
+"""Small random weights: a motion UNet, a video to ask for, and all that a preset would fetch."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import pytest
 import torch
 from diffusers import DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
+from spa2v_lab.bench.random_weights import Widths, write_random_weights
+from spa2v_lib.sampling import loading, presets
 from spa2v_lib.sampling.grounding.base import GroundingInputs
+from spa2v_lib.sampling.weights import FOLDER_VARIABLE
 
 FRAMES, TOKENS, WIDTH = 3, 6, 16
 
@@ -66,3 +70,33 @@ def denoise(bare, asked):
             return bare.unet(torch.cat([latents] * 2), 500, words).sample
 
     return run
+
+
+@pytest.fixture(scope="session")
+def small_widths() -> Widths:
+    return Widths((32, 32, 64, 64), text=32, text_layers=1, vocabulary=54, picture=(32,) * 4)
+
+
+@pytest.fixture(scope="session")
+def small_weights(tmp_path_factory, small_widths):
+    """Build a folder with what the hub would give, small and random."""
+    root = tmp_path_factory.mktemp("weights")
+    for preset in ("sd15-gligen", "sd15-migc"):
+        write_random_weights(root, preset, small_widths)
+    return root
+
+
+@pytest.fixture
+def small_presets(small_weights, small_widths, monkeypatch):
+    """Let the presets of published weights use the small ones."""
+    monkeypatch.setenv(FOLDER_VARIABLE, str(small_weights))
+    small = presets.Architecture(small_widths.channels, small_widths.text, grid=8)
+    sizes = {"sd15-gligen": (64, 40), "sd15-migc": (64, 40), "wan-vace": (64, 48)}
+    for name, size in sizes.items():
+        preset = presets.PRESETS[name]
+        fits = small if preset.architecture else None
+        changed = dataclasses.replace(preset, size=size, architecture=fits)
+        monkeypatch.setitem(presets.PRESETS, name, changed)
+    loading.unload()
+    yield
+    loading.unload()

@@ -2,7 +2,6 @@
 width on the meta device where names and shapes are compared.
 """
 
-import dataclasses
 import hashlib
 import shutil
 
@@ -10,9 +9,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import (
-    AutoencoderKL,
     AutoencoderKLWan,
-    DDIMScheduler,
     FlowMatchEulerDiscreteScheduler,
     MotionAdapter,
     UNet2DConditionModel,
@@ -21,14 +18,12 @@ from diffusers import (
     WanVACETransformer3DModel,
 )
 from transformers import (
-    CLIPTextConfig,
-    CLIPTextModel,
-    CLIPTokenizer,
     T5Tokenizer,
     UMT5Config,
     UMT5EncoderModel,
 )
 
+from spa2v_lab.bench.random_weights import FULL
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
@@ -36,17 +31,8 @@ from spa2v_lib.runs import generate_run
 from spa2v_lib.sampling import check, generate, loading, presets
 from spa2v_lib.sampling.control_video import draw_control, frame_times
 from spa2v_lib.sampling.grounding import gligen_layers
-from spa2v_lib.sampling.grounding.migc_layers import MIGCLayer
 from spa2v_lib.sampling.weights import FOLDER_VARIABLE, weight_hashes
 
-SD15 = {
-    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-    "attention_head_dim": 8,
-    "sample_size": 64,
-}
-WIDE = {**SD15, "block_out_channels": (320, 640, 1280, 1280), "cross_attention_dim": 768}
-SMALL = {**SD15, "block_out_channels": (32, 32, 64, 64), "cross_attention_dim": 32}
 BOX = Box(x0=0.1, y0=0.3, x1=0.5, y1=0.8)
 
 
@@ -59,79 +45,6 @@ def _layout(seconds: float = 0.5) -> VideoSceneLayout:
         objects=[thing],
         duration_s=seconds,
     )
-
-
-def _tokenizer(folder) -> CLIPTokenizer:
-    letters = [chr(97 + i) for i in range(26)]
-    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{c}</w>" for c in letters)]
-    tokenizer = CLIPTokenizer(
-        vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=77
-    )
-    tokenizer.save_pretrained(folder)
-    return tokenizer
-
-
-def _adapter(**sizes) -> MotionAdapter:
-    return MotionAdapter(motion_layers_per_block=2, use_motion_mid_block=False, **sizes)
-
-
-@pytest.fixture(scope="module")
-def small_weights(tmp_path_factory):
-    """Build a folder with what the hub would give, small and random."""
-    torch.manual_seed(0)
-    root = tmp_path_factory.mktemp("weights")
-    base = root / presets._SD15.repository
-    half = {"variant": "fp16", "safe_serialization": True}
-    unet = UNet2DConditionModel(**SMALL)
-    unet.half().save_pretrained(base / "unet", **half)
-    vae = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(32,) * 4,
-    )
-    vae.half().save_pretrained(base / "vae", **half)
-    tokenizer = _tokenizer(base / "tokenizer")
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=1,
-            num_attention_heads=2, bos_token_id=0, eos_token_id=1, pad_token_id=1,
-        )
-    )  # fmt: skip
-    text.half().save_pretrained(base / "text_encoder", **half)
-    DDIMScheduler(beta_start=0.00085, beta_end=0.012).save_pretrained(base / "scheduler")
-    adapter = _adapter(block_out_channels=SMALL["block_out_channels"])
-    adapter.half().save_pretrained(root / presets._ANIMATEDIFF.repository, **half)
-    gated = UNet2DConditionModel(**SMALL, attention_type="gated")
-    for name, value in gated.named_parameters():
-        if ".alpha_" in name:
-            torch.nn.init.constant_(value, 0.5)
-    layers = root / presets._GLIGEN.repository / "unet/diffusion_pytorch_model.fp16.bin"
-    layers.parent.mkdir(parents=True)
-    torch.save(gated.half().state_dict(), layers)
-    layers = root / presets._MIGC.repository / presets._MIGC.files[0]
-    layers.parent.mkdir(parents=True)
-    state = {
-        f"model.diffusion_model.{block}.1.transformer_blocks.0.attn2.migc.{name}": value
-        for block in ("middle_block", "output_blocks.3", "output_blocks.4", "output_blocks.5")
-        for name, value in MIGCLayer(64, 32, 8).state_dict().items()
-    }
-    torch.save({"state_dict": state}, layers)
-    return root
-
-
-@pytest.fixture
-def small_presets(small_weights, monkeypatch):
-    monkeypatch.setenv(FOLDER_VARIABLE, str(small_weights))
-    for name, size in {
-        "sd15-gligen": (64, 40),
-        "sd15-migc": (64, 40),
-        "wan-vace": (64, 48),
-    }.items():
-        small = dataclasses.replace(presets.PRESETS[name], size=size)
-        monkeypatch.setitem(presets.PRESETS, name, small)
-    loading.unload()
-    yield
-    loading.unload()
 
 
 @pytest.mark.parametrize("preset", ["sd15-gligen", "sd15-migc"])
@@ -159,10 +72,11 @@ def test_a_run_draws_on_the_device_that_was_asked_for(small_presets, tmp_path, g
 
 def test_published_gligen_layers_are_found_by_name_at_full_width():
     with torch.device("meta"):
-        gated = UNet2DConditionModel(**WIDE, attention_type="gated")
-        ours = UNetMotionModel.from_unet2d(
-            UNet2DConditionModel(**WIDE), _adapter(block_out_channels=WIDE["block_out_channels"])
+        gated = UNet2DConditionModel(**FULL.unet, attention_type="gated")
+        adapter = MotionAdapter(
+            block_out_channels=FULL.channels, motion_layers_per_block=2, use_motion_mid_block=False
         )
+        ours = UNetMotionModel.from_unet2d(UNet2DConditionModel(**FULL.unet), adapter)
         gligen_layers.attach(ours)
     mine, theirs = (
         {

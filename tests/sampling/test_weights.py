@@ -61,6 +61,7 @@ def test_fetch_announces_repository_files_and_size_before_it_downloads(hub_cache
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     events = []
     sizes = {"model_index.json": 500, "vae/config.json": 500, "vae/a.safetensors": 2_000_000_000}
+    sizes["tokenizer/spiece.model"] = 500
     files = [SimpleNamespace(rfilename=name, size=size) for name, size in sizes.items()]
     files.append(SimpleNamespace(rfilename="README.md", size=9e9))
     monkeypatch.setattr(
@@ -70,7 +71,7 @@ def test_fetch_announces_repository_files_and_size_before_it_downloads(hub_cache
     usage = SimpleNamespace(free=3e9)
     monkeypatch.setattr("shutil.disk_usage", lambda place: usage)
     weights.fetch("wan-vace", events.append)
-    assert "3 files of Wan-AI/Wan2.1-VACE-1.3B-diffusers, 2.00 GB" in events[0]
+    assert "4 files of Wan-AI/Wan2.1-VACE-1.3B-diffusers, 2.00 GB" in events[0]
     assert "3.0 GB are free" in events[1] and events[2] is presets._WAN
     usage.free = 1e9
     with pytest.raises(DataError, match=r"2\.0 GB are to be fetched and 1\.0 GB are free"):

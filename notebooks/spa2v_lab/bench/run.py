@@ -111,8 +111,9 @@ def _with_page(results: Results, out: Path) -> Results:
 
 def _asked(quick: bool, seed: int) -> dict[str, Any]:
     from spa2v_lib.runs.record import code_hash, weights_of
+    from spa2v_lib.runs.settings import Settings
 
-    return {"quick": quick, "seed": seed, "code": code_hash(), "weights": weights_of("tiny")}
+    return {"quick": quick, "seed": seed, "code": code_hash(), "weights": weights_of(Settings())}
 
 
 def _plan(kept: RawResults, count: int, seed: int, progress: Progress) -> None:

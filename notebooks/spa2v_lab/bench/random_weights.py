@@ -1,0 +1,201 @@
+"""Random weights in the folders and files of the hub: what published weights look like from outside.
+
+With `FULL` they have the published shapes and precision, so that memory and time are those of the
+real ones; with other widths they are small enough for tests.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel
+from safetensors.torch import save_file
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+
+from spa2v_lib.sampling.grounding.migc_layers import MIGCLayer
+from spa2v_lib.sampling.presets import get_preset
+
+__all__ = ["FULL", "Widths", "lora_weights", "write_random_weights"]
+
+_BLOCKS = {
+    "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
+    "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
+    "attention_head_dim": 8,
+    "sample_size": 64,
+}
+_MIGC_BLOCKS = ("middle_block", "output_blocks.3", "output_blocks.4", "output_blocks.5")
+_LCM_RANK = 64
+
+
+@dataclass(frozen=True)
+class Widths:
+    """How wide the parts of Stable Diffusion are.
+
+    Attributes
+    ----------
+    channels : tuple of int
+        Of the UNet's blocks.
+    text : int
+        Of the text embeddings.
+    text_layers : int
+        Of the text encoder.
+    vocabulary : int
+        Rows of the text encoder's table; those beyond the tokenizer's words are never read.
+    picture : tuple of int
+        Channels of the autoencoder's blocks.
+
+    Examples
+    --------
+    >>> Widths((32, 32, 64, 64), 32, 1, 54, (32,) * 4).unet["cross_attention_dim"]
+    32
+    """
+
+    channels: tuple[int, ...]
+    text: int
+    text_layers: int
+    vocabulary: int
+    picture: tuple[int, ...]
+
+    @property
+    def unet(self) -> dict[str, object]:
+        """The UNet's configuration."""
+        return {
+            **_BLOCKS,
+            "block_out_channels": self.channels,
+            "cross_attention_dim": self.text,
+        }
+
+
+FULL = Widths((320, 640, 1280, 1280), 768, 12, 49408, (128, 256, 512, 512))
+"""As published."""
+
+
+def write_random_weights(root: Path, preset: str, widths: Widths = FULL, *, seed: int = 0) -> None:
+    """Write all that a preset would fetch, as ``<root>/<owner>/<repository>/...``.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        What ``SPA2V_WEIGHTS`` is to name.
+    preset : {"sd15-migc", "sd15-gligen"}
+        Weights for few steps are written, too.
+    widths : Widths
+        The published ones take 5 to 7 GB of disk.
+    seed : int
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> root = Path(tempfile.mkdtemp())
+    >>> write_random_weights(root, "sd15-migc", Widths((32, 32, 64, 64), 32, 1, 54, (32,) * 4))
+    >>> sorted(folder.name for folder in root.iterdir())
+    ['guoyww', 'latent-consistency', 'limuloo', 'stable-diffusion-v1-5']
+    """
+    torch.manual_seed(seed)
+    chosen = get_preset(preset)
+    folders = {what: root / source.repository for what, source in chosen.sources.items()}
+    _write_base(folders["base"], widths)
+    adapter = MotionAdapter(
+        block_out_channels=widths.channels, motion_layers_per_block=2, use_motion_mid_block=False
+    )
+    adapter.half().save_pretrained(folders["motion adapter"], variant="fp16")
+    if "GLIGEN" in folders:
+        _write_gligen(folders["GLIGEN"] / "unet/diffusion_pytorch_model.fp16.bin", widths)
+    else:
+        _write_migc(folders["MIGC"] / chosen.sources["MIGC"].files[0], widths)
+    if chosen.fast:
+        place = root / chosen.fast.source.repository / chosen.fast.source.files[0]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        save_file(lora_weights(widths, rank=min(_LCM_RANK, widths.text)), place)
+
+
+def lora_weights(widths: Widths, *, rank: int = 4, scale: float = 0.05) -> dict[str, torch.Tensor]:
+    """Return a random LoRA of the UNet's attention, under the names that most are published with.
+
+    Parameters
+    ----------
+    widths : Widths
+    rank : int
+    scale : float
+        Standard deviation of its numbers.
+
+    Returns
+    -------
+    dict of str to Tensor
+        Half precision.
+
+    Examples
+    --------
+    >>> weights = lora_weights(Widths((32, 32, 64, 64), 32, 1, 54, (32,) * 4))
+    >>> sorted({name.split(".", 1)[1] for name in weights})
+    ['alpha', 'lora_down.weight', 'lora_up.weight']
+    """
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(**widths.unet)
+    weights = {}
+    for name, layer in unet.named_modules():
+        if name.endswith(("to_q", "to_k", "to_v", "to_out.0")):
+            written = f"lora_unet_{name.replace('.', '_')}"
+            outputs, inputs = layer.weight.shape
+            weights[f"{written}.lora_down.weight"] = scale * torch.randn(rank, inputs)
+            weights[f"{written}.lora_up.weight"] = scale * torch.randn(outputs, rank)
+            weights[f"{written}.alpha"] = torch.tensor(float(rank))
+    return {name: value.half() for name, value in weights.items()}
+
+
+def _write_base(folder: Path, widths: Widths) -> None:
+    half = {"variant": "fp16", "safe_serialization": True}
+    UNet2DConditionModel(**widths.unet).half().save_pretrained(folder / "unet", **half)
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=widths.picture,
+        layers_per_block=2,
+    )
+    vae.half().save_pretrained(folder / "vae", **half)
+    tokenizer = _tokenizer()
+    tokenizer.save_pretrained(folder / "tokenizer")
+    ends = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in _ENDS}
+    text = CLIPTextConfig(
+        vocab_size=widths.vocabulary,
+        hidden_size=widths.text,
+        intermediate_size=4 * widths.text,
+        num_hidden_layers=widths.text_layers,
+        num_attention_heads=widths.text // min(64, widths.text),
+        **ends,
+    )
+    CLIPTextModel(text).half().save_pretrained(folder / "text_encoder", **half)
+    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
+    scheduler.save_pretrained(folder / "scheduler")
+
+
+_ENDS = ("bos", "eos", "pad")
+
+
+def _tokenizer() -> CLIPTokenizer:
+    """Spell words letter by letter, in texts of the published length."""
+    letters = [chr(97 + i) for i in range(26)]
+    words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{c}</w>" for c in letters)]
+    numbers = {word: number for number, word in enumerate(words)}
+    return CLIPTokenizer(vocab=numbers, merges=[], model_max_length=77)
+
+
+def _write_gligen(path: Path, widths: Widths) -> None:
+    gated = UNet2DConditionModel(**widths.unet, attention_type="gated")
+    for name, value in gated.named_parameters():
+        if ".alpha_" in name:  # gates are closed at first, and grounding would do nothing
+            torch.nn.init.constant_(value, 0.5)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(gated.half().state_dict(), path)
+
+
+def _write_migc(path: Path, widths: Widths) -> None:
+    state = {
+        f"model.diffusion_model.{block}.1.transformer_blocks.0.attn2.migc.{name}": value
+        for block in _MIGC_BLOCKS
+        for name, value in MIGCLayer(widths.channels[-1], widths.text, 8).state_dict().items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"state_dict": state}, path)
