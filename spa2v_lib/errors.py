@@ -231,7 +231,7 @@ class RunError(Spa2vError):
     ...     read_record("nowhere")
     ... except RunError as error:
     ...     print(error)
-    nowhere is not a run folder: run.json: No such file or directory
+    nowhere is not a run folder: it has no run.json
     """
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from spa2v_lib.cli import terminal
+from spa2v_lib.cli import summaries, terminal
 from spa2v_lib.cli.options import OutFolder, Overwrite, settings_options
 
 __all__ = ["batch", "rerun", "verify"]
@@ -76,10 +76,10 @@ def batch(
             notebook=notebook,
             resume=resume,
             progress=progress,
-            announce=terminal.show_estimate,
+            announce=summaries.show_estimate,
             **settings,
         )
-    terminal.show_batch(summary)
+    summaries.show_batch(summary)
     if summary.failed:
         raise typer.Exit(1)
 
@@ -97,7 +97,7 @@ def verify(
     >>> from typer.testing import CliRunner
     >>> from spa2v_lib.cli import app
     >>> print(CliRunner().invoke(app, ["verify", "nowhere"]).exception)
-    nowhere is not a run folder: run.json: No such file or directory
+    nowhere is not a run folder: it has no run.json
     >>> CliRunner().invoke(app, ["verify", "runs/car"]).exit_code  # doctest: +SKIP
     0
     """
@@ -105,7 +105,7 @@ def verify(
 
     with terminal.progress() as progress:
         verification = verify_run(run, recording=recording, progress=progress)
-    terminal.show_verification(verification)
+    summaries.show_verification(verification)
     if not verification.reproduced:
         raise typer.Exit(1)
 
@@ -126,7 +126,7 @@ def rerun(
     >>> from typer.testing import CliRunner
     >>> from spa2v_lib.cli import app
     >>> print(CliRunner().invoke(app, ["rerun", "nowhere", "--out", "new"]).exception)
-    nowhere is not a run folder: run.json: No such file or directory
+    nowhere is not a run folder: it has no run.json
     >>> arguments = ["rerun", "runs/car", "--out", "new", "--seed", "4"]
     >>> CliRunner().invoke(app, arguments).exit_code  # doctest: +SKIP
     0
@@ -137,4 +137,4 @@ def rerun(
         folder = rerun_folder(
             run, out, recording=recording, overwrite=overwrite, progress=progress, **settings
         )
-    terminal.show_run(folder)
+    summaries.show_run(folder)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spa2v_lib.cli import terminal
+from spa2v_lib.cli import summaries, terminal
 from spa2v_lib.cli.options import (
     AsJson,
     Audio,
@@ -90,7 +90,7 @@ def cues(
         print("[" + ",\n".join(text) + "]" if clips else text[0])
     else:
         for one in measured:
-            terminal.show_cues(one)
+            summaries.show_cues(one)
 
 
 @settings_options((*Settings.of_stages("read", "analyze", "plan"), "seed"))
@@ -141,7 +141,7 @@ def plan(
     if as_json:
         print(layout.to_json())
     else:
-        terminal.show_layout(layout)
+        summaries.show_layout(layout)
 
 
 def _planned(source: Path, settings: Settings, aspect: float) -> VideoSceneLayout:
@@ -275,7 +275,7 @@ def generate(
         folder = generate_run(
             audio, out, layout=layout, overwrite=overwrite, progress=progress, **settings
         )
-    terminal.show_run(folder)
+    summaries.show_run(folder)
 
 
 def doctor(
@@ -307,7 +307,7 @@ def doctor(
     from spa2v_lib.doctor import examine
 
     findings = examine()
-    terminal.show_findings(findings)
+    summaries.show_findings(findings)
     if not all(finding.good for finding in findings):
         raise typer.Exit(2)
 
@@ -340,6 +340,6 @@ def _check_preset(name: str, keep: Path | None, **how: Any) -> None:
         )
     if keep is not None:
         verdict.video.save(keep)
-    terminal.show_verdict(name, verdict)
+    summaries.show_verdict(name, verdict)
     if not verdict.good:
         raise typer.Exit(2)

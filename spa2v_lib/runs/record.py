@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import RunError
-from spa2v_lib.files import check_regular
+from spa2v_lib.files import read_json
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -239,18 +239,13 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
     >>> read_record("no/such/run")
     Traceback (most recent call last):
         ...
-    spa2v_lib.errors.RunError: no/such/run is not a run folder: run.json: No such file or directory
+    spa2v_lib.errors.RunError: no/such/run is not a run folder: it has no run.json
     """
     path = Path(folder) / MARKER
-    if path.exists():
-        check_regular(path, RunError, "give the folder of a run")
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(f"{folder} is not a run folder: {MARKER}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise RunError(f"{path} is not valid JSON: {error}") from error
-    if not isinstance(record, dict) or record.get("version") not in (VERSION, "spa2v.run/1"):
+    if not path.exists():
+        raise RunError(f"{folder} is not a run folder: it has no {MARKER}")
+    record = read_json(path, RunError)
+    if record.get("version") not in (VERSION, "spa2v.run/1"):
         raise RunError(f"{path} is not the record of a run; its version must be {VERSION!r}")
     if missing := sorted((_TABLES | {"seed"}) - set(record)):
         raise RunError(f"{path} lacks {', '.join(missing)}")

@@ -119,7 +119,7 @@ def verify(
     >>> verify("no/such/run")
     Traceback (most recent call last):
         ...
-    spa2v_lib.errors.RunError: no/such/run is not a run folder: run.json: No such file or directory
+    spa2v_lib.errors.RunError: no/such/run is not a run folder: it has no run.json
     """
     record = read_record(run)
     folder = Path(run).resolve()
@@ -180,7 +180,7 @@ def rerun(
     >>> rerun("no/such/run", "out", seed=4)
     Traceback (most recent call last):
         ...
-    spa2v_lib.errors.RunError: no/such/run is not a run folder: run.json: No such file or directory
+    spa2v_lib.errors.RunError: no/such/run is not a run folder: it has no run.json
     """
     record = read_record(run)
     folder = Path(run).resolve()

@@ -10,7 +10,8 @@ import typer
 
 from spa2v_lib.batch import BatchProgress, BatchSummary
 from spa2v_lib.batch.tasks import TaskResult
-from spa2v_lib.cli.terminal import batch_progress, show_estimate
+from spa2v_lib.cli.summaries import show_estimate
+from spa2v_lib.cli.terminal import batch_progress
 from spa2v_lib.errors import RunError, SettingsError
 from spa2v_lib.planning.cost import Estimate
 from spa2v_lib.runs import Difference, Settings, Verification

@@ -12,8 +12,9 @@ import pytest
 from rich.console import Console
 
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cli import terminal
+from spa2v_lib.cli import summaries, terminal
 from spa2v_lib.cues import PassBy, Range, SourceTrack, SpatialCues, TagSpan, extract_cues
+from spa2v_lib.errors import RunError
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def printed(heard, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "200")
 
     def show(*sources: SourceTrack, **changes: object) -> str:
-        terminal.show_cues(heard.model_copy(update={"sources": list(sources), **changes}))
+        summaries.show_cues(heard.model_copy(update={"sources": list(sources), **changes}))
         return capsys.readouterr().out
 
     return show
@@ -123,6 +124,18 @@ def test_a_failure_in_a_log_is_text_too(capsys) -> None:
     with terminal.batch_progress() as tell:
         tell(BatchProgress(1, 1, 1, None, TaskResult("x", "failed", HOSTILE)))
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_run_folder_is_read_as_every_text_file_is(tmp_path, capsys) -> None:
+    (tmp_path / "run.json").write_text(
+        '{"timings_s": {"sample": 4.2}, "notes": [], "frames": {"count": 16}}', encoding="utf-16"
+    )
+    (tmp_path / "layout.json").write_text('{"caption": "a bus waits"}', encoding="utf-8-sig")
+    summaries.show_run(tmp_path)
+    assert capsys.readouterr().out.splitlines()[:2] == ["a bus waits", "16 frames in 4 s"]
+    (tmp_path / "layout.json").write_text("{")
+    with pytest.raises(RunError, match=r"layout\.json is not JSON"):
+        summaries.show_run(tmp_path)
 
 
 def test_the_time_left_is_told_from_the_first_step_on(monkeypatch) -> None:

@@ -135,9 +135,10 @@ def test_a_change_that_cannot_be_is_refused(run, tmp_path, changes, error, words
     ("text", "words"),
     [
         (None, "not a run folder"),
-        ("{", "not valid JSON"),
-        ("[" * 100_000, "not valid JSON"),
-        ("[]", "not the record"),
+        ("{", "is not JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("[]", "a JSON object is needed"),
+        ('{"version": "spa2v.run/9"}', "not the record"),
         ('{"version": "spa2v.run/1"}', "lacks environment"),
     ],
 )
