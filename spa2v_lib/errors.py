@@ -51,7 +51,7 @@ class AudioError(Spa2vError):
 
     Examples
     --------
-    >>> from spa2v_lib.audio.recording import check_max_seconds
+    >>> from spa2v_lib.audio import check_max_seconds
     >>> try:
     ...     check_max_seconds(-1.0)
     ... except AudioError as error:

@@ -99,6 +99,20 @@ class Header:
             return 1.0
         return min(1.0, self.present_bytes / self.stated_bytes)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of it."""
+        if not self.trailing_bytes:
+            return ()
+        return (
+            f"{self.trailing_bytes:,} bytes follow the sound that the header states, and are not "
+            "read: another file may be joined to it",
+        )
+
+    def may_be_b_format(self, channels: int) -> bool:
+        """Whether as many channels may as well be B-format as the loudspeakers that are implied."""
+        return channels == 4 and self.container in ("ogg", "flac")
+
 
 def read_header(path: Path, size: int) -> Header:
     """Read what a file's header states, without decoding anything.
@@ -167,6 +181,18 @@ class OggChain(NamedTuple):
     begins: list[int]
     whole: bool
     ended: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of it."""
+        notes = []
+        if len(self.begins) > 1:
+            notes.append(f"{len(self.begins)} joined Ogg streams are read one after the other")
+        if not self.whole:
+            notes.append("truncated: the last Ogg page is not whole, the file was cut short")
+        elif not self.ended:
+            notes.append("the Ogg stream has no end mark: it may have been cut short")
+        return tuple(notes)
 
 
 def ogg_chain(path: Path) -> OggChain:

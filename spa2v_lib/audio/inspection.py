@@ -1,12 +1,27 @@
-"""What a person should know about a recording before trusting it, found block by block."""
+"""Which recordings are accepted, and what a person should know about one before trusting it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 
 from spa2v_lib.errors import AudioError
 
-__all__ = ["Inspection", "check_samples"]
+__all__ = [
+    "MIN_SECONDS",
+    "Inspection",
+    "check_duration",
+    "check_max_seconds",
+    "check_rate",
+    "check_samples",
+]
+
+MIN_SECONDS = 0.25
+"""Shortest recording that is accepted, in seconds."""
+
+# Below it no direction can be measured, and the cues' frequency bands are empty.
+_LOWEST_HZ = 1000
 
 _SILENT_PEAK = 10 ** (-70 / 20)
 _DEAD_PEAK = 10 ** (-80 / 20)
@@ -16,6 +31,90 @@ _OFFSET = 0.01
 _CLIPPED_RUN = 3  # samples in a row at full scale: a single one is a peak, not clipping
 # Full scale of 32-bit integers, which some keep as floats; of what is louder, powers overflow.
 _LOUDEST = 2.0**31
+
+
+def check_rate(rate: Any, name: str) -> int:
+    """Refuse a sampling rate that no cue can be measured at.
+
+    Parameters
+    ----------
+    rate : int
+        In Hz; any object that may be one.
+    name : str
+        What the message calls the recording.
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    AudioError
+        If it is not a whole number, or below 1000 Hz.
+
+    Examples
+    --------
+    >>> check_rate(44100.0, "a.wav")
+    44100
+    """
+    number = np.asarray(rate)
+    if number.ndim or number.dtype.kind not in "iuf" or not float(number).is_integer():
+        raise AudioError(f"{name}: the sampling rate is {rate!r:.40}; a whole number is needed")
+    if rate < _LOWEST_HZ:
+        raise AudioError(
+            f"{name}: the sampling rate is {rate} Hz; at least {_LOWEST_HZ} Hz are needed"
+        )
+    return int(rate)
+
+
+def check_duration(duration_s: float, name: str) -> None:
+    """Refuse a recording that is too short to be measured.
+
+    Parameters
+    ----------
+    duration_s : float
+        Its length in seconds.
+    name : str
+        What the message calls it.
+
+    Raises
+    ------
+    AudioError
+        If it is shorter than `MIN_SECONDS`.
+
+    Examples
+    --------
+    >>> check_duration(0.1, "a.wav")
+    Traceback (most recent call last):
+    spa2v_lib.errors.AudioError: a.wav lasts 0.100 s; at least 0.25 s are needed
+    """
+    if duration_s < MIN_SECONDS:
+        raise AudioError(f"{name} lasts {duration_s:.3f} s; at least {MIN_SECONDS} s are needed")
+
+
+def check_max_seconds(max_seconds: float) -> None:
+    """Refuse a length that no recording can be cut to.
+
+    Raises
+    ------
+    AudioError
+
+    Parameters
+    ----------
+    max_seconds : float
+        Length in seconds.
+
+    Examples
+    --------
+    >>> check_max_seconds(30.0)
+    >>> check_max_seconds(float("inf"))
+    Traceback (most recent call last):
+    spa2v_lib.errors.AudioError: max_seconds is inf; it must be at least 0.25 s and finite
+    """
+    if not MIN_SECONDS <= max_seconds < np.inf:
+        raise AudioError(
+            f"max_seconds is {max_seconds:g}; it must be at least {MIN_SECONDS} s and finite"
+        )
 
 
 def check_samples(samples: np.ndarray, name: str) -> None:

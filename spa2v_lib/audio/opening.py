@@ -18,7 +18,7 @@ from typing import Any
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.files import check_regular, displayed
 
-__all__ = ["FORMATS", "FileSection", "check_media", "open_container"]
+__all__ = ["FORMATS", "FileSection", "av_errors", "check_media", "open_container"]
 
 FORMATS = (
     "aac ac3 ac4 adx aiff alp amr amrnb amrwb apac ape apm aptx aptx_hd asf ast au avi avr avs2 "
@@ -207,3 +207,17 @@ def open_container(
         av.open(section, "r", options=options, metadata_errors="replace") as container,
     ):
         yield container
+
+
+def av_errors() -> tuple[type[Exception], ...]:
+    """Return what FFmpeg, and PyAV around it, raise for a file that they cannot read.
+
+    Examples
+    --------
+    >>> OSError in av_errors()
+    True
+    """
+    import av
+
+    # PyAV's streams lack attributes where FFmpeg knows no decoder.
+    return (av.error.FFmpegError, OSError, ValueError, AttributeError, NotImplementedError)

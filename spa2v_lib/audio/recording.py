@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import html
 import io
 import os
@@ -15,18 +16,20 @@ import numpy as np
 import soundfile
 
 from spa2v_lib.audio.arrays import as_samples, split_pair
-from spa2v_lib.audio.decoding import Decoder, Scan, open_audio, skipping
-from spa2v_lib.audio.inspection import Inspection, check_samples
+from spa2v_lib.audio.decoding import Scan, open_audio
+from spa2v_lib.audio.inspection import (
+    Inspection,
+    check_duration,
+    check_max_seconds,
+    check_rate,
+    check_samples,
+)
+from spa2v_lib.audio.pieces import Decoder, regrouped, resampled, skipping
 from spa2v_lib.errors import AudioError, OutputError
 from spa2v_lib.files import displayed, replacing
 
-__all__ = ["MIN_SECONDS", "Recording", "check_max_seconds", "read_audio"]
+__all__ = ["Recording", "read_audio"]
 
-MIN_SECONDS = 0.25
-"""Shortest recording that is accepted, in seconds."""
-
-# Below it no direction can be measured, and the cues' frequency bands are empty.
-_LOWEST_HZ = 1000
 _PLAYER_SECONDS = 60.0
 _SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
 
@@ -82,16 +85,14 @@ class Recording:
         rate: int,
         channels: int,
         frames: int,
-        start: int = 0,
         path: Path | None = None,
         notes: tuple[str, ...] = (),
         channel_layout: tuple[str, ...] = (),
-        silent_channels: tuple[int, ...] = (),
     ) -> None:
         self._pieces_from = pieces_from
-        self._start = start
-        self.channel_layout, self.silent_channels = channel_layout, silent_channels
-        self.name, self.path, self.notes = name, path, notes
+        self._start = 0
+        self.silent_channels: tuple[int, ...] = ()
+        self.name, self.path, self.notes, self.channel_layout = name, path, notes, channel_layout
         self.rate, self.channels, self.frames = rate, channels, frames
 
     @classmethod
@@ -157,7 +158,7 @@ class Recording:
         """
         samples, rate = split_pair(samples, rate, name)
         array = as_samples(samples, name)
-        rate = _check_rate(rate, name)
+        rate = check_rate(rate, name)
         check_samples(array, name)
         channels, frames = array.shape
         return cls(
@@ -198,28 +199,14 @@ class Recording:
         """
         size = max(round(seconds * self.rate), 1)
         left = self.frames
-        held: list[np.ndarray] = []
-        held_frames = 0
-        for piece in self._pieces_from(self._start):
-            piece = piece[:, : left - held_frames]
-            held.append(piece)
-            held_frames += piece.shape[1]
-            if held_frames < min(size, left):
-                continue
-            joined = np.concatenate(held, axis=1)
-            for begin in range(0, held_frames - size + 1, size):
-                yield joined[:, begin : begin + size]
-            rest = held_frames % size
-            left -= held_frames - rest
-            if rest == left:
-                if rest:
-                    yield joined[:, -rest:]
-                return
-            held, held_frames = [joined[:, held_frames - rest :]], rest
-        raise AudioError(
-            f"{self.name} ends {(left - held_frames) / self.rate:.2f} s early: the file is "
-            "truncated or was changed after it was opened"
-        )
+        for block in regrouped(self._pieces_from(self._start), size, self.frames):
+            left -= block.shape[1]
+            yield block
+        if left:
+            raise AudioError(
+                f"{self.name} ends {left / self.rate:.2f} s early: the file is truncated or was "
+                "changed after it was opened"
+            )
 
     def cut(self, start_s: float, seconds: float) -> Recording:
         """Return a part of the recording; nothing is read yet.
@@ -247,7 +234,7 @@ class Recording:
                 f"{self.name}: no sound in the part from {start_s:g} s, {seconds:g} s long; the "
                 f"recording lasts {self.duration_s:.2f} s"
             )
-        return self._derived(start=self._start + begin, frames=frames)
+        return self._derived(_start=self._start + begin, frames=frames)
 
     def resampled(self, rate: int) -> Recording:
         """Return the recording at another sampling rate (soxr, high quality, streamed).
@@ -265,12 +252,14 @@ class Recording:
         if rate == self.rate:
             return self
         frames = max(round(self.frames * rate / self.rate), 1)
-
+        rates = (self.rate, rate)
         return self._derived(
-            pieces_from=lambda frame: skipping(_resampled_pieces(self, rate, frames), frame),
+            _pieces_from=lambda frame: skipping(
+                resampled(self.blocks(), rates, self.channels, frames), frame
+            ),
             rate=rate,
             frames=frames,
-            start=0,
+            _start=0,
         )
 
     def stereo(self) -> Recording:
@@ -279,7 +268,7 @@ class Recording:
             return self
         picks = [0, 0] if self.channels == 1 else [0, 1]
         return self._derived(
-            pieces_from=lambda frame: (piece[picks] for piece in self._pieces_from(frame)),
+            _pieces_from=lambda frame: (piece[picks] for piece in self._pieces_from(frame)),
             channels=2,
             channel_layout=tuple(self.channel_layout[pick] for pick in picks)
             if self.channels > 2 and self.channel_layout
@@ -307,8 +296,8 @@ class Recording:
             If it is shorter than `MIN_SECONDS`, has fewer than 1000 samples a second, holds
             samples that are NaN, infinite or beyond 2**31, or breaks off.
         """
-        _check_rate(self.rate, self.name)
-        _check_duration(self)
+        check_rate(self.rate, self.name)
+        check_duration(self.duration_s, self.name)
         inspection = Inspection(self.channels, self.name)
         for block in self.blocks():
             inspection.update(block)
@@ -373,19 +362,10 @@ class Recording:
         return f'<audio controls src="data:audio/flac;base64,{data}"></audio><div>{text}</div>'
 
     def _derived(self, **changes: object) -> Recording:
-        same = {
-            "pieces_from": self._pieces_from,
-            "name": self.name,
-            "rate": self.rate,
-            "channels": self.channels,
-            "frames": self.frames,
-            "start": self._start,
-            "path": self.path,
-            "notes": self.notes,
-            "channel_layout": self.channel_layout,
-            "silent_channels": self.silent_channels,
-        }
-        return Recording(**(same | changes))
+        made = copy.copy(self)
+        vars(made).pop("samples", None)  # those of the whole, if they were read
+        vars(made).update(changes)
+        return made
 
 
 def read_audio(
@@ -451,8 +431,8 @@ def read_audio(
         notes=(*decoder.notes, *scan.notes, *_cut_note(decoder, scan)),
         channel_layout=() if "" in names else names,
     )
-    _check_rate(rate, recording.name)
-    _check_duration(recording)
+    check_rate(rate, recording.name)
+    check_duration(recording.duration_s, recording.name)
     recording._note(scan.inspection)
     return recording
 
@@ -462,64 +442,3 @@ def _cut_note(decoder: Decoder, scan: Scan) -> tuple[str, ...]:
         return ()
     whole = "" if decoder.stated_s is None else f" of {decoder.stated_s:.2f} s"
     return (f"cut to the first {scan.frames / decoder.format.rate:.2f} s{whole}",)
-
-
-def check_max_seconds(max_seconds: float) -> None:
-    """Refuse a length that no recording can be cut to.
-
-    Raises
-    ------
-    AudioError
-
-    Parameters
-    ----------
-    max_seconds : float
-        Length in seconds.
-
-    Examples
-    --------
-    >>> check_max_seconds(30.0)
-    >>> check_max_seconds(float("inf"))
-    Traceback (most recent call last):
-    spa2v_lib.errors.AudioError: max_seconds is inf; it must be at least 0.25 s and finite
-    """
-    if not MIN_SECONDS <= max_seconds < np.inf:
-        raise AudioError(
-            f"max_seconds is {max_seconds:g}; it must be at least {MIN_SECONDS} s and finite"
-        )
-
-
-def _resampled_pieces(recording: Recording, rate: int, frames: int) -> Iterator[np.ndarray]:
-    import soxr
-
-    stream = soxr.ResampleStream(
-        recording.rate, rate, recording.channels, dtype="float32", quality="HQ"
-    )
-    left = frames
-    for block in recording.blocks():
-        piece = stream.resample_chunk(np.ascontiguousarray(block.T)).T[:, :left]
-        left -= piece.shape[1]
-        yield piece
-    tail = stream.resample_chunk(np.zeros((0, recording.channels), np.float32), last=True).T
-    # The stream's length is rounded its own way: at most a frame is missing or too much.
-    yield np.pad(tail[:, :left], ((0, 0), (0, max(left - tail.shape[1], 0))))
-
-
-def _check_rate(rate: Any, name: str) -> int:
-    """Refuse a sampling rate that no cue can be measured at."""
-    number = np.asarray(rate)
-    if number.ndim or number.dtype.kind not in "iuf" or not float(number).is_integer():
-        raise AudioError(f"{name}: the sampling rate is {rate!r:.40}; a whole number is needed")
-    if rate < _LOWEST_HZ:
-        raise AudioError(
-            f"{name}: the sampling rate is {rate} Hz; at least {_LOWEST_HZ} Hz are needed"
-        )
-    return int(rate)
-
-
-def _check_duration(recording: Recording) -> None:
-    if recording.duration_s < MIN_SECONDS:
-        raise AudioError(
-            f"{recording.name} lasts {recording.duration_s:.3f} s; at least {MIN_SECONDS} s are "
-            "needed"
-        )

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from spa2v_lib.audio.decoding import skipping
+from spa2v_lib.audio.pieces import skipping
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.channel_order import CHANNELS, ChannelOrder, channel_order
 from spa2v_lib.cues.features import BAND_EDGES_HZ, BAND_WIDTHS_HZ, Features, frame_blocks

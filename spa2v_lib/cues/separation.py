@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.audio.decoding import skipping
+from spa2v_lib.audio.pieces import skipping
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.ambisonics import middle_side
 from spa2v_lib.cues.formats import GRID_DEG, get_format

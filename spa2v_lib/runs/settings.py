@@ -290,7 +290,7 @@ def check_settings(settings: Settings) -> None:
         ...
     spa2v_lib.errors.CueError: no capture format 'wire'; one of: auto, ...
     """
-    from spa2v_lib.audio.recording import check_max_seconds
+    from spa2v_lib.audio import check_max_seconds
     from spa2v_lib.cues import CAPTURES
     from spa2v_lib.cues.extract import check_spacing
     from spa2v_lib.cues.labels import number_of_sources, parse_labels
