@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import pytest
 
-from spa2v_lab.bench.frame import Results, read
+from spa2v_lab.bench.frame import Results
+from spa2v_lab.bench.raw import read
 from spa2v_lab.bench.run_tables import results_of
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -10,7 +10,8 @@ import pytest
 
 from spa2v_lab.bench import run as bench
 from spa2v_lab.bench import run_layouts as run_models
-from spa2v_lab.bench.frame import RawResults, Results, read, run_benchmark
+from spa2v_lab.bench.frame import Results, run_benchmark
+from spa2v_lab.bench.raw import RawResults, read
 from spa2v_lab.bench.run_layouts import analyzed_clip, layouts_of, with_true_labels
 from spa2v_lab.bench.run_tables import results_of
 from spa2v_lab.bench.run_videos import DRAWN, MIRRORED, SAMPLING_VARIANTS, detected_layout

@@ -7,9 +7,6 @@
   measure, its mean and 95 % interval (percentile bootstrap over scenes; Efron, 1979);
 - ``goals``: name, goal, value and whether it was met. A goal whose value was not computed is
   missed.
-
-Long benchmarks keep raw results (`RawResults`), written anew after every item, so that they outlive
-an interruption.
 """
 
 from __future__ import annotations
@@ -25,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from spa2v_lib.errors import OutputError, Spa2vError
+from spa2v_lib.errors import Spa2vError
 from spa2v_lib.files import replacing
 from spa2v_lib.folders import check_folder, result_folder
 
@@ -35,121 +32,13 @@ if TYPE_CHECKING:
 __all__ = [
     "BENCHMARKS",
     "MARKER",
-    "RAW",
     "Goal",
     "Interval",
-    "RawResults",
     "Results",
     "Row",
     "interval",
-    "read",
     "run_benchmark",
 ]
-
-RAW = "raw.json"
-"""The file that everything measured is kept in."""
-
-_DIGITS = 5
-
-
-class RawResults:
-    """What a benchmark has measured so far.
-
-    Parameters
-    ----------
-    path : Path
-        The file; if it is there, work goes on from it.
-    asked : dict
-        What decides the results: parameters and hashes. JSON values only.
-    overwrite : bool
-        Begin anew where the file answers another question.
-
-    Raises
-    ------
-    OutputError
-        If the folder holds something else or cannot be written to, or the file was measured with
-        other parameters, code or weights and `overwrite` is not set; the message says what differs.
-
-    See Also
-    --------
-    read : the same file, without asking what it was measured with
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> raw = RawResults(Path("out/raw.json"), {"seed": 0})
-    >>> raw.put(raw.part("scenes"), "0", {"IoU": 0.123456789})
-    >>> RawResults(Path("out/raw.json"), {"seed": 0}).part("scenes")
-    {'0': {'IoU': 0.12346}}
-    """
-
-    def __init__(self, path: Path, asked: dict[str, Any], *, overwrite: bool = False) -> None:
-        check_folder(path.parent, path.name, overwrite=True)
-        self.path = path
-        self.raw: dict[str, Any] = {"asked": asked}
-        if not path.is_file():
-            return
-        stored = read(path)
-        other = [name for name in asked if stored.get("asked", {}).get(name) != asked[name]]
-        if not other:
-            self.raw = stored
-        elif not overwrite:
-            raise OutputError(
-                f"{path} was measured with another {', '.join(other)}; choose another folder, or "
-                "begin anew (--overwrite)"
-            )
-
-    def part(self, name: str) -> dict[str, Any]:
-        """Return the part of that name."""
-        return self.raw.setdefault(name, {})
-
-    def put(self, part: dict[str, Any], key: str, value: Any) -> None:
-        """Keep one item, rounded as in the file: tables made now and later are the same."""
-        part[key] = rounded(value)
-        self.save()
-
-    def save(self) -> None:
-        """Write all that is known."""
-        with replacing(self.path) as partial:
-            text = json.dumps(self.raw, allow_nan=False, separators=(",", ":"))
-            partial.write_text(text + "\n", encoding="utf-8")
-
-
-def read(path: Path) -> dict[str, Any]:
-    """Read raw results.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be read or is none of this library's.
-
-    See Also
-    --------
-    RawResults : goes on from them
-
-    Examples
-    --------
-    >>> read(Path("raw.json"))  # doctest: +SKIP
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OutputError(f"{path} cannot be read as raw results: {error}") from error
-    if not isinstance(content, dict) or "asked" not in content:
-        raise OutputError(f"{path} holds no raw results of a benchmark")
-    return content
-
-
-def rounded(value: Any) -> Any:
-    """Return a value with five decimals, and None in the place of every NaN, unknown to JSON."""
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
-    if isinstance(value, float):
-        return None if math.isnan(value) else round(value, _DIGITS)
-    return value
-
 
 BENCHMARKS = ("real", "hearing", "tagging", "planning", "sampling", "run", "speed", "batch")
 """Every benchmark."""

@@ -21,8 +21,9 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from spa2v_lab.bench.frame import RAW, Progress, RawResults, Results
+from spa2v_lab.bench.frame import Progress, Results
 from spa2v_lab.bench.planning_scores import scored, worded
+from spa2v_lab.bench.raw import RAW, RawResults
 from spa2v_lab.bench.run_layouts import analyzed_clip, layouts_of, simulated_layouts
 from spa2v_lab.bench.run_tables import results_of
 from spa2v_lab.bench.tables import results_page

@@ -29,8 +29,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from spa2v_lab.bench.frame import RAW, Progress, RawResults, Results, Row
+from spa2v_lab.bench.frame import Progress, Results, Row
 from spa2v_lab.bench.planning_scores import scored, worded
+from spa2v_lab.bench.raw import RAW, RawResults
 from spa2v_lab.bench.run_layouts import AnalyzedClip, layouts_of
 from spa2v_lab.bench.run_tables import STAGE1, score_row
 from spa2v_lab.bench.run_videos import detected_layout

@@ -40,9 +40,10 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from spa2v_lab.bench.frame import Progress, RawResults
+from spa2v_lab.bench.frame import Progress
 from spa2v_lab.bench.planning_scenes import folded_to_mono, without_spatial_cues
 from spa2v_lab.bench.planning_scores import PAPERS, scored, worded
+from spa2v_lab.bench.raw import RawResults
 from spa2v_lab.scenes.benchmark import Clip, draw, exemplar_pool
 from spa2v_lab.scenes.scene import Scene, WorldObject
 from spa2v_lab.scenes.sound import render_sound

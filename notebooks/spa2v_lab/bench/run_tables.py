@@ -43,11 +43,11 @@ def results_of(raw: Raw, seed: int) -> Results:
 
     See Also
     --------
-    spa2v_lab.bench.frame.read : reads raw results
+    spa2v_lab.bench.raw.read : reads raw results
 
     Examples
     --------
-    >>> from spa2v_lab.bench.frame import read
+    >>> from spa2v_lab.bench.raw import read
     >>> from spa2v_lib.resources import resource
     >>> results = results_of(read(resource("results", "run.json")), seed=0)  # doctest: +SKIP
     """

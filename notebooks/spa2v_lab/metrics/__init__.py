@@ -19,9 +19,9 @@ from spa2v_lab.metrics.layout import (
     evaluate,
     iou,
     motion_direction,
-    validate,
     x_center_error,
 )
+from spa2v_lab.metrics.pairing import validate
 from spa2v_lab.metrics.similarity import (
     docsim,
     docsim_of_itself,

@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from spa2v_lab.metrics.layout import (
+from spa2v_lab.metrics.pairing import (
     assigned,
     frame_score,
     frame_times,
