@@ -370,9 +370,8 @@ for one in trials:
     print(f"strength {one.strength:g}: IoU {one.iou:.1f}")
 
 # %% [markdown]
-# Now try every method yourself: choose one, and press **Sample**. (On this page the controls
-# move, but nothing is sampled; the slider above shows the same from precomputed frames. The
-# rocket at the top opens the chapter live, on Colab or Binder.)
+# In a running notebook (the rocket at the top of the page opens one, on Colab or Binder) try every
+# method yourself: choose one, and press **Sample**.
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.sampling import StrengthExplorer
@@ -401,8 +400,7 @@ frames_beside(layout, prompted)
 #
 # ## Frame by frame
 #
-# Go through the frames: with the first control when the chapter runs live (the rocket at the top
-# opens it on Colab or Binder), with the second figure's slider on any page.
+# Go through the frames with the figure's slider; in a running notebook a player does it, too.
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.sampling import FrameExplorer

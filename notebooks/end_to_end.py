@@ -76,8 +76,8 @@ Markdown(settings_table())
 # %% [markdown]
 # ## The recording
 #
-# To use a recording of your own, choose a file here and run the cells below. (On a page without a
-# running notebook the button does nothing.) The file stays on the machine that runs the notebook.
+# In a running notebook there is a button here for a recording of your own: choose a file and run the
+# cells below. The file stays on the machine that runs the notebook.
 
 # %% tags=["nbval-ignore-output"]
 from ipywidgets import FileUpload

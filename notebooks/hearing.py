@@ -280,7 +280,7 @@ for name, one in formats.items():
     print(f"{name:8} {one.summary}")
 
 # %% [markdown]
-# Now choose trajectory, format and room yourself, and whether the library knows the format:
+# In a running notebook, choose trajectory, format and room yourself, and whether the library knows the format:
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.localization import LocalizationExplorer
@@ -288,9 +288,9 @@ from spa2v_lab.explorers.localization import LocalizationExplorer
 LocalizationExplorer(DRUM)
 
 # %% [markdown]
-# *Every change renders a new recording and analyzes it. The controls need a running notebook:
-# open this chapter with the rocket at the top of the page, on Colab or Binder. The slider above
-# shows the same results, computed in advance.*
+# *The controls answer in a running notebook, which the rocket at the top of the page opens on Colab
+# or Binder: every change renders a new recording and analyzes it. The slider above shows the same
+# results, computed in advance.*
 #
 # ## Are the intervals calibrated?
 #

@@ -223,9 +223,9 @@ viz.layout_figure(layout, video)
 # *Frames and planned boxes; move the slider.*
 
 # %%
-from IPython.display import HTML
+from spa2v_lab.viz.film import Film
 
-HTML(video.html(recording))
+Film(video, layout, recording, cues)
 
 # %% [markdown]
 # ## All of them, counted
@@ -315,6 +315,15 @@ for motion, count in said.most_common():
 # `spa2v bench real --clips table.csv --out mine`.
 #
 # </div>
+
+# %% [markdown]
+# Or drop a recording here: your browser analyzes it with GCC-PHAT and levels alone, and nothing
+# leaves it. The library does it better, as this chapter and [Hearing](hearing.ipynb) show.
+
+# %%
+from spa2v_lab.explorers.page import PageExplorer
+
+PageExplorer("stereo_file")
 
 # %% [markdown]
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">

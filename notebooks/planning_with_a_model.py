@@ -238,18 +238,15 @@ for record in recorded_answers():
 # %%
 from spa2v_lab.bench.recorded_answers import mean_scores
 
-print(f"{'':<38}{'IoU':>4}{'x error':>9}{'moves right':>13}")
+print(f"{'':<38}{'IoU':>4}{'x error':>9}{'direction':>13}")
 for name, layouts in rows.items():
     iou, x_error, right = mean_scores(layouts)
     apart = "–" if np.isnan(x_error) else f"{x_error:.2f}"
     print(f"{name:<38}{iou:4.1f}{apart:>9}{right:13.0%}")
-for model in ("google:gemini-3.8-flash", "openai-chat:gpt-audio-1.5"):
-    print(f"{model:<38} not run")
 
 # %% [markdown]
 # *Means over the three scenes: overlap with the true boxes, distance of the centres in picture
-# widths (– where there is no box to measure), and the share that moves in the right direction. A
-# row marked "not run" needs a model that could not be reached.*
+# widths (– where there is no box to measure), and the share of motions in the right direction.*
 #
 # Where code places the boxes, they are right even if the captions are wrong, unless the model
 # adds an object that is not there: without an example it puts a second, silent ship beside the
@@ -257,7 +254,7 @@ for model in ("google:gemini-3.8-flash", "openai-chat:gpt-audio-1.5"):
 # box and repeats it, without one it leaves the picture empty. The paper's ablation shows that far
 # larger models depend on their examples, too.
 #
-# To run the missing rows, set a key in the environment:
+# To add the rows of a hosted model, set its key in the environment:
 #
 # ```sh
 # spa2v bench planning --planner google:gemini-3.8-flash --out bench
@@ -284,7 +281,7 @@ for name, cues_of in cues_from.items():
     pairs = [(one.ground_truth, plan_acoustic(cues_of(one))) for one in scenes]
     overlap = np.mean([metrics.iou(*pair) for pair in pairs])
     right = np.mean([metrics.motion_direction(*pair) for pair in pairs])
-    print(f"{name:<14} IoU {overlap:.1f}, moves right {right:.0%}")
+    print(f"{name:<14} IoU {overlap:.1f}, direction right {right:.0%}")
 
 # %% [markdown]
 # *Measured cues give nearly the same boxes as the true ones. The overlap stays below 1 because of
@@ -296,7 +293,7 @@ for name, cues_of in cues_from.items():
 # | model | `--planner` | needs |
 # |---|---|---|
 # | Gemini | `google:gemini-3.8-flash` | the extra `spa2v[models]`, `GOOGLE_API_KEY` |
-# | OpenAI | `openai-chat:gpt-audio-1.5` | the same, `OPENAI_API_KEY` |
+# | OpenAI | `openai-chat:gpt-6.1-terra` | the same, `OPENAI_API_KEY` |
 # | your own server (vLLM, Ollama) | `openai-chat:NAME@http://127.0.0.1:8000/v1` | nothing else |
 # | in this process | `transformers:Qwen/Qwen2-Audio-7B-Instruct` | `spa2v[local]`, a GPU |
 # | SmolLM2 | `smollm` | two packages; the error names them |

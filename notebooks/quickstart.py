@@ -11,7 +11,7 @@
 # %% [markdown]
 # # Quickstart
 #
-# From one recording to one video, in a few short cells.
+# From one recording and a label to one video, in a few short cells.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
@@ -126,12 +126,13 @@ viz.layout_figure(layout, video)
 # %% [markdown]
 # *The frames with the planned boxes; move the slider.*
 #
-# And with its sound:
+# And with its sound, from the middle on. The azimuth runs beside it: right is right, and time runs
+# down.
 
 # %%
-from IPython.display import HTML
+from spa2v_lab.viz.film import Film
 
-HTML(video.html(recording))
+Film(video, layout, recording, cues)
 
 # %% [markdown]
 # ## Is it correct?

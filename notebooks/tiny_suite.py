@@ -251,7 +251,7 @@ for _ in range(STEPS):
     optimiser.step()
     values.append(value.item())
 
-# %%
+# %% tags=["remove-cell"]
 print(f"the loss falls: {values[-1] < values[0]}")
 untouched = [p for n, p in model.named_parameters() if n not in new]
 print(f"the base learns nothing: {all(p.grad is None for p in untouched)}")

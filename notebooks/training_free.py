@@ -195,9 +195,9 @@ print("\n".join(f"{way:16s}{value:4.0f}" for way, value in changes.items()))
 # move, more has to change than where an object stays where it is; but much of the flicker of
 # grounding alone is gone.
 
-# %%
+# %% tags=["remove-cell"]
 both, motion, grounding = (means[way] for way in ("with both", "with motion", "with grounding"))
-print(f"grounding brings the thing into its box: {both['IoU'] > motion['IoU'] + 0.2}")
+print(f"grounding brings the object into its box: {both['IoU'] > motion['IoU'] + 0.2}")
 print(f"motion modules leave it there: {abs(both['IoU'] - grounding['IoU']) < 0.15}")
 print(f"motion modules calm it: {changes['with both'] < 0.6 * changes['with grounding']}")
 

@@ -68,11 +68,13 @@ CAPTURE = "ortf"
 #
 # Before any formula: move the source, listen with headphones, and watch which numbers change. The
 # shaded directions share the same two numbers; choose another capture format, and other ones do.
-#
-# <div class="spa2v-explorer" data-explorer="around-head"><p>This explorer works in the book, on
-# the page of this chapter.</p></div>
-# <script type="module" src="../_static/explorers/around_head.js"></script>
-#
+
+# %%
+from spa2v_lab.explorers.page import PageExplorer
+
+PageExplorer("around_head")
+
+# %% [markdown]
 # ## Two differences
 #
 # A real recording of a drum roll, made with one microphone, is put in the open air, two metres
@@ -209,7 +211,7 @@ HTML("".join(sound_player(swept[c], name).html() for c, name in NAMES.items()))
 # %% [markdown]
 # *One drum roll, six pairs of microphones.*
 #
-# Move the source yourself:
+# In a running notebook, move the source yourself:
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.captures import SoundExplorer
@@ -217,8 +219,8 @@ from spa2v_lab.explorers.captures import SoundExplorer
 SoundExplorer(RECORDING)
 
 # %% [markdown]
-# *Direction, format and room; each change renders a new recording. These controls need a running
-# notebook: open the chapter with the rocket at the top of the page, on Colab or Binder.*
+# *In a running notebook (the rocket at the top of the page opens one, on Colab or Binder) there are
+# controls here for direction, format and room; each change renders a new recording.*
 #
 # ## A head between the ears
 #
@@ -436,9 +438,9 @@ from spa2v_lab.explorers.captures import CaptureExplorer
 CaptureExplorer("xy", 30)
 
 # %% [markdown]
-# *Choose a format and a direction: rings mark the directions that sound the same through these
-# microphones, and the list names those in other formats. These controls need a running notebook;
-# the rocket at the top of the page opens one, on Colab or Binder.*
+# *In a running notebook there are controls here for format and direction: rings mark the directions
+# that sound the same through these microphones, and a list names those in other formats. The
+# explorer at the top of this chapter shades them, too.*
 #
 # ## Exercises
 #

@@ -29,6 +29,7 @@ LICENCES = {
     "BSD-3-Clause": "Redistribution and use in source and binary forms",
     "Apache-2.0": "Apache License",
     "MPL-2.0": "Mozilla Public License",
+    "OFL-1.1": "SIL OFL 1.1",
 }
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 SEARCHED = (
@@ -59,8 +60,10 @@ def test_the_table_names_every_vendored_script() -> None:
 
 
 def test_the_vendored_plotly_is_the_one_that_plotly_writes_for() -> None:
-    head = (ROOT / "book/_static/vendored/plotly.min.js").read_text(encoding="utf-8")[:200]
-    assert f"plotly.js v{get_plotlyjs_version()}" in head
+    head = (ROOT / "book/_static/vendored/plotly-cartesian.min.js").read_text(encoding="utf-8")[
+        :200
+    ]
+    assert f"plotly.js (cartesian - minified) v{get_plotlyjs_version()}" in head
 
 
 def test_every_script_that_the_settings_name_is_there() -> None:
@@ -135,9 +138,9 @@ def script(name: str, body: str = "") -> SimpleNamespace:
     ("body", "state", "kept"),
     [
         ("<p>words</p>", "", ["theme.js"]),
-        ('<div class="spa2v-figure">', "", ["theme.js", "plotly.min.js", "figures.js"]),
-        ('<span class="math notranslate">', "", ["theme.js", "tex-svg.js"]),
-        ("<p>words</p>", "spa2v-figure", ["theme.js", "plotly.min.js", "figures.js"]),
+        ('<div class="spa2v-figure">', "", ["theme.js", "figures.js"]),
+        ('<span class="math notranslate">', "", ["theme.js", "formulas.js"]),
+        ("<p>words</p>", "spa2v-figure", ["theme.js", "figures.js"]),
     ],
 )
 def test_a_page_loads_the_large_scripts_only_where_it_needs_them(
@@ -145,7 +148,7 @@ def test_a_page_loads_the_large_scripts_only_where_it_needs_them(
 ) -> None:
     from offline import choose_scripts
 
-    names = ("theme.js", "plotly.min.js", "figures.js", "tex-svg.js", "thebe.js")
+    names = ("theme.js", "figures.js", "formulas.js", "thebe.js")
     scripts = [*map(script, names), script("", state)]
     context = {"body": body, "script_files": scripts}
     choose_scripts(None, "page", "page.html", context, None)
@@ -153,11 +156,12 @@ def test_a_page_loads_the_large_scripts_only_where_it_needs_them(
 
 
 def test_the_front_page_shows_the_video_that_the_quickstart_made() -> None:
-    from notebook_video import film
+    from notebook_video import film, shown
 
     address = film(ROOT / "notebooks/quickstart.ipynb")
     data = base64.b64decode(address.removeprefix("data:video/mp4;base64,"))
     assert data[4:8] == b"ftyp"
+    assert address in shown(ROOT / "notebooks/quickstart.ipynb")
     assert "{notebook-video} quickstart" in (ROOT / "book/intro.md").read_text(encoding="utf-8")
 
 
@@ -237,3 +241,50 @@ def test_a_number_and_its_unit_stay_together() -> None:
 
     kept = BROKEN.sub(NO_BREAK, "90 % in 28 s at 44.1 kHz, 3 more, 5 sounds")
     assert kept.replace(NO_BREAK, "_") == "90_% in 28_s at 44.1_kHz, 3 more, 5 sounds"
+
+
+def widget_notebook() -> dict:
+    from live_controls import STATE, VIEW
+
+    def shows(name: str) -> dict:
+        return {"output_type": "display_data", "data": {VIEW: {"model_id": name}}, "metadata": {}}
+
+    words = {"output_type": "stream", "name": "stdout", "text": "7"}
+    state = {"a": {"model_module": "anywidget"}, "b": {"model_module": "@jupyter-widgets/controls"}}
+    return {
+        "metadata": {"widgets": {STATE: {"state": state}}},
+        "cells": [
+            {"cell_type": "code", "outputs": [shows("a")]},
+            {"cell_type": "code", "outputs": [words, shows("b")]},
+        ],
+    }
+
+
+def test_controls_that_need_a_kernel_are_not_on_a_page_and_others_are() -> None:
+    from live_controls import without_dead_controls
+
+    first, second = without_dead_controls(widget_notebook())["cells"]
+    assert len(first["outputs"]) == 1
+    assert [output["output_type"] for output in second["outputs"]] == ["stream"]
+
+
+def test_a_page_without_controls_needs_no_widget_manager() -> None:
+    from live_controls import without_dead_controls
+
+    notebook = widget_notebook()
+    del notebook["cells"][0]
+    assert "widgets" not in without_dead_controls(notebook)["metadata"]
+
+
+@pytest.mark.parametrize(
+    "repository, site",
+    [
+        ("https://github.com/OWNER/spa2v", ""),
+        ("https://github.com/Me-2/spa2v", "https://me-2.github.io/spa2v/"),
+        ("https://example.org/me/spa2v", ""),
+    ],
+)
+def test_shared_links_begin_with_the_public_address_once_it_is_set(repository, site) -> None:
+    from sharing import site_of
+
+    assert site_of(repository) == site

@@ -1,31 +1,62 @@
 """Sphinx extension: show the video of a notebook's committed output on another page.
 
 ``{notebook-video} NAME`` with a sentence as its content, which is read to those who cannot see.
+With ``:autoplay:`` it plays at once, without its sound, which browsers ask for.
 """
 
 from __future__ import annotations
 
+import base64
 import re
+import tempfile
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from docutils import nodes
+from docutils.parsers.rst import directives
+from PIL import Image
 from sphinx.util.docutils import SphinxDirective
 
+from spa2v_lib.video import read_video
+from spa2v_lib.viz.frames import data_url
+
 FILM = re.compile(r'src="(data:video/mp4;base64,[A-Za-z0-9+/=]+)"')
+ROW = '<div id="spa2v-film-'  # a video with its azimuth beside it: `spa2v_lab.viz.film.Film`
+PLAYING = "muted autoplay "
+SOUND = (
+    '<button type="button" class="spa2v-sound" onclick="const film='
+    "this.parentElement.querySelector('video');film.muted=false;film.play();this.remove()"
+    '">Play it with its sound</button>'
+)
 
 
-def film(notebook: Path) -> str:
-    """Return the address, with the data in it, of the first video in a notebook's outputs."""
+def shown(notebook: Path) -> str:
+    """Return the first output of a notebook that holds a video, as HTML."""
     cells = nbformat.read(notebook, as_version=4).cells
-    shown = (
+    outputs = (
         output.get("data", {}).get("text/html", "")
         for cell in cells
         for output in cell.get("outputs", [])
     )
-    return next(match[1] for html in shown if (match := FILM.search(html)))
+    return next(html for html in outputs if FILM.search(html))
+
+
+def film(notebook: Path) -> str:
+    """Return the address, with the data in it, of the first video in a notebook's outputs."""
+    found = FILM.search(shown(notebook))
+    assert found is not None
+    return found[1]
+
+
+def poster(source: str) -> str:
+    """Return the middle frame of a video, as an address that holds it."""
+    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
+        file.write(base64.b64decode(source.partition(",")[2]))
+        file.flush()
+        frames = read_video(file.name).frames
+    return data_url(Image.fromarray(frames[len(frames) // 2]), "WEBP", quality=85)
 
 
 class NotebookVideo(SphinxDirective):
@@ -33,15 +64,28 @@ class NotebookVideo(SphinxDirective):
 
     required_arguments = 1
     has_content = True
+    option_spec = {"autoplay": directives.flag}  # noqa: RUF012, as docutils has it
 
     def run(self) -> list[nodes.Node]:
-        notebook = Path(self.env.srcdir) / "notebooks" / f"{self.arguments[0]}.ipynb"
+        name = self.arguments[0]
+        notebook = Path(self.env.srcdir) / "notebooks" / f"{name}.ipynb"
         self.env.note_dependency(str(notebook))
-        words = escape(" ".join(self.content))
-        html = (
-            f'<video class="spa2v-film" controls loop muted autoplay playsinline '
-            f'aria-label="{words}" src="{film(notebook)}"></video>'
-        )
+        words, html = escape(" ".join(self.content)), shown(notebook)
+        if ROW in html:
+            # Several films may stand on one page, each under its own name.
+            html = html.replace("spa2v-film-", f"spa2v-{name}-film-").replace(
+                f"spa2v-{name}-film-row", "spa2v-film-row"
+            )
+            html = re.sub(r'<video aria-label="[^"]*"', f'<video aria-label="{words}"', html)
+        else:
+            source = film(notebook)
+            html = (
+                f'<video class="spa2v-film" controls loop playsinline poster="{poster(source)}" '
+                f'aria-label="{words}" src="{source}"></video>'
+            )
+        if "autoplay" in self.options:
+            html = html.replace("<video ", f"<video {PLAYING}", 1)
+            html = f'<div class="spa2v-played">{html}{SOUND}</div>'
         return [nodes.raw("", html, format="html")]
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 NEEDED_BY = {
-    "plotly.min.js": "spa2v-figure",
     "figures.js": "spa2v-figure",
-    "tex-svg.js": 'class="math',
+    "formulas.js": 'class="math',
     "window.MathJax": 'class="math',
 }
 UNUSED = ("thebe",)  # Live cells through a server: not used, yet the theme names its address.

@@ -1,7 +1,53 @@
-// A figure in a folded solution has no width until it is opened, and a phone is narrower than the
-// page that figures are made for: fit each when its place changes.
-window.addEventListener("load", function () {
-  if (!window.Plotly) return;
+// plotly.js is large. It loads when the first figure comes near the window, and a figure is drawn
+// when it comes near; until then it says that it is loading.
+(function () {
+  const library = new URL("vendored/plotly-cartesian.min.js", document.currentScript.src).href;
+  const NEAR = "400px";
+  const waiting = new Map(); // what each place will show
+  let loading = null;
+
+  function load() {
+    loading ??= new Promise((done, failed) => {
+      const script = document.createElement("script");
+      Object.assign(script, { src: library, onload: done, onerror: failed });
+      document.head.append(script);
+    });
+    return loading;
+  }
+
+  async function draw(place) {
+    const figure = waiting.get(place);
+    if (!figure) return;
+    waiting.delete(place);
+    near.unobserve(place);
+    try {
+      await load();
+    } catch {
+      place.textContent = "The figure could not be loaded. Reload the page to try again.";
+      return;
+    }
+    place.textContent = "";
+    await window.Plotly.newPlot(place, figure);
+    fitting.observe(place);
+  }
+
+  const near = new IntersectionObserver(
+    (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => draw(target)),
+    { rootMargin: NEAR },
+  );
+
+  // What a figure's own script calls; the library puts its own in this place.
+  window.Plotly = {
+    newPlot(place, figure) {
+      place.textContent = "Loading…";
+      waiting.set(place, figure);
+      near.observe(place);
+    },
+  };
+  window.addEventListener("beforeprint", () => [...waiting.keys()].forEach(draw));
+
+  // A figure in a folded solution has no width until it is opened, and a phone is narrower than
+  // the page that figures are made for: each is fitted when its place changes.
   const NARROW = 500; // pixels
   const SMALLER = 0.75;
 
@@ -41,10 +87,9 @@ window.addEventListener("load", function () {
     }
   }
 
-  const watch = new ResizeObserver((entries) => {
+  const fitting = new ResizeObserver((entries) => {
     for (const { target, contentRect } of entries) {
       if (contentRect.width && target._fullLayout) fit(target);
     }
   });
-  document.querySelectorAll(".spa2v-figure").forEach((figure) => watch.observe(figure));
-});
+})();

@@ -7,10 +7,10 @@
   window.requirejs.config({ baseUrl: vendored, paths });
 })();
 
-// They ask for formulas as MathJax 2 took them; the page has version 3.
+// They ask for formulas as MathJax 2 took them; the page has version 3, where it has formulas.
 window.addEventListener("load", function () {
   const math = window.MathJax;
   if (!math || math.Hub) return;
-  const typeset = (place) => math.startup.promise.then(() => math.typesetPromise([place]));
+  const typeset = (place) => window.setFormulas().then(() => window.MathJax.typesetPromise([place]));
   math.Hub = { Queue: (request) => typeset(request[2]) };
 });

@@ -2,7 +2,7 @@
 
 Plotly's own notebook output carries the whole library in every page, or asks a server for it. In
 a kernel the figures are shown in two forms at once instead: as plain HTML, for a page that has
-loaded ``plotly.min.js`` once (the book), and as plotly's JSON, which JupyterLab and VS Code draw
+loaded plotly.js once (the book), and as plotly's JSON, which JupyterLab and VS Code draw
 by themselves. Colab needs plotly's renderer of that name.
 
 The common look of the plotly figures.

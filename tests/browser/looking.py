@@ -17,6 +17,7 @@ MISSING = (
     "or set SPA2V_NO_BROWSER=1 to go on without"
 )
 TIMEOUT_MS = 120_000
+_SETTLED_MS = 500  # after a page has loaded: what is near the window has been asked for
 
 
 def chromium() -> str | None:
@@ -51,7 +52,16 @@ class QuietHandler(SimpleHTTPRequestHandler):
 class Visit:
     """A page as it was opened, with all that it said and asked for."""
 
-    def __init__(self, browser: Any, address: str, name: str, scheme: str, width: int) -> None:
+    def __init__(
+        self,
+        browser: Any,
+        address: str,
+        name: str,
+        scheme: str,
+        width: int,
+        *,
+        ready: bool = True,
+    ) -> None:
         self.said: list[str] = []
         self.asked_elsewhere: list[str] = []
         self._context = browser.new_context(
@@ -67,7 +77,19 @@ class Visit:
         self.page.route(elsewhere, self._refuse)
         self.page.add_init_script(path=HERE / "probes.js")
         self.page.goto(address + name, wait_until="load")
-        self.probe("ready")
+        self.page.wait_for_timeout(_SETTLED_MS)
+        self.first_scripts = self._scripts()
+        if ready:
+            self.probe("ready")
+
+    def _scripts(self) -> dict[str, int]:
+        """Return the size of every script that the page has loaded, by its name."""
+        sizes = self.page.evaluate(
+            "performance.getEntriesByType('resource')"
+            ".filter(({ name }) => /\\.js(\\?|$)/.test(name))"
+            ".map(({ name, decodedBodySize }) => [name, decodedBodySize])"
+        )
+        return {name.rsplit("/", 1)[-1].split("?")[0]: size for name, size in sizes}
 
     def probe(self, name: str) -> Any:
         """Ask the page a question of ``probes.js``."""

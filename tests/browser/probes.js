@@ -6,7 +6,14 @@ window.probes = {
     for (let wait = 0; wait < 300 && views.length && !drawn(); wait++) {
       await new Promise((done) => setTimeout(done, 100));
     }
+    // What loads when it comes near is all asked for when a page is printed.
+    window.dispatchEvent(new Event("beforeprint"));
+    await window.setFormulas?.();
     await window.MathJax?.startup?.promise;
+    const drawing = () => document.querySelectorAll(".spa2v-figure:not(.js-plotly-plot)").length;
+    for (let wait = 0; wait < 600 && drawing(); wait++) {
+      await new Promise((done) => setTimeout(done, 100));
+    }
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
   },
 

@@ -114,7 +114,7 @@ def test_the_page_and_the_library_compute_the_same_differences(front: Visit, cap
     azimuths = np.arange(-170.0, 181.0, 10.0)
     there = front.page.evaluate(
         """async ([format, azimuths]) => {
-        const { differences } = await import("../_static/explorers/acoustics.js");
+        const { differences } = await import("../_static/acoustics.js");
         return azimuths.map((azimuth) => differences(format, azimuth)) }""",
         [capture, azimuths.tolist()],
     )

@@ -12,6 +12,7 @@ from looking import HERE, Visit
 ROOT = HERE.parents[1]
 AXE = HERE / "axe.min.js"
 DESKTOP, PHONE = 1280, 390
+MOST_SCRIPT, MOST_WITH_WIDGETS = 1_500_000, 5_000_000  # bytes, as they lie on the disk
 
 
 def pages() -> list[str]:
@@ -59,6 +60,22 @@ def test_it_loads_without_a_word_and_asks_nothing_of_others(light: Visit) -> Non
     unexpected = [line for line in light.said if not any(k in line for k in SAID_BY_OTHERS)]
     assert unexpected == []
     assert light.asked_elsewhere == []
+
+
+def test_no_page_loads_many_scripts_before_a_reader_scrolls(light: Visit) -> None:
+    widgets = light.page.locator('script[type$="widget-view+json"]').count()
+    allowed = MOST_WITH_WIDGETS if widgets else MOST_SCRIPT
+    assert sum(light.first_scripts.values()) <= allowed, light.first_scripts
+
+
+def test_figures_say_that_they_load_until_they_are_drawn(browser: Any, address: str) -> None:
+    visit = Visit(browser, address, "notebooks/measuring_it.html", "light", DESKTOP, ready=False)
+    waiting = visit.page.locator(".spa2v-figure:not(.js-plotly-plot)")
+    assert waiting.count() >= 2
+    assert set(waiting.all_inner_texts()) == {"Loading…"}
+    visit.page.locator(".spa2v-figure").first.scroll_into_view_if_needed()
+    visit.page.wait_for_selector(".spa2v-figure.js-plotly-plot .main-svg")
+    visit.close()
 
 
 def test_every_figure_has_drawn_marks(light: Visit) -> None:

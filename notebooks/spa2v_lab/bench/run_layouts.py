@@ -1,7 +1,7 @@
 """Language models in the whole-pipeline benchmark: the paper's ablations of its planner.
 
 A model that is named is asked about the first clips in the paper's variants. None is asked unnamed;
-then the rows are there, say "not run", and a note says which command runs them.
+then a note says which command runs them.
 
 Stage 1 of the whole-pipeline benchmark: from a clip's sound to a layout, by every method.
 
@@ -42,7 +42,7 @@ from scipy.optimize import linear_sum_assignment
 
 from spa2v_lab.bench.frame import Progress
 from spa2v_lab.bench.planning_scenes import folded_to_mono, without_spatial_cues
-from spa2v_lab.bench.planning_scores import PAPERS, scored, worded
+from spa2v_lab.bench.planning_scores import HOSTED, scored, worded
 from spa2v_lab.bench.raw import RawResults
 from spa2v_lab.scenes.benchmark import Clip, draw, exemplar_pool
 from spa2v_lab.scenes.scene import Scene, WorldObject
@@ -97,7 +97,7 @@ def planned_by_models(
     >>> planned_by_models(kept, ["smollm"], 0, True, print)  # doctest: +SKIP
     """
     variants = kept.part("models")
-    for planner in planners or (PAPERS,):
+    for planner in planners:
         for variant in VARIANTS:
             variants.setdefault(f"{planner}, {variant}", {})
     kept.raw["notes"] = [] if planners else [_not_run(quick, seed)]
@@ -139,7 +139,8 @@ def _asked(backend: Any, seed: int, number: int, how: dict[str, Any]) -> dict[st
 
 def _not_run(quick: bool, seed: int) -> str:
     more = f"{' --quick' if quick else ''}{f' --seed {seed}' if seed else ''}"
-    return f"{PAPERS}: not run; to run it: spa2v bench run --planner {PAPERS} --out FOLDER{more}"
+    command = f"spa2v bench run --planner {HOSTED} --out FOLDER{more}"
+    return f"hosted models: not run; to run one: {command}"
 
 
 SHOTS = 3

@@ -91,15 +91,14 @@ def stage1_rows(raw: Raw, seed: int) -> list[Row]:
 
 
 def _model_rows(raw: Raw, seed: int) -> list[Row]:
-    """Return the rows of language models; those that were not asked say so."""
-    rows = []
-    for method, by_clip in raw.get("models", {}).items():
-        scores = [by_clip[key] for key in sorted(by_clip, key=int)]
-        name = "all" if scores else "not run"
-        nothing = {"MaxIoU": Interval(None, None, None, 0)}
-        row = score_row(f"{STAGE1}: {method}", name, scores, seed)
-        rows.append(row if scores else Row(row.method, name, 0, nothing))
-    return rows
+    """Return the rows of the language models that were asked."""
+    return [
+        score_row(
+            f"{STAGE1}: {method}", "all", [by_clip[k] for k in sorted(by_clip, key=int)], seed
+        )
+        for method, by_clip in raw.get("models", {}).items()
+        if by_clip
+    ]
 
 
 def stage2_rows(raw: Raw, seed: int) -> list[Row]:
