@@ -18,7 +18,7 @@ from spa2v_lib.audio.pieces import skipping
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.channel_order import CHANNELS, ChannelOrder, channel_order
 from spa2v_lib.cues.features import BAND_EDGES_HZ, BAND_WIDTHS_HZ, Features, frame_blocks
-from spa2v_lib.cues.localization import Track, frame_loudness, interval_scale
+from spa2v_lib.cues.localization import Track, frame_loudness, half_interval
 from spa2v_lib.cues.tracking import local_lines, mean_near
 from spa2v_lib.cues.types import HOP_S
 
@@ -266,7 +266,7 @@ def track_direction(features: Features, intensity: Intensity, active: np.ndarray
     near = mean_near(share, weight)
     room = _ROOM_DEG * (1.0 - near) ** 2
     spread = np.sqrt(error**2 + _FLOOR_DEG**2 + room**2)
-    half = spread * interval_scale("foa", near)
+    half = half_interval("foa", spread, near, smooth)
     turns = smooth - _wrapped(smooth)
     return Track(
         azimuth=smooth - turns,

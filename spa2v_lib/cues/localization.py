@@ -7,52 +7,67 @@ on format and room; factors that were fitted to scenes with ground truth calibra
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from spa2v_lib.cues.features import BAND_WIDTHS_HZ, LAGS_S, Features
 from spa2v_lib.cues.formats import GRID_DEG, CaptureFormat, direct_sound, get_format, level_distance
 from spa2v_lib.cues.tracking import local_lines, mean_near
+from spa2v_lib.resources import resource
 
 __all__ = [
     "DIRECTNESS_NODES",
-    "INTERVAL_SCALES",
     "Reading",
     "Track",
     "activity",
     "frame_loudness",
-    "interval_scale",
+    "half_interval",
+    "interval_scales",
     "track_azimuth",
 ]
 
 DIRECTNESS_NODES = (0.4, 0.6, 0.8, 0.95)
 """Shares of direct sound at which factors are kept: from a live room to the free field."""
 
-INTERVAL_SCALES: dict[str, tuple[float, ...]] = {
-    "panned": (0.46, 1.08, 1.45, 1.19),
-    "ortf": (0.52, 0.75, 1.49, 0.97),
-    "xy": (0.70, 1.10, 1.46, 0.80),
-    "binaural": (1.06, 4.00, 1.76, 1.04),
-    "ms": (0.84, 1.79, 1.81, 1.49),
-    "ab": (0.47, 0.42, 0.84, 0.58),
-    "foa": (0.46, 0.80, 0.72, 1.12),
-}
-"""Half the interval over the estimated error, by format and `DIRECTNESS_NODES`: the 90th percentile
-of error over estimated error in the first 700 tuning scenes, as printed by
-``python -m spa2v_lab.bench.hearing_calibration``."""
+
+@cache
+def interval_scales() -> dict[str, tuple[float, ...]]:
+    """Return half the interval over the estimated error, by format, at `DIRECTNESS_NODES`.
+
+    The 90th percentile of error over estimated error in tuning scenes of several renderers, as
+    ``python -m spa2v_lab.bench.hearing_calibration`` fits it; the model card beside the file says
+    how well it holds.
+
+    Examples
+    --------
+    >>> len(interval_scales()["xy"]) == len(DIRECTNESS_NODES)
+    True
+    """
+    text = resource("models", "intervals", "scales.json").read_text(encoding="utf-8")
+    return {name: tuple(row) for name, row in json.loads(text)["scales"].items()}
 
 
-def interval_scale(capture: str, directness: np.ndarray) -> np.ndarray:
-    """Return half the 90 % interval over the estimated error, between the nodes linearly.
+def half_interval(
+    capture: str,
+    spread_deg: np.ndarray,
+    directness: np.ndarray,
+    azimuth_deg: np.ndarray,
+    scales: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Return half the 90 % interval in degrees, between the nodes linearly.
 
     Parameters
     ----------
     capture : str
-        A key of `INTERVAL_SCALES`.
-    directness : ndarray
-        Share of direct sound, in [0, 1].
+        A key of `interval_scales`.
+    spread_deg, directness, azimuth_deg : ndarray, any one shape
+        Estimated error, share of direct sound, in [0, 1], and direction.
+    scales : sequence of float, optional
+        Factors at `DIRECTNESS_NODES` instead of those of `interval_scales`.
 
     Returns
     -------
@@ -61,11 +76,13 @@ def interval_scale(capture: str, directness: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> import numpy as np
-    >>> interval_scale("xy", np.array([0.4, 0.8]))
-    array([0.7 , 1.46])
+    >>> one = np.ones(2)
+    >>> half_interval("xy", one, np.array([0.4, 0.5]), 0.0 * one, (1.0, 2.0, 2.0, 1.0))
+    array([1. , 1.5])
     """
-    return np.interp(directness, DIRECTNESS_NODES, INTERVAL_SCALES[capture])
+    factors = interval_scales()[capture] if scales is None else scales
+    half = spread_deg * np.interp(directness, DIRECTNESS_NODES, factors)
+    return np.hypot(half, _HEADS_DIFFER * azimuth_deg) if capture == "binaural" else half
 
 
 _ACTIVE_DB = 35.0  # a frame this far below the loud frames is silence
@@ -219,9 +236,11 @@ def track_azimuth(
     room = _room_error_deg(item) * (1.0 - directness) ** 2
     floor = _floor_deg(item, smooth)
     spread = np.sqrt(error**2 + floor**2 + room**2)
-    half = spread * interval_scale(capture, directness)
-    if capture == "binaural":
-        half = np.hypot(half, _HEADS_DIFFER * smooth)
+    if not item.has_delay:
+        noise = mean_near(np.abs(raw - _without_field(features, item)), weight)
+        bands = mean_near(_band_error_deg(levels, item), weight)
+        spread = np.sqrt(spread**2 + noise**2 + bands**2)
+    half = half_interval(capture, spread, directness, smooth)
     change_error = np.sqrt(error**2 + floor**2 + (0.2 * room) ** 2)
     smooth = np.clip(smooth, -90.0, 90.0)
     low, high = smooth - half, smooth + half
@@ -313,6 +332,28 @@ def _levels(features: Features, item: CaptureFormat) -> _Levels:
     pan = (weight * direct.pan_deg).sum(1)
     share = (root * direct.share).sum(1) / (root.sum(1) + 1e-12)
     return _Levels(direct.ild_db, weight, pan if item.has_delay else _outwards(pan, share), share)
+
+
+def _without_field(features: Features, item: CaptureFormat) -> np.ndarray:
+    """Return directions in degrees if what is not direct were each channel's own noise [frames].
+
+    Noise of microphones, tape and codecs is not that of a diffuse field, and no two channels show
+    which of them it is: where the two readings differ, directions are uncertain.
+    """
+    levels = _levels(features, replace(item, diffuse_coherence=0.0))
+    return item.azimuth_from_pan(levels.pan_deg)
+
+
+def _band_error_deg(levels: _Levels, item: CaptureFormat) -> np.ndarray:
+    """Return how much the bands' directions differ, in degrees [frames].
+
+    One source has one level difference in all bands of a coincident pair; reflections change it
+    from band to band, and codecs that save on the side channel lose it in some.
+    """
+    pan = np.degrees(np.arctan(10.0 ** (levels.ild_db / 20.0)))
+    azimuth = item.azimuth_from_pan(pan)
+    middle = (levels.weight * azimuth).sum(1, keepdims=True)
+    return np.sqrt((levels.weight * (azimuth - middle) ** 2).sum(1))
 
 
 def _outwards(pan_deg: np.ndarray, share: np.ndarray) -> np.ndarray:
