@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from spa2v_lab.bench import hearing
+from spa2v_lab.bench import hearing, hearing_goals
 from spa2v_lab.bench.frame import Row, interval, run_benchmark
 from spa2v_lab.bench.hearing_cost import _UNKNOWN_OF, _notes, _rows, scene_of, write_long_sound
 from spa2v_lab.bench.hearing_goals import STATISTICS, goals
@@ -14,6 +14,7 @@ from spa2v_lab.bench.hearing_scenes import test_scenes
 
 def test_every_goal_names_a_row_and_a_measure_that_the_benchmark_makes():
     conditions = {name for name, _ in hearing.simulated_conditions()}
+    conditions |= {name for name, _ in hearing.external_conditions()}
     made = {
         (method, condition): set(STATISTICS)
         for method in (hearing.KNOWN, hearing.UNKNOWN)
@@ -28,14 +29,41 @@ def test_every_goal_names_a_row_and_a_measure_that_the_benchmark_makes():
         Row("spa2v", "3 sources, 48 kHz, one core", 1, {"times real time": interval([9.0])}),
         Row("spa2v", "60 minutes", 1, {"peak MB": interval([500.0])}),
     ]
-    found = goals(rows)
+    found, _ = goals(rows)
     assert all(goal.value is not None for goal in found)
     by_name = {goal.name: goal.met for goal in found}
     assert by_name["1 source, times real time"] and not by_name["3 sources, times real time"]
 
 
+def test_every_condition_of_a_goal_is_one_that_the_benchmark_makes():
+    made = {name for name, _ in (*hearing.simulated_conditions(), *hearing.external_conditions())}
+    asked = {
+        condition
+        for _, _, _, method, conditions, _ in hearing_goals._GOALS
+        for condition in conditions
+        if method != "spa2v"
+    }
+    renderers_without = {  # KEMAR has no rooms, and pyroomacoustics neither heads nor a mixing desk
+        name for name in asked if name.startswith("pyroomacoustics") and "binaural" in name
+    } | {name for name in asked if name.startswith("pyroomacoustics") and "panned" in name}
+    assert asked - made == renderers_without
+
+
+def test_a_goal_is_held_to_its_worst_row_and_says_which_that_is():
+    def row(condition: str, percent: float) -> Row:
+        measures = {"standing right %": interval([percent])}
+        return Row(hearing.UNKNOWN, condition, 1, measures)
+
+    rows = [row("1 source, 20 dB", 100.0), row("pyroomacoustics, 1 source, 20 dB", 80.0)]
+    found, notes = goals(rows)
+    (standing,) = (goal for goal in found if goal.name.startswith("standing"))
+    assert standing.value == 80.0 and not standing.met
+    assert any(note.endswith("worst in pyroomacoustics, 1 source, 20 dB") for note in notes)
+
+
 def test_a_goal_without_a_row_is_missed():
-    assert all(goal.value is None and not goal.met for goal in goals([]))
+    found, notes = goals([])
+    assert all(goal.value is None and not goal.met for goal in found) and notes == []
 
 
 def test_every_scene_counts_once_in_each_partition_of_the_set():

@@ -135,8 +135,21 @@ def test_motion_is_judged_by_what_the_source_did():
     assert judged("receding", "receding")["radial"].tolist() == [1]
     sweep = {"azimuth": [-20.0, -10.0, 10.0, 20.0], "closest_s": 0.2, "speed_m_s": 2.0}
     assert judged("right_crossing", "left_crossing", **sweep)["crossing"].tolist() == [0]
+    assert judged("stationary", "stationary")["standing"].tolist() == [1]
+    assert judged("receding", "approaching")["radial claimed"].tolist() == [0]
+    assert "radial claimed" not in judged("receding", "stationary")
     short = sweep | {"azimuth": [-4.0, -2.0, 2.0, 4.0]}
     assert "crossing" not in judged("right_crossing", "stationary", **short)
+
+
+def test_only_motion_of_high_confidence_counts_as_sure():
+    def judged(said, confidence):
+        one = track(motion=said, motion_confidence=confidence)
+        return score_cues([ground_truth(motion="stationary")], cues(one))
+
+    assert judged("approaching", 0.95)["sure motion"].tolist() == [0]
+    assert "sure motion" not in judged("approaching", 0.8)
+    assert "sure motion" not in judged("stationary", 0.95)
 
 
 def passing(**changes) -> PassBy:
@@ -194,10 +207,10 @@ def test_an_interval_may_reach_over_the_half_circle():
 def test_an_unknown_format_is_held_to_the_image_position_and_the_true_direction():
     # XY at 45° stands at 18.4° between loudspeakers: a reader of images is right to say so.
     said = track(18.435, half=30.0)
-    scores = score_unknown_format(ground_truth(45.0), cues(said), "xy")
+    scores = score_unknown_format([ground_truth(45.0)], cues(said), "xy")
     assert scores["image"] == pytest.approx([0.0] * FRAMES, abs=1e-3)
     assert scores["direction coverage"].all()
-    assert "image" not in score_unknown_format(ground_truth(45.0), cues(said), "ortf")
+    assert "image" not in score_unknown_format([ground_truth(45.0)], cues(said), "ortf")
 
 
 def test_directions_without_identity_are_matched_anew_in_every_frame():

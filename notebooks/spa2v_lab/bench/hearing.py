@@ -17,7 +17,7 @@ import numpy as np
 
 from spa2v_lab.bench import hearing_baselines as baselines
 from spa2v_lab.bench.frame import Progress, Results, Row
-from spa2v_lab.bench.hearing_codecs import CODECS, codec_scenes
+from spa2v_lab.bench.hearing_codecs import CODECS, CodecScene, codec_scenes
 from spa2v_lab.bench.hearing_cost import cost_rows, tagger_rows
 from spa2v_lab.bench.hearing_goals import STATISTICS, Scores, goals, pooled
 from spa2v_lab.bench.hearing_renderers import RENDERERS, external_scenes, has_kemar
@@ -37,7 +37,7 @@ from spa2v_lab.bench.hearing_scores import (
     score_unknown_format,
 )
 from spa2v_lib.audio.recording import Recording
-from spa2v_lib.cues import extract_cues
+from spa2v_lib.cues import SpatialCues, extract_cues
 from spa2v_lib.resources import install_command
 
 __all__ = ["KNOWN", "UNKNOWN", "SceneScores", "analyzed", "rows_of", "run"]
@@ -118,7 +118,8 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
     costs, cost_notes = cost_rows(quick=quick, seed=seed, progress=progress)
     tags, confusion = tagger_rows(quick=quick, seed=seed)
     rows += costs + tags
-    return Results("hearing", rows, goals(rows), notes + cost_notes + confusion)
+    found, worst = goals(rows)
+    return Results("hearing", rows, found, notes + worst + cost_notes + confusion)
 
 
 def analyzed(
@@ -156,14 +157,14 @@ def analyzed(
 
 
 def _scores(item: Item, recording: Recording) -> dict[str, Scores]:
-    cues = extract_cues(recording, capture=item.capture)
+    spacing = getattr(item, "spacing_m", None)
+    cues = extract_cues(recording, capture=item.capture, spacing=spacing)
     times = np.array(cues.times_s)
     ground_truths = item.ground_truths(times)
     scores = {KNOWN: score_cues(ground_truths, cues)}
-    if len(ground_truths) == 1:
-        scores[UNKNOWN] = score_unknown_format(
-            ground_truths[0], extract_cues(recording), item.capture
-        )
+    scores[UNKNOWN] = score_unknown_format(ground_truths, extract_cues(recording), item.capture)
+    if isinstance(item, CodecScene) and cues.sources:
+        scores[KNOWN]["shift"] = _shift_deg(item, cues)
     if len(ground_truths) <= _MOST_BASELINE_SOURCES and item.snr_db == _BASELINE_SNR_DB:
         for method in baselines.METHODS:
             azimuths_deg = baselines.estimate(
@@ -172,6 +173,22 @@ def _scores(item: Item, recording: Recording) -> dict[str, Scores]:
             if azimuths_deg is not None:
                 scores[method] = score_azimuths(ground_truths, azimuths_deg)
     return scores
+
+
+def _shift_deg(item: CodecScene, cues: SpatialCues) -> np.ndarray:
+    """Return by how much the codec moves the source, frame by frame."""
+    lossless = extract_cues(item.scene.rendered(), capture=item.capture)
+    pairs = [
+        (before, after)
+        for before, after, sounding in zip(
+            lossless.sources[0].azimuth_deg,
+            cues.sources[0].azimuth_deg,
+            cues.sources[0].active,
+            strict=False,
+        )
+        if sounding and before is not None and after is not None
+    ]
+    return np.array([abs(after - before) for before, after in pairs])
 
 
 def rows_of(outcomes: list[SceneScores], conditions: list[Condition], seed: int) -> list[Row]:
@@ -288,7 +305,7 @@ def external_conditions() -> list[Condition]:
         ]
     conditions += [
         (f"pyroomacoustics, {count} source{'s'[: count > 1]}, 20 dB, {room}", holds)
-        for count in (1, 2)
+        for count in (1, 2, 3)
         for room in ROOMS
         for holds in [rendered("pyroomacoustics", count, room=room)]
     ]

@@ -227,6 +227,7 @@ NO_CLOSEST_MS = 1000.0
 _CENTRE_DEG = 10.0
 _UNCLEAR_DEG = 5.0  # ground truths this close to a border have no side
 _LEAST_SWEEP_DEG = 10.0
+_SURE = 0.9  # a confidence at which motion has to be right
 
 
 @dataclass(frozen=True)
@@ -358,12 +359,14 @@ def score_azimuths(ground_truths: Sequence[GroundTruth], azimuths_deg: np.ndarra
     return scores.arrays()
 
 
-def score_unknown_format(ground_truth: GroundTruth, cues: SpatialCues, capture: str) -> Scores:
-    """Score one source whose capture format had to be told from the recording.
+def score_unknown_format(
+    ground_truths: Sequence[GroundTruth], cues: SpatialCues, capture: str
+) -> Scores:
+    """Score cues whose capture format had to be told from the recording.
 
-    Where level alone carries direction the formats cannot be told apart: the azimuth is held to
-    the image position that the levels mean between loudspeakers, and the interval to the true
-    direction.
+    Where level alone carries direction the formats cannot be told apart: the azimuth of one source
+    is held to the image position that the levels mean between loudspeakers, too, and the interval
+    to the true direction.
 
     See Also
     --------
@@ -371,19 +374,17 @@ def score_unknown_format(ground_truth: GroundTruth, cues: SpatialCues, capture: 
 
     Examples
     --------
-    >>> score_unknown_format(source, cues, "xy")  # doctest: +SKIP
+    >>> score_unknown_format([source], cues, "xy")  # doctest: +SKIP
     """
-    scores = _Collector()
-    claim = _claim(cues.sources[0]) if cues.sources else None
-    _score_directions(scores, ground_truth, None if claim is None else claim.azimuth_deg)
-    if claim is not None and claim.track is not None:
-        _score_intervals(scores, ground_truth, claim.track)
-        if capture in ("panned", "xy", "ms"):
-            use = ground_truth.sounding & ~np.isnan(claim.azimuth_deg)
-            image = image_position_deg(capture, ground_truth.azimuth_deg[use])
-            scores.add("image", circular_error_deg(claim.azimuth_deg[use], image))
-            scores.add("direction coverage", _covered(ground_truth, claim.track))
-    return scores.arrays()
+    scores = score_cues(ground_truths, cues)
+    if capture in ("panned", "xy", "ms") and len(ground_truths) == 1 and cues.sources:
+        (ground_truth,) = ground_truths
+        claim = _claim(cues.sources[0])
+        use = ground_truth.sounding & ~np.isnan(claim.azimuth_deg)
+        image = image_position_deg(capture, ground_truth.azimuth_deg[use])
+        scores["image"] = circular_error_deg(claim.azimuth_deg[use], image)
+        scores["direction coverage"] = _covered(ground_truth, claim.track)
+    return scores
 
 
 class _Collector:
@@ -454,9 +455,14 @@ def _side(azimuth_deg: np.ndarray, unclear_deg: float = _UNCLEAR_DEG) -> np.ndar
 
 def _score_motion(scores: _Collector, ground_truth: GroundTruth, track: SourceTrack | None) -> None:
     said = None if track is None else track.motion
+    if said in ("approaching", "receding"):
+        scores.add("radial claimed", [said == ground_truth.motion])
+    if track is not None and said != "stationary" and track.motion_confidence >= _SURE:
+        scores.add("sure motion", [said == ground_truth.motion])
     if ground_truth.motion == "stationary":
         if track is not None:
             scores.add("false motion", [said != "stationary"])
+            scores.add("standing", [said == "stationary"])
         return
     if ground_truth.motion in ("approaching", "receding"):
         scores.add("radial", [said == ground_truth.motion])
