@@ -247,7 +247,7 @@ def _channel_notes(count: int, layout: tuple[str, ...]) -> list[str]:
         return [f"{count} channels: B-format in the order and scale of FuMa, as the file states"]
     unless = ", unless they are read as ambisonics" if count == 4 else ""
     if layout[:2] == ("FL", "FR"):
-        return [f"{count} channels ({' '.join(layout)}): front left and right are taken{unless}"]
+        return [f"{count} channels ({' '.join(layout)}): folded to left and right{unless}"]
     return [f"{count} channels: the first two are taken as left and right{unless}"]
 
 

@@ -34,6 +34,18 @@ _PLAYER_SECONDS = 60.0
 _SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
 
 
+_SIDE = 0.5**0.5
+_FOLD = {
+    "FL": (1.0, 0.0),
+    "FR": (0.0, 1.0),
+    "FC": (_SIDE, _SIDE),
+    **dict.fromkeys(("BL", "SL", "FLC"), (_SIDE, 0.0)),
+    **dict.fromkeys(("BR", "SR", "FRC"), (0.0, _SIDE)),
+    "BC": (0.5, 0.5),
+}
+"""Gains in the left and right of two channels; other loudspeakers are left out."""
+
+
 class Recording:
     """Sound in one or more channels; samples are read when they are first needed.
 
@@ -263,9 +275,22 @@ class Recording:
         )
 
     def stereo(self) -> Recording:
-        """Return two channels: one is doubled; of more, front left and right, or the first two."""
+        """Return two channels: one is doubled; more are folded by their names, or the first two.
+
+        Loudspeaker channels are added as ITU-R BS.775-3 has it: centre and surround 3 dB down on
+        their sides, without the low-frequency channel.
+        """
         if self.channels == 2:
             return self
+        if self.channels > 2 and self.channel_layout[:2] == ("FL", "FR"):
+            gains = np.array([_FOLD.get(name, (0.0, 0.0)) for name in self.channel_layout]).T
+            gains = gains.astype(np.float32)
+            return self._derived(
+                _pieces_from=lambda frame: (gains @ piece for piece in self._pieces_from(frame)),
+                channels=2,
+                channel_layout=("FL", "FR"),
+                silent_channels=(),
+            )
         picks = [0, 0] if self.channels == 1 else [0, 1]
         return self._derived(
             _pieces_from=lambda frame: (piece[picks] for piece in self._pieces_from(frame)),

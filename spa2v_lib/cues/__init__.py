@@ -7,7 +7,8 @@ front is assumed, and a note says so. Faulty and unusual recordings:
 Recording                     Result
 ============================  ====================================================================
 identical channels            placed in the centre, with an interval of the whole picture; noted
-channels that are not aligned no direction, capture "mono", if one is 4 to 500 ms late; noted
+channels that are not aligned no direction or motion, capture "mono", if one is 4 to 500 ms late,
+                              or the two share no sound; noted
 one dead channel              no direction, capture "mono"; level, activity and tags stay; noted
 inverted polarity             corrected before directions are measured; noted
 DC offset                     left out of levels and directions; noted
@@ -18,7 +19,8 @@ clipping                      analyzed as it is; noted, as levels are too low th
 rates below 1 kHz             an `AudioError`
 samples beyond 2^31           an `AudioError`: full scale is 1
 ten minutes of silence        no source; noted
-six channels                  the first two are used; noted
+six channels                  folded to two by their names (ITU-R BS.775-3); without names the
+                              first two are used; noted
 one channel                   no direction, capture "mono"; level, activity and tags stay; noted
 four channels, AmbiX or FuMa  recognized, from names or powers, as first-order ambisonics; noted
 four channels, two quiet      the first two are used; noted

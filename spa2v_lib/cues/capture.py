@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -132,6 +132,8 @@ class ChannelAnalysis:
         Whether the user named the format.
     directional : bool
         Whether directions can be claimed.
+    related : bool
+        Whether the channels belong together; where they do not, no motion can be claimed, either.
     channels_differ : bool
         Whether the channels differ, so that sources can be separated.
     polarity : float
@@ -160,6 +162,7 @@ class ChannelAnalysis:
     channels_differ: bool
     polarity: float = 1.0
     readings: tuple[Reading, ...] = ()
+    related: bool = True
     notes: tuple[str, ...] = ()
 
 
@@ -212,7 +215,8 @@ def analyze_channels(
         guess = CaptureGuess(format=name, confidence=0.0, note="silence")
         return ChannelAnalysis(features, guess, False, False, False)
     if fault is not None:
-        return _mono(features, fault, f"{fault}: no direction is claimed")
+        unrelated = _mono(features, fault, f"{fault}: no direction or motion is claimed")
+        return replace(unrelated, related=False)
     left, right = features.left.sum(), features.right.sum()
     if min(left, right) < 1e-6 * max(left, right):
         silent = f"the {'left' if left < right else 'right'} channel is silent"
@@ -244,7 +248,14 @@ def analyze_channels(
         if guess.format == "ab":
             guess = guess.model_copy(update={"spacing_m": spacing})
     return ChannelAnalysis(
-        features, guess, known, True, channels_differ, polarity, readings, (*notes, _FRONT)
+        features,
+        guess,
+        known,
+        True,
+        channels_differ,
+        polarity,
+        readings,
+        notes=(*notes, _FRONT),
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.alignment import channel_lag, unlike_channels
+from spa2v_lib.cues.alignment import channel_alignment, unlike_channels
 from spa2v_lib.cues.ambisonics import (
     Intensity,
     measure_intensity,
@@ -153,14 +153,15 @@ def detect_sources(
         capture, notes = "foa", (_AMBISONIC.format(order=order.name),)
     elif capture == "foa" and order is None:
         notes = (_NOT_AMBISONIC,)
-    pair, intensity = recording, None
+    pair, intensity = recording.stereo() if recording.channels > 2 else recording, None
     if capture == "foa":
         pair, intensity = middle_side(recording), measure_intensity(recording)
     features = extract_features(pair, with_bins=True)
     active = activity(features)
     reason = None
     if capture != "foa" and recording.channels > 1:
-        reason = _fault(recording, capture, features, active)
+        alone = capture == "auto" and num_sources in (None, 1)
+        reason = _fault(recording, pair, features, active, alone=alone, auto=capture == "auto")
     channels = analyze_channels(
         features, active, recording.channels, capture, spacing_m=spacing_m, fault=reason
     )
@@ -172,18 +173,30 @@ def detect_sources(
 
 
 def _fault(
-    recording: Recording, capture: str, features: Features, active: np.ndarray
+    recording: Recording,
+    pair: Recording,
+    features: Features,
+    active: np.ndarray,
+    *,
+    auto: bool,
+    alone: bool,
 ) -> str | None:
-    """Return why the channels allow no direction, or None if they may."""
+    """Return why the channels allow no direction, or None if they may.
+
+    A mix may hold several sources that share no sound; `alone` is False where that is known.
+    """
     unknown = recording.channels == 4 and not recording.channel_layout
-    if capture == "auto" and unknown and not is_quiet_pair(recording):
+    if auto and unknown and not is_quiet_pair(recording):
         return _UNKNOWN_FOUR
-    lag_s = channel_lag(recording) if unlike_channels(features, active) else 0.0
-    if lag_s == 0.0:
+    if not unlike_channels(features, active):
         return None
-    return f"the {'right' if lag_s > 0.0 else 'left'} channel is {1e3 * abs(lag_s):.0f} ms late"
+    lag_s, related = channel_alignment(pair)
+    if lag_s != 0.0:
+        return f"the {'right' if lag_s > 0.0 else 'left'} channel is {1e3 * abs(lag_s):.0f} ms late"
+    return _UNRELATED if alone and not related else None
 
 
+_UNRELATED = "the channels share no sound, as two takes or two recordings do"
 _UNKNOWN_FOUR = "the format of the four channels is unknown; name one to use the first two"
 _AMBISONIC = "four channels that fit {order}: analyzed as first-order ambisonics"
 _NOT_AMBISONIC = "the powers of the channels do not fit AmbiX: directions are unreliable"

@@ -11,11 +11,12 @@ import numpy as np
 
 from spa2v_lib.cues.ambisonics import Intensity, measure_intensity, middle_side
 from spa2v_lib.cues.bins import Bins, weighted_bins
+from spa2v_lib.cues.capture import ChannelAnalysis
 from spa2v_lib.cues.detection import DetectedSource, DetectedSources, detect_sources
 from spa2v_lib.cues.features import LAGS_S, Features, extract_features, inverted
 from spa2v_lib.cues.labels import assign_labels, number_of_sources, parse_labels
 from spa2v_lib.cues.localization import activity
-from spa2v_lib.cues.motion import follow_motion
+from spa2v_lib.cues.motion import follow_motion, undecided
 from spa2v_lib.cues.pitch import track_pitch
 from spa2v_lib.cues.separation import separate
 from spa2v_lib.cues.tagging import UNKNOWN, Tagger, get_tagger
@@ -63,9 +64,10 @@ class Analysis:
 
     @cached_property
     def pair(self) -> Recording:
-        """The two analyzed channels, of first-order ambisonics as M/S."""
-        foa = self.cues.capture.format == "foa"
-        return middle_side(self.recording) if foa else self.recording
+        """The analyzed channels: of first-order ambisonics as M/S, of more than two folded."""
+        if self.cues.capture.format == "foa":
+            return middle_side(self.recording)
+        return self.recording.stereo() if self.recording.channels > 2 else self.recording
 
     @cached_property
     def features(self) -> Features:
@@ -114,7 +116,7 @@ def extract_cues(
     Parameters
     ----------
     recording : Recording
-        One or two channels; of more, the first two are used, or the first four as "foa".
+        One or two channels; more are folded to two, or the first four are used as "foa".
     label : str, optional
         What the source is; of several, loudest first, with commas between. Any word is accepted,
         and a place may follow: "guitar@left, violin@right" (see `parse_labels`). The labels set
@@ -227,8 +229,7 @@ def analyze(
         else:
             naming = _named(label_of.name)
         notes += naming.notes
-        known = detected.channels.format_known
-        sources.append(_source(f"source-{k}", source, naming, known, alone))
+        sources.append(_source(f"source-{k}", source, naming, detected.channels, alone))
     return Analysis(recording, _cues(recording, detected, sources, notes), detected)
 
 
@@ -331,7 +332,7 @@ def _with_guess(naming: _Naming, pass_by: PassBy | None) -> _Naming:
 
 
 def _source(
-    name: str, source: DetectedSource, naming: _Naming, format_known: bool, alone: bool
+    name: str, source: DetectedSource, naming: _Naming, channels: ChannelAnalysis, alone: bool
 ) -> SourceTrack:
     features, active, track = source.features, source.active, source.track
     known = naming.tag.label is not None
@@ -341,10 +342,12 @@ def _source(
         active,
         track,
         signal=source.signal,
-        format_known=format_known,
+        format_known=channels.format_known,
         dies_away=dies_away,
         alone=alone,
     )
+    if not channels.related:
+        moved = undecided(len(active))
     naming = _with_guess(naming, moved.pass_by)
     tag = naming.tag
     pitch = track_pitch(source.signal, len(active), active)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Movement",
     "follow_motion",
+    "undecided",
 ]
 
 _SWEEP_DEG = 10.0
@@ -146,6 +147,29 @@ def follow_motion(
     if motion != "stationary":
         return _radial_motion(features.times_s, active, scores, radial)
     return _stationary(len(active), scores, change)
+
+
+def undecided(frames: int) -> Movement:
+    """Return what is known of motion where nothing can be measured.
+
+    Parameters
+    ----------
+    frames : int
+
+    Returns
+    -------
+    Movement
+        Called stationary at a confidence of one half, at distances that are not known.
+
+    Examples
+    --------
+    >>> found = undecided(3)
+    >>> found.motion, found.confidence
+    ('stationary', 0.5)
+    """
+    scores = {name: 0.5 if name == "stationary" else 0.125 for name in MOTIONS}
+    unknown = np.full(frames, np.nan)
+    return _movement(scores, 0.0, (unknown, unknown, unknown), None, None)
 
 
 def _scores(sweep: float, crossing: float, radial: RadialMotion) -> dict[Motion, float]:

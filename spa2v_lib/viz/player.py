@@ -121,7 +121,7 @@ def sound_player(
     Parameters
     ----------
     recording : Recording
-        Of more than two channels the first two are played.
+        More than two channels are folded to two.
     name : str
         What it plays.
     start_s, seconds : float
@@ -138,8 +138,9 @@ def sound_player(
     import soundfile
 
     part = recording.cut(start_s, seconds)
+    part = part.stereo() if part.channels > 2 else part
     rate = next(rate for rate in _MP3_RATES if rate >= min(part.rate, _HIGHEST_RATE))
-    samples = part.resampled(rate).samples[:2]
+    samples = part.resampled(rate).samples
     # an overshoot of the resampling, or of a source's own signal, must not be clipped
     samples = samples / max(1.0, float(np.abs(samples).max()) / 0.99)
     stream = io.BytesIO()

@@ -274,3 +274,25 @@ def test_the_notebook_view_holds_a_player_and_escapes_the_name():
     shown = Recording.from_samples(tone(0.5), RATE, name="<b>.wav")._repr_html_()
     assert shown.startswith('<audio controls src="data:audio/flac;base64,')
     assert "<b>" not in shown and "&lt;b&gt;.wav" in shown
+
+
+def test_loudspeaker_channels_are_folded_by_their_names() -> None:
+    names = ("FL", "FR", "FC", "LFE", "BL", "BR")
+    samples = np.random.default_rng(0).normal(size=(6, 800)).astype(np.float32)
+    folded = Recording(
+        lambda frame: iter([samples[:, frame:]]),
+        name="film",
+        rate=8000,
+        channels=6,
+        frames=800,
+        channel_layout=names,
+    ).stereo()
+    left, right, centre, _, back_left, back_right = samples
+    third = np.sqrt(0.5)
+    assert np.allclose(folded.samples[0], left + third * (centre + back_left), atol=1e-5)
+    assert np.allclose(folded.samples[1], right + third * (centre + back_right), atol=1e-5)
+
+
+def test_channels_without_names_are_not_folded() -> None:
+    samples = np.random.default_rng(0).normal(size=(5, 800)).astype(np.float32)
+    assert (Recording.from_samples(samples, 8000).stereo().samples == samples[:2]).all()

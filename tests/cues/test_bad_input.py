@@ -152,9 +152,26 @@ def test_channels_that_are_not_aligned_claim_no_direction(sound, late_ms: int) -
     late = sound.samples.copy()
     late[0] = np.roll(late[0], round(1e-3 * late_ms * sound.rate))
     cues = heard(late, capture="auto")
-    assert said(cues, f"the left channel is {late_ms} ms late: no direction is claimed")
+    assert said(cues, f"the left channel is {late_ms} ms late: no direction or motion is claimed")
     assert set(cues.sources[0].azimuth_deg) == {None}
-    assert "crossing" not in cues.sources[0].motion
+    assert cues.sources[0].motion == "stationary" and cues.sources[0].motion_confidence == 0.5
+    assert set(cues.sources[0].relative_range) == {None}
+
+
+def test_two_takes_of_a_sound_claim_no_direction_and_no_motion(sound) -> None:
+    takes = 0.1 * np.random.default_rng(0).normal(size=(2, sound.frames))
+    cues = heard(takes, capture="auto")
+    assert said(cues, "the channels share no sound")
+    assert set(cues.sources[0].azimuth_deg) == {None}
+    assert cues.sources[0].motion == "stationary" and cues.sources[0].motion_confidence == 0.5
+
+
+def test_two_recordings_that_a_mix_places_to_the_sides_are_two_sources_if_that_is_said(
+    sound,
+) -> None:
+    takes = 0.1 * np.random.default_rng(0).normal(size=(2, sound.frames))
+    cues = extract_cues(Recording.from_samples(takes, sound.rate), label="truck@left, bell@right")
+    assert not said(cues, "share no sound") and len(cues.sources) == 2
 
 
 def test_of_identical_channels_the_interval_is_the_whole_picture(sound) -> None:

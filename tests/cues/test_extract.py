@@ -213,3 +213,31 @@ def test_any_label_of_the_user_overrides_the_tagger(rendered) -> None:
 def test_wrong_wishes_are_refused_with_what_would_be_right(rendered, wrong, why) -> None:
     with pytest.raises(CueError, match=why):
         extract_cues(rendered(lambda t: 0 * t, seconds=0.5), **wrong)
+
+
+def film(samples: np.ndarray) -> Recording:
+    """5.1 at 16 kHz, from samples [6, time]."""
+    return Recording(
+        lambda frame: iter([samples[:, frame:].astype(np.float32)]),
+        name="film",
+        rate=16_000,
+        channels=6,
+        frames=samples.shape[1],
+        channel_layout=("FL", "FR", "FC", "LFE", "BL", "BR"),
+    )
+
+
+def test_a_source_in_the_centre_channel_alone_is_found_in_the_middle() -> None:
+    samples = np.zeros((6, 32_000))
+    samples[2] = 0.1 * np.random.default_rng(0).normal(size=32_000)
+    cues = extract_cues(film(samples), label="truck", capture="panned")
+    (source,) = cues.sources
+    assert np.abs(source.azimuth_deg).max() < 1.0
+    assert any("identical" in note for note in cues.notes)
+
+
+def test_a_source_in_one_surround_channel_is_on_its_side() -> None:
+    samples = 1e-3 * np.random.default_rng(0).normal(size=(6, 32_000))
+    samples[5] += 0.1 * np.random.default_rng(1).normal(size=32_000)
+    (source,) = extract_cues(film(samples), label="truck", capture="panned").sources
+    assert np.median(source.azimuth_deg) > 35.0
