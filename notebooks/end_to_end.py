@@ -134,6 +134,21 @@ for source in cues.sources:
     print(f"{source.label or 'unknown'}: {source.motion.replace('_', ' ')}, {where}")
 
 # %% [markdown]
+# Is a name wrong? Choose another one here and run the cells below: the run is then made again with
+# it. The tagger's candidates are on top, with their probabilities; every object of known size
+# follows, and any other word will do.
+
+# %% tags=["nbval-ignore-output"]
+from spa2v_lab.explorers.labels import LabelChoice
+
+choice = LabelChoice(cues)
+choice
+
+# %%
+if choice.changed:
+    run = generate_run(audio, run, overwrite=True, **{**SETTINGS, "label": choice.label})
+
+# %% [markdown]
 # ## The layout
 
 # %%
@@ -142,8 +157,8 @@ layout
 
 # %% [markdown]
 # *The boxes in the key frames, and the reasoning. An object that was not recognized is drawn as
-# the tagger's best guess, and the reasoning says so. To name it yourself, set `label` to any
-# word, or to several with commas, which also sets the number of sources. To correct a box, edit
+# the tagger's best guess, and the reasoning says so. To name it, choose above, or set `label` to
+# any word, or to several with commas, which also sets the number of sources. To correct a box, edit
 # `layout.json`, by hand or with the editor of [From cues to a layout](cues_to_layout.ipynb), and
 # run again with it: `generate_run(audio, out, layout="layout.json")`.*
 #

@@ -224,10 +224,7 @@ def analyze(
     alone = len(detected.sources) == 1
     sources: list[SourceTrack] = []
     for k, (source, label_of) in enumerate(zip(detected.sources, assigned, strict=True), 1):
-        if label_of is None:
-            naming = _tagged(source, named_by, separated=not alone)
-        else:
-            naming = _named(label_of.name)
+        naming = _tagged(source, named_by) if label_of is None else _named(label_of.name)
         notes += naming.notes
         sources.append(_source(f"source-{k}", source, naming, detected.channels, alone))
     return Analysis(recording, _cues(recording, detected, sources, notes), detected)
@@ -304,8 +301,8 @@ def _named(label: str) -> _Naming:
     return _Naming(Tag(check_word(label), 1.0, [(label, 1.0)]), "user", [])
 
 
-def _tagged(source: DetectedSource, tagger: Tagger, *, separated: bool) -> _Naming:
-    tag, spans = identify(tagger, source.features.mel, lambda: source.signal, separated=separated)
+def _tagged(source: DetectedSource, tagger: Tagger) -> _Naming:
+    tag, spans = identify(tagger, source.signal)
     if tag.label is not None:
         return _Naming(tag, "tagger", spans)
     best = [f"{name} {p:.2f}" for name, p in tag.alternatives if name != UNKNOWN]

@@ -42,7 +42,7 @@ VERSION = "spa2v.run/2"
 _PACKAGE = Path(__file__).resolve().parent.parent
 _DECISIVE = ("audio", "layout", "cues", "planning", "sampling", "video.py")
 _DECISIVE_OF_RUNS = ("make.py", "settings.py")
-_TAGGER = ("models", "tagger", "tagger.safetensors")
+_TAGGER = ("embedding.safetensors", "tagger.safetensors")
 _FIRST_DEFAULTS = {"tagger": "embedded", "guidance_start": 0.0, "guidance_stop": 1.0}
 """What runs of the first version did, though it was no parameter yet."""
 _TABLES = {"input", "parameters", "frames", "weights", "environment", "files"}
@@ -165,8 +165,10 @@ def weights_of(settings: Settings) -> dict[str, str]:
     from spa2v_lib.resources import resource
     from spa2v_lib.sampling import preset_info
 
-    drawing: dict[str, str] = preset_info(settings.sampled_with())["weights"]  # type: ignore[assignment]
-    return {**drawing, "/".join(_TAGGER[1:]): file_hash(resource(*_TAGGER))}
+    sampled = preset_info(settings.sampled_with())
+    drawing: dict[str, str] = sampled["weights"]  # type: ignore[assignment]
+    naming = {f"tagger/{file}": file_hash(resource("models", "tagger", file)) for file in _TAGGER}
+    return {**drawing, **naming}
 
 
 @cache

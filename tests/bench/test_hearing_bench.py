@@ -7,7 +7,7 @@ import pytest
 
 from spa2v_lab.bench import hearing, hearing_goals
 from spa2v_lab.bench.frame import Row, interval, run_benchmark
-from spa2v_lab.bench.hearing_cost import _UNKNOWN_OF, _notes, _rows, scene_of, write_long_sound
+from spa2v_lab.bench.hearing_cost import scene_of, write_long_sound
 from spa2v_lab.bench.hearing_goals import STATISTICS, goals
 from spa2v_lab.bench.hearing_scenes import test_scenes
 
@@ -93,26 +93,6 @@ def test_the_timed_scenes_have_one_and_three_sources():
     assert [len(scene_of(count, 0).objects) for count in (1, 3)] == [1, 3]
 
 
-def test_the_taggers_numbers_become_rows_and_a_confusion_table():
-    ranks = {"recordings": 2, "excerpts": 4, "top1": 0.5, "top3": 1.0}
-    found = {
-        "leave_one_recording_out": ranks
-        | {"each": [{"top1": 0.25, "top3": 1.0}, {"top1": 0.75, "top3": 1.0}]},
-        "single_recording": ranks,
-        "separated": ranks | {"top1": 0.25},
-        "leave_one_class_out": {"auroc": 0.91, "false_acceptance": 0.2},
-        "unknown": dict(zip(_UNKNOWN_OF, (0.1, 0.5, 0.9, 0.3, 0.8, 1.0), strict=True)),
-        "confusion": {"bell": {"bell": 3, "unknown": 1}},
-    }
-    rows = _rows(found, seed=0)
-    assert rows[0].measures["top-1 %"].mean == 50.0 and rows[0].count == 2
-    assert rows[1].measures["top-3 %"].mean == 100.0
-    assert rows[2].measures["top-1 %"].mean == 25.0
-    said = [row.measures["called unknown %"].mean for row in rows[3:]]
-    assert said == pytest.approx([10, 50, 90, 30, 80, 100])
-    assert _notes(found)[1] == "tagger, bell on recordings left out: bell 3, unknown 1"
-
-
 @pytest.mark.slow
 def test_a_run_writes_every_part_of_the_table(tmp_path, monkeypatch):
     monkeypatch.setattr(hearing, "QUICK", 12)
@@ -123,7 +103,7 @@ def test_a_run_writes_every_part_of_the_table(tmp_path, monkeypatch):
     )
     written = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     methods = {row["method"] for row in written["rows"]}
-    assert {hearing.KNOWN, hearing.UNKNOWN, "raw ILD", "spa2v", "embedded tagger"} <= methods
+    assert {hearing.KNOWN, hearing.UNKNOWN, "raw ILD", "spa2v"} <= methods
     assert {name for name, _, _ in done} == {"scenes", "external scenes", "cost"}
     one = next(
         row for row in results.rows if (row.method, row.condition) == (hearing.KNOWN, "1 source")

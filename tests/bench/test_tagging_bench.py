@@ -8,6 +8,7 @@ import soundfile
 
 from spa2v_lab.bench import run_benchmark, tagging
 from spa2v_lab.bench.tagging import Answer, scored
+from spa2v_lab.training.tagger_examples import Examples
 from spa2v_lab.training.tagger_views import CONDITIONS, RATE, separated_pair, view
 from spa2v_lib.cues.tagging.base import UNKNOWN, Tag, TagScores
 from spa2v_lib.errors import Spa2vError
@@ -36,6 +37,34 @@ def test_sounds_of_one_group_count_together() -> None:
     answers = [answer("dog", dog, f"{k}") for k in range(3)]
     answers += [answer("cow", dog, "one farm") for _ in range(9)]
     assert scored(answers, 0)["class"].mean == pytest.approx(0.75)
+
+
+def examples() -> Examples:
+    """Return four classes that lie apart, one of them with one group, and what is no object."""
+    rng = np.random.default_rng(0)
+    names = ["cow"] * 10 + ["dog"] * 10 + ["violin"] * 10 + ["cat"] + [UNKNOWN] * 10
+    corners = {name: rng.uniform(0.0, 1.0, 512) for name in dict.fromkeys(names)}
+    sounds = np.repeat(np.arange(len(names)), 4)
+    centres = np.array([corners[names[k]] for k in sounds])
+    vectors = np.abs(centres + 0.2 * rng.normal(size=centres.shape)).astype(np.float32)
+    groups = [f"esc10:{k}" for k in range(len(names))]
+    stated = ["made here"] * len(names)
+    conditions = np.tile(np.arange(4), len(names))
+    return Examples(vectors, sounds, conditions, names, groups, [-1] * len(names), stated, stated)
+
+
+def test_what_was_left_out_is_named_beside_baselines() -> None:
+    never, nearest, frequent = tagging.never_learnt(examples(), lambda *_: None)
+    rows = {row.condition: row for row in tagging._rows("tagger", never, 0)}
+    assert rows["all"].count == 30  # a class of one group cannot be named when that is left out
+    assert rows["all"].measures["class"].mean > 0.95
+    assert rows["ESC-10"].count == 30 and rows["class dog"].count == 10
+    assert {"dry", "room", "noise", "codec"} <= set(rows)
+    assert rows["no object"].measures["called a class"].mean < 0.1
+    assert rows["classes it was not taught"].count == 31
+    assert scored([a for a in nearest if a.known], 0)["class"].mean > 0.9
+    assert scored([a for a in frequent if a.known], 0)["class"].mean == pytest.approx(1 / 3)
+    assert any(note.startswith("cow is taken for cow") for note in tagging._notes(never))
 
 
 def test_what_the_tagger_does_not_know_is_scored_by_what_it_is_called() -> None:
@@ -102,7 +131,7 @@ def test_every_sound_is_named_under_every_condition(tmp_path) -> None:
     assert len(tagger.given) == len(answers)
     rows = {row.condition: row for row in tagging._rows("echo", answers, 0)}
     assert rows["all"].measures["class"].mean == 1.0
-    assert rows["unknown to it"].measures["called a class"].mean == 1.0
+    assert rows["no object"].measures["called a class"].mean == 1.0
     assert "class dog" in rows
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from spa2v_lib.cues.tagging import embedded
+from spa2v_lib.cues.tagging import embedded, embedding
 from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.resources import resource
 from spa2v_lib.sampling import generate, loading, tiny_detector
@@ -116,6 +116,14 @@ def test_a_damaged_tagger_is_named(models, damage):
     damage(path)
     with pytest.raises(DataError, match=r"tagger\.safetensors does not hold a tagger's weights: "):
         embedded.load_embedded(path)
+
+
+@each_damage
+def test_a_damaged_embedding_is_named(models, damage):
+    path = models / "tagger" / "embedding.safetensors"
+    damage(path)
+    with pytest.raises(DataError, match=r"embedding\.safetensors does not hold the tagger's "):
+        embedding.load_embedding(path)
 
 
 def test_numbers_that_are_none_end_a_video_instead_of_blackening_it():

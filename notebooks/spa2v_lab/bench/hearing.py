@@ -18,7 +18,7 @@ import numpy as np
 from spa2v_lab.bench import hearing_baselines as baselines
 from spa2v_lab.bench.frame import Progress, Results, Row
 from spa2v_lab.bench.hearing_codecs import CODECS, CodecScene, codec_scenes
-from spa2v_lab.bench.hearing_cost import cost_rows, tagger_rows
+from spa2v_lab.bench.hearing_cost import cost_rows
 from spa2v_lab.bench.hearing_goals import STATISTICS, Scores, goals, pooled
 from spa2v_lab.bench.hearing_renderers import RENDERERS, external_scenes, has_kemar
 from spa2v_lab.bench.hearing_scenes import (
@@ -116,10 +116,9 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
             external += external_scenes(renderer, outside, seed)
     rows += rows_of(analyzed(external, "external scenes", progress), external_conditions(), seed)
     costs, cost_notes = cost_rows(quick=quick, seed=seed, progress=progress)
-    tags, confusion = tagger_rows(quick=quick, seed=seed)
-    rows += costs + tags
+    rows += costs
     found, worst = goals(rows)
-    return Results("hearing", rows, found, notes + worst + cost_notes + confusion)
+    return Results("hearing", rows, found, notes + worst + cost_notes)
 
 
 def analyzed(

@@ -1,7 +1,4 @@
-"""The embedded tagger's part of the hearing benchmark: what it says of sounds it did not learn.
-
-How fast hearing is on one core, and how much memory an hour of sound takes.
-"""
+"""The cost of analysis: how fast it is on one core, and the memory that an hour of sound takes."""
 
 from __future__ import annotations
 
@@ -12,11 +9,10 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Interval, Progress, Row, interval
+from spa2v_lab.bench.frame import Progress, Row, interval
 from spa2v_lab.bench.speed import measured_process
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lib.errors import Spa2vError
@@ -28,90 +24,8 @@ __all__ = [
     "cost_rows",
     "real_time_factors",
     "scene_of",
-    "tagger_rows",
     "write_long_sound",
 ]
-
-_METHOD = "embedded tagger"
-_UNKNOWN_OF = {
-    "heard": "recordings that it learnt, other conditions",
-    "unheard": "recordings left out",
-    "foreign": "classes left out",
-    "separated_excerpts": "recordings that it learnt, taken apart from others",
-    "foreign_separated": "classes left out, taken apart from others",
-    "strange": "invented sounds",
-}
-
-
-def tagger_rows(*, quick: bool, seed: int) -> tuple[list[Row], list[str]]:
-    """Train with recordings and classes left out, and test on those.
-
-    Returns
-    -------
-    rows : list of Row
-        Classes with several recordings (each left out in turn) and classes with one (after room,
-        noise, filter and pitch) apart, and what is left of those that are heard among others;
-        then the share that is called unknown, by type of sound.
-    notes : list of str
-        The confusion table of the recordings left out, a line a class.
-
-    See Also
-    --------
-    spa2v_lab.training.tagger_scores.evaluate : what they come from
-
-    Examples
-    --------
-    >>> rows, notes = tagger_rows(quick=True, seed=0)  # doctest: +SKIP
-    """
-    from spa2v_lab.training.tagger_scores import evaluate
-
-    scores = evaluate(quick=quick, seed=seed)
-    return _rows(scores, seed), _notes(scores)
-
-
-def _rows(scores: dict[str, Any], seed: int) -> list[Row]:
-    left_out = scores["leave_one_recording_out"]
-    each = left_out["each"]
-    tops = {
-        f"{name} %": interval([100.0 * recording[key] for recording in each], seed)
-        for name, key in (("top-1", "top1"), ("top-3", "top3"))
-    }
-    rows = [
-        Row(_METHOD, "each recording left out", left_out["recordings"], tops),
-        _ranked("single recordings, changed", scores["single_recording"]),
-        _ranked("recordings that it learnt, taken apart from others", scores["separated"]),
-    ]
-    rows += [
-        Row(_METHOD, sounds, 1, {"called unknown %": _alone(100.0 * scores["unknown"][key], 1)})
-        for key, sounds in _UNKNOWN_OF.items()
-    ]
-    return rows
-
-
-def _ranked(condition: str, ranks: dict[str, Any]) -> Row:
-    count = ranks["recordings"]
-    tops = (("top-1 %", "top1"), ("top-3 %", "top3"))
-    return Row(
-        _METHOD, condition, count, {name: _alone(100.0 * ranks[key], count) for name, key in tops}
-    )
-
-
-def _notes(scores: dict[str, Any]) -> list[str]:
-    left = scores["leave_one_class_out"]
-    lines = [
-        f"tagger, a class left out against sounds it learnt: AUROC {left['auroc']:.2f}, "
-        f"{100 * left['false_acceptance']:.0f} % accepted where 90 % of known sounds are"
-    ]
-    for label, answers in scores["confusion"].items():
-        said = ", ".join(f"{answer} {count}" for answer, count in answers.items())
-        lines.append(f"tagger, {label} on recordings left out: {said}")
-    return lines
-
-
-def _alone(value: float, count: int) -> Interval:
-    """A number whose spread is not known."""
-    return Interval(value, None, None, count)
-
 
 FACTOR = "times real time"
 PEAK = "peak MB"

@@ -21,6 +21,8 @@ captions + LVD
     it; here the acoustic planner does. In stage 2 it is sampled with LVD's energy guidance.
 copy nearest exemplar
     The layout of the exemplar whose cues are nearest, its objects under the labels detected here.
+full, recordings left out
+    The tagger learnt from none of the recordings that sound here; it knew them in all other rows.
 full, true labels
     What is lost by the tagger: each detected source has its true label.
 full, mirrored; another clip; ground truth
@@ -47,6 +49,7 @@ from spa2v_lab.bench.raw import RawResults
 from spa2v_lab.scenes.benchmark import Clip, draw, exemplar_pool
 from spa2v_lab.scenes.scene import Scene, WorldObject
 from spa2v_lab.scenes.sound import render_sound
+from spa2v_lab.training.tagger import without_recordings
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues, extract_cues
 from spa2v_lib.cues.types import SourceTrack
@@ -194,6 +197,11 @@ class AnalyzedClip:
         return extract_cues(self.sound, capture=self.capture)
 
     @cached_property
+    def named_without_recordings(self) -> SpatialCues:
+        """The cues, named by a tagger that learnt from no shipped recording."""
+        return extract_cues(self.sound, capture=self.capture, tagger=without_recordings())
+
+    @cached_property
     def folded_to_mono(self) -> SpatialCues:
         """The cues of its mono fold-down."""
         return extract_cues(folded_to_mono(self.sound))
@@ -293,6 +301,7 @@ def simulated_layouts(
     other = draw(seed, (clip.number + step) % max(count, 2)).ground_truth
     labels = [obj.label for obj in clip.scene.objects]
     return {
+        "full, recordings left out": analyzed.planned(analyzed.named_without_recordings),
         "full, true labels": analyzed.planned(with_true_labels(analyzed.cues, clip.scene)),
         "another clip": _renamed(other, analyzed.ground_truth, labels),
     }

@@ -217,7 +217,7 @@ def _notes(raw: Raw) -> list[str]:
         "classes whose one recording sounds in exemplars and clips alike (never in an exemplar "
         f"that is shown for the same recording): {', '.join(shared_classes())}",
         "the tagger has learnt from the very recordings that sound here, which flatters every row "
-        "but `true labels`",
+        "but `true labels` and `recordings left out`",
         f"videos: {len(raw.get('stage2', {}))} clips in {len(SAMPLING_VARIANTS)} variants; "
         "distances between so few are biased upward",
     ]

@@ -1,16 +1,35 @@
-"""How the embedded tagger learns: in closed form, so that folds of a test cost next to nothing."""
+"""How the embedded tagger learns: multinomial logistic regression on embeddings, and calibration.
+
+A class's probability and its family's are likely together (the loss has a term for each). Held-out
+folds then set the temperature of the classes (Guo, Pleiss, Sun and Weinberger, "On calibration of
+modern neural networks", ICML 2017) and the exponent of the families.
+"""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spa2v_lab.training.tagger_examples import Examples
 from spa2v_lib.cues.tagging.base import UNKNOWN
-from spa2v_lib.cues.tagging.embedded import EmbeddedTagger
+from spa2v_lib.cues.tagging.embedded import EmbeddedTagger, family_matrix, probabilities_of
 
-__all__ = ["Heard", "Training", "fit"]
+__all__ = [
+    "FOLDS",
+    "Training",
+    "calibrated",
+    "calibration",
+    "class_folds",
+    "fit",
+    "folds",
+    "held_out",
+]
+
+FOLDS = 5
+_CANDIDATES = np.geomspace(0.3, 10.0, 100)  # temperatures and exponents
 
 
 @dataclass(frozen=True)
@@ -19,106 +38,149 @@ class Training:
 
     Attributes
     ----------
-    excerpts, tests : int
-        Augmented excerpts of each recording, for training and for tests.
-    invented : int
-        Invented sounds for training; the tests have half as many others.
-    strange_excerpts : int
-        Excerpts of each invented or twisted sound.
-    rounds, test_rounds : int
-        How often each recording is played together with others, to be taken apart from them.
-    between : float
-        Weight of the covariance between recordings of a class, over that within a recording.
-    shrinkage : float
-        Of the covariance towards a multiple of the unit matrix, in [0, 1].
-    seed : int
+    penalty : float
+        Of the squared weights.
+    family : float
+        Weight of the families' likelihood beside the classes'.
+    steps : int
+        Of L-BFGS, at most.
+    shipped : float
+        How much more an example of a shipped recording weighs.
     """
 
-    excerpts: int = 40
-    tests: int = 16
-    invented: int = 32
-    strange_excerpts: int = 4
-    rounds: int = 10
-    test_rounds: int = 5
-    between: float = 2.0
-    shrinkage: float = 0.3
-    seed: int = 0
+    penalty: float = 3e-3
+    family: float = 0.5
+    steps: int = 60
+    shipped: float = 3.0
 
 
-@dataclass(frozen=True)
-class Heard:
-    """One sound as features.
+def folds(examples: Examples) -> np.ndarray:
+    """Return the fold [sounds] of each sound: its data set's own, or so that classes spread evenly.
 
-    Attributes
-    ----------
-    file : str
-        Of the recording, also of what was made from it by twisting.
-    label : str
-        A class, or "unknown".
-    train, test : ndarray [excerpts, features]
-    separated : ndarray [excerpts, features]
-        More of both, taken apart from other sounds: for tests. May be empty.
+    Sounds of one group are in one fold.
     """
+    counts: Counter[str] = Counter()
+    chosen: dict[str, int] = {}
+    for group, label, fold in zip(examples.groups, examples.labels, examples.folds, strict=True):
+        if group not in chosen:
+            chosen[group] = fold if fold >= 0 else counts[label] % FOLDS
+            counts[label] += fold < 0
+    return np.array([chosen[group] for group in examples.groups])
 
-    file: str
-    label: str
-    train: np.ndarray
-    test: np.ndarray
-    separated: np.ndarray
+
+def class_folds(labels: Sequence[str]) -> list[set[str]]:
+    """Return the classes in parts, to be left out one part after the other."""
+    names = sorted(set(labels) - {UNKNOWN})
+    return [set(names[k::FOLDS]) for k in range(FOLDS)]
 
 
-def fit(sounds: Sequence[Heard], how: Training) -> EmbeddedTagger:
-    """Fit the discriminant space and place the examples in it.
-
-    Regularised linear discriminant analysis (Friedman 1989), whose nuisance covariance is that of
-    the excerpts of one recording plus that of the recordings of one class.
+def fit(
+    examples: Examples, chosen: np.ndarray, labels: Sequence[str], how: Training
+) -> EmbeddedTagger:
+    """Fit the weights, without calibration.
 
     Parameters
     ----------
-    sounds : sequence of Heard
-        Known ones and outliers.
+    examples : Examples
+    chosen : ndarray of bool [examples]
+        What to learn from.
+    labels : sequence of str
+        Classes, and "unknown" last; a class without examples is never answered.
     how : Training
 
     Returns
     -------
     EmbeddedTagger
-        With an uncalibrated `sharpness`, `slope` and borders.
     """
-    known = [sound for sound in sounds if sound.label != UNKNOWN]
-    labels = (*sorted({sound.label for sound in known}), UNKNOWN)
-    pooled = np.concatenate([sound.train for sound in known])
-    mean, scale = pooled.mean(0), pooled.std(0) + 1e-3
-    clipped = [np.clip((sound.train - mean) / scale, -4.0, 4.0) for sound in known]
-    within = np.mean([np.cov(excerpts.T) for excerpts in clipped], axis=0)
-    middles = np.stack([excerpts.mean(0) for excerpts in clipped])
-    owners = np.array([labels.index(sound.label) for sound in known])
-    nuisance = within + how.between * _between(middles, owners)
-    ball = np.eye(len(nuisance)) * np.trace(nuisance) / len(nuisance)
-    nuisance = (1.0 - how.shrinkage) * nuisance + how.shrinkage * ball
-    projection = np.linalg.inv(np.linalg.cholesky(nuisance)).T
-    model = EmbeddedTagger(
-        labels=labels,
-        mean=mean.astype(np.float32),
-        scale=scale.astype(np.float32),
-        projection=projection.astype(np.float32),
-        centres=(middles @ projection).astype(np.float32),
-        centre_owners=owners,
-        examples=np.zeros((0, projection.shape[1]), np.float32),
-        owners=np.zeros(0, np.int64),
-        sharpness=0.1,
-        border=0.0,
-        border_separated=0.0,
-        slope=10.0,
+    import torch
+
+    names = np.array(examples.labels)[examples.sounds[chosen]]
+    target = torch.tensor([labels.index(name) for name in names])
+    inputs = np.sqrt(examples.vectors[chosen])
+    mean, scale = inputs.mean(0), inputs.std(0) + 0.05
+    inputs = torch.tensor((inputs - mean) / scale, dtype=torch.float32)
+    share = torch.tensor(_weights(examples, chosen, how), dtype=torch.float32)
+    family = torch.tensor(family_matrix(labels), dtype=torch.float32)
+    of_target = family[target].argmax(1)
+    absent = torch.tensor([0.0 if name in set(names) else -30.0 for name in labels])
+    weights = torch.zeros(inputs.shape[1], len(labels), requires_grad=True)
+    bias = torch.zeros(len(labels), requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weights, bias], max_iter=how.steps, line_search_fn="strong_wolfe"
     )
-    taught = [labels.index(sound.label) for sound in sounds]
+    rows = torch.arange(len(target))
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        odds = (inputs @ weights + bias + absent).log_softmax(1)
+        families = torch.log(odds.exp() @ family + 1e-9)
+        likely = odds[rows, target] + how.family * families[rows, of_target]
+        total = how.penalty * (weights**2).sum() - (share * likely).sum()
+        total.backward()
+        return total
+
+    optimizer.step(loss)
+    found = weights.detach().numpy().astype(float) / scale[:, None]
+    offset = (bias + absent).detach().numpy().astype(float) - mean @ found
+    return EmbeddedTagger(tuple(labels), found.astype(np.float32), offset.astype(np.float32), 1.0)
+
+
+def _weights(examples: Examples, chosen: np.ndarray, how: Training) -> np.ndarray:
+    """Return the weight of each example: large groups and classes count less than their number."""
+    groups = [examples.groups[k] for k in examples.sounds[chosen]]
+    names = [examples.labels[k] for k in examples.sounds[chosen]]
+    size = Counter(groups)
+    weight = np.array([size[group] ** -0.5 for group in groups])
+    total: dict[str, float] = defaultdict(float)
+    for name, value in zip(names, weight, strict=True):
+        total[name] += value
+    weight *= np.array([total[name] ** -0.6 for name in names])
+    weight *= [how.shipped if group.startswith("recordings:") else 1.0 for group in groups]
+    return weight / weight.sum()
+
+
+def held_out(examples: Examples, labels: Sequence[str], how: Training) -> np.ndarray:
+    """Return the logits [examples, labels] of every example by a tagger that never met its fold."""
+    fold = folds(examples)[examples.sounds]
+    logits = np.zeros((len(fold), len(labels)))
+    for number in range(FOLDS):
+        out = fold == number
+        logits[out] = fit(examples, ~out, labels, how).logits(examples.vectors[out])
+    return logits
+
+
+def calibration(
+    examples: Examples, labels: Sequence[str], logits: np.ndarray
+) -> tuple[float, float]:
+    """Return the temperature and the families' exponent that fit held-out logits best.
+
+    Both minimize the mean negative log likelihood; every group counts alike.
+    """
+    target = np.array([labels.index(name) for name in examples.labels])[examples.sounds]
+    family = family_matrix(labels)[target].argmax(1)
+    groups = np.array(examples.groups)[examples.sounds].tolist()
+    size = Counter(groups)
+    share = np.array([1.0 / size[group] for group in groups])
+
+    def loss(probabilities: np.ndarray, wanted: np.ndarray) -> float:
+        likely = probabilities[np.arange(len(wanted)), wanted]
+        return -float(share @ np.log(likely + 1e-9))
+
+    def likelihoods(scaled: np.ndarray, exponent: float) -> tuple[float, float]:
+        classes, families = probabilities_of(scaled, labels, exponent)
+        return loss(classes, target), loss(families, family)
+
+    temperature = min(_CANDIDATES, key=lambda t: likelihoods(logits / t, 1.0)[0])
+    exponent = min(_CANDIDATES, key=lambda a: likelihoods(logits / temperature, a)[1])
+    return float(temperature), float(exponent)
+
+
+def calibrated(tagger: EmbeddedTagger, examples: Examples, logits: np.ndarray) -> EmbeddedTagger:
+    """Return the tagger with the calibration that held-out logits call for."""
+    temperature, exponent = calibration(examples, tagger.labels, logits)
     return replace(
-        model,
-        examples=model.placed(np.concatenate([sound.train for sound in sounds])),
-        owners=np.repeat(taught, [len(sound.train) for sound in sounds]),
+        tagger,
+        weights=(tagger.weights / temperature).astype(np.float32),
+        bias=(tagger.bias / temperature).astype(np.float32),
+        family_exponent=exponent,
     )
-
-
-def _between(middles: np.ndarray, owners: np.ndarray) -> np.ndarray:
-    """Return the mean covariance of the recordings of a class, over classes that have several."""
-    spreads = [np.cov(middles[owners == k].T) for k in np.unique(owners) if (owners == k).sum() > 1]
-    return np.mean(spreads, axis=0) if spreads else np.zeros((middles.shape[1],) * 2)

@@ -1,16 +1,12 @@
-"""Sounds that are no thing the tagger knows: what "unknown" is taught with.
-
-Two kinds: sounds invented from noise, tones and pulses, and recordings that were twisted until
-they are no longer what they were.
-"""
+"""Sounds that are no object, invented from noise, tones and pulses: they teach "unknown"."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from spa2v_lab.training.tagger_data import RATE
+__all__ = ["INVENTIONS", "invented"]
 
-__all__ = ["INVENTIONS", "TWISTS", "invented", "twisted"]
+RATE = 44_100
 
 _SECONDS = 4.0
 
@@ -26,20 +22,6 @@ def invented(kind: int, rng: np.random.Generator) -> np.ndarray:
     """
     sound = INVENTIONS[kind % len(INVENTIONS)](int(RATE * _SECONDS), rng)
     return sound / np.abs(sound).max()
-
-
-def twisted(sound: np.ndarray, kind: int, rng: np.random.Generator) -> np.ndarray:
-    """Turn a recording [time] into something that it is not [time], with a peak of 1.
-
-    Parameters
-    ----------
-    sound : ndarray [time]
-    kind : int
-        Index into `TWISTS`, taken modulo their number.
-    rng : numpy.random.Generator
-    """
-    other = TWISTS[kind % len(TWISTS)](sound, rng)
-    return other / (np.abs(other).max() + 1e-12)
 
 
 def _coloured(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -111,35 +93,6 @@ def _babble(count: int, rng: np.random.Generator) -> np.ndarray:
     return sum(parts) * np.clip(_slow(count, rng, 4.0) + 1.0, 0.0, 2.0)
 
 
-def _reversed(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return sound[::-1]
-
-
-def _scrambled(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Keep the long-term spectrum and lose the course of time."""
-    spectrum = np.abs(np.fft.rfft(sound))
-    turn = np.exp(2j * np.pi * rng.uniform(size=len(spectrum)))
-    return np.fft.irfft(spectrum * turn, len(sound))
-
-
-def _shifted(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Move every component by the same number of hertz, which breaks harmonics."""
-    spectrum = np.fft.rfft(sound)
-    moved = np.zeros_like(spectrum)
-    by = int(rng.uniform(400.0, 2500.0) * len(sound) / RATE)
-    moved[by:] = spectrum[: len(spectrum) - by]
-    return np.fft.irfft(moved, len(sound))
-
-
-def _flipped(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Turn the spectrum below a corner upside down."""
-    spectrum = np.fft.rfft(sound)
-    corner = int(rng.uniform(3000.0, 6000.0) * len(sound) / RATE)
-    spectrum[:corner] = spectrum[:corner][::-1]
-    spectrum[corner:] = 0.0
-    return np.fft.irfft(spectrum, len(sound))
-
-
 def _pitch(rng: np.random.Generator) -> float:
     return float(np.exp(rng.uniform(np.log(80.0), np.log(3000.0))))
 
@@ -157,6 +110,3 @@ def _band(sound: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
 
 INVENTIONS = (_coloured, _tone, _gusts, _claps, _babble, _shaped, _chirps, _beeps)
 """Noises, tones, wind, rain, voices, sirens: made, not recorded."""
-
-TWISTS = (_reversed, _scrambled, _shifted, _flipped)
-"""What makes a recording something else; only for sounds with a course of their own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -14,7 +14,7 @@ from spa2v_lib.layout.classes import family_of
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
 
-__all__ = ["UNKNOWN", "MelTagger", "Tag", "TagScores", "Tagger", "identify", "spans", "summarize"]
+__all__ = ["UNKNOWN", "Tag", "TagScores", "Tagger", "identify", "spans", "summarize"]
 
 UNKNOWN = "unknown"
 """The label of what a tagger does not recognize."""
@@ -84,24 +84,6 @@ class Tagger(Protocol):
         """Return the scores of a sound, excerpt by excerpt; no excerpt if it is silent."""
 
 
-@runtime_checkable
-class MelTagger(Tagger, Protocol):
-    """A tagger that needs mel bands alone, which the analysis has measured already.
-
-    Examples
-    --------
-    >>> from spa2v_lib.cues.tagging import get_tagger
-    >>> tagger = get_tagger("embedded")
-    >>> isinstance(tagger, MelTagger)
-    True
-    >>> tagger.mel_scores(np.ones((120, 40))).probabilities.shape[1] == len(tagger.labels)
-    True
-    """
-
-    def mel_scores(self, mel: np.ndarray, *, separated: bool = False) -> TagScores:
-        """Return the scores of mel power [windows, 40] of a sound or of a separated source."""
-
-
 @dataclass(frozen=True)
 class Tag:
     """What a tagger says of a whole sound.
@@ -136,8 +118,7 @@ class Tag:
     def guess(self, without: Collection[str] = ()) -> Tag | None:
         """Return the tag with its best candidate as label; None where there is none.
 
-        A candidate of the most probable family comes first where that family is more probable than
-        not.
+        It is the most probable label of the most probable family: families are surer than classes.
 
         Parameters
         ----------
@@ -151,7 +132,7 @@ class Tag:
             (name, round(min(p / left, 1.0), 4)) for name, p in self.families if name not in without
         ]
         named = [(name, p) for name, p in self.ranked if not {name, family_of(name)} & set(without)]
-        if families and families[0][1] >= 0.5:
+        if families:
             of_family = [(name, p) for name, p in named if family_of(name) == families[0][0]]
             named = of_family or named
         if not named:
@@ -162,33 +143,26 @@ class Tag:
         )
 
 
-def identify(
-    tagger: Tagger, mel: np.ndarray, sound: Callable[[], Recording], *, separated: bool = False
-) -> tuple[Tag, list[TagSpan]]:
+def identify(tagger: Tagger, sound: Recording) -> tuple[Tag, list[TagSpan]]:
     """Return what one source is, as a whole and over time.
 
     Parameters
     ----------
     tagger : Tagger
         From `spa2v_lib.cues.tagging.get_tagger`.
-    mel : ndarray [windows, 40]
-        Power of the source in mel bands, for a `MelTagger`.
-    sound : callable
-        Returns the source's own signal; called for any other tagger.
-    separated : bool
-        Whether the source was separated from others.
+    sound : Recording
+        The source's own signal.
 
     Examples
     --------
+    >>> from spa2v_lib.audio.recording import Recording
     >>> from spa2v_lib.cues.tagging import get_tagger
-    >>> tag, over_time = identify(get_tagger("embedded"), np.zeros((120, 40)), lambda: None)
+    >>> silence = Recording.from_samples(np.zeros((1, 8000)), 8000)
+    >>> tag, over_time = identify(get_tagger("embedded"), silence)
     >>> tag.label, over_time
     (None, [])
     """
-    if isinstance(tagger, MelTagger):
-        scores = tagger.mel_scores(mel, separated=separated)
-    else:
-        scores = tagger.scores(sound())
+    scores = tagger.scores(sound)
     return summarize(scores, tagger.threshold), spans(scores, tagger.threshold)
 
 
