@@ -88,7 +88,7 @@ def cost_rows(*, quick: bool, seed: int, progress: Progress) -> tuple[list[Row],
     with tempfile.TemporaryDirectory() as folder:
         path = write_long_sound(Path(folder) / "long.flac", 60.0 * minutes, seed)
         try:
-            _, gigabytes = measured_process([sys.executable, "-c", _HEAR_FILE, str(path)])
+            gigabytes = measured_process([sys.executable, "-c", _HEAR_FILE, str(path)]).gigabytes
             peaks = [1e3 * gigabytes]
         except Spa2vError as error:
             notes.append(f"{minutes} minutes: {error}")

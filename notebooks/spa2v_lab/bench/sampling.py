@@ -312,7 +312,7 @@ def _row(method: str, condition: str, scores: list[Scores], chosen: list[bool], 
 def _memory(methods: tuple[str, ...]) -> list[Row]:
     """Measure the peak memory of a process that samples one video with each method."""
     peaks = {
-        method: measured_process([sys.executable, "-c", _ONE_VIDEO, method])[1]
+        method: measured_process([sys.executable, "-c", _ONE_VIDEO, method]).gigabytes
         for method in methods
     }
     return [
