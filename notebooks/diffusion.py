@@ -415,6 +415,24 @@ viz.layout_figure(layout, grounded)
 # %% [markdown]
 # *Every frame of the grounded video, with the box that it should follow.*
 #
+# ## Where the seconds go
+#
+# Sampling is the slow part, or so one thinks. `profile_run` makes a video of a whole recording as
+# `spa2v generate` does, in a fresh process, and times its parts:
+
+# %% tags=["nbval-ignore-output"]
+from spa2v_lab.bench.profile import profile_figure, profile_run
+from spa2v_lib.resources import resource
+
+sound = resource("recordings") / "train_diesel_01.flac"
+profile = profile_run(sound, label="train", max_seconds=2.0)
+profile_figure(profile)
+
+# %% [markdown]
+# *A whole run of a short recording, from the start of the process to its last file. Reading,
+# importing libraries and writing the report take as long for a short recording as for a long one;
+# the steps grow with its seconds, and take half as long where guidance rests.*
+#
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
