@@ -13,7 +13,7 @@
 #
 # Close your eyes, and somebody claps. You know at once from where. All that your brain has to go
 # by is two air pressures, one at each ear, and the small ways in which they differ. This chapter
-# takes these differences apart, and finds out what they can say and what they cannot.
+# takes these differences apart, and shows what they reveal and what they cannot.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
@@ -22,7 +22,7 @@
 # ways of recording in stereo look, sound and differ; why rooms pull directions towards the
 # middle, and how the pull is undone; and which directions no two channels can tell apart.
 #
-# **You need** some trigonometry, and headphones: what is said here is there to be heard.
+# **You need** some trigonometry, and headphones: you will hear every effect that is described.
 #
 # **It takes** twenty minutes to read and half a minute to run.
 #
