@@ -240,7 +240,7 @@ class Inspection:
 
 def _channel_notes(count: int, layout: tuple[str, ...]) -> list[str]:
     if count == 1:
-        return ["one channel: no direction can be heard"]
+        return ["one channel: it holds no direction"]
     if count == 2:
         return []
     if "".join(layout[:3]) == "WXY":

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 MAX_STEPS = 1000
-"""As many noise levels as the weights were trained with; more steps cannot be told apart."""
+"""As many noise levels as the weights were trained with; more steps cannot be distinguished."""
 
 _MAX_OBJECTS = 28  # as many as MIGC has places for
 

@@ -1,7 +1,7 @@
-"""Look inside while a video is sampled: where objects are heard, and what the picture will be.
+"""Look inside while a video is sampled: where objects get attention, and the picture to come.
 
 A `Recorder` works beside any grounding method. It keeps, for each step, small maps of how much each
-place of each frame hears the words that name an object, and a preview of the video as the denoiser
+position of each frame attends to an object's words, and a preview of the video as the denoiser
 expects it at that step. The maps are the model's own, before a method edits them.
 """
 
@@ -123,7 +123,7 @@ class Recorder:
         ----------
         pipeline : AnimateDiffPipeline
         inputs : GroundingInputs or None
-            Which tokens speak of the objects; None keeps previews alone.
+            Which tokens name the objects; None keeps previews alone.
         """
         self.steps, self._size = [], None
         tokens = None if inputs is None else object_token_mask(inputs.spans, self.following_tokens)

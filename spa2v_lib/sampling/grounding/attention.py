@@ -14,7 +14,7 @@ Two things are ours. The halves are mixed as ``(L low + (1 - L) high) / sqrt(L²
 that white noise stays white through the mix. And as repeated noise is not white, but strong in low
 frequencies, every frame is brought back to unit variance at the end.
 
-Attention guidance: boxes heard by editing the model's own attention, forward only.
+Attention guidance: boxes are followed by editing the model's own attention, forward only.
 
 Paper: Ma, Lewis, Kleijn, "TrailBlazer: Trajectory Control for Diffusion-Based Video Generation",
 SIGGRAPH Asia 2024. Of its two edits this is the one to spatial cross-attention; attention over time
@@ -26,7 +26,7 @@ conditional half is changed after the softmax, for the tokens that name an objec
     A <- A * (1 inside, w outside) + s * max(A) * G
 
 G is a bell over the box, its deviation a third of the box's sides, nothing outside; max(A) is the
-most that any cell of the frame hears of any edited token, for each head. The trailing tokens,
+most that any cell of the frame attends to any edited token, for each head. The trailing tokens,
 behind a sentence's words, carry the sentence as a whole; they are given all boxes together. In
 frames without an object, its words are outside everywhere. No layer is added and no gradient taken:
 it works on any base model.
@@ -44,7 +44,7 @@ noise             start from noise that moves with the boxes (FreeTraj)    off o
 ================  =======================================================  =============  =======
 
 Too much strength makes flat, broken pictures. The defaults are the paper's. What suits a base
-depends on its text encoder: the shipped suite, whose words are heard behind the names, wants other
+depends on its text encoder: the shipped suite, which attends to words behind a name, wants other
 knobs (its preset has them), no trailing tokens and more strength.
 """
 
@@ -97,7 +97,7 @@ def trajectory_noise(
     noise : Tensor [shape=(1, channels, frames, height, width)]
         White, of unit variance; its high frequencies are kept.
     boxes : Tensor [shape=(frames, objects, 4)]
-        ``(x0, y0, x1, y1)`` in [0, 1]. Boxes without area inside the picture are not heard; of
+        ``(x0, y0, x1, y1)`` in [0, 1]. Boxes without area inside the picture do not count; of
         boxes that overlap the later object's lies on top.
     present : Tensor [shape=(frames, objects)]
         1 where the object is in the frame, else 0.
@@ -111,7 +111,7 @@ def trajectory_noise(
     Returns
     -------
     Tensor [shape=(1, channels, frames, height, width)]
-        Of unit variance in every frame; `noise` itself where no box is heard in any frame.
+        Of unit variance in every frame; `noise` itself where no box counts in any frame.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The spatial blocks of a UNet, and where words are heard in the picture: their cross-attention.
+"""The spatial blocks of a UNet, and their cross-attention, in which the picture attends to words.
 
 Guidance edits these maps, energy guidance takes gradients of them, and a recorder keeps them. All
 three find the layers and the maps here. The maps are the model's own, from its queries and keys;
@@ -34,8 +34,8 @@ Observer = Callable[[str, MapSize, Callable[[], Tensor]], None]
 def spatial_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
     """Return the transformer blocks that see one frame at a time, by name.
 
-    Motion modules hold transformer blocks of the same class, so they are told apart by the module
-    that holds them, not by name.
+    Motion modules hold transformer blocks of the same class, so they are distinguished by the
+    module that holds them, not by name.
 
     Examples
     --------
@@ -71,7 +71,7 @@ def layers(unet: nn.Module) -> dict[str, Attention]:
 
 
 def probabilities(attention: Attention, pictures: Tensor, text: Tensor) -> Tensor:
-    """Compute how much each cell hears of each token.
+    """Compute how much each cell attends to each token.
 
     Parameters
     ----------
@@ -167,10 +167,10 @@ def observed(unet: nn.Module, see: Observer) -> Iterator[None]:
 
 
 def object_token_mask(spans: Tensor, following: int) -> Tensor:
-    """Choose the tokens through which an object is heard.
+    """Choose the tokens through which an object gets attention.
 
-    In CLIP's text encoder the tokens that name a thing also speak of it. A small encoder may not
-    get that far: as every token sees those before it, the tokens behind a name come to carry what
+    In CLIP's text encoder the tokens that name an object also carry its meaning. In a small one
+    they may not: as every token sees those before it, the tokens behind a name come to carry what
     it means, while the name itself is ignored as the beginning of the sentence is. That is so in
     the shipped suite.
 

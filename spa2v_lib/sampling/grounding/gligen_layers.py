@@ -15,8 +15,8 @@ token also knows its own cell, in the Fourier features that boxes have, and wher
 box that covers it: what belongs into a cell depends on the object and on the part of it. Its
 attention to an object's token is biased by the logarithm of the share of the cell that the object's
 box covers. The paper's mask is hard and also parts the objects from one another; this one is
-graded, for with few cells a box rarely ends at a cell's edge, and objects do hear each other. The
-feature map is taken to be square.
+graded, for with few cells a box rarely ends at a cell's edge, and objects do attend to each other.
+The feature map is taken to be square.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from spa2v_lib.sampling.tensors import check_fit, read_tensors, save_half
 
 __all__ = ["MaskedBoxTokens", "MaskedFuser", "attach", "load", "parameters", "save", "switch"]
 
-_LEAST = 1e-4  # of a cell, for a token outside its box: nearly nothing is heard
+_LEAST = 1e-4  # of a cell, for a token outside its box: nearly no attention
 
 
 class MaskedBoxTokens(GLIGENTextBoundingboxProjection):

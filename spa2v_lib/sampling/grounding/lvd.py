@@ -36,8 +36,8 @@ is here as the baseline that others are compared with.
 
 Scale, iterations and the share of the steps are the paper's defaults; the other knobs are ours, as
 the energy is normalised in another way. The gradient is as large as the attention
-is sharp: the shipped suite, whose objects are heard through several words at once, wants a scale in
-the hundreds and `following_tokens`; its preset has both.
+is sharp: the shipped suite, whose objects get attention through several words at once, wants
+a scale in the hundreds and `following_tokens`; its preset has both.
 """
 
 from __future__ import annotations

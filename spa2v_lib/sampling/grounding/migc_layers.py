@@ -6,7 +6,7 @@ text, CA_i that for the phrase of object i, m_i the object's mask and m_0 what n
 
     R_i = m_i (CA_i + EA(LN x, [phrase_i; PosNet(box_i)]))         enhancement attention
     R_0 = m_0 CA_0
-    R_L = LA(x), cells hear only those they share a mask with      layout attention
+    R_L = LA(x), cells attend within the masks they share         layout attention
     out = sum of softmax(SAC(R, m)) R over 0, the objects and L    shading aggregation controller
 
 SAC scores each shading with a convolution between two attention modules (CBAM: Woo et al., ECCV
