@@ -84,8 +84,10 @@ SEED = 1
 # ([Salimans and Ho, 2022](https://arxiv.org/abs/2202.00512)), from which the picture follows:
 #
 # $$
-# v = \sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, z_0, \qquad
-# z_0 = \sqrt{\bar\alpha_t}\, z_t - \sqrt{1 - \bar\alpha_t}\, v .
+# \begin{aligned}
+# v &= \sqrt{\bar\alpha_t}\, \epsilon - \sqrt{1 - \bar\alpha_t}\, z_0, \\
+# z_0 &= \sqrt{\bar\alpha_t}\, z_t - \sqrt{1 - \bar\alpha_t}\, v .
+# \end{aligned}
 # $$
 #
 # Sampling starts from pure noise and takes a few steps towards the picture that the UNet predicts,
@@ -240,9 +242,11 @@ for name, values in scores.items():
 # one, within its mask $m_i$:
 #
 # $$
-# R_i = m_i\,\bigl(\mathrm{CA}_i + \mathrm{EA}(\mathrm{LN}\,x, [\text{phrase}_i; \text{box}_i])\bigr),
-# \qquad
-# R_0 = m_0\, \mathrm{CA}_0, \qquad R_L = \mathrm{LA}(x),
+# \begin{aligned}
+# R_i &= m_i\,\bigl(\mathrm{CA}_i + \mathrm{EA}(\mathrm{LN}\,x, [\text{phrase}_i; \text{box}_i])\bigr), \\
+# R_0 &= m_0\, \mathrm{CA}_0, \\
+# R_L &= \mathrm{LA}(x),
+# \end{aligned}
 # $$
 #
 # where $x$ is again what the positions feed into the layer, $\mathrm{LN}$ a layer normalization,
@@ -253,7 +257,7 @@ for name, values in scores.items():
 # position, and a softmax over the objects, $0$ and $L$ mixes them,
 #
 # $$
-# x_\text{out} = \sum_{j \in \{0, 1, \dots, L\}} \mathrm{softmax}_j\bigl(\mathrm{SAC}(R, m)\bigr)\, R_j .
+# x_\text{out} = \sum_j \mathrm{softmax}_j\bigl(\mathrm{SAC}(R, m)\bigr)\, R_j .
 # $$
 #
 # No object can take on
@@ -284,8 +288,10 @@ for name, values in scores.items():
 # maps are from the boxes, and moves the latents down its gradient before each of the first steps:
 #
 # $$
-# E = \bigl(1 - \operatorname{top}_k(A\,m)\bigr) + \operatorname{top}_k\bigl(A\,(1-m)\bigr) + \dots,
-# \quad z_t \leftarrow z_t - \eta\sqrt{1 - \bar\alpha_t}\;\nabla_{z_t} E .
+# \begin{aligned}
+# E &= \bigl(1 - \operatorname{top}_k(A\,m)\bigr) + \operatorname{top}_k\bigl(A\,(1-m)\bigr) + \dots, \\
+# z_t &\leftarrow z_t - \eta\sqrt{1 - \bar\alpha_t}\;\nabla_{z_t} E .
+# \end{aligned}
 # $$
 #
 # Here $\operatorname{top}_k$ is the mean of the $k$ largest values, and the dots stand for how far the

@@ -192,9 +192,10 @@ viz.azimuth_map(crossed)
 # The trajectories say whose a bin probably is, and the bins say which shares are probable:
 #
 # $$
-# \gamma_{ktb} = \frac{\pi_{kb}\, p_{tb}(\theta_k(t))}{\sum_j \pi_{jb}\, p_{tb}(\theta_j(t))},
-# \qquad
-# \pi_{kb} = \frac{\sum_t w_{tb}\, \gamma_{ktb}}{\sum_t w_{tb}}.
+# \begin{aligned}
+# \gamma_{ktb} &= \frac{\pi_{kb}\, p_{tb}(\theta_k(t))}{\sum_j \pi_{jb}\, p_{tb}(\theta_j(t))}, \\[1ex]
+# \pi_{kb} &= \frac{\sum_t w_{tb}\, \gamma_{ktb}}{\sum_t w_{tb}}.
+# \end{aligned}
 # $$
 #
 # (Bands with little evidence are drawn towards the mean of all bands.) In between, each trajectory

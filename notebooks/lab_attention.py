@@ -12,7 +12,7 @@
 # # Lab 4: masked cross-attention
 #
 # A diffusion model reads its prompt through cross-attention: every position of the picture asks
-# every word how much it concerns it. Whoever edits the answers decides where a thing appears. No
+# every word how much it matters there. Whoever edits the answers decides where an object appears. No
 # layer is trained for that, and the function that does it has ten lines. You write it, and put it
 # into all cross-attention layers of a real UNet.
 #
@@ -172,7 +172,7 @@ attention_share_figure(layout, {"plain": before.steps, "masked": after.steps})
 
 # %% [markdown]
 # *How much of the model's own attention to the object lies in the box, before the edit of each step.
-# The model takes the hint: it looks there by itself from the second step on.*
+# The model follows: once its picture has begun to change, it attends to the box by itself.*
 
 # %%
 from spa2v_lab.bench.sampling import score
@@ -209,6 +209,6 @@ for name, one in {"plain": plain, "masked": video}.items():
 # <p class="admonition-title"><b>Take away</b></p>
 #
 # Attention maps are where words meet places. Editing them steers a frozen model for free, as far as
-# the model is willing: it moves what would have been drawn, and cannot teach a size or a shape.
+# the model is willing: it moves what would have been drawn, and teaches it no new details.
 #
 # </div>

@@ -11,8 +11,8 @@
 # %% [markdown]
 # # Lab 1: the delay between two channels
 #
-# A bird sings to your right. Its song reaches your right ear a few ten-thousandths of a second
-# before the left one, and that delay is enough to point at it. In a room the delay drowns in
+# Somebody plays a drum to your right. The sound reaches your right ear a few ten-thousandths of a
+# second before the left one, and that delay is enough to point at it. In a room the delay drowns in
 # echoes, unless you know one trick from 1976. You write it here, in ten lines.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
@@ -76,9 +76,8 @@ recording = render_sound(scene)
 recording
 
 # %% [markdown]
-# You work on excerpts of a tenth of a second, in which the source hardly moves. Here is the first
-# second's middle excerpt, and the plain cross-correlation of its channels: how alike they are when
-# the right one is shifted.
+# You work on excerpts of a tenth of a second, in which the source hardly moves. Here is one of them,
+# and the plain cross-correlation of its channels: how similar they are when the right one is shifted.
 
 # %%
 from spa2v_lab.labs.delay import cross_correlation, excerpts
@@ -102,8 +101,8 @@ curve = {"plain": (1e6 * plain[0], plain[1])}
 curves_figure(curve, "lead of the right channel (µs)", "correlation", marks=true)
 
 # %% [markdown]
-# *A hill, not a peak. Neighbouring samples of a sound are alike, so the channels still match when
-# the shift is a little wrong; and every echo adds a hill of its own.*
+# *A hill instead of a peak, and in the wrong place. Neighbouring samples of a sound are similar, so
+# the channels still match when the shift is a little wrong, and every echo adds a hill of its own.*
 #
 # ## Write it: GCC-PHAT
 #

@@ -95,13 +95,13 @@ import numpy as np
 from spa2v_lab.viz.labs import curves_figure
 
 weight = votes.weight / votes.weight.sum()
-truth = {f"{FIRST_DEG}°": FIRST_DEG, f"{SECOND_DEG}°": SECOND_DEG}
+truth = {f"{azimuth:+d}°": azimuth for azimuth in (FIRST_DEG, SECOND_DEG)}
 all_votes = {"all votes": (votes.azimuth_deg, weight @ votes.density)}
 curves_figure(all_votes, "azimuth (°)", "mean density", marks=truth)
 
 # %% [markdown]
-# *All bins added up. One source has nearly all the weight; the other is a small hill beside it, and
-# a larger search for maxima would not know what to make of it.*
+# *All bins added up. One source has most of the weight; the other is a small hill, hardly different
+# from the ripples beside the first.*
 #
 # ## The model
 #
@@ -111,9 +111,11 @@ curves_figure(all_votes, "azimuth (°)", "mean density", marks=truth)
 # directions and shares known, the owners would be. Expectation maximization does the two in turn:
 #
 # $$
-# \gamma_{kn} = \frac{\pi_k\, p_n(\theta_k)}{\sum_j \pi_j\, p_n(\theta_j)}, \qquad
-# \pi_k = \frac{\sum_n w_n \gamma_{kn}}{\sum_n w_n}, \qquad
-# \theta_k = \arg\max_\theta \sum_n w_n \gamma_{kn} \log p_n(\theta).
+# \begin{aligned}
+# \gamma_{kn} &= \frac{\pi_k\, p_n(\theta_k)}{\sum_j \pi_j\, p_n(\theta_j)}, \\[1ex]
+# \pi_k &= \frac{\sum_n w_n \gamma_{kn}}{\sum_n w_n}, \\[1ex]
+# \theta_k &= \arg\max_\theta \sum_n w_n \gamma_{kn} \log p_n(\theta).
+# \end{aligned}
 # $$
 #
 # The first is the expectation: how probable each owner is for each bin. The other two maximize, with
@@ -204,7 +206,7 @@ print(f"the library finds {len(cues.sources)} sources: {found}")
 # %% [markdown]
 # ## Go further
 #
-# 1. Start from -5° and 5°. Where do the two directions end, and what does the likelihood say about
+# 1. Start from −5° and +5°. Where do the two directions end, and what does the likelihood say about
 #    the two answers? Write a version that tries several starts and keeps the most likely.
 # 2. Move the sources closer together until both directions coincide. At what angle does that happen
 #    for `CAPTURE = "ab"`, and why not at the same one?
@@ -212,7 +214,7 @@ print(f"the library finds {len(cues.sources)} sources: {found}")
 # %% [markdown] tags=["solution"]
 # <details><summary>What to expect</summary>
 #
-# From -5° and 5° both directions end at the louder source: the two share its votes, and neither has
+# From −5° and +5° both directions end at the louder source: the two share its votes, and neither has
 # a reason to leave. The likelihood is lower than that of the right answer, which only another start
 # can reach. Expectation maximization climbs the hill it stands on. The library therefore adds one
 # source at a time, where the others explain least, and tries several starts.

@@ -158,8 +158,10 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 # total cost, where every true box weighs $1/N$ and every estimated one $1/\hat N$:
 #
 # $$
-# \mathrm{LTSim} = \exp\Bigl(-\min_\Gamma \sum_{ij} \Gamma_{ij} C_{ij}\Bigr), \qquad
-# C_{ij} = \frac12\cdot\frac{1 - \mathrm{gIoU}(b_i, \hat b_j)}{2} + \frac12\,[\text{classes differ}].
+# \begin{aligned}
+# \mathrm{LTSim} &= \exp\Bigl(-\min_\Gamma \sum_{ij} \Gamma_{ij} C_{ij}\Bigr), \\
+# C_{ij} &= \tfrac14\bigl(1 - \mathrm{gIoU}(b_i, \hat b_j)\bigr) + \tfrac12\,[\text{classes differ}].
+# \end{aligned}
 # $$
 #
 # The generalized IoU, $\mathrm{gIoU} = \mathrm{IoU} - 1 + |b \cup \hat b|\,/\,|\text{hull}|$, also says
