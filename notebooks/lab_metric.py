@@ -11,8 +11,8 @@
 # %% [markdown]
 # # Lab 5: a score and its chance
 #
-# A paper reports a MaxIoU of 0.4. Is that good? You cannot know until you have seen what a method
-# scores that hears nothing at all. In this lab you write the measure, and then find its chance.
+# A paper reports a MaxIoU of 0.4. Is that good? You cannot know before you have seen the score of a
+# method that never listens. In this lab you write the measure, and then find its chance.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this lab</b></p>
@@ -169,11 +169,11 @@ def max_iou_solution(truth, estimate):
 _ = check_max_iou(max_iou_solution)
 
 # %% [markdown]
-# ## Three methods that hear nothing
+# ## Three methods that never listen
 #
 # **Any other clip** guesses the layout of another clip, as a method would that has seen the
-# benchmark but not listened. **Told the labels** gets another clip's boxes under the right labels:
-# it knows what sounds, and nothing of where. **Mirrored** is the truth with left and right
+# benchmark but not listened. **Given the labels** takes another clip's boxes under the right labels:
+# it knows what sounds, but not where. **Mirrored** is the truth with left and right
 # exchanged: sizes, heights and number are perfect, the side is wrong.
 
 # %%
@@ -202,7 +202,7 @@ for number, truth in enumerate(truths):
     guesses.append(
         {
             "any other clip": others(number, alike=False),
-            "told the labels": with_labels(other, labels[: len(other.objects)]),
+            "given the labels": with_labels(other, labels[: len(other.objects)]),
             "mirrored": truth.mirrored(),
         }
     )
@@ -232,7 +232,7 @@ from spa2v_lab.viz.scores import score_figure
 score_figure(scores)
 
 # %% [markdown]
-# *A dot is a clip, a bar the mean. Only the last row listened to anything.*
+# *A dot is a clip, a bar the mean. Only the last row used the sound.*
 
 # %%
 from spa2v_lab.bench.frame import interval
@@ -242,10 +242,9 @@ for name in scores[0]:
     print(f"{name:16s} {found.mean:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f}")
 
 # %% [markdown]
-# Chance is not one number. Between the first row and the second lies nothing but the labels, and the
-# second and third get a good part of the pipeline's score without a sound. A paper's number says
-# something about hearing only beside the chance of a method that is told what the paper's method is
-# told.
+# Chance is not one number. The first row and the second differ by the labels alone, and the second and
+# third get a good part of the pipeline's score without a sound. A published number measures
+# localization only beside the chance of a method that is given the same other information.
 #
 # ## Go further
 #
@@ -259,8 +258,8 @@ for name in scores[0]:
 #
 # LTSim hardly separates the pipeline from the mirrored truth, because boxes of the right class that
 # do not even touch score 0.61 to 0.78. With several objects the pipeline's MaxIoU is no higher than
-# that of *told the labels*: it has to find out how many objects there are, and a wrong number scores
-# 0. With one object it is several times as high.
+# that of *given the labels*: it has to count the objects first, and a wrong number scores 0. With one
+# object it is several times as high.
 #
 # </details>
 
@@ -269,6 +268,6 @@ for name in scores[0]:
 # <p class="admonition-title"><b>Take away</b></p>
 #
 # A measure is a program with rules for awkward cases, and a score is a difference: from chance
-# below and from a ceiling above. Build the chance yourself, from what the method was told.
+# below and from a ceiling above. Build the chance yourself, from whatever the method is given.
 #
 # </div>

@@ -105,7 +105,7 @@ curves_figure(all_votes, "azimuth (°)", "mean density", marks=truth)
 #
 # ## The model
 #
-# Bin $n$ belongs to nobody ($k = 0$, diffuse sound), to the first source or to the second. Let
+# Bin $n$ belongs to no source ($k = 0$, diffuse sound), to the first or to the second. Let
 # $\pi_k$ be the share of owner $k$, $\theta_k$ its direction, and $p_n(\theta)$ the bin's density,
 # with $p_n = 1$ for diffuse sound. Were the owners known, directions and shares would be easy. Were
 # directions and shares known, the owners would be. Expectation maximization does the two in turn:
@@ -190,8 +190,8 @@ from spa2v_lab.viz.labs import owners_figure
 owners_figure(owner, votes.shape, votes.band_hz, ["diffuse", "source 1", "source 2"])
 
 # %% [markdown]
-# *Whose bin is it? Nobody told the algorithm what either source sounds like. This picture is what a
-# separation needs: keep the bins of one source and silence the others.*
+# *Whose bin is it? The algorithm does not know what either source sounds like. This picture is what
+# a separation needs: keep the bins of one source and silence the others.*
 #
 # The library goes on from here: its sources are trajectories instead of directions, each band has
 # shares of its own, and the result is a signal for each source.

@@ -320,8 +320,7 @@ for name, errors in sorted(by_format.items(), key=lambda item: np.mean(item[1]))
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# Invent a method that knows nothing of directions and gets a high LTSim. What does its mirror gap
-# say?
+# Invent a method without spatial cues that gets a high LTSim. What does its mirror gap say?
 #
 # </div>
 

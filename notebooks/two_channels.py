@@ -20,7 +20,7 @@
 #
 # **You will learn** what level and time differences are and how direction makes them; how six
 # ways of recording in stereo look, sound and differ; why rooms pull directions towards the
-# middle, and how the pull is undone; and which directions no two channels can tell apart.
+# middle, and how the pull is undone; and which directions no two channels can distinguish.
 #
 # **You need** some trigonometry, and headphones: you will hear every effect that is described.
 #
