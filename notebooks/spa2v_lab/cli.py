@@ -123,6 +123,9 @@ def bench(
         Path | None,
         typer.Option(help="With run, real and tagging: a table of your own recordings."),
     ] = None,
+    layouts: Annotated[
+        Path | None, typer.Option(help="With sampling: a folder of layouts to score.")
+    ] = None,
 ) -> None:
     """Measure on this machine, print the table and write results.json.
 
@@ -146,6 +149,7 @@ def bench(
             progress=progress,
             planners=planner or (),
             clips=clips,
+            layouts=layouts,
         )
     _show_results(results)
 

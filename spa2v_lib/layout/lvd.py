@@ -43,8 +43,9 @@ _HEADING = re.compile(
     r"|Background(?:[ ]+(?:keywords?|prompt|sentence|description))?)[ \t*_`]*(?::|(?=\[))[ \t*_`]*",
     re.MULTILINE | re.IGNORECASE,
 )
-# "ball 1", "ball #2": numbers that tell objects of one name apart. "boeing 747" keeps its own.
-_NUMBERED = re.compile(r"^(.*\D)\s+(?:#|no\. ?)?[1-9]\d?$", re.IGNORECASE)
+# "ball 1", "ball #2", "ball3": numbers that tell objects of one name apart. "boeing 747" and "mp3"
+# keep their own.
+_NUMBERED = re.compile(r"^(.*\D)\s+(?:#|no\. ?)?[1-9]\d?$|^(.*[a-z]{3})[1-9]\d?$", re.IGNORECASE)
 
 
 def to_lvd(layout: VideoSceneLayout) -> dict[str, Any]:
@@ -140,6 +141,7 @@ def from_lvd(
         apart ("ball 1"). Boxes are interpolated before they are cut at the picture's edges, as
         LVD does: where one reaches outside, every video frame becomes a key frame. An object
         wholly outside, or without extent (LVD's way of saying that it has gone), has no box there.
+        Frames' captions end in the background, as LVD's prompts do.
 
     Raises
     ------
@@ -185,7 +187,7 @@ def from_lvd(
     return VideoSceneLayout(
         reasoning=str(fields.get("Reasoning") or "").strip(),
         caption=whole,
-        frame_captions=[whole] * len(times),
+        frame_captions=[f"{whole}, {background} background" if background else whole] * len(times),
         key_times_s=times,
         objects=[
             SceneObject(
@@ -367,7 +369,7 @@ def _item(item: Any, number: int) -> tuple[str, str, tuple[float, ...] | None]:
     name = str(item.get("name", item.get("keyword"))).strip()
     where = f"LVD frame {number}, object {item['id']!s:.60} ({name:.60})"
     numbered = _NUMBERED.match(name)
-    name = numbered.group(1).strip() if numbered else name
+    name = (numbered[1] or numbered[2]).strip() if numbered else name
     box = item.get("box")
     if not isinstance(box, list | tuple) or len(box) != 4:
         raise LayoutError(f"{where}: box is {box!r:.60}; four numbers x, y, width, height needed")

@@ -203,3 +203,20 @@ def test_numbers_that_no_pixel_has_are_refused(number):
     text = frames_text(3).replace("[64, 256", f"[{number}, 256")
     with pytest.raises(LayoutError, match="frame 2"):
         from_lvd(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("ball 1", "ball"), ("ball #2", "ball"), ("ball3", "ball"), ("boeing 747", "boeing 747"),
+     ("mp3", "mp3"), ("f16", "f16")],
+)  # fmt: skip
+def test_numbers_that_tell_objects_apart_are_no_part_of_their_name(written, meant):
+    text = lvd(lambda n: [{"id": 0, "name": written, "box": [0, 0, 64, 64]}])
+    assert from_lvd(text).objects[0].label == meant
+
+
+def test_frames_are_captioned_with_the_background_as_upstream_prompts_are():
+    layout = from_lvd(lvd(kite), caption="A kite flies")
+    assert set(layout.frame_captions) == {"A kite flies, beach background"}
+    bare = from_lvd(lvd(kite).replace("Background keyword: beach", ""), caption="A kite flies")
+    assert set(bare.frame_captions) == {"A kite flies"}

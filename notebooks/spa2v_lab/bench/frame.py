@@ -256,6 +256,7 @@ def run_benchmark(
     progress: Progress | None = None,
     planners: Sequence[str] = (),
     clips: str | os.PathLike[str] | None = None,
+    layouts: str | os.PathLike[str] | None = None,
 ) -> Results:
     """Run a benchmark and write its results.
 
@@ -279,6 +280,8 @@ def run_benchmark(
         With "run": a manifest of one's own clips, see `spa2v_lab.bench.run_clips`; with "real":
         a table of one's own recordings, see `spa2v_lab.bench.real`; with "tagging":
         one of sounds, with ``file`` and ``label``.
+    layouts : path, optional
+        With "sampling": a folder of layouts to score, see `spa2v_lab.bench.given_layouts`.
 
     Returns
     -------
@@ -300,6 +303,8 @@ def run_benchmark(
         raise Spa2vError(f"benchmark {name!r} asks no planners; {' and '.join(_ASKING)} do")
     if clips is not None and name not in _OWN:
         raise Spa2vError(f"benchmark {name!r} takes no clips of one's own; {' and '.join(_OWN)} do")
+    if layouts is not None and name != "sampling":
+        raise Spa2vError(f"benchmark {name!r} takes no layouts; sampling does")
     named: dict[str, Any] = {"planners": list(planners)} if planners else {}
     asked = {"quick": quick, "seed": seed, "progress": progress or (lambda *_: None), **named}
     given = {"quick": quick, "seed": seed, **named}
@@ -311,6 +316,8 @@ def run_benchmark(
         return results
     if clips is not None:
         asked["clips"], given["clips"] = Path(clips), Path(clips).name
+    if layouts is not None:
+        asked["layouts"], given["layouts"] = Path(layouts), Path(layouts).name
     check_folder(out, MARKER, overwrite=overwrite)
     results = module.run(**asked)
     with result_folder(out, MARKER, overwrite=overwrite) as folder:

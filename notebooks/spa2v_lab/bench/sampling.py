@@ -36,17 +36,19 @@ guidance in the first share of them alone: a step without guidance costs half. B
 above they have the pixel error, the mean absolute difference from the drawn scene inside the boxes
 in 8-bit values, and each measure's difference from 25 steps guided throughout on the same scene.
 
-Where there is a GPU, `spa2v_lab.bench.sampling_gpu` adds the cost of grounding at full size.
+With a folder of layouts, those are sampled instead, see `spa2v_lab.bench.given_layouts`. Where there
+is a GPU, `spa2v_lab.bench.sampling_gpu` adds the cost of grounding at full size.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
-from spa2v_lab.bench import sampling_gpu
+from spa2v_lab.bench import given_layouts, sampling_gpu
 from spa2v_lab.bench.frame import Goal, Interval, Progress, Results, Row, interval
 from spa2v_lab.bench.speed import measured_process
 from spa2v_lab.metrics.video import object_consistency
@@ -82,7 +84,7 @@ _ONE_VIDEO = (
 Scores = dict[str, dict[str, float]]  # by method and measure
 
 
-def run(*, quick: bool, seed: int, progress: Progress) -> Results:
+def run(*, quick: bool, seed: int, progress: Progress, layouts: Path | None = None) -> Results:
     """Sample and score every scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`.
 
     Examples
@@ -92,6 +94,8 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
     >>> results.rows[0].method, results.rows[0].condition  # doctest: +SKIP
     ('none', 'all')
     """
+    if layouts is not None:
+        return given_layouts.run(layouts, score, quick=quick, seed=seed, progress=progress)
     count = QUICK if quick else FULL
     methods = ("none", *get_preset("tiny").groundings)
     generate(
