@@ -27,7 +27,8 @@ _COMPARED_S = 120.0  # repetitions are looked for, and compared, in the first tw
 _PARTS = 8  # of the time, for the spread of the changes between repetitions
 _SIGNIFICANT = 2.5  # times its standard error is what counts as a change
 _IN_ROOM = 0.2  # of the room's hiding: from here on the ratio of direct to reverberant sound counts
-_RATIO_SHARE = 0.12  # of the level's change that this ratio has to change by, at least
+_RATIO_SHARE = 0.25  # of the level's change that this ratio has to change by, at least
+_FEWEST_STROKES = 3  # of a sound that dies away, for their loudness to show its distance
 _LEVEL_ALONE = 0.8  # the most confidence where level is the only evidence
 _DB_PER_LOG = 20.0 / np.log(10.0)  # of level by ln(distance)
 
@@ -123,6 +124,8 @@ def radial_motion(
     need = _REPEATED_DB - _ROOM_REPEATED_DB * hidden
     by_repeats = soft_step(abs(repeated) - need, 0.15 * need)
     by_repeats *= soft_step(abs(repeated) / spread - _SIGNIFICANT, 0.3)
+    if dies_away and repeated < 0.0 and _strokes(level[active]) < _FEWEST_STROKES:
+        by_repeats = 0.0
     against = repeated * change < 0.0
     unsure = np.isfinite(spread) and abs(repeated) < _SIGNIFICANT * spread
     if unsure or (against and np.isfinite(spread)):
@@ -288,7 +291,7 @@ def _level_course(
     off = envelope - paths
     off = off - np.median(off, axis=1, keepdims=True)
     by_envelope = _explained(off, float(known.mean()) - 0.4)
-    if dies_away and _strokes(level) < 3 and by_envelope.value > 0.0:
+    if dies_away and by_envelope.value > 0.0:
         by_envelope = by_envelope._replace(confidence=0.0)
     candidates = [by_envelope]
     lag = 0 if period is None else round(period / step)

@@ -135,10 +135,9 @@ def follow_motion(
     sweep, crossing, crossed = 0.0, 0.0, active
     if track is not None:
         least = _SWEEP_DEG if format_known else _IMAGE_SWEEP_DEG
-        # what is left when a source has gone may come from elsewhere: the loud part counts as well
-        spans = (active, _loud_span(features.level_db + track.direct_db, active))
-        candidates = [(*_sweep(track.azimuth, track.error, span, least), span) for span in spans]
-        sweep, crossing, crossed = max(candidates, key=lambda candidate: candidate[1])
+        # what is left when a source has gone comes from elsewhere: from the room, or from others
+        crossed = _loud_span(features.level_db + track.direct_db, active)
+        sweep, crossing = _sweep(track.azimuth, track.error, crossed, least)
     scores = _scores(sweep, crossing, radial)
     motion = _best(scores)
     change = -20.0 / np.log(10.0) * radial.log_ratio

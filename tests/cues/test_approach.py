@@ -107,3 +107,12 @@ def test_the_ratio_of_direct_to_reverberant_sound_changes_with_the_share_alone(g
     found = ratio_change(level, share, active)
     assert found == pytest.approx(5.0, abs=0.6)
     assert ratio_change(level, np.full(40, 0.5), active) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_notes_that_die_away_recede_only_if_enough_of_them_are_struck_again() -> None:
+    far = away(3.0)
+    for period_s, recedes in ((1.9, False), (0.8, True)):
+        mel = mel_of(strokes(period_s=period_s) / far, 0.002)
+        assert (judged(mel, 1.0, dies_away=True).confidence > 0.5) is recedes
+    chord = np.random.default_rng(4).normal(size=4 * RATE) * 10 ** (-np.arange(4 * RATE) / RATE / 4)
+    assert judged(mel_of(chord, 0.002), 1.0, dies_away=True).confidence < 0.1
