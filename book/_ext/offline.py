@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 NEEDED_BY = {
@@ -26,6 +28,20 @@ def choose_scripts(
     ]
 
 
+_INDEX = r"(?:_static/(?:searchtools|language_data)|searchindex)"
+SEARCHING = re.compile(rf'\s*<script src="[./]*{_INDEX}\.js[^"]*"></script>')
+
+
+def search_on_its_own_page(app: Any, error: Exception | None) -> None:
+    """Take the index of all words, which the theme loads everywhere, off all pages but one."""
+    if error is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            text = page.read_text(encoding="utf-8")
+            if page.name != "search.html" and SEARCHING.search(text):
+                page.write_text(SEARCHING.sub("", text), encoding="utf-8")
+
+
 def setup(app: Any) -> dict[str, bool]:
     app.connect("html-page-context", choose_scripts, priority=900)
+    app.connect("build-finished", search_on_its_own_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,7 +2,8 @@
 // when it comes near; until then it says that it is loading.
 (function () {
   const library = new URL("vendored/plotly-cartesian.min.js", document.currentScript.src).href;
-  const NEAR = "400px";
+  const INSIDE = "-30px"; // while the page stands as it was opened
+  const NEAR = "400px"; // once somebody scrolls
   const waiting = new Map(); // what each place will show
   let loading = null;
 
@@ -31,10 +32,18 @@
     fitting.observe(place);
   }
 
-  const near = new IntersectionObserver(
-    (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => draw(target)),
-    { rootMargin: NEAR },
-  );
+  const watching = (rootMargin) =>
+    new IntersectionObserver(
+      (entries) => entries.filter((entry) => entry.isIntersecting).forEach(({ target }) => draw(target)),
+      { rootMargin },
+    );
+  let near = watching(INSIDE);
+  const look = () => {
+    near.disconnect();
+    near = watching(NEAR);
+    [...waiting.keys()].forEach((place) => near.observe(place));
+  };
+  window.addEventListener("scroll", look, { once: true });
 
   // What a figure's own script calls; the library puts its own in this place.
   window.Plotly = {

@@ -1,7 +1,8 @@
 // MathJax is large: it loads when the first formula comes near the window.
 (function () {
-  const library = new URL("vendored/tex-svg.js", document.currentScript.src).href;
-  const NEAR = "400px";
+  const library = new URL("vendored/tex-chtml.js", document.currentScript.src).href;
+  const INSIDE = "-30px"; // while the page stands as it was opened
+  const NEAR = "400px"; // once somebody scrolls
   let loading = null;
 
   // Resolves when every formula of the page is set.
@@ -15,16 +16,20 @@
     return loading;
   };
 
-  const near = new IntersectionObserver(
-    (entries) => {
-      if (!entries.some((entry) => entry.isIntersecting)) return;
-      near.disconnect();
-      window.setFormulas();
-    },
-    { rootMargin: NEAR },
-  );
-  const watch = () => document.querySelectorAll(".math").forEach((place) => near.observe(place));
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", watch);
-  else watch();
+  function watch(rootMargin) {
+    const near = new IntersectionObserver(
+      (entries) => {
+        if (!entries.some((entry) => entry.isIntersecting)) return;
+        near.disconnect();
+        window.setFormulas();
+      },
+      { rootMargin },
+    );
+    document.querySelectorAll(".math").forEach((place) => near.observe(place));
+  }
+  const begin = () => watch(INSIDE);
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
+  else begin();
+  window.addEventListener("scroll", () => watch(NEAR), { once: true });
   window.addEventListener("beforeprint", window.setFormulas);
 })();

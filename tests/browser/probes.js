@@ -44,7 +44,7 @@ window.probes = {
 
   formulasNotSet() {
     return [...document.querySelectorAll(".math")]
-      .filter((place) => !place.querySelector("mjx-container svg"))
+      .filter((place) => !place.querySelector("mjx-container mjx-math"))
       .map((place) => place.textContent);
   },
 

@@ -183,5 +183,12 @@ def test_axe_finds_nothing_serious_in_the_explorers(front: Visit) -> None:
 
 def test_the_chapter_on_two_channels_has_the_explorer_too(browser: Any, address: str) -> None:
     visit = Visit(browser, address, "notebooks/two_channels.html", "light", 1280)
-    visit.page.wait_for_selector(f"{AROUND} .source")
+    visit.page.wait_for_selector(".cell_output .spa2v-explorer .source")
+    visit.close()
+
+
+def test_the_chapter_in_the_wild_takes_a_file(browser: Any, address: str) -> None:
+    visit = Visit(browser, address, "notebooks/in_the_wild.html", "dark", 390)
+    visit.page.wait_for_selector(".cell_output .spa2v-explorer input[type=file]")
+    assert visit.asked_elsewhere == []
     visit.close()
