@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.acoustic import plan_acoustic
@@ -171,10 +171,7 @@ def prompt_for(
     *,
     fps: float = 8.0,
     aspect: float = 1.0,
-    placement: str = "cues",
-    exemplars: str = "knn",
-    shots: int = 3,
-    seed: int = 0,
+    **asked: Any,
 ) -> Prompt:
     """Return what a language model would be given; nothing is sent.
 
@@ -201,24 +198,14 @@ def prompt_for(
     >>> prompt.text[:27]
     'You are a video director. Y'
     """
-    from spa2v_lib.planning.mllm import show_prompt
+    from spa2v_lib.planning.mllm import question
 
     spec = parse_planner(planner)
     if spec.provider == "acoustic":
         raise PlanningError("the acoustic planner asks no model: it has no prompt")
     _check(recording, cues, fps=fps, aspect=aspect)
-    backend = make_backend(spec, seed=seed)
-    return show_prompt(
-        recording,
-        cues,
-        backend,
-        placement=placement,
-        exemplars=exemplars,
-        shots=shots,
-        seed=seed,
-        fps=fps,
-        aspect=aspect,
-    )
+    backend = make_backend(spec, seed=asked.get("seed", 0))
+    return question(recording, cues, backend, fps=fps, aspect=aspect, **asked).prompt
 
 
 def _check(recording: Recording, cues: SpatialCues, **above_zero: float) -> None:

@@ -116,7 +116,7 @@ def estimate_batch(
     seed : int
         Of the choice of examples, and of the answers.
     **asked
-        Further parameters of `spa2v_lib.planning.mllm.show_prompt`.
+        Further parameters of `spa2v_lib.planning.mllm.question`.
 
     Returns
     -------
@@ -136,7 +136,7 @@ def estimate_batch(
     >>> estimate_batch([], "google:gemini-3.8-flash").requests
     0
     """
-    from spa2v_lib.planning.mllm import show_prompt
+    from spa2v_lib.planning.mllm import question
     from spa2v_lib.planning.schema import SCHEMAS
 
     spec = parse_planner(planner)
@@ -145,7 +145,7 @@ def estimate_batch(
     schema = SCHEMAS[asked.get("placement", "cues")]
     estimates = []
     for recording, cues in analyzed:
-        prompt = show_prompt(recording, cues, backend, seed=seed, **asked)
+        prompt = question(recording, cues, backend, seed=seed, **asked).prompt
         if folder.get(content_key(backend, prompt, schema)) is None:
             estimates.append(estimate(prompt, spec))
         else:

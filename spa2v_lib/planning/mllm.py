@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.types import SpatialCues
 
-__all__ = ["PLACEMENTS", "TRIES", "check_placement", "plan_with_model", "show_prompt"]
+__all__ = ["PLACEMENTS", "TRIES", "Question", "check_placement", "plan_with_model", "question"]
 
 PLACEMENTS = tuple(SCHEMAS)
 """Who places the boxes: "cues", code from the measured cues; "model", the model."""
@@ -42,7 +43,37 @@ _SHOWN_ANSWER = 400  # characters of a bad answer in the last error
 _SHOWN_FAULT = 500
 
 
-def plan_with_model(
+@dataclass(frozen=True)
+class Question:
+    """What a model is asked about a recording.
+
+    Attributes
+    ----------
+    prompt : Prompt
+        What it is given.
+    placement : {"cues", "model"}
+        Who places the boxes.
+    canvas : Canvas
+        What its answer is drawn on: cues, camera, key frames, exemplars.
+
+    See Also
+    --------
+    question : Makes one.
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> canvas = Canvas(load_exemplars()[0].cues, Camera(), 8.0, (0.0,), (0.0,))
+    >>> Question(Prompt("Plan a video.", ()), "cues", canvas).prompt.text
+    'Plan a video.\\n\\n'
+    """
+
+    prompt: Prompt
+    placement: str
+    canvas: Canvas
+
+
+def question(
     recording: Recording,
     cues: SpatialCues,
     backend: Backend,
@@ -58,9 +89,8 @@ def plan_with_model(
     aspect: float = 1.0,
     camera: Camera | None = None,
     key_rate_hz: float = 2.0,
-    cache: AnswerCache | None = None,
-) -> VideoSceneLayout:
-    """Ask a model for a plan, again with the fault while the answer cannot be used, and check it.
+) -> Question:
+    """Return what a model would be asked; nothing is sent.
 
     Parameters
     ----------
@@ -88,8 +118,79 @@ def plan_with_model(
         of the paper's ablations, the model is left to itself with them.
     fps, aspect, camera, key_rate_hz
         As in `spa2v_lib.planning.plan`.
+
+    Returns
+    -------
+    Question
+
+    Raises
+    ------
+    PlanningError
+        If the placement or the choice of examples is not known.
+
+    See Also
+    --------
+    plan_with_model : Asks it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.audio.recording import Recording
+    >>> from spa2v_lib.planning import make_backend, parse_planner
+    >>> from spa2v_lib.planning.exemplars import load_exemplars
+    >>> recording = Recording.from_samples(np.zeros((2, 8000)), 8000, "silence.wav")
+    >>> backend = make_backend(parse_planner("smollm"))
+    >>> asked = question(recording, load_exemplars()[0].cues, backend, exemplars="none")
+    >>> asked.prompt.user_text.splitlines()[0]
+    'The recording to plan a video for'
+    """
+    check_placement(placement)
+    check_choice(exemplars, shots)
+    ranked = ranked_exemplars(cues, exemplars, seed=seed, recordings=recordings, pool=pool)
+    times = key_times(cues.duration_s, fps, key_rate_hz)
+    asked = np.linspace(times[0], times[-1], min(len(times), _MOST_FRAMES))
+    canvas = Canvas(
+        cues,
+        camera or Camera(aspect=aspect),
+        fps,
+        tuple(times.tolist()),
+        tuple(asked.tolist()),
+        tuple(ranked),
+        shots,
+    )
+    prompt = build_prompt(
+        canvas,
+        canvas.exemplars[:shots],
+        placement,
+        recording=recording if backend.takes_audio else None,
+        brief=backend.brief,
+        spatial=spatial,
+    )
+    return Question(prompt, placement, canvas)
+
+
+def plan_with_model(
+    recording: Recording,
+    cues: SpatialCues,
+    backend: Backend,
+    *,
+    cache: AnswerCache | None = None,
+    **asked: Any,
+) -> VideoSceneLayout:
+    """Ask a model for a plan, again with the fault while the answer cannot be used, and check it.
+
+    Parameters
+    ----------
+    recording : Recording
+        Attached to the prompt if the model takes audio.
+    cues : SpatialCues
+        Measured in it.
+    backend : Backend
+        The model; see `spa2v_lib.planning.make_backend`.
     cache : AnswerCache, optional
         Where answers are looked up and kept; without it, nowhere.
+    **asked
+        Further parameters of `question`.
 
     Returns
     -------
@@ -104,7 +205,7 @@ def plan_with_model(
 
     See Also
     --------
-    show_prompt : What the model would be given.
+    question : What the model is given.
     spa2v_lib.planning.plan : The same by the planner's name.
 
     Examples
@@ -125,11 +226,8 @@ def plan_with_model(
     >>> layout.caption == shown.layout.caption
     True
     """
-    check_placement(placement)
-    check_choice(exemplars, shots)
-    ranked = ranked_exemplars(cues, exemplars, seed=seed, recordings=recordings, pool=pool)
-    canvas = _canvas(cues, ranked, shots, fps, camera or Camera(aspect=aspect), key_rate_hz)
-    prompt = _prompt(recording, canvas, backend, placement, spatial)
+    posed = question(recording, cues, backend, **asked)
+    prompt, placement, canvas = posed.prompt, posed.placement, posed.canvas
     schema = SCHEMAS[placement]
     key = content_key(backend, prompt, schema)
     cached = None if cache is None else cache.get(key)
@@ -138,14 +236,14 @@ def plan_with_model(
             return read_layout(cached, placement, canvas)
     if backend.limits is not None:
         schema = narrowed(placement, cues, canvas.asked_times_s, backend.limits)
-    asked, answer, fault = prompt, "", ""
+    given, answer, fault = prompt, "", ""
     for _ in range(TRIES):
-        answer = backend.ask(asked, schema)
+        answer = backend.ask(given, schema)
         try:
             layout = read_layout(answer, placement, canvas)
         except AnswerError as error:
             fault = one_line(str(error), _SHOWN_FAULT)
-            asked = again(prompt, answer, fault)
+            given = again(prompt, answer, fault)
             continue
         if cache is not None:
             cache.put(key, backend, answer)
@@ -154,55 +252,6 @@ def plan_with_model(
         f"{backend.name} gave no plan that can be used in {TRIES} tries; in the last, {fault}; "
         f"it wrote: {one_line(answer, _SHOWN_ANSWER) or 'nothing'}"
     )
-
-
-def show_prompt(
-    recording: Recording,
-    cues: SpatialCues,
-    backend: Backend,
-    *,
-    placement: str = "cues",
-    exemplars: str = "knn",
-    shots: int = 3,
-    seed: int = 0,
-    recordings: Collection[str] = (),
-    pool: Sequence[Exemplar] | None = None,
-    spatial: bool = True,
-    fps: float = 8.0,
-    aspect: float = 1.0,
-    camera: Camera | None = None,
-    key_rate_hz: float = 2.0,
-) -> Prompt:
-    """Return what a model would be given; nothing is sent.
-
-    Parameters as for `plan_with_model`.
-
-    Returns
-    -------
-    Prompt
-
-    Raises
-    ------
-    PlanningError
-        If the placement or the choice of examples is not known.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spa2v_lib.audio.recording import Recording
-    >>> from spa2v_lib.planning import make_backend, parse_planner
-    >>> from spa2v_lib.planning.exemplars import load_exemplars
-    >>> recording = Recording.from_samples(np.zeros((2, 8000)), 8000, "silence.wav")
-    >>> backend = make_backend(parse_planner("smollm"))
-    >>> prompt = show_prompt(recording, load_exemplars()[0].cues, backend, exemplars="none")
-    >>> prompt.user_text.splitlines()[0]
-    'The recording to plan a video for'
-    """
-    check_placement(placement)
-    check_choice(exemplars, shots)
-    ranked = ranked_exemplars(cues, exemplars, seed=seed, recordings=recordings, pool=pool)
-    canvas = _canvas(cues, ranked, shots, fps, camera or Camera(aspect=aspect), key_rate_hz)
-    return _prompt(recording, canvas, backend, placement, spatial)
 
 
 def check_placement(placement: str) -> None:
@@ -223,30 +272,3 @@ def check_placement(placement: str) -> None:
     """
     if placement not in PLACEMENTS:
         raise PlanningError(f"no placement {placement!r}; one of: {', '.join(PLACEMENTS)}")
-
-
-def _canvas(
-    cues: SpatialCues,
-    ranked: Sequence[Exemplar],
-    shots: int,
-    fps: float,
-    camera: Camera,
-    key_rate_hz: float,
-) -> Canvas:
-    times = key_times(cues.duration_s, fps, key_rate_hz)
-    asked = np.linspace(times[0], times[-1], min(len(times), _MOST_FRAMES))
-    key_times_s, asked_times_s = tuple(times.tolist()), tuple(asked.tolist())
-    return Canvas(cues, camera, fps, key_times_s, asked_times_s, tuple(ranked), shots)
-
-
-def _prompt(
-    recording: Recording, canvas: Canvas, backend: Backend, placement: str, spatial: bool
-) -> Prompt:
-    return build_prompt(
-        canvas,
-        canvas.exemplars[: canvas.shots],
-        placement,
-        recording=recording if backend.takes_audio else None,
-        brief=backend.brief,
-        spatial=spatial,
-    )

@@ -10,7 +10,7 @@ from spa2v_lib.planning.answer_cache import AnswerCache, content_key
 from spa2v_lib.planning.backends import make_backend
 from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart, parse_planner
 from spa2v_lib.planning.cost import Estimate, estimate, estimate_batch, total
-from spa2v_lib.planning.mllm import show_prompt
+from spa2v_lib.planning.mllm import question
 from spa2v_lib.planning.schema import SCHEMAS
 
 TEXT = Prompt("x" * 400, (TextPart("y" * 400),))
@@ -55,7 +55,7 @@ def test_a_batch_is_the_sum_and_what_is_answered_already_costs_nothing(
     assert (both.requests, both.cached, one.requests) == (2, 0, 1)
     assert one.input_tokens < both.input_tokens < 2.1 * one.input_tokens
     backend = make_backend(parse_planner(planner))
-    prompt = show_prompt(recording, two_sources, backend)
+    prompt = question(recording, two_sources, backend).prompt
     cache.put(content_key(backend, prompt, SCHEMAS["cues"]), backend, "{}")
     left = estimate_batch(analyzed, planner, cache=cache)
     assert (left.requests, left.cached) == (1, 1)

@@ -9,7 +9,8 @@ import pytest
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.backends.base import PlannerSpec
-from spa2v_lib.planning.backends.hosted import HostedModel, find_key
+from spa2v_lib.planning.backends.hosted import HostedModel
+from spa2v_lib.planning.backends.keys import find_key
 
 NAMES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 SECRET = "sk-very-secret-0123456789"

@@ -12,7 +12,7 @@ import pytest
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.planning.backends.local import LocalModel, local_model
 from spa2v_lib.planning.exemplars import load_exemplars
-from spa2v_lib.planning.mllm import plan_with_model, show_prompt
+from spa2v_lib.planning.mllm import plan_with_model, question
 from spa2v_lib.planning.schema import Limits
 
 pytest.importorskip("llguidance", reason="needs the extra 'local'")
@@ -97,7 +97,7 @@ def test_random_weights_plan_a_valid_layout_from_four_clips(omni: LocalModel) ->
     recording = sounding(chosen.cues.duration_s)
     asked = {"shots": 1, "placement": "cues"}
     assert omni.takes_audio
-    inputs = omni._inputs(show_prompt(recording, chosen.cues, omni, **asked))
+    inputs = omni._inputs(question(recording, chosen.cues, omni, **asked).prompt)
     assert inputs["input_features"].shape[:2] == (4, 16)  # left and right of both
     layout = plan_with_model(recording, chosen.cues, omni, **asked)
     assert layout.objects[0].id == "source-1" and all(layout.frame_captions)
@@ -111,7 +111,7 @@ def test_what_it_writes_depends_on_the_sound(omni: LocalModel) -> None:
     for gain in (1.0, 0.0):
         recording = sounding(cues.duration_s)
         silent = Recording.from_samples(gain * recording.samples, recording.rate)
-        inputs = omni._inputs(show_prompt(silent, cues, omni, shots=0))
+        inputs = omni._inputs(question(silent, cues, omni, shots=0).prompt)
         with torch.no_grad():
             logits.append(omni.weights.model(**inputs).logits[0, -1])
     assert not torch.allclose(*logits)

@@ -13,7 +13,7 @@ from spa2v_lib.audio.recording import Recording
 from spa2v_lib.planning.answer import Canvas, from_boxes, from_cues, parse
 from spa2v_lib.planning.backends.base import AudioPart
 from spa2v_lib.planning.exemplars import load_exemplars
-from spa2v_lib.planning.mllm import show_prompt
+from spa2v_lib.planning.mllm import question
 from spa2v_lib.planning.prompt import (
     SCHEMAS,
     again,
@@ -154,7 +154,7 @@ def test_of_ambisonics_the_clips_are_left_and_right():
 def test_what_is_shown_names_the_clips_and_holds_no_sound(recording, two_sources, script):
     listening = script()
     listening.takes_audio = True
-    prompt = show_prompt(recording, two_sources, listening, exemplars="none")
+    prompt = question(recording, two_sources, listening, exemplars="none").prompt
     assert "[sound: left channel of the recording, 2.0 s]" in prompt.text
     assert len(prompt.text) < 20_000 and listening.asked == []
 

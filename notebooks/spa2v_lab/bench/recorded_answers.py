@@ -32,8 +32,9 @@ from spa2v_lib.files import replacing
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning.answer_cache import RecordedAnswer, Replay, recorded_answers
 from spa2v_lib.planning.backends.base import Prompt
-from spa2v_lib.planning.backends.local import LocalModel, smollm
-from spa2v_lib.planning.mllm import plan_with_model, show_prompt
+from spa2v_lib.planning.backends.local import LocalModel
+from spa2v_lib.planning.backends.smollm import smollm
+from spa2v_lib.planning.mllm import plan_with_model, question
 from spa2v_lib.resources import data_dir
 
 __all__ = [
@@ -137,7 +138,7 @@ def prompt_of_today(record: RecordedAnswer) -> str:
     """
     _, recording, cues = recorded_scene(record.scene)
     asked = _options(record.scene, record.placement, record.exemplars)
-    return show_prompt(recording, cues, Replay(record), **asked).text
+    return question(recording, cues, Replay(record), **asked).prompt.text
 
 
 def mean_scores(layouts: Mapping[int, VideoSceneLayout]) -> tuple[float, float, float]:
@@ -218,7 +219,7 @@ def _asked(
     _, recording, cues = recorded_scene(number)
     model = _Recorder(**vars(smollm()))
     asked = _options(number, placement, exemplars)
-    prompt = show_prompt(recording, cues, model, **asked)
+    prompt = question(recording, cues, model, **asked).prompt
     for record in known:
         if record.prompt == prompt.text and record.model == model.name:
             return record

@@ -48,7 +48,7 @@ def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: i
 
         return local_model(spec.model, **drawn)
     if spec.provider == "smollm":
-        from spa2v_lib.planning.backends.local import smollm
+        from spa2v_lib.planning.backends.smollm import smollm
 
         return smollm(**drawn)
     raise PlanningError(f"the planner {str(spec)!r} asks no model")

@@ -1,16 +1,14 @@
 """Language models behind a server: Google, OpenAI, and what speaks the OpenAI chat protocol.
 
 The client is pydantic-ai's, an optional extra that is loaded when a model is first asked; tenacity
-tries again, with waits that are known. Keys come from the environment or Colab's secrets alone;
-a key is returned to whoever sends it, shown and kept nowhere, and taken out of whatever a server
-sends back. OpenAI's key goes to OpenAI only, never to a server that the user named.
+tries again, with waits that are known. OpenAI's key goes to OpenAI only, never to a server that the
+user named (`spa2v_lib.planning.backends.keys`).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,87 +19,24 @@ from pydantic import BaseModel
 
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.backends.base import PlannerSpec, Prompt, TextPart
+from spa2v_lib.planning.backends.keys import KEYS, NO_KEY, find_key, on_colab, without_key
 from spa2v_lib.planning.parsing import one_line
 from spa2v_lib.planning.schema import Limits
 from spa2v_lib.resources import install_command
 
-__all__ = [
-    "INSTALL",
-    "KEYS",
-    "MOST_BYTES",
-    "HostedModel",
-    "find_key",
-    "on_colab",
-]
+__all__ = ["INSTALL", "MOST_BYTES", "HostedModel"]
 
 INSTALL = install_command("models")
 """How to get the clients."""
-
-KEYS = {
-    "google": ("GOOGLE_API_KEY", "GEMINI_API_KEY"),
-    "openai-chat": ("OPENAI_API_KEY",),
-    "server": ("SPA2V_SERVER_KEY",),
-}
-"""Names under which a key is looked up, the first that is set; a server needs none."""
 
 MOST_BYTES = 4_000_000
 """Of a server's reply; more is not read."""
 
 OPENAI_URL = "https://api.openai.com/v1"
 
-_COLAB = ("COLAB_NOTEBOOK_ID", "COLAB_RELEASE_TAG")
-_NO_KEY = "none"
-_SHORTEST_SECRET = 6  # characters; a shorter key is a placeholder, and part of many words
 _AUDIO_WORDS = ("audio", "omni", "voxtral")
 _LONGEST_WAIT_S = 60.0
 _SHOWN = 200  # characters of what a server sent
-
-
-def find_key(names: Sequence[str]) -> str | None:
-    """Return the first key that is set under one of these names, the environment's before Colab's.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Variables of the environment; Colab's secrets are sought under the same names.
-
-    Returns
-    -------
-    str or None
-        Without white space around it.
-
-    Examples
-    --------
-    >>> find_key(["A_VARIABLE_THAT_NOBODY_SETS"]) is None
-    True
-    """
-    found = next((key for name in names if (key := os.environ.get(name, "").strip())), None)
-    if found is not None or not on_colab():
-        return found
-    return next((key for name in names if (key := _secret(name))), None)
-
-
-def on_colab() -> bool:
-    """Whether this runs in a notebook on Colab.
-
-    Returns
-    -------
-    bool
-
-    Examples
-    --------
-    >>> on_colab()
-    False
-    """
-    return any(os.environ.get(name) for name in _COLAB)
-
-
-def _secret(name: str) -> str | None:
-    """Return a secret that the user keeps on Colab and lets this notebook read."""
-    try:
-        return (import_module("google.colab.userdata").get(name) or "").strip() or None
-    except Exception:  # none of that name, not allowed to read it, or no front end to ask
-        return None
 
 
 @dataclass(frozen=True)
@@ -216,7 +151,7 @@ class HostedModel:
             )
         if found is not None and not (found.isascii() and found.isprintable()):
             raise PlanningError(f"what {self._key_names} holds is no key: set a valid one")
-        return found or _NO_KEY
+        return found or NO_KEY
 
     def _retried(
         self,
@@ -314,7 +249,7 @@ class HostedModel:
             part_kind: "".join(p.content or "" for p in reply.parts if p.part_kind == part_kind)
             for part_kind in ("text", "thinking")
         }
-        text = _without_key(written["text"] or written["thinking"], key)
+        text = without_key(written["text"] or written["thinking"], key)
         if reply.finish_reason == "content_filter":
             details = reply.provider_details or {}
             words = [details.get("refusal"), details.get("block_reason_message"), text]
@@ -441,12 +376,6 @@ def _may_pass(clients: _Clients, error: BaseException) -> bool:
     return isinstance(error, clients.errors.ModelConnectionError)
 
 
-def _without_key(text: str, key: str) -> str:
-    """Take the key out of what a server sent, and what cannot be written as UTF-8."""
-    text = text.encode("utf-8", "replace").decode("utf-8")
-    return text if key == _NO_KEY or len(key) < _SHORTEST_SECRET else text.replace(key, "[key]")
-
-
 def _shown(text: str, key: str) -> str:
     """Return the beginning of what a server said, on one line and without the key."""
-    return one_line(_without_key(text, key), _SHOWN)
+    return one_line(without_key(text, key), _SHOWN)

