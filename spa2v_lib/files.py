@@ -28,6 +28,9 @@ __all__ = [
     "read_json",
     "read_text",
     "replacing",
+    "write_json",
+    "write_text",
+    "writing",
 ]
 
 MAX_TEXT_BYTES = 64 * 2**20
@@ -297,9 +300,95 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             "written to"
         ) from error
     try:
-        yield temporary
-        os.replace(temporary, target)
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
+        with writing(target):
+            yield temporary
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(place: str | os.PathLike[str]) -> Iterator[None]:
+    """Name the place when a disk that is full, or closed to us, ends the block.
+
+    Parameters
+    ----------
+    place : str or os.PathLike
+        What is being written, a file or a folder.
+
+    Raises
+    ------
+    OutputError
+        Instead of any `OSError`.
+
+    Examples
+    --------
+    >>> with writing("run"):
+    ...     raise OSError(28, "No space left on device")
+    Traceback (most recent call last):
+    spa2v_lib.errors.OutputError: cannot write run: No space left on device
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write {place}: {error.strerror or error}") from error
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> Path:
+    """Write a text file in UTF-8, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        As for `replacing`.
+    text : str
+        Its line ends are written as they are.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    OutputError
+        As for `replacing`.
+
+    Examples
+    --------
+    >>> write_text("a.txt", "caf\u00e9").read_bytes()
+    b'caf\\xc3\\xa9'
+    """
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+    return Path(path)
+
+
+def write_json(path: str | os.PathLike[str], content: Any) -> Path:
+    """Write JSON as a person reads it, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        As for `replacing`.
+    content : any
+        What JSON cannot hold is written as `str` has it.
+
+    Returns
+    -------
+    pathlib.Path
+        `path`.
+
+    Raises
+    ------
+    OutputError
+        As for `replacing`.
+
+    Examples
+    --------
+    >>> from spa2v_lib.errors import DataError
+    >>> read_json(write_json("a.json", {"seed": 3, "recording": Path("a.wav")}), DataError)
+    {'seed': 3, 'recording': 'a.wav'}
+    """
+    text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
+    return write_text(path, text + "\n")

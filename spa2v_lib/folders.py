@@ -22,6 +22,7 @@ from pathlib import Path
 from secrets import token_hex
 
 from spa2v_lib.errors import OutputError
+from spa2v_lib.files import writing
 
 try:
     import fcntl
@@ -188,13 +189,11 @@ def held_folder(parent: Path, prefix: str, *, private: bool = False) -> Iterator
     """
     folder = parent / f"{prefix}{token_hex(6)}.part"
     fresh = folder.with_suffix(".new")  # until it is locked, nobody takes it for abandoned
-    try:
+    with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
         fresh.mkdir(mode=0o700 if private else 0o777)
         handle = _locked(fresh)
         fresh.rename(folder)
-    except OSError as error:
-        raise OutputError(f"cannot write {parent}: {error.strerror}") from error
     try:
         yield folder
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from spa2v_lib.batch.store import Store
-from spa2v_lib.files import replacing
+from spa2v_lib.files import replacing, write_text
 from spa2v_lib.pages import printable, render
 
 __all__ = ["COLUMNS", "as_row", "render_index", "write_index", "write_tables"]
@@ -107,8 +107,7 @@ def write_tables(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     writer = csv.DictWriter(text, list(COLUMNS))
     writer.writeheader()
     writer.writerows({name: _harmless(cell) for name, cell in row.items()} for row in rows)
-    with replacing(store.root / "results.csv") as temporary:
-        temporary.write_text(text.getvalue(), encoding="utf-8", newline="")
+    write_text(store.root / "results.csv", text.getvalue())
     _write_parquet(store.root / "results.parquet", rows)
 
 
@@ -182,8 +181,7 @@ def write_index(store: Store, rows: Sequence[Mapping[str, Any]], waiting: int) -
     >>> "3 not done yet" in (store.root / "index.html").read_text(encoding="utf-8")
     True
     """
-    with replacing(store.root / "index.html") as temporary:
-        temporary.write_text(render_index(rows, waiting), encoding="utf-8")
+    write_text(store.root / "index.html", render_index(rows, waiting))
 
 
 def render_index(rows: Sequence[Mapping[str, Any]], waiting: int = 0) -> str:

@@ -26,13 +26,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import BatchError, OutputError
-from spa2v_lib.files import read_json, replacing
+from spa2v_lib.files import read_json, write_text, writing
 from spa2v_lib.folders import check_folder, sweep
 
 if TYPE_CHECKING:
     from spa2v_lib.batch.tasks import Template
 
-__all__ = ["ITEM", "MARKER", "NOTEBOOK", "SCRATCH", "THUMBNAIL", "VERSION", "Store", "write_json"]
+__all__ = [
+    "ITEM",
+    "MARKER",
+    "NOTEBOOK",
+    "SCRATCH",
+    "THUMBNAIL",
+    "VERSION",
+    "Store",
+    "read_or_empty",
+]
 
 MARKER = "batch.json"
 """The file that marks a batch's folder."""
@@ -110,17 +119,16 @@ class Store:
             # Overwriting is allowed only in case another batch marks the folder at this moment.
             check_folder(self.root, MARKER, overwrite=True)
             self._begin(resume)
-        with _naming(self.root):
+        with writing(self.root):
             for folder in (self.items, self.root / ".batch" / "locks"):
                 folder.mkdir(parents=True, exist_ok=True)
         target = self.template(template.sha256)
         if not target.is_file():
-            with replacing(target) as temporary:
-                temporary.write_text(template.text, encoding="utf-8")
+            write_text(target, template.text)
 
     def _begin(self, resume: bool) -> None:
         """Mark the folder; of two batches that begin at once, one is first."""
-        with _naming(self.root):
+        with writing(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             try:
                 with (self.root / MARKER).open("x", encoding="utf-8") as stream:
@@ -132,16 +140,16 @@ class Store:
     def _check_version(self) -> None:
         marker = self.root / MARKER
         begun_just_now = marker.stat().st_size == 0  # by a batch that is about to write it
-        if not begun_just_now and _read_json(marker).get("version") not in _READABLE:
+        if not begun_just_now and read_or_empty(marker).get("version") not in _READABLE:
             raise BatchError(f"{self.root / MARKER} is not of version {VERSION!r}")
 
     def record(self, name: str) -> dict[str, Any]:
         """Return what an item's folder says of it; empty if there is none that can be read."""
-        return _upgraded(_read_json(self.item(name) / ITEM))
+        return _upgraded(read_or_empty(self.item(name) / ITEM))
 
     def records(self) -> list[dict[str, Any]]:
         """Return the records of all items in the folder, in the order of their manifests."""
-        with _naming(self.root):
+        with writing(self.root):
             names = [entry.name for entry in os.scandir(self.items) if entry.name[0] != "."]
         found = [{**record, "folder": name} for name in names if (record := self.record(name))]
         return sorted(found, key=lambda record: (record.get("number", 0), record["folder"]))
@@ -186,7 +194,7 @@ class Store:
         """Hold the lock of index and results, waiting for it."""
         from filelock import FileLock
 
-        with _naming(self.root), FileLock(self.root / ".batch" / "locks" / "index.lock"):
+        with writing(self.root), FileLock(self.root / ".batch" / "locks" / "index.lock"):
             yield
 
     @contextmanager
@@ -196,7 +204,7 @@ class Store:
         Only for whoever holds the item's lock: what an earlier holder left is removed first.
         """
         self.sweep(name)
-        with _naming(self.root):
+        with writing(self.root):
             folder = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=self.items))
         try:
             yield folder
@@ -212,7 +220,7 @@ class Store:
             If the place cannot be written to.
         """
         target = self.item(name)
-        with _naming(self.root):
+        with writing(self.root):
             prepared.chmod(0o755)  # as mkdir makes them; mkdtemp is stricter
             if target.exists() or target.is_symlink():
                 old = prepared.with_name(f"{prepared.name}.old.part")
@@ -237,35 +245,19 @@ class Store:
             _remove(left)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON whole or not at all.
+def read_or_empty(path: Path) -> dict[str, Any]:
+    """Return the JSON object of a file; an empty one if the file is missing or cannot be read.
 
     Parameters
     ----------
     path : pathlib.Path
-        An earlier file of this name is replaced.
-    content : any
-        What JSON cannot hold is written as `str` has it.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+        A file that another process, or a notebook of the user's, may have left out.
 
     Examples
     --------
-    >>> import pathlib, tempfile
-    >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> write_json(folder / "a.json", {"seed": 3, "recording": Path("a.wav")})
-    >>> json.loads((folder / "a.json").read_text())
-    {'seed': 3, 'recording': 'a.wav'}
+    >>> read_or_empty(Path("nowhere.json"))
+    {}
     """
-    with replacing(path) as temporary:
-        text = json.dumps(content, indent=1, ensure_ascii=False, default=str)
-        temporary.write_text(text + "\n", encoding="utf-8")
-
-
-def _read_json(path: Path) -> dict[str, Any]:
     try:
         return read_json(path, BatchError)
     except BatchError:
@@ -290,16 +282,7 @@ def _remove(path: Path) -> None:
 
 
 def _check_writable(root: Path) -> None:
-    with _naming(root):
+    with writing(root):
         handle, probe = tempfile.mkstemp(prefix=".probe.", dir=root)
         os.close(handle)
         os.unlink(probe)
-
-
-@contextmanager
-def _naming(root: Path) -> Iterator[None]:
-    """Name the folder when it cannot be written to, or the disk is full."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write {root}: {error.strerror or error}") from error

@@ -13,10 +13,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from spa2v_lib.batch.store import ITEM, NOTEBOOK, THUMBNAIL, VERSION, Store, write_json
+from spa2v_lib.batch.store import ITEM, NOTEBOOK, THUMBNAIL, VERSION, Store, read_or_empty
 from spa2v_lib.batch.tasks import Task, TaskResult
-from spa2v_lib.errors import BatchError, OutputError, Spa2vError
-from spa2v_lib.files import displayed, read_json
+from spa2v_lib.errors import Spa2vError
+from spa2v_lib.files import displayed, write_json, writing
 from spa2v_lib.runs.record import MARKER, file_hash
 
 __all__ = ["changes", "do", "record_failure"]
@@ -144,7 +144,7 @@ def record_failure(task: Task, error: str) -> None:
     with store.claim(task.name) as mine:
         if not mine or not changes(store, task):
             return
-        with store.staging(task.name) as place, _naming(place):
+        with store.staging(task.name) as place, writing(place.parent):
             _write_unexecuted(store, task, place, error)
             _put(store, task, place, error, 0.0)
 
@@ -164,7 +164,7 @@ def _write_unexecuted(store: Store, task: Task, place: Path, error: str) -> None
 
 def _execute(store: Store, task: Task, place: Path) -> TaskResult:
     begin = time.monotonic()
-    with _naming(place):
+    with writing(place.parent):
         error = _run_notebook(store, task, place)
         if not error and not (place / "run" / MARKER).is_file():
             error = f"the notebook made no run folder at OUT: there is no {MARKER} in it"
@@ -236,8 +236,8 @@ def _put(store: Store, task: Task, place: Path, error: str, seconds: float) -> N
 
 def _summary(folder: Path) -> dict[str, Any]:
     """Return what the table of results says of a run."""
-    record = _json(folder / MARKER)
-    layout, cues = _json(folder / "layout.json"), _json(folder / "cues.json")
+    record = read_or_empty(folder / MARKER)
+    layout, cues = read_or_empty(folder / "layout.json"), read_or_empty(folder / "cues.json")
     sources = cues.get("sources", [])
     frames, given = record.get("frames", {}), record.get("input", {})
     return {
@@ -267,14 +267,6 @@ def _thumbnail(video: Path, target: Path) -> None:
             picture.resize((width, height)).save(target, "WEBP", quality=80)
 
 
-def _json(path: Path) -> dict[str, Any]:
-    """Return what a file of the run says; a notebook of the user's may have left it out."""
-    try:
-        return read_json(path, BatchError)
-    except BatchError:
-        return {}
-
-
 def _known_errors() -> set[str]:
     from spa2v_lib import errors
 
@@ -296,11 +288,3 @@ def _inside(place: Path) -> Iterator[None]:
         yield
     finally:
         os.chdir(before)
-
-
-@contextmanager
-def _naming(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write {place.parent}: {error.strerror or error}") from error

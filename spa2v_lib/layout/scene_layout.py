@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import ValidationInfo, field_validator, model_validator
 
 from spa2v_lib.errors import LayoutError
-from spa2v_lib.files import read_json, replacing
+from spa2v_lib.files import read_json, write_text
 from spa2v_lib.layout.box import Box, StrictModel, validated_items
 
 __all__ = [
@@ -319,9 +319,7 @@ class VideoSceneLayout(StrictModel):
         OutputError
             If the file cannot be written.
         """
-        with replacing(Path(path)) as partial:
-            partial.write_text(self.to_json() + "\n", encoding="utf-8")
-        return Path(path)
+        return write_text(path, self.to_json() + "\n")
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> VideoSceneLayout:

@@ -23,7 +23,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from spa2v_lib.errors import DataError, LayoutError, PlanningError
-from spa2v_lib.files import read_text, replacing
+from spa2v_lib.files import read_text, write_json
 from spa2v_lib.layout.box import StrictModel
 from spa2v_lib.planning.backends.base import AudioPart, Backend, Prompt
 from spa2v_lib.planning.schema import Limits
@@ -169,10 +169,7 @@ class AnswerCache:
             "answer": answer,
         }
         path = self._path(key)
-        with replacing(path) as partial:
-            text = json.dumps(fields, indent=1, ensure_ascii=False)
-            partial.write_text(text + "\n", encoding="utf-8")
-        return path
+        return write_json(path, fields)
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.json"

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spa2v_lib.errors import LayoutError, OutputError
+from spa2v_lib.errors import LayoutError
+from spa2v_lib.files import writing
 from spa2v_lib.folders import check_folder, result_folder
 from spa2v_lib.runs.record import MARKER, describe, file_hash, write_record
 from spa2v_lib.runs.settings import VARIANT, Settings, check_settings
@@ -98,7 +99,7 @@ def generate_run(
         with watch.timing("sample"):
             video = _sample(planned, chosen, report_stage)
         report_stage("write", 0, 1)
-        with _writing(target):
+        with writing(target):
             with watch.timing("write"):
                 cues.save(folder / "cues.json")
                 planned.save(folder / "layout.json")
@@ -134,15 +135,6 @@ class _Stopwatch:
         begin = time.perf_counter()
         yield
         self.seconds[stage] = round(time.perf_counter() - begin, 3)
-
-
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    """Name the folder when the disk is full or fails."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}") from error
 
 
 def _given_layout(path: str | os.PathLike[str], settings: Settings) -> VideoSceneLayout:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import os
 import re
 from functools import cache
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import RunError
-from spa2v_lib.files import read_json
+from spa2v_lib.files import read_json, write_json
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -286,12 +285,11 @@ def write_record(folder: Path, record: dict[str, Any]) -> None:
     >>> folder = Path(tempfile.mkdtemp())
     >>> _ = (folder / "cues.json").write_text("{}")
     >>> write_record(folder, {"seed": 3})
-    >>> json.loads((folder / "run.json").read_text())["files"]["cues.json"]["bytes"]
+    >>> read_json(folder / "run.json", RunError)["files"]["cues.json"]["bytes"]
     2
     """
     record["files"] = {path.name: file_entry(path) for path in sorted(folder.iterdir())}
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    (folder / MARKER).write_text(text, encoding="utf-8")
+    write_json(folder / MARKER, record)
 
 
 def file_entry(path: Path) -> dict[str, Any]:

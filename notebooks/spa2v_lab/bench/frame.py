@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from spa2v_lib.errors import Spa2vError
-from spa2v_lib.files import replacing
+from spa2v_lib.files import write_text
 from spa2v_lib.folders import check_folder, result_folder
 
 if TYPE_CHECKING:
@@ -327,8 +327,7 @@ def run_benchmark(
 
 def _write(folder: Path, results: Results, given: dict[str, Any]) -> None:
     text = json.dumps(results.as_dict(**given), indent=1, allow_nan=False)
-    with replacing(folder / MARKER) as partial:
-        partial.write_text(text + "\n", encoding="utf-8")
+    write_text(folder / MARKER, text + "\n")
 
 
 def interval(values: Sequence[float], seed: int = 0) -> Interval:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spa2v_lib.errors import OutputError
-from spa2v_lib.files import read_json, replacing
+from spa2v_lib.files import read_json, write_text
 from spa2v_lib.folders import check_folder
 
 __all__ = ["RAW", "RawResults", "read"]
@@ -77,9 +77,8 @@ class RawResults:
 
     def save(self) -> None:
         """Write all that is known."""
-        with replacing(self.path) as partial:
-            text = json.dumps(self.raw, allow_nan=False, separators=(",", ":"))
-            partial.write_text(text + "\n", encoding="utf-8")
+        text = json.dumps(self.raw, allow_nan=False, separators=(",", ":"))
+        write_text(self.path, text + "\n")
 
 
 def read(path: Path) -> dict[str, Any]:

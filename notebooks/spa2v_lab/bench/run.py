@@ -28,7 +28,7 @@ from spa2v_lab.bench.run_layouts import analyzed_clip, layouts_of, simulated_lay
 from spa2v_lab.bench.run_tables import results_of
 from spa2v_lab.bench.tables import results_page
 from spa2v_lab.scenes.benchmark import draw
-from spa2v_lib.files import replacing
+from spa2v_lib.files import write_text
 
 __all__ = ["PAGE", "RAW", "run"]
 
@@ -104,9 +104,8 @@ def run(
 
 
 def _with_page(results: Results, out: Path) -> Results:
-    with replacing(out / PAGE) as partial:
-        page = results_page(f"spa2v bench {results.name}", results.rows, results.notes)
-        partial.write_text(page, encoding="utf-8")
+    page = results_page(f"spa2v bench {results.name}", results.rows, results.notes)
+    write_text(out / PAGE, page)
     return results
 
 
