@@ -15,7 +15,7 @@ from spa2v_lib.errors import Spa2vError
 if TYPE_CHECKING:
     from spa2v_lib.sampling import Preset
 
-__all__ = ["PACKAGES", "Finding", "device", "environment", "examine", "git_state"]
+__all__ = ["PACKAGES", "Finding", "cpu_count", "device", "environment", "examine", "git_state"]
 
 PACKAGES = (
     "accelerate",
@@ -86,7 +86,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
         "system": f"{platform.system()} {platform.machine()}",
-        "cpu_count": _cpu_count(),
+        "cpu_count": cpu_count(),
         "device": device(),
     }
 
@@ -222,8 +222,14 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _cpu_count() -> int:
-    """Count the cores that this process may use."""
+def cpu_count() -> int:
+    """Count the cores that this process may use.
+
+    Examples
+    --------
+    >>> cpu_count() >= 1
+    True
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

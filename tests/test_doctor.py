@@ -1,6 +1,7 @@
 """What the doctor and the provenance say about this installation."""
 
 import re
+from importlib import metadata
 from pathlib import Path
 
 import spa2v_lib
@@ -33,7 +34,10 @@ def test_the_doctor_looks_at_data_packages_encoders_device_and_weights():
 
 
 def test_a_missing_package_is_found(monkeypatch):
-    monkeypatch.setattr("spa2v_lib.doctor._version", lambda name: None)
+    def missing(name):
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
     assert {f.value for f in examine() if f.group == "packages"} == {"missing"}
     assert not any(f.good for f in examine() if f.group == "packages")
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spa2v_lib.audio.recording import Recording, read_audio
-from spa2v_lib.errors import OutputError, VideoError
+from spa2v_lib.errors import AudioError, OutputError, VideoError
 from spa2v_lib.video import Video, enlargement, read_video
 
 
@@ -89,16 +89,13 @@ def test_an_unwritable_place_is_one_clear_error_and_leaves_nothing(tmp_path):
     assert (tmp_path / "file").read_text() == "kept"
 
 
-def test_a_failure_midway_keeps_the_old_file_and_leaves_no_other(tmp_path, monkeypatch):
+def test_a_failure_midway_keeps_the_old_file_and_leaves_no_other(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(b"old")
-
-    def fail(*_):
-        raise RuntimeError("midway")
-
-    monkeypatch.setattr("spa2v_lib.video._picture_packets", fail)
-    with pytest.raises(RuntimeError, match="midway"):
-        clip().save(path)
+    pieces = [np.zeros((2, 800), np.float32)]
+    cut_off = Recording(lambda _: iter(pieces), name="a", rate=16_000, channels=2, frames=16_000)
+    with pytest.raises(AudioError, match="ends 0.95 s early"):
+        clip().save(path, audio=cut_off)
     assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"] and path.read_bytes() == b"old"
 
 

@@ -24,6 +24,7 @@ from collections.abc import Generator, Iterable
 from dataclasses import asdict, dataclass
 
 from spa2v_lib.batch.tasks import Task, TaskResult
+from spa2v_lib.doctor import cpu_count
 from spa2v_lib.errors import BatchError
 
 __all__ = ["ENGINES", "Engine", "default_workers", "run_tasks"]
@@ -103,7 +104,7 @@ def default_workers() -> int:
     >>> default_workers() >= 1
     True
     """
-    return max(_cores() // 2, 1)
+    return max(cpu_count() // 2, 1)
 
 
 def run_tasks(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, None, None]:
@@ -192,7 +193,7 @@ class _Supervisor(threading.Thread):
     def __init__(self, engine: Engine, count: int, source: _Source, results: queue.Queue) -> None:
         super().__init__(daemon=True)
         self._engine, self._source, self._results = engine, source, results
-        threads = str(max(_cores() // count, 1))
+        threads = str(max(cpu_count() // count, 1))
         self._environment = {"OMP_NUM_THREADS": threads, **os.environ}
         self._process: subprocess.Popen[str] | None = None
         self._stopped = threading.Event()
@@ -303,12 +304,6 @@ def _death(code: int) -> str:
     name = signal.Signals(-code).name
     hint = ", perhaps for lack of memory" if name == "SIGKILL" else ""
     return f"was killed by {name}{hint}"
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _serve() -> None:

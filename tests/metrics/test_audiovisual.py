@@ -62,12 +62,12 @@ def test_the_first_two_frames_and_the_last_are_no_peaks():
 
 
 def test_an_even_pace_has_no_strict_maximum(monkeypatch):
-    monkeypatch.setattr(module, "_motion", lambda frames: np.array([0, 0, 2, 2, 0, 1, 0.5]))
+    monkeypatch.setattr(module, "motion", lambda frames: np.array([0, 0, 2, 2, 0, 1, 0.5]))
     assert motion_peaks(jumps(), FPS) == pytest.approx([5 / FPS])
 
 
 def test_the_least_motion_still_counts(monkeypatch):
-    monkeypatch.setattr(module, "_motion", lambda frames: np.array([0, 0, 0.099, 0, 0.1, 0]))
+    monkeypatch.setattr(module, "motion", lambda frames: np.array([0, 0, 0.099, 0, 0.1, 0]))
     assert motion_peaks(jumps(), FPS) == pytest.approx([4 / FPS])
 
 
@@ -84,7 +84,7 @@ def pan(size, share):
 
 def test_the_flow_of_a_shifted_picture_is_its_shift():
     # What enters at the edge has no match, so that the mean is a little off.
-    assert module._motion(pan(96, 2 / 96))[3] == pytest.approx(2.0, rel=0.25)
+    assert module.motion(pan(96, 2 / 96))[3] == pytest.approx(2.0, rel=0.25)
 
 
 def test_the_threshold_is_in_pixels_and_not_in_pictures():

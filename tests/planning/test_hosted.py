@@ -16,7 +16,7 @@ from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import plan
 from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.backends.base import PlannerSpec, Prompt, TextPart
-from spa2v_lib.planning.backends.hosted import HostedModel, _clients
+from spa2v_lib.planning.backends.hosted import HostedModel
 from spa2v_lib.planning.mllm import TRIES, plan_with_model
 from spa2v_lib.planning.schema import SCHEMAS
 
@@ -319,10 +319,8 @@ def test_without_a_key_the_variable_is_named(provider, variable):
 
 def test_without_the_client_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pydantic_ai.models.openai", None)
-    _clients.cache_clear()
     with pytest.raises(PlanningError, match=r"spa2v\[models\] @ git"):
         HostedModel(PlannerSpec("google", "x")).ask(Prompt("", ()), SCHEMAS["cues"])
-    _clients.cache_clear()
 
 
 def test_a_kept_answer_needs_neither_key_nor_server(

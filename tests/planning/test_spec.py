@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 
+from spa2v_lib.audio import Recording
 from spa2v_lib.errors import PlanningError, SamplingError
 from spa2v_lib.planning import check_planner
 from spa2v_lib.planning.backends import make_backend
@@ -16,7 +18,6 @@ from spa2v_lib.planning.backends.base import PlannerSpec, parse_planner
 from spa2v_lib.planning.backends.hosted import HostedModel
 from spa2v_lib.planning.backends.local import LocalModel
 from spa2v_lib.runs import Settings, generate_run
-from spa2v_lib.runs.make import _plan
 from spa2v_lib.sampling import get_preset
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,18 +126,18 @@ def test_a_run_refuses_the_same_before_it_reads_the_recording(tmp_path):
             generate_run(tmp_path / "missing.wav", tmp_path / "out", **wrong)
 
 
-def test_a_class_that_cannot_be_drawn_is_refused_before_a_model_is_asked(
-    recording, two_sources, monkeypatch
-):
+def test_a_class_that_cannot_be_drawn_is_refused_before_a_model_is_asked(tmp_path, monkeypatch):
     def ask(*_):
         pytest.fail("the model was asked")
 
     monkeypatch.setattr(HostedModel, "ask", ask)
     few = dataclasses.replace(get_preset("tiny"), labels=("dog",))
-    monkeypatch.setattr("spa2v_lib.sampling.get_preset", lambda _: few)
-    asked = Settings(planner="openai-chat:some@http://127.0.0.1:9/v1")
+    monkeypatch.setattr(Settings, "sampled_with", lambda _: few)
+    noise = np.random.default_rng(0).normal(0.0, 0.1, 32_000)
+    sound = Recording.from_samples(np.stack([0.5 * noise, noise]), 16_000).save(tmp_path / "a.wav")
+    asked = {"planner": "openai-chat:some@http://127.0.0.1:9/v1", "label": "bus", "capture": "xy"}
     with pytest.raises(SamplingError, match="cannot draw bus"):
-        _plan(recording, two_sources, asked)
+        generate_run(sound, tmp_path / "run", **asked)
 
 
 def test_models_that_are_named_to_readers_exist_today():

@@ -103,14 +103,35 @@ def motion_peaks(frames: np.ndarray, fps: float) -> np.ndarray:
     >>> motion_peaks(np.zeros((4, 32, 32, 3), np.uint8), 8.0)
     array([], dtype=float64)
     """
-    motion = _motion(Video(frames, fps).frames)
-    inner = motion[1:-1]
-    peaks = (inner > motion[:-2]) & (inner > motion[2:]) & (inner >= LEAST_MOTION)
+    pixels = motion(Video(frames, fps).frames)
+    inner = pixels[1:-1]
+    peaks = (inner > pixels[:-2]) & (inner > pixels[2:]) & (inner >= LEAST_MOTION)
     return (np.flatnonzero(peaks) + 1) / fps
 
 
-def _motion(frames: np.ndarray) -> np.ndarray:
-    """Return the mean length of the flow into every frame [time], in pixels."""
+def motion(frames: np.ndarray) -> np.ndarray:
+    """Return the mean length of the optical flow (Farnebäck, 2003) into every frame, in pixels.
+
+    Parameters
+    ----------
+    frames : ndarray of uint8 [time, height, width, 3]
+        RGB.
+
+    Returns
+    -------
+    ndarray [time]
+        The first frame, into which nothing flows, has the value of the second.
+
+    Raises
+    ------
+    MetricError
+        If OpenCV is not installed.
+
+    Examples
+    --------
+    >>> motion(np.zeros((3, 32, 32, 3), np.uint8))
+    array([0., 0., 0.])
+    """
     if find_spec("cv2") is None:
         raise MetricError(
             f"optical flow needs OpenCV, which is not installed: {install_command('bench')}"

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -104,7 +103,7 @@ class HostedModel:
         PlanningError
             If the client is not installed, or no key is set.
         """
-        _clients()
+        _Clients()
         self._key()
 
     def ask(self, prompt: Prompt, schema: type[BaseModel]) -> str:
@@ -117,7 +116,7 @@ class HostedModel:
             be reached, takes too long, keeps failing or sends no proper answer, or the model
             refuses to answer or is cut short.
         """
-        clients, key = _clients(), self._key()
+        clients, key = _Clients(), self._key()
         try:
             try:
                 reply = self._retried(clients, key, prompt, schema, self._takes_schema)
@@ -344,11 +343,6 @@ class _Clients:
             raise PlanningError(
                 f"hosted models need clients that are not installed ({error.name}): {INSTALL}"
             ) from None
-
-
-@cache
-def _clients() -> _Clients:
-    return _Clients()
 
 
 def _in_thread(work: Any) -> Any:
