@@ -99,11 +99,11 @@ def test_a_good_answer_becomes_the_layout(
 
 
 def test_the_prompt_is_sent_as_it_is_shown(server, model, recording, two_sources, cue_answer):
-    from spa2v_lib.planning.mllm import show_prompt
+    from spa2v_lib.planning.mllm import question
 
     server.replies = [json.dumps(cue_answer)]
     planned(recording, two_sources, model("text-only"))
-    shown = show_prompt(recording, two_sources, model("text-only"), exemplars="none")
+    shown = question(recording, two_sources, model("text-only"), exemplars="none").prompt
     system, user = server.requests[0]["messages"]
     assert (system["role"], system["content"]) == ("system", shown.system)
     texts = user["content"]

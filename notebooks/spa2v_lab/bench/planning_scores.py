@@ -151,6 +151,8 @@ def rows(
 ) -> list[Row]:
     """Return the rows of a method: all scenes, those off the centre, each motion, each receiver.
 
+    What no scene meets has no row.
+
     Parameters
     ----------
     method : str
@@ -184,9 +186,8 @@ def rows(
             for name in RECEIVERS
         ]
     pairs = list(zip(scores, scenes, strict=True))
-    return [
-        row(method, name, [s for s, h in pairs if holds(h)], seed) for name, holds in conditions
-    ]
+    met = [(name, [s for s, h in pairs if holds(h)]) for name, holds in conditions]
+    return [row(method, name, found, seed) for name, found in met if found]
 
 
 def row(method: str, condition: str, scores: Sequence[Scores], seed: int) -> Row:
