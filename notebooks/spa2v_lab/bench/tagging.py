@@ -161,7 +161,7 @@ def run(*, quick: bool, seed: int, progress: Progress, clips: Path | None = None
 
 
 def never_learnt(
-    examples: Examples, progress: StageProgress
+    examples: Examples, progress: Progress
 ) -> tuple[list[Answer], list[Answer], list[Answer]]:
     """Train with folds and with classes left out, and name what was left out.
 
