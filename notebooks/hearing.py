@@ -251,52 +251,6 @@ for name, gain, target in zip((FIRST, SECOND), gains, alone, strict=True):
 
 # %%
 for source in crossed.cues.sources:
-    ends = f"{source.azimuth_start_deg:+.0f}° to {source.azimuth_end_deg:+.0f}°"
-    print(f"{source.label or 'unknown'}: {source.motion.replace('_', ' ')}, {ends}")
-print(f"number of sources, 90 % interval: {crossed.cues.count_low} to {crossed.cues.count_high}")
-
-# %%
-viz.spectrograms(crossed)
-
-# %% [markdown]
-# *The spectrogram of each separated source, for the excerpt that is played. Where the two meet,
-# at three seconds, one leaks into the other for a moment: they share a direction there, and two
-# channels hold nothing that would separate them.*
-#
-# Source separation applies a multichannel Wiener filter to each bin (Duong et al., 2010): sound
-# from the other direction is not only attenuated but cancelled. Because the scene is simulated,
-# we can render each source alone and measure how much of the other is left.
-
-# %%
-place = {"capture": "ortf", "seconds": 6.0, "rt60_s": RT60_S}
-mixed = crossing.samples.ravel()
-alone = [render_sound(stage(way, **place)).samples.ravel() for way in ways]
-gains, *_ = np.linalg.lstsq(np.transpose(alone), mixed, rcond=None)  # each scene has a level
-own = [signal.samples.ravel() for signal in crossed.separated]
-
-
-# %%
-def above(target, signal):
-    """Return by how many dB the target is stronger than all else in the signal."""
-    return 10 * np.log10(np.sum(target**2) / np.sum((signal - target) ** 2))
-
-
-for name, gain, target in zip((FIRST, SECOND), gains, alone, strict=True):
-    before = above(gain * target, mixed)
-    after = max(above(gain * target, signal) for signal in own)
-    print(f"{name}: {before:+.0f} dB above the rest at first, {after:+.0f} dB alone")
-
-# %% [markdown]
-# ## What sounds
-#
-# The labels above come from a small tagger inside the library, which is given each separated
-# source. It was trained on these very recordings, so its success here proves nothing; the chapter
-# on measuring has its accuracy on recordings that it never saw. Labels that you give are taken as
-# they are, loudest source first, and they set the number of sources. Larger networks
-# (`tagger="ast"`, or `tagger="clap"` with words of your choice) can be plugged in.
-
-# %%
-for source in crossed.cues.sources:
     best = source.label_alternatives[:2]
     print(f"{source.id}: " + ", ".join(f"{name} {share:.1f}" for name, share in best))
 given = spa2v.extract_cues(crossing, label="sparrow, lorry")
