@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spa2v_lib.cli import terminal
-from spa2v_lib.cli.options import OutFolder, Overwrite, Seed
+from spa2v_lib.cli.options import OutFolder, Overwrite
 from spa2v_lib.errors import SceneError
 from spa2v_lib.layout.captions import Motion
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from spa2v_lab.bench import Results
 
 __all__ = ["bench", "register", "scenes"]
+
+Seed = Annotated[int, typer.Option(min=0, help="The only source of randomness.")]
 
 _WIDE = 150  # columns; a narrower terminal breaks whole lines rather than cells
 

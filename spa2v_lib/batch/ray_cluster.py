@@ -45,9 +45,9 @@ class Worker:
 
     def do(self, task: dict[str, Any]) -> dict[str, Any]:
         """Work on one item."""
-        from spa2v_lib.batch.work import do
+        from spa2v_lib.batch.execution import execute
 
-        return asdict(do(Task(**task)))
+        return asdict(execute(Task(**task)))
 
 
 def run_on_cluster(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, None, None]:

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from spa2v_lib.batch.estimate import estimate_tasks, hosted
+from spa2v_lib.batch.execution import changes, record_failure
 from spa2v_lib.batch.manifest import read_rows
 from spa2v_lib.batch.results import as_row, write_index, write_tables
 from spa2v_lib.batch.store import Store
 from spa2v_lib.batch.tasks import Task, TaskResult, end_to_end, make_tasks, read_template
-from spa2v_lib.batch.work import changes, record_failure
 from spa2v_lib.batch.workers import Engine, run_tasks
 from spa2v_lib.errors import BatchError, OutputError
 from spa2v_lib.planning.cost import Estimate

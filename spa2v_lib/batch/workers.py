@@ -141,9 +141,9 @@ def run_tasks(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, No
 
 
 def _inline(tasks: Iterable[Task]) -> Generator[TaskResult, None, None]:
-    from spa2v_lib.batch.work import do
+    from spa2v_lib.batch.execution import execute
 
-    yield from map(do, tasks)
+    yield from map(execute, tasks)
 
 
 def _in_processes(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, None, None]:
@@ -313,13 +313,13 @@ def _serve() -> None:
     tasks: queue.Queue[str | None] = queue.Queue()
     busy = threading.Lock()
     threading.Thread(target=_listen, args=(tasks, busy), daemon=True).start()
-    from spa2v_lib.batch.work import do
+    from spa2v_lib.batch.execution import execute
 
     while (line := tasks.get()) is not None:
         with busy:
             task = Task(**json.loads(line))
             try:
-                result = do(task)
+                result = execute(task)
             except Exception as error:  # the worker goes on; the item says what happened
                 result = TaskResult(task.name, "failed", f"{type(error).__name__}: {error}")
             answers.write(json.dumps(asdict(result)) + "\n")

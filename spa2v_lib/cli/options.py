@@ -23,7 +23,6 @@ __all__ = [
     "OutFile",
     "OutFolder",
     "Overwrite",
-    "Seed",
     "check_out",
     "clip_out",
     "settings_options",
@@ -33,7 +32,6 @@ Audio = Annotated[Path, typer.Argument(help="A sound file, or a video with a sou
 OutFile = Annotated[Path | None, typer.Option(help="Write JSON to this file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 OutFolder = Annotated[Path, typer.Option(help="The folder to make.")]
-Seed = Annotated[int, typer.Option(min=0, help="The only source of randomness.")]
 Overwrite = Annotated[bool, typer.Option(help="Replace the results of an earlier run in --out.")]
 
 

@@ -411,7 +411,7 @@ class SpatialCues(Frozen):
         )
 
     def _repr_html_(self) -> str:
-        from spa2v_lib.viz.saved import cue_svg
+        from spa2v_lib.viz.svg import cue_svg
 
         rows = "".join(_source_row(source) for source in self.sources)
         notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)

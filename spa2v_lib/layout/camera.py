@@ -96,16 +96,6 @@ class Camera:
             raise LayoutError(f"azimuth {azimuth_deg}° is not in front of the camera (±90°)")
         return 0.5 + self._focal * math.tan(math.radians(azimuth_deg))
 
-    def azimuth_of_x(self, x: float) -> float:
-        """Return the azimuth in degrees of a picture's x, without pitch.
-
-        Parameters
-        ----------
-        x : float
-            0 is the left edge, 1 the right edge.
-        """
-        return math.degrees(math.atan((x - 0.5) / self._focal))
-
     def project(
         self,
         azimuth_deg: float,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.acoustic import plan_acoustic
 from spa2v_lib.planning.backends import check_available, make_backend
-from spa2v_lib.planning.backends.base import FORMS, parse_planner
+from spa2v_lib.planning.backends.base import PLANNERS, parse_planner
 from spa2v_lib.planning.exemplars import check_choice, ranked_exemplars
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ __all__ = [
     "plan_acoustic",
     "prompt_for",
 ]
-
-PLANNERS = FORMS
-"""Every form that the name of a planner can take; in capitals, what the user fills in."""
 
 _SAME_LENGTH_S = 0.2
 

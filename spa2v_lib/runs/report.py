@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.pages import render
+from spa2v_lib.viz.analysis_page import analysis_html
 from spa2v_lib.viz.frames import frames_html, spread
-from spa2v_lib.viz.page import analysis_html
 from spa2v_lib.viz.words import colour_of, shown_label, source_name
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
         spectrograms,
     )
     from spa2v_lib.viz.figures import film_strip, layout_figure
-    from spa2v_lib.viz.saved import cue_svg
+    from spa2v_lib.viz.svg import cue_svg
 
 _HOMES = {
     "azimuth_map": "cue_figures",
     "cue_figure": "cue_figures",
-    "cue_svg": "saved",
+    "cue_svg": "svg",
     "film_strip": "figures",
     "layout_figure": "figures",
     "level_and_pitch": "cue_figures",

@@ -16,7 +16,7 @@ from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import Analysis, SpatialCues, extract_cues
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video
-from spa2v_lib.viz.page import analysis_html
+from spa2v_lib.viz.analysis_page import analysis_html
 from spa2v_lib.viz.player import Exhibit, Player, sound_player
 from spa2v_lib.viz.style import figure_html
 

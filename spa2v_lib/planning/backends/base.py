@@ -22,7 +22,7 @@ from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning.schema import Limits
 
 __all__ = [
-    "FORMS",
+    "PLANNERS",
     "AudioPart",
     "Backend",
     "PlannerSpec",
@@ -31,7 +31,7 @@ __all__ = [
     "parse_planner",
 ]
 
-FORMS = (
+PLANNERS = (
     "acoustic",
     "google:MODEL",
     "openai-chat:MODEL",
@@ -39,7 +39,7 @@ FORMS = (
     "transformers:REPO_OR_FOLDER",
     "smollm",
 )
-"""Every form that a planner's name can take."""
+"""Every form that the name of a planner can take; in capitals, what the user fills in."""
 
 _ALONE = ("acoustic", "smollm")
 _WITH_MODEL = ("google", "openai-chat", "transformers")
@@ -228,7 +228,7 @@ def parse_planner(text: str) -> PlannerSpec:
     Parameters
     ----------
     text : str
-        One of `FORMS`.
+        One of `PLANNERS`.
 
     Returns
     -------
@@ -251,7 +251,7 @@ def parse_planner(text: str) -> PlannerSpec:
         hint = ""
         if provider == "openai":
             hint = "; 'openai' means OpenAI's Responses, which take no sound: write openai-chat:…"
-        raise PlanningError(f"no planner {text!r}; one of: {', '.join(FORMS)}{hint}")
+        raise PlanningError(f"no planner {text!r}; one of: {', '.join(PLANNERS)}{hint}")
     if provider != "openai-chat":
         return PlannerSpec(provider, rest)
     model, at, url = rest.partition("@")

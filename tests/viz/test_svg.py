@@ -179,7 +179,6 @@ def test_equal_cues_give_equal_pictures() -> None:
 
 
 def test_importing_what_draws_saved_pages_loads_no_plotting_library() -> None:
-    code = (
-        "import sys, spa2v_lib.viz.page; sys.exit(bool({'plotly', 'matplotlib'} & {*sys.modules}))"
-    )
+    drawing = {"plotly", "matplotlib"}
+    code = f"import sys, spa2v_lib.viz.analysis_page; sys.exit(bool({drawing} & {{*sys.modules}}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -9,7 +9,7 @@ import numpy as np
 
 from spa2v_lib.viz.evidence import SPECTRUM_DB, direction_evidence, mel_spectrum, pass_by_curves
 from spa2v_lib.viz.player import Player, loudest_excerpt, source_players
-from spa2v_lib.viz.saved import cue_svg, spectrogram_svg
+from spa2v_lib.viz.svg import cue_svg, spectrogram_svg
 from spa2v_lib.viz.words import (
     colour_of,
     map_caption,

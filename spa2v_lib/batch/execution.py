@@ -1,4 +1,4 @@
-"""The work on one item: its notebook is executed, and its folder put in place as a whole."""
+"""One item of a batch: its notebook is executed, and its folder put in place as a whole."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from spa2v_lib.errors import Spa2vError
 from spa2v_lib.files import displayed, write_json, writing
 from spa2v_lib.runs.record import MARKER, file_hash
 
-__all__ = ["changes", "do", "record_failure"]
+__all__ = ["changes", "execute", "record_failure"]
 
 _THUMBNAIL_WIDTH = 240
 
 
-def do(task: Task) -> TaskResult:
-    """Work on an item unless another process does, or has done it meanwhile.
+def execute(task: Task) -> TaskResult:
+    """Execute an item's notebook unless another process does, or has done it meanwhile.
 
     Whatever goes wrong in the notebook becomes the item's own failure.
 
@@ -44,7 +44,7 @@ def do(task: Task) -> TaskResult:
     --------
     >>> from spa2v_lib.batch.tasks import make_tasks
     >>> (task,) = make_tasks(store.root, [row], template, {"label": "car"})  # doctest: +SKIP
-    >>> do(task).status  # doctest: +SKIP
+    >>> execute(task).status  # doctest: +SKIP
     'done'
     """
     store = Store(Path(task.root))
