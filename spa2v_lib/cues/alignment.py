@@ -92,8 +92,8 @@ def channel_alignment(recording: Recording) -> Alignment:
     >>> from spa2v_lib.audio import Recording
     >>> noise, other = 0.1 * np.random.default_rng(0).normal(size=(2, 32000))
     >>> late = np.stack([noise, np.roll(noise, 320)])
-    >>> channel_alignment(Recording.from_samples(late, 16000))
-    Alignment(lag_s=0.02, related=True)
+    >>> round(channel_alignment(Recording.from_samples(late, 16000)).lag_s, 3)
+    0.02
     >>> channel_alignment(Recording.from_samples(np.stack([noise, 0.5 * noise]), 16000))
     Alignment(lag_s=0.0, related=True)
     >>> channel_alignment(Recording.from_samples(np.stack([noise, other]), 16000))

@@ -330,9 +330,10 @@ class SpatialCues(Frozen):
     >>> import numpy as np
     >>> from spa2v_lib.audio import Recording
     >>> from spa2v_lib.cues import extract_cues
-    >>> noise = 0.1 * np.random.default_rng(0).normal(size=(2, 16000))
-    >>> extract_cues(Recording.from_samples(noise, 16000, name="rain"), label="rain")
-    <SpatialCues 'rain': 1 source, 1.00 s, ab>
+    >>> noise = 0.1 * np.random.default_rng(0).normal(size=16000)
+    >>> pair = np.stack([0.3 * noise, noise])
+    >>> extract_cues(Recording.from_samples(pair, 16000, name="rain"), label="rain")
+    <SpatialCues 'rain': 1 source, 1.00 s, panned>
     """
 
     version: Literal["spa2v.cues/3"] = "spa2v.cues/3"

@@ -78,7 +78,7 @@ class ExternalScene:
     --------
     >>> scene = external_scenes("pyroomacoustics", 1)[0]
     >>> scene.renderer, scene.capture
-    ('pyroomacoustics', 'ortf')
+    ('pyroomacoustics', 'xy')
     """
 
     renderer: str
