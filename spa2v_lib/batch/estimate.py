@@ -116,11 +116,12 @@ def _estimate_if_readable(task: Task) -> list[Estimate]:
 
 def _estimate(path: Path, settings: Settings) -> Estimate:
     recording = read_recording(path, settings)
-    width, height = settings.sampled_with().size
+    preset = settings.sampled_with()
+    width, height = preset.size
     return estimate_batch(
         [(recording, analyze_recording(recording, settings).cues)],
         settings.planner,
-        fps=settings.fps or 8.0,
+        fps=settings.fps or preset.fps or 8.0,
         aspect=width / height,
         placement=settings.placement,
         exemplars=settings.exemplars,

@@ -261,7 +261,7 @@ def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoS
         recording,
         cues,
         planner,
-        fps=8.0 if fps is None else fps,
+        fps=fps or preset.fps or 8.0,
         aspect=width / height,
         seed=settings.seed,
         **planning,

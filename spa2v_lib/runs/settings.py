@@ -114,7 +114,7 @@ class Settings(BaseModel):
         None,
         gt=0,
         le=60,
-        description="Frames per second; a given layout's own if not given, else 8.",
+        description="Frames per second; if not given, a given layout's own, the preset's, or 8.",
     )
     preset: Annotated[str, "sample"] = Field("tiny", description="Which weights draw the video.")
     base: Annotated[str | None, "sample"] = Field(

@@ -101,6 +101,11 @@ def check(
     check_steps(steps)
     check_few_steps(chosen, steps, guidance_scale)
     check_captions(captions)
+    if chosen.control_video and captions == "frame":
+        raise SamplingError(
+            f"preset {chosen.name!r} takes one text for the whole video; captions frame cannot be "
+            "used, take global or mixed"
+        )
     if isinstance(grounding, str):
         check_grounding(grounding, chosen)
     check_labels([item.label for item in layout.objects], chosen)
@@ -118,7 +123,12 @@ def _place(
     from spa2v_lib.sampling import loading
 
     gradients = getattr(method, "takes_gradients", False)
-    return loading.check_device(preset, device, frames=layout.frame_count, gradients=gradients)
+    frames = layout.frame_count
+    if preset.control_video:
+        from spa2v_lib.sampling.control_video import frame_times
+
+        frames = len(frame_times(layout, preset.max_frames or preset.window, preset.fps or 16.0))
+    return loading.check_device(preset, device, frames=frames, gradients=gradients)
 
 
 def check_steps(steps: int | None) -> None:

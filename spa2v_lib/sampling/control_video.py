@@ -1,17 +1,21 @@
 """Sample with Wan VACE, which follows a layout that is drawn as its control video.
 
 Paper: Jiang et al., "VACE: All-in-One Video Creation and Editing", ICCV 2025. Its layout task is
-steered by the outlines of boxes, two pixels wide, black on white; boxes carry no words, so the
-captions say what is in them. Videos have 4k + 1 frames at 16 frames a second; those nearest to the
-layout's own frames are kept.
+steered by the outlines of boxes, two pixels wide, on white: in its own colour for each label, which
+a table of its authors' lists, or in black. The table (``layout/ram_tag_color_list.txt`` of the
+hub's ``ali-vilab/VACE-Annotators``) is used where it is on this machine, in the folder of the
+user's weights or in the hub's cache. Videos have 4k + 1 frames at 16 frames a second; those nearest
+to the layout's own frames are kept, all of them where the layout has 16 frames a second, as a plan
+made for this preset has.
 
 Knobs of `BoxOutlines`: `conditioning_scale`, how much the control video counts (0 to 1.5, default
 1), and `light_on_dark`: users disagree about whether outlines should be dark on light or light on
-dark.
+dark (all labels alike then).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -21,7 +25,9 @@ import torch
 from PIL import Image, ImageDraw
 
 from spa2v_lib.errors import SamplingError
+from spa2v_lib.sampling.presets import Source
 from spa2v_lib.sampling.tensors import as_pixels, check_numbers
+from spa2v_lib.sampling.weights import source_files
 
 if TYPE_CHECKING:
     from diffusers import WanVACEPipeline
@@ -29,9 +35,11 @@ if TYPE_CHECKING:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling.presets import Preset
 
-__all__ = ["BoxOutlines", "draw_control", "frame_times", "sample_controlled"]
+__all__ = ["BoxOutlines", "draw_control", "frame_times", "label_colors", "sample_controlled"]
 
 _OUTLINE = 2  # pixels
+_COLORS = Source("ali-vilab/VACE-Annotators", "main", ("layout/ram_tag_color_list.txt",))
+_COLOR_LINE = re.compile(r"[^#]*#;#(.+)#;#\(? *(\d+) *, *(\d+) *, *(\d+) *\)?")
 
 
 @dataclass(frozen=True)
@@ -96,6 +104,24 @@ def frame_times(layout: VideoSceneLayout, max_frames: int, fps: float = 16.0) ->
     return np.arange(count) / fps
 
 
+def label_colors() -> dict[str, tuple[int, int, int]]:
+    """Return the colour of each label that VACE was trained with; none where its table is missing.
+
+    Returns
+    -------
+    dict of str to tuple of int
+        Red, green and blue, from 0 to 255, by label.
+
+    Examples
+    --------
+    >>> label_colors()  # the table is not shipped
+    {}
+    """
+    lines = [line for path in source_files(_COLORS) for line in path.read_text().splitlines()]
+    found = filter(None, map(_COLOR_LINE.fullmatch, map(str.strip, lines)))
+    return {row[1].lower(): (int(row[2]), int(row[3]), int(row[4])) for row in found}
+
+
 def draw_control(
     layout: VideoSceneLayout,
     times_s: np.ndarray,
@@ -127,15 +153,18 @@ def draw_control(
     (64, 48)
     """
     paper, ink = ("black", "white") if light_on_dark else ("white", "black")
+    colors = {} if light_on_dark else label_colors()
+    inks = [colors.get(item.label.lower(), ink) for item in layout.objects]
     pictures = []
     for time in times_s:
         picture = Image.new("RGB", size, paper)
         pen = ImageDraw.Draw(picture)
-        for box in layout.boxes_at(min(float(time), layout.duration_s)):
+        boxes = layout.boxes_at(min(float(time), layout.duration_s))
+        for box, color in zip(boxes, inks, strict=True):
             if box is not None:
                 scale = (size[0] - 1, size[1] - 1) * 2
                 corners = [round(c * s) for c, s in zip(box.as_tuple(), scale, strict=True)]
-                pen.rectangle(corners, outline=ink, width=_OUTLINE)
+                pen.rectangle(corners, outline=color, width=_OUTLINE)
         pictures.append(picture)
     return pictures
 

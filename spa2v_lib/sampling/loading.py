@@ -164,6 +164,12 @@ def check_device(
         raise SamplingError("there is no GPU that torch can use; device cpu does without")
     if preset.memory is None:
         return "cuda"
+    if preset.bfloat16 and not torch.cuda.is_bf16_supported(including_emulation=False):
+        raise SamplingError(
+            f"preset {preset.name!r} needs a GPU that computes in bfloat16, such as those from "
+            "2020 on (a T4 does not); take a preset of Stable Diffusion"
+        )
+    _check_main_memory(preset)
     count = frames or preset.window
     free_gb = _available_gb()
     for where in ("cuda", "offload"):
@@ -176,6 +182,20 @@ def check_device(
         f"{preset.size[0]}x{preset.size[1]} pixels; {free_gb:.1f} GB are free; make the video "
         "shorter or smaller" + (", or take a grounding without gradients" if gradients else "")
     )
+
+
+def _check_main_memory(preset: Preset) -> None:
+    """Refuse weights that do not fit into main memory, through which they go to the GPU."""
+    import psutil
+
+    loaded = any(key[0] == preset.name for key in _LOADED)
+    available_gb = psutil.virtual_memory().available / 1e9
+    if preset.memory and not loaded and available_gb < preset.memory.main_gb:
+        raise SamplingError(
+            f"preset {preset.name!r} loads {preset.memory.main_gb:.1f} GB through main memory, of "
+            f"which {available_gb:.1f} GB are available; close other programs, or take a machine "
+            "with more"
+        )
 
 
 def _available_gb() -> float:
@@ -211,7 +231,8 @@ def clear_memory_errors(preset: Preset, frames: int) -> Iterator[None]:
     ...     raise MemoryError
     Traceback (most recent call last):
     spa2v_lib.errors.SamplingError: memory ran out while sampling 16 frames of 128x128 pixels with \
-preset 'tiny'; make the video shorter, take fewer frames a second, or close other programs
+preset 'tiny'; make the video shorter or smaller, take fewer frames a second, or close other \
+programs
     """
     try:
         yield
@@ -222,8 +243,8 @@ preset 'tiny'; make the video shorter, take fewer frames a second, or close othe
         width, height = preset.size
         raise SamplingError(
             f"memory ran out while sampling {frames} frames of {width}x{height} pixels with "
-            f"preset {preset.name!r}; make the video shorter, take fewer frames a second, or close "
-            "other programs"
+            f"preset {preset.name!r}; make the video shorter or smaller, take fewer frames a "
+            "second, or close other programs"
         ) from error
 
 

@@ -4,6 +4,7 @@ width on the meta device where names and shapes are compared.
 
 import hashlib
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -108,7 +109,7 @@ def test_free_memory_decides_between_gpu_offload_and_refusal(monkeypatch, free_g
     if where:
         assert loading.check_device(preset) == where
     else:
-        with pytest.raises(SamplingError, match=r"needs 6\.1 GB .* 16 frames; 2\.0 GB are"):
+        with pytest.raises(SamplingError, match=r"needs 6\.1 GB .* 16 frames .*; 2\.0 GB are"):
             loading.check_device(preset)
 
 
@@ -234,6 +235,35 @@ def test_boxes_are_drawn_as_thin_outlines_where_they_are():
     assert pixels[25, 30] == 255 and pixels[25, 10] == 0
     (inverse,) = draw_control(_layout(), np.zeros(1), (101, 51), light_on_dark=True)
     assert np.array_equal(255 - np.asarray(inverse)[..., 0], pixels)
+
+
+def test_outlines_have_their_labels_colour_where_the_table_is(monkeypatch, tmp_path):
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    table = tmp_path / "ali-vilab/VACE-Annotators/layout/ram_tag_color_list.txt"
+    table.parent.mkdir(parents=True)
+    table.write_text("0#;#cat#;#(1, 2, 3)\n1#;#Dog#;#(200, 30, 90)\n\nno line\n")
+    (picture,) = draw_control(_layout(), np.zeros(1), (101, 51))
+    assert picture.getpixel((10, 25)) == (200, 30, 90) and picture.getpixel((30, 25)) == (255,) * 3
+    (inverse,) = draw_control(_layout(), np.zeros(1), (101, 51), light_on_dark=True)
+    assert inverse.getpixel((10, 25)) == (255, 255, 255)
+
+
+def test_wan_is_refused_where_it_cannot_run_before_anything_is_fetched(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (15.8e9, 16e9))
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: False)
+    preset = presets.get_preset("wan-vace")
+    with pytest.raises(SamplingError, match="bfloat16.*a T4 does not"):
+        loading.check_device(preset)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: True)
+    memory = SimpleNamespace(available=12.7e9)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    with pytest.raises(SamplingError, match=r"17\.0 GB through main memory, of which 12\.7 GB"):
+        loading.check_device(preset)
+    memory.available = 32e9
+    assert loading.check_device(preset, frames=33) == "offload"
+    with pytest.raises(SamplingError, match="one text for the whole video"):
+        check(_layout(), "wan-vace", captions="frame", device="cpu")
 
 
 def test_damaged_files_in_the_users_folder_are_named(
