@@ -37,8 +37,9 @@ class Detector(nn.Module):
     (torch.Size([8, 8]), torch.Size([1, 4, 8, 8]))
     """
 
-    def __init__(self, width: int = 48) -> None:
+    def __init__(self, width: int = 48, labels: tuple[str, ...] = TINY_LABELS) -> None:
         super().__init__()
+        self.labels = labels
         self.features = nn.Sequential(
             _layer(3, width // 2, stride=2),
             _layer(width // 2, width, stride=2),
@@ -47,7 +48,7 @@ class Detector(nn.Module):
             _layer(width, width, dilation=4),
             _layer(width, width),
         )
-        self.heat = nn.Conv2d(width, len(TINY_LABELS), 1)
+        self.heat = nn.Conv2d(width, len(labels), 1)
         self.sides = nn.Conv2d(width, 4, 1)
         nn.init.constant_(self.heat.bias, -4.0)  # almost nowhere is a centre
 
@@ -107,11 +108,13 @@ def detect(
         heat, sides = model(part.permute(0, 3, 1, 2).float() / 127.5 - 1)
         scores = heat.sigmoid()
         peaks = scores * (scores == F.max_pool2d(scores, 3, 1, 1))
-        found += [_decode(p, s, threshold) for p, s in zip(peaks, sides, strict=True)]
+        found += [_decode(p, s, threshold, model.labels) for p, s in zip(peaks, sides, strict=True)]
     return found
 
 
-def _decode(peaks: Tensor, sides: Tensor, threshold: float) -> list[Detection]:
+def _decode(
+    peaks: Tensor, sides: Tensor, threshold: float, labels: tuple[str, ...]
+) -> list[Detection]:
     side = peaks.shape[-1]
     found: list[Detection] = []
     for label, row, column in (peaks > threshold).nonzero().tolist():
@@ -122,7 +125,7 @@ def _decode(peaks: Tensor, sides: Tensor, threshold: float) -> list[Detection]:
         if x1 > x0 and y1 > y0:
             score = peaks[label, row, column].item()
             box = Box(x0=x0, y0=y0, x1=x1, y1=y1)
-            found.append(Detection(TINY_LABELS[label], score, box))
+            found.append(Detection(labels[label], score, box))
     found.sort(key=lambda d: -d.score)
     kept: list[Detection] = []
     for one in found:

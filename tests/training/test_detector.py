@@ -33,7 +33,7 @@ def test_targets_point_at_the_sides_of_the_box():
     boxes[0, 0] = torch.tensor([0.25, 0.25, 0.75, 0.5])
     labels = torch.full((1, data.MAX_OBJECTS), -1)
     labels[0, 0] = 3
-    heat, sides, counted = _targets(boxes, labels, 16)
+    heat, sides, counted = _targets(boxes, labels, 16, len(data.LABELS))
     row, column = divmod(int(heat[0, 3].argmax()), 16)
     assert (row, column) in {(5, 7), (5, 8), (6, 7), (6, 8)}
     left, top, right, bottom = sides[0, :, row, column]
@@ -44,6 +44,6 @@ def test_targets_point_at_the_sides_of_the_box():
 
 
 def test_the_network_keeps_a_quarter_of_the_resolution():
-    heat, sides = Detector()(torch.zeros(2, 3, 64, 64))
+    heat, sides = Detector(labels=data.LABELS)(torch.zeros(2, 3, 64, 64))
     assert heat.shape == (2, len(data.LABELS), 16, 16)
     assert sides.shape == (2, 4, 16, 16) and sides.min() >= 0

@@ -7,6 +7,7 @@ table); most face left, and `facing` knows those that do not.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from functools import cache
 
@@ -15,17 +16,45 @@ from PIL import Image, ImageOps
 
 from spa2v_lab.scenes.scene import Scene, WorldObject
 from spa2v_lib.errors import SceneError
+from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.resources import resource
 
-__all__ = ["STYLES", "draw_frame", "draw_scene", "facing", "paint_background", "sprite"]
+__all__ = [
+    "STYLES", "draw_frame", "draw_scene", "drawn_labels", "facing", "paint_background", "sprite",
+]  # fmt: skip
 
 STYLES = ("fluent3d", "noto", "twemoji")
 
-_NO_SIDE = {"bell", "drum", "guitar", "lion"}  # drawn from the front, or with no front at all
+_NO_SIDE = {  # drawn from the front, or with no front at all
+    "accordion", "banjo", "bell", "drum", "flute", "guitar", "hand drum", "lion", "person", "piano",
+    "saxophone", "tram", "trumpet", "violin",
+}  # fmt: skip
 _FRONT = {("dog", "noto"), ("ship", "twemoji")}
 _RIGHT = {("airplane", style) for style in STYLES} | {("ship", "noto")}
 
 Painter = Callable[[np.random.Generator, np.ndarray, np.ndarray, float], np.ndarray]
+
+
+@cache
+def drawn_labels() -> tuple[str, ...]:
+    """Return every class that has sprites.
+
+    The classes of `spa2v_lib.layout.classes.CLASSES` come first, by name, then the others by name,
+    so that what was trained with the first alone keeps its numbers.
+
+    See Also
+    --------
+    sprite : one image
+
+    Examples
+    --------
+    >>> labels = drawn_labels()
+    >>> labels[0], labels[-1], len(labels)
+    ('airplane', 'violin', 35)
+    """
+    with (resource("sprites") / "sprites.csv").open(encoding="utf-8") as table:
+        labels = {row["label"] for row in csv.DictReader(table)}
+    return (*sorted(labels & set(CLASSES)), *sorted(labels - set(CLASSES)))
 
 
 @cache
@@ -46,7 +75,7 @@ def sprite(label: str, style: str) -> Image.Image:
     >>> sprite("bus", "fluent3d").mode
     'RGBA'
     """
-    path = resource("sprites") / f"{label}_{style}.png"
+    path = resource("sprites") / f"{label.replace(' ', '_')}_{style}.png"
     if not path.is_file():
         raise SceneError(f"no sprite of {label!r} in style {style!r}; styles: {', '.join(STYLES)}")
     with Image.open(path) as image:

@@ -17,9 +17,9 @@ from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lib.errors import SceneError
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import Motion
-from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES, SoundClass
+from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES, SoundClass, get_class
 
-__all__ = ["MOTIONS", "sample_object", "sample_scene"]
+__all__ = ["MOTIONS", "sample_free_scene", "sample_object", "sample_scene"]
 
 MOTIONS: tuple[str, ...] = get_args(Motion)
 
@@ -102,9 +102,91 @@ def sample_scene(
     )
 
 
+def sample_free_scene(
+    rng: np.random.Generator,
+    *,
+    labels: tuple[str, ...],
+    styles: tuple[str, ...] = STYLES,
+    object_count: int = 2,
+    duration_s: float = 4.0,
+) -> Scene:
+    """Draw a scene whose boxes are as a person or a language model might draw them.
+
+    Boxes have any size from a twentieth of the picture up, stand anywhere, need not have their
+    object's shape, and move to either side or not at all. In half of the scenes all objects are of
+    one class, so that several of them cross.
+
+    Parameters
+    ----------
+    rng : np.random.Generator
+    labels, styles : tuple of str
+        Classes and sprite styles to draw from.
+    object_count : int
+        Number of objects, at least 0.
+    duration_s : float
+        Length in seconds.
+
+    Returns
+    -------
+    Scene
+
+    See Also
+    --------
+    sample_scene : sizes and places as they are in the world
+
+    Examples
+    --------
+    >>> scene = sample_free_scene(np.random.default_rng(0), labels=("cow", "dog"), object_count=3)
+    >>> [obj.label for obj in scene.objects]
+    ['dog', 'dog', 'dog']
+    """
+    camera, one_class = Camera(), bool(rng.uniform() < 0.5)
+    only = str(rng.choice(labels))
+    objects = [
+        _free_object(rng, only if one_class else str(rng.choice(labels)), styles, camera)
+        for _ in range(object_count)
+    ]
+    return Scene(
+        objects=tuple(objects),
+        background=_background(rng, objects),
+        camera=camera,
+        duration_s=duration_s,
+        seed=int(rng.integers(2**31)),
+    )
+
+
+def _free_object(
+    rng: np.random.Generator, label: str, styles: tuple[str, ...], camera: Camera
+) -> WorldObject:
+    """Draw a box in the picture, and place the object that fills it two seconds after the start."""
+    style, usual = str(rng.choice(styles)), get_class(label)
+    image = sprite(label, style)
+    shapes = np.log([image.height / image.width, usual.height_m / usual.width_m])
+    shape = np.exp(rng.normal(shapes[0] + rng.uniform() * (shapes[1] - shapes[0]), 0.25))
+    width = float(np.exp(rng.uniform(np.log(0.05), np.log(0.4))))
+    height = float(np.clip(width * shape, 0.05, 0.7))
+    x, bottom = float(rng.uniform(0.1, 0.9)), float(rng.uniform(0.15 + height / 2, 1.0))
+    motion = str(rng.choice(("left_crossing", "right_crossing", "stationary")))
+    way = {"left_crossing": -1.0, "right_crossing": 1.0}.get(motion, 0.0)
+    depth = float(rng.uniform(4, 8))
+    metres = 2 * depth * np.tan(np.radians(camera.fov_deg / 2))  # the picture's width, there
+    speed = way * float(rng.uniform(0.05, 0.25)) * metres
+    return WorldObject(
+        label=label,
+        style=style,
+        path=StraightPath(((x - 0.5) * metres - 2 * speed, depth), (speed, 0.0)),
+        motion=motion,
+        width_m=width * metres,
+        height_m=height * metres,
+        base_m=camera.height_m + (0.5 - bottom) * metres,
+    )
+
+
 def _background(rng: np.random.Generator, objects: list[WorldObject]) -> str:
     """Draw the usual background of the first object, or, one time in three, any other land."""
-    usual = CLASSES[objects[0].label].background if objects else str(rng.choice(tuple(BACKGROUNDS)))
+    usual = (
+        get_class(objects[0].label).background if objects else str(rng.choice(tuple(BACKGROUNDS)))
+    )
     if usual in ("sea", "stage") or rng.uniform() < 2 / 3:
         return usual
     return str(rng.choice([name for name in BACKGROUNDS if name not in ("sea", "stage")]))
@@ -136,7 +218,7 @@ def sample_object(
     >>> bus.base_m, bus.recording is None
     (0.0, True)
     """
-    sound_class, style = CLASSES[label], str(rng.choice(styles))
+    sound_class, style = get_class(label), str(rng.choice(styles))
     height = sound_class.height_m * float(np.exp(rng.normal(0, 0.12)))
     image = sprite(label, style)
     width = height * image.width / image.height * float(np.exp(rng.normal(0, 0.08)))

@@ -13,8 +13,8 @@ from functools import partial
 
 import numpy as np
 
-from spa2v_lab.scenes.picture import background_canvas, draw_frame
-from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.picture import background_canvas, draw_frame, drawn_labels
+from spa2v_lab.scenes.sampler import sample_free_scene, sample_scene
 from spa2v_lab.scenes.scene import Scene, WorldObject
 from spa2v_lib.layout.captions import (
     directional_caption,
@@ -22,18 +22,20 @@ from spa2v_lib.layout.captions import (
     object_caption,
     video_caption,
 )
+from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.sampling.presets import TINY_LABELS
 
 __all__ = [
-    "CLIP_FRAMES", "LABELS", "MAX_OBJECTS", "PHRASES", "SIZE", "STYLE", "DrawnSet", "clip_parts",
-    "clips", "frame_parts", "frames",
+    "CLIP_FRAMES", "LABELS", "MAX_OBJECTS", "MORE_LABELS", "PHRASES", "SIZE", "STYLE", "DrawnSet",
+    "clip_parts", "clips", "frame_parts", "frames", "further_parts",
 ]  # fmt: skip
 
 SIZE = 128  # pixels a side
 CLIP_FRAMES = 16  # the motion modules' window, as AnimateDiff's
 MAX_OBJECTS = 4  # grounding tokens a frame
 STYLE = "fluent3d"  # the one style that the suite draws
-LABELS = TINY_LABELS
+LABELS = drawn_labels()
+MORE_LABELS = tuple(label for label in LABELS if label not in CLASSES)  # the first suite knew none
 PHRASES = tuple(
     directional_caption(object_caption(label), on) for label in LABELS for on in (False, True)
 )
@@ -42,6 +44,12 @@ _COUNTS = {1: 0.62, 2: 0.28, 3: 0.06, 0: 0.04}  # objects in a scene, and how of
 _FRAMES_A_SCENE = 4
 _GLOBAL_SHARE = 0.7  # captions of the whole video; the rest describe the single frame
 _PART = 512  # frames that are drawn with one seed
+_LONGER = (  # what people write around the words that a planner uses, and how often
+    ("a bright and lively picture of a scene in which {}", 0.1),
+    ("{} while the wind moves slowly and the light of the evening grows warm", 0.1),
+    ("this is how somebody else tells it: {}, filmed with a steady hand, in great detail", 0.1),
+    ("{}", 0.7),
+)
 
 
 @dataclass
@@ -92,7 +100,7 @@ class DrawnSet:
 def _scene(
     rng: np.random.Generator,
     styles: tuple[str, ...] = (STYLE,),
-    labels: tuple[str, ...] = LABELS,
+    labels: tuple[str, ...] = TINY_LABELS,
     counts: dict[int, float] = _COUNTS,
 ) -> Scene:
     return sample_scene(
@@ -102,6 +110,16 @@ def _scene(
         object_count=int(rng.choice(list(counts), p=list(counts.values()))),
         duration_s=4.0,
     )
+
+
+def _free_scene(
+    rng: np.random.Generator,
+    styles: tuple[str, ...],
+    labels: tuple[str, ...],
+    counts: dict[int, float],
+) -> Scene:
+    count = int(rng.choice(list(counts), p=list(counts.values())))
+    return sample_free_scene(rng, labels=labels, styles=styles, object_count=count)
 
 
 def _phrase_index(obj: WorldObject) -> int:
@@ -135,18 +153,25 @@ def _draw(scene: Scene, times: np.ndarray, size: int) -> Iterator[tuple]:
         yield draw_frame(scene, float(t), canvas), whole, *_ground_truth(scene, float(t))
 
 
-def _frames_part(job: tuple[Sequence[int], int], size: int, **what) -> DrawnSet:
+def _frames_part(job: tuple[Sequence[int], int], size: int, free: float = 0.0, **what) -> DrawnSet:
     """Draw one part of a set of frames: a seed, and how many."""
     rng, count = np.random.default_rng(job[0]), job[1]
     rows = []
     while len(rows) < count:
-        scene = _scene(rng, **what)
+        any_box = free > 0 and bool(rng.uniform() < free)
+        scene = _free_scene(rng, **what) if any_box else _scene(rng, **what)
         for frame, whole, single, *targets in _draw(
             scene, rng.uniform(0, 4, _FRAMES_A_SCENE), size
         ):
             caption = whole if rng.uniform() < _GLOBAL_SHARE else single
-            rows.append((frame, caption, *targets))
+            rows.append((frame, _longer(rng, caption) if any_box else caption, *targets))
     return DrawnSet.of_rows(rows[:count])
+
+
+def _longer(rng: np.random.Generator, caption: str) -> str:
+    """Return a caption, some of them in a longer sentence."""
+    forms, shares = zip(*_LONGER, strict=True)
+    return str(rng.choice(forms, p=shares)).format(caption)
 
 
 def _clips_part(job: tuple[Sequence[int], int], fps: float, size: int) -> DrawnSet:
@@ -180,8 +205,9 @@ def frame_parts(
     styles: tuple[str, ...] = (STYLE,),
     size: int = SIZE,
     workers: int = 1,
-    labels: tuple[str, ...] = LABELS,
+    labels: tuple[str, ...] = TINY_LABELS,
     counts: dict[int, float] = _COUNTS,
+    free: float = 0.0,
 ) -> Iterator[DrawnSet]:
     """Draw single frames at random times of random scenes, part by part.
 
@@ -199,6 +225,9 @@ def frame_parts(
         What is drawn.
     counts : dict of int to float
         How often scenes hold so many objects; up to `MAX_OBJECTS`.
+    free : float
+        Share of the scenes with boxes as anybody might draw them, in [0, 1]; see
+        `spa2v_lab.scenes.sampler.sample_free_scene`.
 
     See Also
     --------
@@ -210,7 +239,36 @@ def frame_parts(
     [3]
     """
     what = {"styles": styles, "labels": labels, "counts": counts}
-    yield from _parts(partial(_frames_part, size=size, **what), count, seed, workers)
+    yield from _parts(partial(_frames_part, size=size, free=free, **what), count, seed, workers)
+
+
+def further_parts(count: int, seed: int, **how) -> Iterator[DrawnSet]:
+    """Draw frames for a suite that learns `MORE_LABELS`, and shall forget nothing.
+
+    Half of the frames show the new classes, mostly two at once; a quarter shows the old classes and
+    a quarter all. A quarter of the scenes has boxes as anybody might draw them.
+
+    Parameters
+    ----------
+    count, seed : int
+    **how
+        ``size`` and ``workers``, as in `frame_parts`.
+
+    See Also
+    --------
+    frame_parts : frames of chosen classes
+
+    Examples
+    --------
+    >>> sum(len(part.frames) for part in further_parts(4, seed=0, size=32))
+    4
+    """
+    crowded = {1: 0.4, 2: 0.45, 3: 0.1, 4: 0.05}
+    old, mixed = dict(_COUNTS), {1: 0.2, 2: 0.6, 3: 0.1, 4: 0.1}
+    shares = ((MORE_LABELS, crowded, 0.5), (TINY_LABELS, old, 0.25), (LABELS, mixed, 0.25))
+    for number, (labels, counts, share) in enumerate(shares):
+        what = {"labels": labels, "counts": counts, "free": 0.25, **how}
+        yield from frame_parts(round(share * count), seed + number, **what)
 
 
 def clip_parts(

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from spa2v_lab.training import data
 from spa2v_lab.training.loop import Plan, fit
 from spa2v_lib.layout.scene_layout import Box
-from spa2v_lib.sampling.tiny_detector import Detector, detect
+from spa2v_lib.sampling.tiny_detector import Detector, detect, shipped_detector
 
 __all__ = ["evaluate", "train_detector"]
 
@@ -33,14 +33,16 @@ def _grid(side: int, device: torch.device) -> Tensor:
     return torch.stack(torch.meshgrid(at, at, indexing="xy"))
 
 
-def _targets(boxes: Tensor, labels: Tensor, side: int) -> tuple[Tensor, Tensor, Tensor]:
+def _targets(
+    boxes: Tensor, labels: Tensor, side: int, classes: int
+) -> tuple[Tensor, Tensor, Tensor]:
     """Return heat [n, classes, side, side], sides [n, 4, side, side] and where they count."""
     cells = _grid(side, boxes.device)
     scaled = boxes * side  # [n, k, 4]
     centre, extent = (scaled[..., :2] + scaled[..., 2:]) / 2, scaled[..., 2:] - scaled[..., :2]
     away = (cells - centre[..., None, None]) / (extent[..., None, None] / 6 + 0.4)
     bump = torch.exp(-0.5 * away.square().sum(2)) * (labels >= 0)[..., None, None]  # [n, k, s, s]
-    heat = boxes.new_zeros(len(boxes), len(data.LABELS), side, side)
+    heat = boxes.new_zeros(len(boxes), classes, side, side)
     index = labels.clamp(min=0)[..., None, None].expand_as(bump)
     heat.scatter_reduce_(1, index, bump, "amax")
     best, owner = bump.max(1)  # which object a cell belongs to
@@ -61,9 +63,28 @@ def _disturbed(pixels: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def train_detector(
-    plan: Plan, work: Path, out: Path, count: int, device: str = "cpu", workers: int = 1
+    plan: Plan,
+    work: Path,
+    out: Path,
+    count: int,
+    device: str = "cpu",
+    workers: int = 1,
+    further: bool = False,
 ) -> dict:
     """Train on drawn frames of `TRAIN_STYLES` and write the weights; the log has its accuracy.
+
+    Parameters
+    ----------
+    plan : Plan
+    work, out : Path
+        Of checkpoints; of the finished weights.
+    count : int
+        Frames to draw.
+    device : str
+    workers : int
+        Processes that draw.
+    further : bool
+        Whether the shipped detector learns `data.MORE_LABELS`, instead of a new one the suite's.
 
     See Also
     --------
@@ -74,8 +95,9 @@ def train_detector(
     >>> train_detector(Plan(4000, 128, 2e-3), Path("work"), Path("out"), 48_000)  # doctest: +SKIP
     """
     torch.manual_seed(plan.seed)
-    drawn = data.frames(count, seed=11, styles=TRAIN_STYLES, workers=workers)
-    model = Detector().to(device)
+    draw = data.further_parts if further else data.frame_parts
+    drawn = data.DrawnSet.joined(list(draw(count, 11, styles=TRAIN_STYLES, workers=workers)))
+    model = (_widened(shipped_detector()) if further else Detector()).to(device)
     frames, boxes, labels = (
         torch.from_numpy(part).to(device) for part in (drawn.frames, drawn.boxes, drawn.labels)
     )
@@ -84,7 +106,9 @@ def train_detector(
         rows = torch.randint(len(frames), (plan.batch,), generator=generator, device=device)
         pixels = frames[rows].permute(0, 3, 1, 2).float() / 127.5 - 1
         heat, sides = model(_disturbed(pixels, generator))
-        targets, distance, counted = _targets(boxes[rows], labels[rows], heat.shape[-1])
+        targets, distance, counted = _targets(
+            boxes[rows], labels[rows], heat.shape[-1], heat.shape[1]
+        )
         error = F.binary_cross_entropy_with_logits(heat, targets, reduction="none")
         error = error * (heat.sigmoid() - targets).abs().square()  # focus on what is still wrong
         wrong = ((sides - distance).abs().mean(1) * counted).sum() / counted.sum().clamp(min=1)
@@ -95,12 +119,24 @@ def train_detector(
     save_file({n: v.half() for n, v in model.state_dict().items()}, out / "model.safetensors")
     model.cpu().eval()
     seen, unseen = (
-        evaluate(model, data.frames(2000, seed=seed, styles=(style,), workers=workers))
+        evaluate(
+            model,
+            data.frames(2000, seed=seed, styles=(style,), labels=model.labels, workers=workers),
+        )
         for seed, style in ((12, data.STYLE), (13, HELD_OUT_STYLE))
     )
     log["accuracy"] = {data.STYLE: seen, f"{HELD_OUT_STYLE} (never trained on)": unseen}
     print(json.dumps(log["accuracy"]))
     return log
+
+
+@torch.no_grad()
+def _widened(model: Detector) -> Detector:
+    """Return a detector that also has heat maps for `data.MORE_LABELS`, silent ones at first."""
+    wide = Detector(labels=data.LABELS)
+    for name, value in model.state_dict().items():
+        wide.state_dict()[name][: len(value)] = value
+    return wide
 
 
 def evaluate(model: Detector, drawn: data.DrawnSet) -> dict[str, float]:

@@ -30,7 +30,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from spa2v_lab.training import data
 from spa2v_lab.training.autoencoder import EncodedSet, train_autoencoder
-from spa2v_lab.training.base import Base, new_base, new_scheduler, train_base
+from spa2v_lab.training.base import Base, new_base, new_scheduler, train_base, with_words
 from spa2v_lab.training.detector import train_detector
 from spa2v_lab.training.grounding import train_gligen, train_migc
 from spa2v_lab.training.loop import Plan
@@ -49,6 +49,11 @@ PLANS = {
     "migc": Plan(steps=4000, batch=256, lr=1e-3, seed=6, decay=0.999),
     "detector": Plan(steps=4000, batch=128, lr=2e-3, seed=5),
 }
+_FURTHER = {
+    "more": 6.0,
+    "early": 0.3,
+    "close": 0.75,
+}  # backgrounds are known already, outlines come first
 _AUTOENCODER_FRAMES, _FRAMES, _CLIPS, _DETECTOR_FRAMES = 20_000, 160_000, 12_000, 48_000
 
 
@@ -68,6 +73,10 @@ class Job:
         Where to train.
     workers : int
         Processes that draw.
+    further : bool
+        Whether `start` learns classes that it does not know yet.
+    count, seed : int
+        Frames to draw, and their seed.
 
     See Also
     --------
@@ -85,11 +94,15 @@ class Job:
     size: int = data.SIZE
     device: str = "cpu"
     workers: int = 1
+    further: bool = False
+    count: int = _FRAMES
+    seed: int = 1
 
     def frames(self) -> EncodedSet:
         """Return single frames, encoded with the finished autoencoder."""
-        how = {"seed": 1, "size": self.size, "workers": self.workers}
-        return self._encoded("frames", data.frame_parts(_FRAMES, **how))
+        how = {"seed": self.seed, "size": self.size, "workers": self.workers}
+        draw = data.further_parts if self.further else data.frame_parts
+        return self._encoded("frames", draw(self.count, **how))
 
     def clips(self) -> EncodedSet:
         """Return clips, encoded with the finished autoencoder."""
@@ -134,7 +147,10 @@ def base(job: Job, plan: Plan) -> dict:
     else:
         new = new_base(plan.seed)
         model = Base(new.unet.to(job.device), new.text.to(job.device), new.tokenizer)
-    log = train_base(model, job.frames(), plan, job.work)
+    how = {}
+    if job.further:
+        model, how = with_words(model), _FURTHER
+    log = train_base(model, job.frames(), plan, job.work, **how)
     model.unet.register_to_config(sample_size=job.size // 8)
     model.unet.half().save_pretrained(job.out / "unet")
     model.text.half().save_pretrained(job.out / "text_encoder")
@@ -176,7 +192,13 @@ def migc_layers(job: Job, plan: Plan) -> dict:
 def detector(job: Job, plan: Plan) -> dict:
     """The judge, on sprite styles that the suite draws and others."""
     return train_detector(
-        plan, job.work, job.out / "detector", _DETECTOR_FRAMES, job.device, job.workers
+        plan,
+        job.work,
+        job.out / "detector",
+        job.count if job.further else _DETECTOR_FRAMES,
+        job.device,
+        job.workers,
+        job.further,
     )
 
 
@@ -213,6 +235,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="instead of the stage's own number")
     parser.add_argument("--lr", type=float, help="instead of the stage's own learning rate")
     parser.add_argument("--seconds", type=float, help="end then, be the steps done or not")
+    parser.add_argument("--further", action="store_true", help="teach --start the classes it lacks")
+    parser.add_argument("--frames", type=int, default=_FRAMES, help="frames to draw")
+    parser.add_argument("--seed", type=int, default=1, help="of the frames")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
@@ -222,7 +247,21 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     asked = {name: vars(given)[name] for name in ("steps", "batch", "lr", "seconds")}
     plan = replace(PLANS[given.stage], **{name: value for name, value in asked.items() if value})
-    job = Job(given.work, given.out, given.start, given.size, given.device, given.workers)
+    if given.further:
+        plan = replace(
+            plan, warmup=50, decay=0.995
+        )  # few steps, from weights that are good already
+    job = Job(
+        given.work,
+        given.out,
+        given.start,
+        given.size,
+        given.device,
+        given.workers,
+        given.further,
+        given.frames,
+        given.seed,
+    )
     run(given.stage, job, plan)
 
 
