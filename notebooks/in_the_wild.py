@@ -18,8 +18,8 @@
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
 # **You will learn** how the ground truth of a real recording is known, how to read an estimate
-# that has none, and three ways in which real recordings mislead: a room that moves a source, a
-# note that dies away, and a capture format that is guessed.
+# that has none, and three ways in which real recordings mislead: an
+# instrument that is no point, a note that dies away, and a capture format that is guessed.
 #
 # **You need** the [quickstart](quickstart.ipynb).
 #
@@ -169,10 +169,11 @@ for motion, count in motions.most_common():
     print(f"{count:2d} of {len(at_rest)}: {motion}")
 
 # %% [markdown]
-# A note that is struck dies away, and so does a car that drives off. Two channels and no pitch
-# that falls leave both readings open, and "receding" is chosen because in the scenes that the
-# library was made for, things that fade do move. If you know better, say so: boxes and captions
-# of a layout can be edited, see [From cues to a layout](cues_to_layout.ipynb).
+# Whatever is not "stationary" here is wrong. A note that is struck dies away, and so does a car
+# that drives off: what falls in level may have left, and two channels cannot always tell. And
+# where the partials of a note die away at different speeds, the soundboard's loudest part wanders,
+# and a crossing is claimed. If you know better, say so: boxes and captions of a layout can be
+# edited, see [From cues to a layout](cues_to_layout.ipynb).
 #
 # ## A car passes
 #
@@ -246,8 +247,9 @@ for row in results.rows:
 # How to read the counts:
 #
 # - **Sides** are mostly right, and where they are wrong the level difference is, too.
-# - **Motion** is where the library fails on these recordings: most of what stands still dies away.
-#   The simplest reading does better here, because it says "stationary" of nearly everything.
+# - **Motion** is where the library fails on these recordings: sounds that die away, and sources
+#   as wide as a piano. The simplest reading does better here, because it says "stationary" of
+#   nearly everything.
 # - **Classes** fail more often than not: the embedded tagger was taught few classes of sound, and
 #   a piano is none of them. With a label of your own nothing is guessed.
 # - **Nineteen recordings are few.** An interval from 44 to 100 % says "more often than not", no
@@ -273,7 +275,7 @@ for row in passes.rows:
 # Every direction is right. The level difference alone finds two of them, those on the other road,
 # whose truth was read from the level difference itself: two microphones that hear in all
 # directions get a passing car equally loud, and only its delay tells where it is. What drives past
-# is recognized in three cases of ten.
+# is recognized far less often.
 #
 # ## Exercises
 #
@@ -295,12 +297,12 @@ for capture in ("panned", "xy", "ms", "ortf", "ab", "binaural"):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Keep only the first half second of each piano note. Is it still "receding"?
+# Keep only the first half second of each piano note. What is said of its motion now?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: the shorter the excerpt, the less there is that fades.
+# @title Solution: in an excerpt this short there is little that fades.
 short = [spa2v.read_audio(known.path).cut(0.0, 0.5) for known in pianos]
 said = Counter(loudest(spa2v.extract_cues(part)).motion for part in short)
 for motion, count in said.most_common():

@@ -79,5 +79,7 @@ def test_a_table_without_recordings_or_their_column_is_refused(tmp_path: Path) -
 
 
 def test_other_benchmarks_take_no_recordings_of_ones_own(tmp_path: Path) -> None:
-    with pytest.raises(Spa2vError, match="'speed' takes no clips of one's own; real and run do"):
+    with pytest.raises(
+        Spa2vError, match="'speed' takes no clips of one's own; real, tagging, run do"
+    ):
         run_benchmark("speed", tmp_path / "out", clips=tmp_path / "table.csv")

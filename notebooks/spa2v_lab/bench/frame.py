@@ -302,7 +302,7 @@ def run_benchmark(
     if planners and name not in _ASKING:
         raise Spa2vError(f"benchmark {name!r} asks no planners; {' and '.join(_ASKING)} do")
     if clips is not None and name not in _OWN:
-        raise Spa2vError(f"benchmark {name!r} takes no clips of one's own; {' and '.join(_OWN)} do")
+        raise Spa2vError(f"benchmark {name!r} takes no clips of one's own; {', '.join(_OWN)} do")
     if layouts is not None and name != "sampling":
         raise Spa2vError(f"benchmark {name!r} takes no layouts; sampling does")
     named: dict[str, Any] = {"planners": list(planners)} if planners else {}
