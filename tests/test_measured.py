@@ -115,7 +115,9 @@ def test_a_quoted_number_is_that_of_the_row_it_names(place: str, passage: str) -
 
 @pytest.mark.parametrize("place", QUOTING)
 def test_no_number_stands_there_without_its_row(place: str) -> None:
-    for head, text in passages(place):
+    found = list(passages(place))
+    assert found
+    for head, text in found:
         known = [p for where, p in BY_PASSAGE if where == place and head.startswith(p)]
         assert not NUMBER.search(text) or len(known) == 1, text
 

@@ -154,5 +154,6 @@ def test_a_key_in_the_environment_does_not_reach_what_a_run_writes(
     noise = 0.1 * np.random.default_rng(0).standard_normal((2, 8000))
     audio = Recording.from_samples(noise, 16_000).save(tmp_path / "a.wav")
     folder = runs.generate_run(audio, tmp_path / "run", label="car")
-    for path in folder.iterdir():
-        assert key.encode() not in path.read_bytes()
+    written = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {"run.json", "report.html", "video.mp4"} < set(written)
+    assert [name for name, content in written.items() if key.encode() in content] == []

@@ -81,7 +81,9 @@ def test_a_failed_item_keeps_its_notebook_with_the_error_and_nothing_that_looks_
 
 def test_the_executed_notebook_holds_its_outputs_and_no_absolute_path(three, notebook, tmp_path):
     run_batch([three], tmp_path / "out", notebook=notebook)
-    for row in results(tmp_path / "out"):
+    rows = results(tmp_path / "out")
+    assert len(rows) == 3
+    for row in rows:
         kept = tmp_path / "out" / row["folder"] / "notebook.ipynb"
         text = kept.read_text(encoding="utf-8")
         assert str(tmp_path) not in text

@@ -88,8 +88,9 @@ def test_what_was_not_asked_has_no_row_and_a_note_with_the_command_that_asks(res
 def test_no_exemplar_holds_the_recording_that_is_planned():
     for number in range(0, 5):
         analyzed = analyzed_once(0, number)
-        for exemplar in choose_exemplars(analyzed.cues, 9, recordings=analyzed.recordings):
-            assert not set(exemplar.recordings) & set(analyzed.recordings)
+        chosen = choose_exemplars(analyzed.cues, 9, recordings=analyzed.recordings)
+        assert len(chosen) == 9
+        assert not any(set(one.recordings) & set(analyzed.recordings) for one in chosen)
 
 
 def test_the_same_seed_gives_the_same_scene_and_another_seed_another():

@@ -78,12 +78,17 @@ def test_nothing_is_put_under_the_ground():
     assert raised("guitar", [example_of("guitar", 0.999)] * 3).base_m >= 0.0
 
 
-@pytest.mark.parametrize("number", [0, 20, 50])
+@pytest.mark.parametrize("number", [5, 20, 50])
 def test_examples_move_a_plan_up_and_down_only(number):
     cues = ALL[number].cues
     usual = plan_acoustic(cues)
     taught = plan_acoustic(cues, exemplars=ranked_exemplars(cues))
-    for one, other in zip(usual.objects, taught.objects, strict=True):
-        for a, b in zip(one.boxes, other.boxes, strict=True):
-            if a is not None and b is not None and min(a.y0, b.y0) > 0 and max(a.y1, b.y1) < 1:
-                assert (a.x0, a.x1, a.height) == pytest.approx((b.x0, b.x1, b.height), abs=0.03)
+    pairs = [
+        (a, b)
+        for one, other in zip(usual.objects, taught.objects, strict=True)
+        for a, b in zip(one.boxes, other.boxes, strict=True)
+        if a is not None and b is not None and min(a.y0, b.y0) > 0 and max(a.y1, b.y1) < 1
+    ]
+    assert pairs
+    for a, b in pairs:
+        assert (a.x0, a.x1, a.height) == pytest.approx((b.x0, b.x1, b.height), abs=0.03)
