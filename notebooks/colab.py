@@ -57,7 +57,7 @@ def install_spa2v(source: str) -> None:
     if importlib.util.find_spec("spa2v_lib"):
         return
     print("Installing spa2v: about two minutes. The session need not be restarted.")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v[wan] @ {source}"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", f"spa2v[wan,lora] @ {source}"]
     done = subprocess.run(pip, capture_output=True, text=True)
     importlib.invalidate_caches()
     if done.returncode or not importlib.util.find_spec("spa2v_lib"):
@@ -91,12 +91,28 @@ for name, preset in PRESETS.items():
     print(f"    methods: {', '.join(preset.groundings)}; memory: {memory}")
 
 # %% [markdown]
-# The memory is an estimate, in half precision; we have not measured it on a GPU. With `DEVICE =
-# "auto"` the library checks how much GPU memory is free. If everything fits, everything goes to
-# the GPU, in half precision. If not, parts wait in main memory until they are needed (diffusers'
-# `enable_model_cpu_offload`), which is slower and needs less. If even that does not fit, you get
-# an error before anything is downloaded. A free Colab T4 has 15 GB, enough for `sd15-migc` and
-# `sd15-gligen` as a whole and for `wan-vace` with offload.
+# With `DEVICE = "auto"` the library checks how much GPU memory is free. If everything fits,
+# everything goes to the GPU, in half precision. If not, parts wait in main memory until they are
+# needed (diffusers' `enable_model_cpu_offload`), which is slower and needs less. If even that does
+# not fit, you get an error before anything is downloaded. What fits where, by the arithmetic that
+# the check uses:
+
+# %%
+from IPython.display import Markdown
+
+from spa2v_lab.bench.memory_table import memory_table
+
+Markdown(memory_table())
+
+# %% [markdown]
+# The numbers are counted from the weights' sizes and shapes, and not measured on a GPU; 95 % of a
+# card count as free. Autoencoders decode a few frames at a time, and in tiles where parts wait.
+#
+# **A free Colab T4** (16 GB) suffices for `sd15-migc` and `sd15-gligen`, but not for `wan-vace`:
+# its weights are 16.2 GB (5.68 billion in the text encoder and 2.15 billion in the transformer, of
+# two bytes each, 0.13 billion in the autoencoder of four). They pass through main memory, of which
+# Colab's free machine has 12.7 GB, and a T4 does not compute in bfloat16, as its attention does.
+# The check says so before the 19 GB are downloaded.
 #
 # ## The weights and their licences
 #
@@ -119,6 +135,7 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 # | MIGC | "for non-commercial research purposes only" | no commercial use |
 # | Wan 2.1 VACE 1.3B | Apache-2.0 | free |
 # | OWL-ViT (the detector below) | Apache-2.0 | free |
+# | LCM-LoRA (`--speed fast`) | OpenRAIL++ | as Stable Diffusion |
 #
 # Read the licences themselves before you rely on this table.
 #
@@ -129,6 +146,11 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 # ```python
 # os.environ["SPA2V_WEIGHTS"] = "WEIGHTS"
 # ```
+#
+# The downloads are 3.8 GB for `sd15-migc` (and MIGC's file), about 6 GB for `sd15-gligen`, 19 GB for
+# `wan-vace`, and 0.13 GB more for few steps. `spa2v fetch sd15-migc` announces files, sizes and
+# free disk, downloads and checks; `spa2v doctor` lists what is here already. A download that was
+# broken off goes on where it stopped, so the notebook may be stopped and opened again.
 #
 # For machines without a network, all other weights may be there too, as
 # `WEIGHTS/owner/repository/…`. The MIGC file is a pickle; it is read with `weights_only=True`, so
@@ -266,11 +288,57 @@ frames, height, width = video.frames.shape[:3]
 print(f"{frames} frames of {width}×{height} from {PRESET}")
 
 # %% [markdown]
+# ## Another base, LoRA, few steps
+#
+# Any Stable Diffusion 1.5 base takes the place of the preset's own, and LoRA can be added, also
+# motion LoRA. `variant` says what is wanted; `generate` takes it instead of the preset's name:
+
+# %%
+from spa2v_lib.sampling import variant
+
+asked = variant(
+    "sd15-gligen",
+    base="owner/another-base",  # or a folder, or FILE.safetensors
+    lora=["owner/clay-style:0.8"],  # or FILE.safetensors, with its weight
+    speed="fast",
+    size="576x320",
+)
+print(f"{asked.steps} steps, guidance {asked.guidance_scale:g}, {asked.size}, LoRA {asked.loras}")
+
+# %% [markdown]
+# On the command line these are options, and so are columns of a batch:
+#
+# ```sh
+# spa2v generate train.flac --out out/train --preset sd15-gligen --speed fast \
+#     --base owner/another-base --lora owner/clay-style:0.8 --lora zoom.safetensors --size 576x320
+# ```
+#
+# - A repository may be pinned, as `owner/name@COMMIT`. `run.json` holds the hash of every file that
+#   was read, and `spa2v verify` compares them.
+# - Weights for another architecture (Stable Diffusion 2 or XL, an inpainting base) and pickles are
+#   refused before anything is loaded, by their shapes alone.
+# - Most motion LoRA were made for the adapter `guoyww/animatediff-motion-adapter-v1-5-2`; take it
+#   with `--motion`, or their extra layers are refused.
+# - `speed="fast"` fuses
+#   [LCM-LoRA](https://arxiv.org/abs/2311.05556) and samples 6 steps instead of 25 or 50, with
+#   guidance from 1 to 2: a quarter or an eighth of the denoiser's work. **What that costs in
+#   quality, nobody has measured here**; grounding has two or three steps to act in.
+#
+# ### What else there is
+#
+# We looked for other maintained video pipelines in diffusers 0.42 that are steered by boxes or
+# trajectories: CogVideoX Fun Control, LTX-2's control LoRA and Cosmos Transfer follow control
+# videos of poses, edges or depth, LTX's conditions are pictures at given frames, Wan 2.2's
+# animation follows a person. None takes a layout. VACE's pipeline does, and also runs the VACE
+# variant of Wan 2.2 (14 billion weights), which is beyond the cards above.
+#
 # ## When something goes wrong
 #
 # | what you see | what helps |
 # |---|---|
-# | "needs … GB of GPU memory" | close other notebooks, or choose a smaller preset |
+# | "needs … GB of GPU memory" | a shorter or smaller video, other notebooks closed |
+# | "memory ran out while sampling" | the same; the table above says what should fit |
+# | "… does not fit" | weights for Stable Diffusion 1.5 |
 # | "neither in … nor to be had from the hub" | a network, `hf auth login`, or `SPA2V_WEIGHTS` |
 # | "… does not fit this UNet" | the right file; the message names a weight that is missing |
 # | a broken picture, full of patches | `new_grounding("attention", strength=0.1)`: weaker grounding |
