@@ -60,7 +60,7 @@ BAND_WIDTHS_HZ = np.diff(BAND_EDGES_HZ)
 """Widths of those bands."""
 
 MEL_BANDS = 40
-"""Mel bands that the embedded tagger uses."""
+"""Mel bands, in which approaches and scene changes are looked for."""
 
 MEL_EDGES_HZ = 700.0 * (
     10.0 ** np.linspace(np.log10(1.0 + 60.0 / 700.0), np.log10(1.0 + 7800.0 / 700.0), MEL_BANDS + 2)
@@ -211,7 +211,7 @@ def inverted(features: Features) -> Features:
     )
 
 
-def mel_triangles(hz: np.ndarray) -> np.ndarray:
+def mel_triangles(hz: np.ndarray, edges_hz: np.ndarray | None = None) -> np.ndarray:
     """Return the weight of frequencies in each mel band, with peaks of 1.
 
     The same as librosa's filters on the HTK scale, without importing librosa, which for a short
@@ -221,10 +221,12 @@ def mel_triangles(hz: np.ndarray) -> np.ndarray:
     ----------
     hz : ndarray [n]
         Frequencies, from 0 up.
+    edges_hz : ndarray [bands + 2], optional
+        Ends and peaks of the triangles; `MEL_EDGES_HZ` if not given.
 
     Returns
     -------
-    ndarray [n, MEL_BANDS]
+    ndarray [n, bands]
 
     Examples
     --------
@@ -232,7 +234,8 @@ def mel_triangles(hz: np.ndarray) -> np.ndarray:
     array([[1., 0., 0.],
            [0., 1., 0.]], dtype=float32)
     """
-    below, centre, above = MEL_EDGES_HZ[:-2], MEL_EDGES_HZ[1:-1], MEL_EDGES_HZ[2:]
+    edges = MEL_EDGES_HZ if edges_hz is None else edges_hz
+    below, centre, above = edges[:-2], edges[1:-1], edges[2:]
     rise = (hz[:, None] - below) / (centre - below)
     fall = (above - hz[:, None]) / (above - centre)
     return np.maximum(np.minimum(rise, fall), 0.0).astype(np.float32)

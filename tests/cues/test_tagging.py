@@ -9,7 +9,7 @@ import pytest
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.tagging.base import UNKNOWN, Tag, TagScores, spans, summarize
 from spa2v_lib.cues.tagging.embedded import excerpts, load_embedded
-from spa2v_lib.cues.tagging.embedding import BLOCK_S, load_embedding
+from spa2v_lib.cues.tagging.embedding import BLOCK_S, _filters, load_embedding
 from spa2v_lib.cues.types import TagSpan
 from spa2v_lib.errors import DataError
 from spa2v_lib.layout.classes import CLASSES, family_of
@@ -103,6 +103,14 @@ def test_an_embedding_does_not_depend_on_gain_and_takes_the_shortest_sound(shipp
     assert np.allclose(loud, quiet, atol=1e-3)
     assert np.isfinite(network([truck[:1]])).all()
     assert network([]).shape == (0, 512)
+
+
+def test_the_embeddings_bands_are_those_that_its_network_was_trained_on() -> None:
+    librosa = pytest.importorskip("librosa")
+    theirs = librosa.filters.mel(
+        sr=44_100, n_fft=2048, n_mels=96, fmin=0.0, fmax=22_050.0, htk=True, norm=1.0
+    )
+    assert np.allclose(_filters().numpy(), theirs, atol=1e-6)
 
 
 def test_two_sounds_one_after_the_other_are_two_spans(shipped) -> None:

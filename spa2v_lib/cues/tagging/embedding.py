@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spa2v_lib.cues.features import mel_triangles
 from spa2v_lib.errors import DataError
 from spa2v_lib.resources import resource
 
@@ -110,12 +111,12 @@ def _spectrum(excerpt: np.ndarray) -> torch.Tensor:
 
 @cache
 def _filters() -> torch.Tensor:
+    """Return the weights [bands, bins] of mel bands on the HTK scale, each with a sum of 1."""
     import torch
-    from librosa.filters import mel
 
-    return torch.from_numpy(
-        mel(sr=RATE, n_fft=_WINDOW, n_mels=_BANDS, fmin=0.0, fmax=RATE / 2, htk=True, norm=1.0)
-    )
+    mel = np.linspace(0.0, np.log10(1.0 + RATE / 2.0 / 700.0), _BANDS + 2)
+    triangles = mel_triangles(np.fft.rfftfreq(_WINDOW, 1.0 / RATE), 700.0 * (10.0**mel - 1.0))
+    return torch.from_numpy((triangles / np.maximum(triangles.sum(0), 1e-9)).T.copy())
 
 
 @cache
