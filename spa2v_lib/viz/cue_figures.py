@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -100,35 +100,40 @@ def track_lines(source: SourceTrack, times: Sequence[float], colour: str) -> lis
     known = np.array([value is not None for value in source.azimuth_deg])
     azimuth = np.array([np.nan if v is None else v for v in source.azimuth_deg])
     held = known & ~(sounds & np.roll(sounds, 1) & np.roll(sounds, -1))
-    line = {"x": times, "mode": "lines", "legendgroup": source.id, "hovertemplate": "%{y:.0f}°"}
     return [
-        go.Scatter(
-            y=np.where(sounds, azimuth, np.nan),
-            name=name,
-            line={"color": colour, "width": 3},
-            **line,
-        ),
-        go.Scatter(
-            y=np.where(held, azimuth, np.nan),
+        _line(source, times, np.where(sounds, azimuth, np.nan), colour, "°", line={"width": 3}),
+        _line(
+            source,
+            times,
+            np.where(held, azimuth, np.nan),
+            colour,
+            "°",
             name=f"{name}, silent",
             showlegend=False,
-            line={"color": colour, **_SILENT},
-            **line,
+            line=_SILENT,
         ),
     ]
 
 
-def _measured_line(
-    source: SourceTrack, times: np.ndarray, values: Sequence[float], colour: str, unit: str
+def _line(
+    source: SourceTrack,
+    times: Sequence[float],
+    values: Sequence[float | None],
+    colour: str,
+    unit: str,
+    *,
+    line: dict[str, Any] | None = None,
+    **look: Any,
 ) -> go.Scatter:
+    """Return a line of one source, which its entry in the legend hides and shows."""
     return go.Scatter(
         x=times,
-        y=np.where(source.active, np.array(values, float), np.nan),
-        name=shown_name(source),
+        y=values,
         legendgroup=source.id,
         mode="lines",
-        line={"color": colour, "width": 2},
-        hovertemplate=f"%{{y:.1f}} {unit}",
+        line={"color": colour, "width": 2} | (line or {}),
+        hovertemplate="%{y:.0f}°" if unit == "°" else f"%{{y:.1f}} {unit}",
+        **{"name": shown_name(source)} | look,
     )
 
 
@@ -150,19 +155,9 @@ def _fitted_line(
 ) -> list[go.Scatter]:
     if values is None:
         return []
-    return [
-        go.Scatter(
-            x=times,
-            y=values,
-            name=f"{shown_name(source)}, fitted pass-by",
-            legendgroup=source.id,
-            showlegend=unit == "dB",
-            mode="lines",
-            line={"color": colour, "width": 2, "dash": "dash"},
-            opacity=0.85,
-            hovertemplate=f"%{{y:.1f}} {unit}",
-        )
-    ]
+    name = f"{shown_name(source)}, fitted pass-by"
+    look = {"name": name, "showlegend": unit == "dB", "opacity": 0.85, "line": {"dash": "dash"}}
+    return [_line(source, times, values, colour, unit, **look)]
 
 
 def _mark_closest(figure: go.Figure, fit: PassBy, colour: str, duration_s: float) -> None:
@@ -220,8 +215,10 @@ def cue_figure(cues: SpatialCues) -> go.Figure:
     for index, source in enumerate(cues.sources):
         colour = colour_of(index)
         figure.add_traces(interval_band(source, cues.times_s, colour), rows=1, cols=1)
-        figure.add_trace(_azimuth(source, cues.times_s, colour), row=1, col=1)
-        figure.add_trace(_level(source, cues.times_s, colour), row=2, col=1)
+        azimuth = _line(source, cues.times_s, source.azimuth_deg, colour, "°", line={"width": 2.5})
+        level = _line(source, cues.times_s, source.level_db, colour, "dB", showlegend=False)
+        figure.add_trace(azimuth, row=1, col=1)
+        figure.add_trace(level, row=2, col=1)
     figure.add_trace(
         go.Scatter(
             x=cues.times_s,
@@ -314,7 +311,8 @@ def level_and_pitch(analysis: Analysis) -> Exhibit:
     for index, source in enumerate(cues.sources):
         colour = colour_of(index)
         level, pitch = pass_by_curves(source, times)
-        figure.add_traces(_measured_line(source, times, source.level_db, colour, "dB"), 1, 1)
+        measured = np.where(source.active, np.array(source.level_db, float), np.nan)
+        figure.add_traces(_line(source, times, measured, colour, "dB"), 1, 1)
         figure.add_traces(_fitted_line(source, times, level, colour, "dB"), 1, 1)
         if pitched:
             figure.add_traces(_pitch_dots(source, times, colour), 2, 1)
@@ -382,28 +380,3 @@ def spectrograms(analysis: Analysis) -> Exhibit:
     caption = spectrogram_caption(names, start, seconds, separated=len(cues.sources) > 1)
     players = source_players(analysis, with_recording=False)
     return Exhibit(styled(figure, height=110 + 170 * len(signals), alt=caption), caption, players)
-
-
-def _azimuth(source: SourceTrack, times: Sequence[float], colour: str) -> go.Scatter:
-    return go.Scatter(
-        x=times,
-        y=source.azimuth_deg,
-        name=shown_name(source),
-        legendgroup=source.id,
-        mode="lines",
-        line={"color": colour, "width": 2.5},
-        hovertemplate="%{y:.0f}°",
-    )
-
-
-def _level(source: SourceTrack, times: Sequence[float], colour: str) -> go.Scatter:
-    return go.Scatter(
-        x=times,
-        y=source.level_db,
-        name=shown_name(source),
-        legendgroup=source.id,
-        showlegend=False,
-        mode="lines",
-        line={"color": colour, "width": 2},
-        hovertemplate="%{y:.1f} dB",
-    )
