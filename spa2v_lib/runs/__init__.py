@@ -1,6 +1,6 @@
 """Run folders: made in one call, repeated, and checked against what they say of themselves."""
 
-from spa2v_lib.runs.make import generate_run
+from spa2v_lib.runs.make import StageProgress, generate_run
 from spa2v_lib.runs.record import MARKER, VERSION, code_hash, read_record, weights_of
 from spa2v_lib.runs.repeat import Difference, Verification, rerun, verify
 from spa2v_lib.runs.settings import MAX_SECONDS, Settings, check_settings, settings_table
@@ -11,6 +11,7 @@ __all__ = [
     "VERSION",
     "Difference",
     "Settings",
+    "StageProgress",
     "Verification",
     "check_settings",
     "code_hash",

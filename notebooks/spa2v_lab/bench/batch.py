@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Goal, Progress, Results, Row, interval
+from spa2v_lab.bench.frame import Goal, Results, Row, interval
 from spa2v_lib.errors import Spa2vError
+from spa2v_lib.runs import StageProgress
 
 if TYPE_CHECKING:
     from spa2v_lib.batch import BatchSummary
@@ -39,7 +40,7 @@ _SECONDS = 2.0
 _FINISHED = 1000
 
 
-def run(*, quick: bool, seed: int, progress: Progress) -> Results:
+def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
     """Run batches with one and with two workers, and resume a large one.
 
     Parameters

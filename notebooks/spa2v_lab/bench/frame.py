@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +25,7 @@ import numpy as np
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.files import write_text
 from spa2v_lib.folders import check_folder, result_folder
+from spa2v_lib.runs import StageProgress
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -53,8 +54,6 @@ _OWN = ("real", "tagging", "run")  # those that can take recordings of one's own
 _RESAMPLES = 2000
 _ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
 _MOST_ROWS = 60  # beyond them a terminal shows no intervals
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -253,7 +252,7 @@ def run_benchmark(
     quick: bool = False,
     seed: int = 0,
     overwrite: bool = False,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
     planners: Sequence[str] = (),
     clips: str | os.PathLike[str] | None = None,
     layouts: str | os.PathLike[str] | None = None,

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Goal, Progress, Results, Row, interval
+from spa2v_lab.bench.frame import Goal, Results, Row, interval
 from spa2v_lib.errors import LayoutError, Spa2vError
 from spa2v_lib.layout.classes import get_class
 from spa2v_lib.layout.lvd import from_lvd
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.runs import StageProgress
 from spa2v_lib.sampling import generate, get_preset
 from spa2v_lib.sampling.tiny_detector import detect
 from spa2v_lib.sampling.vocabulary import as_drawable
@@ -95,7 +96,7 @@ def drawable(layouts: list[VideoSceneLayout]) -> list[VideoSceneLayout]:
     return kept
 
 
-def run(folder: Path, score: Score, *, quick: bool, seed: int, progress: Progress) -> Results:
+def run(folder: Path, score: Score, *, quick: bool, seed: int, progress: StageProgress) -> Results:
     """Sample and score the layouts of `folder`.
 
     Parameters

@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 
 from spa2v_lab.bench import hearing_baselines as baselines
-from spa2v_lab.bench.frame import Progress, Results, Row
+from spa2v_lab.bench.frame import Results, Row
 from spa2v_lab.bench.hearing_codecs import CODECS, CodecScene, codec_scenes
 from spa2v_lab.bench.hearing_cost import cost_rows
 from spa2v_lab.bench.hearing_goals import STATISTICS, Scores, goals, pooled
@@ -39,6 +39,7 @@ from spa2v_lab.bench.hearing_scores import (
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues, extract_cues
 from spa2v_lib.resources import install_command
+from spa2v_lib.runs import StageProgress
 
 __all__ = ["KNOWN", "UNKNOWN", "SceneScores", "analyzed", "rows_of", "run"]
 
@@ -91,7 +92,7 @@ class SceneScores:
 Condition = tuple[str, Callable[[Item], bool]]
 
 
-def run(*, quick: bool, seed: int, progress: Progress) -> Results:
+def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
     """Analyze every test scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`.
 
     See Also
@@ -124,7 +125,7 @@ def run(*, quick: bool, seed: int, progress: Progress) -> Results:
 def analyzed(
     items: Sequence[Item],
     name: str,
-    progress: Progress,
+    progress: StageProgress,
     render: Callable[[Item], Recording] = lambda item: item.rendered(),
 ) -> list[SceneScores]:
     """Render scenes and analyze them with every method.

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Progress, Row, interval
+from spa2v_lab.bench.frame import Row, interval
 from spa2v_lab.bench.speed import measured_process
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.layout.camera import Camera
+from spa2v_lib.runs import StageProgress
 
 __all__ = [
     "FACTOR",
@@ -45,7 +46,7 @@ _HEAR_FILE = (
 )
 
 
-def cost_rows(*, quick: bool, seed: int, progress: Progress) -> tuple[list[Row], list[str]]:
+def cost_rows(*, quick: bool, seed: int, progress: StageProgress) -> tuple[list[Row], list[str]]:
     """Return a row for the speed with one and with three sources, and one for the memory.
 
     Parameters

@@ -39,7 +39,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Progress, Results
+from spa2v_lab.bench.frame import Results
 from spa2v_lab.bench.planning_scenes import (
     AnalyzedScene,
     analyzed_scene,
@@ -52,6 +52,7 @@ from spa2v_lib.errors import PlanningError
 from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.exemplars import choose_exemplars, ranked_exemplars
+from spa2v_lib.runs import StageProgress
 
 __all__ = ["run"]
 
@@ -66,7 +67,9 @@ _IN_FULL = (
 _WORDED = ("acoustic, label from the tagger",)  # those that choose their words
 
 
-def run(*, quick: bool, seed: int, progress: Progress, planners: Sequence[str] = ()) -> Results:
+def run(
+    *, quick: bool, seed: int, progress: StageProgress, planners: Sequence[str] = ()
+) -> Results:
     """Score every method on the same scenes.
 
     Parameters

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Goal, Progress, Row, interval
+from spa2v_lab.bench.frame import Goal, Row, interval
 from spa2v_lab.bench.planning_scenes import AnalyzedScene
 from spa2v_lab.metrics import (
     caption_overlap,
@@ -47,6 +47,7 @@ from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.backends.base import Backend
 from spa2v_lib.planning.cost import estimate, total
 from spa2v_lib.planning.mllm import plan_with_model, question
+from spa2v_lib.runs import StageProgress
 
 __all__ = [
     "ModelTrials",
@@ -292,7 +293,7 @@ class ModelTrials:
     scenes: Sequence[AnalyzedScene]
     seed: int
     quick: bool
-    progress: Progress
+    progress: StageProgress
 
     def measure(self, planners: Sequence[str]) -> tuple[list[Row], list[str]]:
         """Return the rows of the named models and of SmolLM2, and notes on what was not run."""

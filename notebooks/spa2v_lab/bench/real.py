@@ -35,7 +35,7 @@ from typing import get_args
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Progress, Results, Row, interval
+from spa2v_lab.bench.frame import Results, Row, interval
 from spa2v_lib.audio.recording import read_audio
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
@@ -43,6 +43,7 @@ from spa2v_lib.errors import DataError
 from spa2v_lib.files import read_text
 from spa2v_lib.layout.captions import Motion
 from spa2v_lib.resources import resource
+from spa2v_lib.runs import StageProgress
 
 __all__ = ["KnownRecording", "judged", "known_recordings", "level_alone", "loudest", "run"]
 
@@ -273,7 +274,7 @@ def run(
     *,
     quick: bool,
     seed: int,
-    progress: Progress,
+    progress: StageProgress,
     clips: str | os.PathLike[str] | None = None,
 ) -> Results:
     """Hear every recording of a table, and compare.

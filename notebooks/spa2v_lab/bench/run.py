@@ -21,7 +21,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from spa2v_lab.bench.frame import Progress, Results
+from spa2v_lab.bench.frame import Results
 from spa2v_lab.bench.planning_scores import scored, worded
 from spa2v_lab.bench.raw import RAW, RawResults
 from spa2v_lab.bench.run_layouts import analyzed_clip, layouts_of, simulated_layouts
@@ -29,6 +29,7 @@ from spa2v_lab.bench.run_tables import results_of
 from spa2v_lab.bench.tables import results_page
 from spa2v_lab.scenes.benchmark import draw
 from spa2v_lib.files import write_text
+from spa2v_lib.runs import StageProgress
 
 __all__ = ["PAGE", "RAW", "run"]
 
@@ -49,7 +50,7 @@ def run(
     *,
     quick: bool,
     seed: int,
-    progress: Progress,
+    progress: StageProgress,
     out: Path,
     overwrite: bool = False,
     planners: Sequence[str] = (),
@@ -116,7 +117,7 @@ def _asked(quick: bool, seed: int) -> dict[str, Any]:
     return {"quick": quick, "seed": seed, "code": code_hash(), "weights": weights_of(Settings())}
 
 
-def _plan(kept: RawResults, count: int, seed: int, progress: Progress) -> None:
+def _plan(kept: RawResults, count: int, seed: int, progress: StageProgress) -> None:
     """Stage 1, in two processes; what takes long is rendering rooms."""
     clips = kept.part("stage1")
     todo = [number for number in range(count) if str(number) not in clips]
@@ -165,7 +166,7 @@ def _scored(job: tuple[int, int, int]) -> dict[str, Any]:
     }
 
 
-def _sample(kept: RawResults, count: int, seed: int, progress: Progress) -> None:
+def _sample(kept: RawResults, count: int, seed: int, progress: StageProgress) -> None:
     """Stage 2, in this process: sampling takes all cores by itself."""
     from spa2v_lab.bench.run_videos import sampled
 

@@ -29,7 +29,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from spa2v_lab.bench.frame import Progress, Results, Row
+from spa2v_lab.bench.frame import Results, Row
 from spa2v_lab.bench.planning_scores import scored, worded
 from spa2v_lab.bench.raw import RAW, RawResults
 from spa2v_lab.bench.run_layouts import AnalyzedClip, layouts_of
@@ -42,6 +42,7 @@ from spa2v_lib.batch.manifest import ManifestRow, read_rows
 from spa2v_lib.errors import BatchError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning.exemplars import load_exemplars
+from spa2v_lib.runs import StageProgress
 from spa2v_lib.runs.record import code_hash, file_hash
 from spa2v_lib.sampling.detection import Detection, OwlVit
 from spa2v_lib.video import Video, read_video
@@ -60,7 +61,12 @@ Detections = Sequence[Sequence[Detection]]
 
 
 def run_clips(
-    manifest: str | os.PathLike[str], *, seed: int, progress: Progress, out: Path, overwrite: bool
+    manifest: str | os.PathLike[str],
+    *,
+    seed: int,
+    progress: StageProgress,
+    out: Path,
+    overwrite: bool,
 ) -> Results:
     """Plan every clip of a manifest by every method, and compare with its ground truth.
 

@@ -42,7 +42,6 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from spa2v_lab.bench.frame import Progress
 from spa2v_lab.bench.planning_scenes import folded_to_mono, without_spatial_cues
 from spa2v_lab.bench.planning_scores import HOSTED, scored, worded
 from spa2v_lab.bench.raw import RawResults
@@ -59,6 +58,7 @@ from spa2v_lib.planning import make_backend, parse_planner, plan_acoustic
 from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.exemplars import Exemplar, ranked_exemplars
 from spa2v_lib.planning.mllm import plan_with_model
+from spa2v_lib.runs import StageProgress
 
 __all__ = [
     "VARIANTS",
@@ -87,7 +87,7 @@ MOST_QUICK, MOST = 3, 100
 
 
 def planned_by_models(
-    kept: RawResults, planners: Sequence[str], seed: int, quick: bool, progress: Progress
+    kept: RawResults, planners: Sequence[str], seed: int, quick: bool, progress: StageProgress
 ) -> None:
     """Ask the named models, as far as they were not asked yet, and keep their scores.
 

@@ -49,13 +49,14 @@ from pathlib import Path
 import numpy as np
 
 from spa2v_lab.bench import given_layouts, sampling_gpu
-from spa2v_lab.bench.frame import Goal, Interval, Progress, Results, Row, interval
+from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval
 from spa2v_lab.bench.speed import measured_process
 from spa2v_lab.metrics.video import object_consistency
 from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
 from spa2v_lab.scenes.scene import Scene, ground_truth_layout
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.runs import StageProgress
 from spa2v_lib.sampling import generate
 from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.sampling.tiny_detector import Detection, detect
@@ -84,7 +85,7 @@ _ONE_VIDEO = (
 Scores = dict[str, dict[str, float]]  # by method and measure
 
 
-def run(*, quick: bool, seed: int, progress: Progress, layouts: Path | None = None) -> Results:
+def run(*, quick: bool, seed: int, progress: StageProgress, layouts: Path | None = None) -> Results:
     """Sample and score every scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`.
 
     Examples

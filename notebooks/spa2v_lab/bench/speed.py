@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Goal, Progress, Results, Row, interval
+from spa2v_lab.bench.frame import Goal, Results, Row, interval
 from spa2v_lib.errors import Spa2vError
+from spa2v_lib.runs import StageProgress
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -89,7 +90,7 @@ generate_run(sys.argv[1], sys.argv[2], label="car", progress=stop)
 """
 
 
-def run(*, quick: bool, seed: int, progress: Progress) -> Results:
+def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
     """Measure import, hearing and a run of four seconds.
 
     Parameters
@@ -286,7 +287,7 @@ def _until_first_step(audio: Path, out: Path, switch: str) -> float:
     return float(done.stdout.split()[-1])
 
 
-def _chapters(switch: str, progress: Progress) -> dict[str, list[float]]:
+def _chapters(switch: str, progress: StageProgress) -> dict[str, list[float]]:
     """Execute every chapter, and return its seconds of wall time and of the processor."""
     found: dict[str, list[float]] = {}
     for number, name in enumerate(CHAPTERS):

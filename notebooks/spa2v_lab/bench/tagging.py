@@ -23,11 +23,12 @@ import numpy as np
 import soundfile
 import soxr
 
-from spa2v_lab.bench.frame import Goal, Interval, Progress, Results, Row, interval
+from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval
 from spa2v_lib.cues.tagging.base import UNKNOWN, Tag
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.layout.classes import FAMILIES, family_of
 from spa2v_lib.resources import resource
+from spa2v_lib.runs import StageProgress
 
 if TYPE_CHECKING:
     from spa2v_lab.training.tagger_examples import Examples
@@ -122,7 +123,7 @@ class Answer:
         return dict(zip(_MEASURES, map(float, found), strict=True))
 
 
-def run(*, quick: bool, seed: int, progress: Progress, clips: Path | None = None) -> Results:
+def run(*, quick: bool, seed: int, progress: StageProgress, clips: Path | None = None) -> Results:
     """Name every sound under every condition.
 
     Parameters
@@ -161,7 +162,7 @@ def run(*, quick: bool, seed: int, progress: Progress, clips: Path | None = None
 
 
 def never_learnt(
-    examples: Examples, progress: Progress
+    examples: Examples, progress: StageProgress
 ) -> tuple[list[Answer], list[Answer], list[Answer]]:
     """Train with folds and with classes left out, and name what was left out.
 
@@ -304,7 +305,7 @@ def _few(sounds: Sequence[Sound], quick: bool) -> list[Sound]:
 
 
 def _answers(
-    tagger: Tagger, sounds: Sequence[Sound], seed: int, progress: Progress
+    tagger: Tagger, sounds: Sequence[Sound], seed: int, progress: StageProgress
 ) -> Iterator[Answer]:
     """Name every sound alone under each condition, and beside the next one, taken apart again."""
     from spa2v_lab.training.tagger_views import CONDITIONS, RATE, separated_pair, view
