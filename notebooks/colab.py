@@ -149,7 +149,7 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 #
 # The downloads are 3.8 GB for `sd15-migc` (and MIGC's file), about 6 GB for `sd15-gligen`, 19 GB for
 # `wan-vace`, and 0.13 GB more for few steps. `spa2v fetch sd15-migc` announces files, sizes and
-# free disk, downloads and checks; `spa2v doctor` lists what is here already. A download that was
+# free disk, downloads and checks (with `--speed fast`, `--base` or `--lora` theirs, too); `spa2v doctor` lists what is here already. A download that was
 # broken off goes on where it stopped, so the notebook may be stopped and opened again.
 #
 # For machines without a network, all other weights may be there too, as

@@ -21,7 +21,7 @@ from spa2v_lib.cli.options import (
     settings_options,
 )
 from spa2v_lib.errors import PlanningError
-from spa2v_lib.runs.settings import Settings
+from spa2v_lib.runs.settings import VARIANT, Settings
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -312,10 +312,12 @@ def doctor(
         raise typer.Exit(2)
 
 
+@settings_options([name for name in VARIANT if name != "size"])
 def fetch(
     preset: Annotated[str, typer.Argument(help="The preset whose weights are downloaded.")],
+    settings: dict[str, Any],
 ) -> None:
-    """Download a preset's weights and check that they are complete.
+    """Download a preset's weights, and those asked for beside it, and check that they fit.
 
     \f
     Examples
@@ -325,10 +327,13 @@ def fetch(
     >>> print(CliRunner().invoke(app, ["fetch", "nope"]).exception)
     no preset 'nope'; there is: tiny, ...
     """
+    from spa2v_lib.sampling import check_fit
     from spa2v_lib.sampling import fetch as fetch_weights
 
-    for folder in fetch_weights(preset):
+    chosen = Settings.of({**settings, "preset": preset}).sampled_with()
+    for folder in fetch_weights(chosen):
         print(folder)
+    check_fit(chosen)
 
 
 def _check_preset(name: str, keep: Path | None, **how: Any) -> None:

@@ -366,3 +366,18 @@ def test_full_width_lora_of_stable_diffusion_are_known_by_shape(tmp_path):
         theirs = dict(UNet2DConditionModel(**FULL.unet).named_modules())
     changed = _changed_layers(path)
     assert len(changed) == 128 and set(changed) <= set(theirs)
+
+
+def test_fetch_checks_what_was_asked_for_beside_the_preset(small_presets, small_widths, tmp_path):
+    from typer.testing import CliRunner
+
+    from spa2v_lib.cli import app
+
+    fits = _lora(tmp_path / "style.safetensors", small_widths)
+    asked = ["fetch", GLIGEN, "--speed", "fast", "--lora", f"{fits}:0.5"]
+    found = CliRunner().invoke(app, asked)
+    assert found.exit_code == 0
+    assert presets._LCM.repository in found.output and str(tmp_path) in found.output
+    wider = _lora(tmp_path / "xl.safetensors", WIDER)
+    refused = CliRunner().invoke(app, ["fetch", GLIGEN, "--lora", str(wider)])
+    assert isinstance(refused.exception, DataError) and "does not fit" in str(refused.exception)
