@@ -153,7 +153,7 @@ def test_clap_answers_with_labels_of_the_users_choosing(clap_folder) -> None:
     assert model.labels == ("dog", "tram", "church bell", UNKNOWN)
     found = model.scores(noise(6.0))
     assert found.probabilities.shape == (2, 4) and np.allclose(found.probabilities.sum(1), 1.0)
-    tagged, over_time = identify(model, np.zeros((1, 40)), lambda: noise(6.0))
+    tagged, over_time = identify(model, noise(6.0))
     assert tagged == summarize(found, model.threshold)
     assert [span.end_s for span in over_time][-1] == pytest.approx(6.0)
 
@@ -282,7 +282,7 @@ def test_anything_that_answers_is_a_tagger() -> None:
 
     mine = Mine()
     assert get_tagger(mine) is mine
-    tagged, (span,) = identify(mine, np.zeros((1, 40)), lambda: noise(1.0))
+    tagged, (span,) = identify(mine, noise(1.0))
     assert tagged.label == span.label == "kettle" and span.end_s == 1.0
 
 
