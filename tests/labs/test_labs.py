@@ -169,6 +169,8 @@ def test_a_lab_has_for_every_attempt_a_check_a_hint_and_a_solution(path) -> None
         assert f"{name} = check_{name}({name}" in checked.source
         assert "<details><summary>Hint</summary>" in hint.source
         assert {"hide-cell", "solution"} <= set(tags(solution))
+        assert solution.metadata.cellView == "form"  # folded in Colab, as in the book
+        assert solution.metadata.jupyter.source_hidden  # and in JupyterLab
         assert defined(solution.source) == f"{name}_solution"
         length = len(solution.source.splitlines())
         assert length <= 30
