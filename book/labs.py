@@ -125,7 +125,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("what", choices=("student", "teacher", "grade"))
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("notebooks", type=Path, nargs="*", help="what was handed in, to be graded")
-    given = parser.parse_args(arguments)
+    given = parser.parse_intermixed_args(arguments)  # files stand after the folder
     given.out.mkdir(parents=True, exist_ok=True)
     if given.what == "grade":
         print(f"wrote {grade(given.notebooks, given.out)}")
