@@ -6,8 +6,12 @@ import signal
 import sys
 
 import pytest
+from hypothesis import settings
 
 from spa2v_lib import cli
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("untimed")
 
 
 @pytest.fixture
