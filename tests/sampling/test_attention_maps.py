@@ -6,11 +6,12 @@ import torch
 from diffusers import DDIMScheduler
 
 from spa2v_lib.errors import SamplingError
+from spa2v_lib.sampling import generate
 from spa2v_lib.sampling.attention_maps import Recorder
 from spa2v_lib.sampling.grounding.attention import AttentionGuidance
 from spa2v_lib.sampling.grounding.cross_attention import layers, probabilities
 from spa2v_lib.sampling.grounding.lvd import LVDGuidance
-from spa2v_lib.sampling.loading import load
+from spa2v_lib.sampling.selfcheck import known_layout
 
 
 def test_maps_are_those_of_the_objects_words_frame_by_frame(bare, asked, denoise):
@@ -118,16 +119,9 @@ def test_a_recorder_that_saw_nothing_says_so(bare):
 
 
 def test_the_last_preview_of_the_shipped_suite_is_the_video():
-    pipeline, recorder = load("tiny"), Recorder(frames=2)
-    with recorder.recording(pipeline, None):
-        frames = pipeline(
-            prompt="a bus stands on a city street",
-            num_frames=2,
-            num_inference_steps=2,
-            guidance_scale=3.0,
-            generator=torch.Generator().manual_seed(0),
-            callback_on_step_end=recorder.after_step,
-            output_type="np",
-        ).frames[0]
-    assert [r.maps.shape for r in recorder.steps] == [(2, 0, 1, 1)] * 2
-    assert np.abs(recorder.steps[-1].preview - 255 * frames).max() <= 2
+    layout = known_layout(1.0).model_copy(update={"duration_s": 0.25})
+    recorder = Recorder(frames=2)
+    video = generate(layout, steps=2, recorder=recorder)
+    assert [r.maps.shape[:2] for r in recorder.steps] == [(2, 1)] * 2
+    differences = recorder.steps[-1].preview.astype(int) - video.frames.astype(int)
+    assert np.abs(differences).max() <= 2
