@@ -250,8 +250,9 @@ for row in results.rows:
 # - **Motion** is where the library fails on these recordings: sounds that die away, and sources
 #   as wide as a piano. The simplest reading does better here, because it says "stationary" of
 #   nearly everything.
-# - **Classes** fail more often than not: the embedded tagger was taught few classes of sound, and
-#   a piano is none of them. With a label of your own nothing is guessed.
+# - **Classes** fail more often than not: the embedded tagger takes a single note of a piano for a
+#   guitar, a clarinet or a bell, that is, for an instrument, but not for the right one. With a label
+#   of your own nothing is guessed.
 # - **Nineteen recordings are few.** An interval from 44 to 100 % says "more often than not", no
 #   more.
 #
