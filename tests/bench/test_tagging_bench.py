@@ -9,7 +9,7 @@ import soundfile
 from spa2v_lab.bench import run_benchmark, tagging
 from spa2v_lab.bench.tagging import Answer, scored
 from spa2v_lab.training.tagger_examples import Examples
-from spa2v_lab.training.tagger_views import CONDITIONS, RATE, separated_pair, view
+from spa2v_lab.training.tagger_views import RATE, VIEWS, separated_pair, view
 from spa2v_lib.cues.tagging.base import UNKNOWN, Tag, TagScores
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.resources import resource
@@ -76,7 +76,7 @@ def test_what_the_tagger_does_not_know_is_scored_by_what_it_is_called() -> None:
     assert missed["right class, first answer, never learnt"].value is None
 
 
-@pytest.mark.parametrize("condition", CONDITIONS[:-1])
+@pytest.mark.parametrize("condition", VIEWS)
 def test_a_view_is_finite_repeatable_and_another_sound_than_before(condition: str) -> None:
     sound = np.random.default_rng(0).normal(size=4 * RATE) * np.hanning(4 * RATE)
     one, two = (view(sound, condition, np.random.default_rng(3)) for _ in range(2))
@@ -127,7 +127,7 @@ def test_every_sound_is_named_under_every_condition(tmp_path) -> None:
     sounds = tagging.read_sounds(tmp_path / "own.csv")
     tagger = Echo()
     answers = list(tagging._answers(tagger, sounds, 0, lambda *_: None))
-    assert {a.condition for a in answers if a.label == "dog"} >= set(CONDITIONS[:-1])
+    assert {a.condition for a in answers if a.label == "dog"} >= set(VIEWS)
     assert len(tagger.given) == len(answers)
     rows = {row.condition: row for row in tagging._rows("echo", answers, 0)}
     assert rows["all"].measures["class"].mean == 1.0

@@ -53,7 +53,7 @@ def test_layers_are_trained_further_and_both_logs_are_kept(small_sets, tmp_path)
     shipped, out = resource("models", "tiny"), tmp_path / "out"
     for part in ("unet", "text_encoder", "tokenizer", "vae"):
         shutil.copytree(shipped / part, out / part)
-    job = train.Job(tmp_path, out, start=shipped)
+    job = train.Job(tmp_path, out, start=shipped, count=32)
     for stage in ("gligen", "migc"):
         train.run(stage, job, Plan(1, 3, 0.0))
         name = f"grounding/{stage}.safetensors"

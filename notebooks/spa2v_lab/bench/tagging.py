@@ -308,7 +308,7 @@ def _answers(
     tagger: Tagger, sounds: Sequence[Sound], seed: int, progress: StageProgress
 ) -> Iterator[Answer]:
     """Name every sound alone under each condition, and beside the next one, taken apart again."""
-    from spa2v_lab.training.tagger_views import CONDITIONS, RATE, separated_pair, view
+    from spa2v_lab.training.tagger_views import RATE, VIEWS, separated_pair, view
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.tagging.base import summarize
 
@@ -322,12 +322,12 @@ def _answers(
         progress("naming", number, len(sounds))
         rng = np.random.default_rng([seed, number])
         samples = _read(sound.path)
-        for condition in CONDITIONS[:-1]:
+        for condition in VIEWS:
             yield answer(sound, view(samples, condition, rng), RATE, condition)
         other = _read(sounds[(number + 1) % len(sounds)].path)
         part = separated_pair(samples, other, rng)[0]
         if part is not None:
-            yield answer(sound, part, RATE, CONDITIONS[-1])
+            yield answer(sound, part, RATE, "separated")
     progress("naming", len(sounds), len(sounds))
 
 

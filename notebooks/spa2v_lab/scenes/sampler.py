@@ -138,7 +138,7 @@ def sample_free_scene(
     --------
     >>> scene = sample_free_scene(np.random.default_rng(0), labels=("cow", "dog"), object_count=3)
     >>> [obj.label for obj in scene.objects]
-    ['dog', 'dog', 'dog']
+    ['cow', 'cow', 'dog']
     """
     camera, one_class = Camera(), bool(rng.uniform() < 0.5)
     only = str(rng.choice(labels))

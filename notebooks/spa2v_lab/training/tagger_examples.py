@@ -16,17 +16,22 @@ import numpy as np
 import soundfile
 import soxr
 
+from spa2v_lab.scenes.receivers import RECEIVERS
+from spa2v_lab.scenes.sampler import sample_scene
+from spa2v_lab.scenes.sound import render_sound
 from spa2v_lab.training.tagger_outliers import INVENTIONS, invented
-from spa2v_lab.training.tagger_views import CONDITIONS, RATE, separated_pair, view
+from spa2v_lab.training.tagger_views import CONDITIONS, RATE, VIEWS, separated_pair, view
 from spa2v_lib.audio.recording import read_audio
 from spa2v_lib.cues.tagging.embedded import excerpts
 from spa2v_lib.cues.tagging.embedding import Embedding, load_embedding
+from spa2v_lib.layout.classes import CLASSES, family_of
 from spa2v_lib.resources import data_dir, resource
 
 __all__ = ["Examples", "Sound", "embed", "load_examples", "read_sounds", "save_examples"]
 
 _MANY = 25  # sounds of a label
 _INVENTED = 6  # of each kind
+_SCENES = 6  # of each shipped recording
 _STEP = 0.012  # of the square roots, which are stored as bytes
 _FIELDS = ("label", "group", "fold", "source", "license")
 
@@ -129,8 +134,8 @@ def embed(
     """Embed every sound as it is and under other conditions, and `separated` pairs taken apart.
 
     Sounds of labels with few sounds are embedded under all conditions, those of the others under
-    one of them, drawn at random. Shipped recordings are embedded from beginning to end, too, and
-    invented sounds join them as unknown ones.
+    one of them, drawn at random. Shipped recordings are embedded from beginning to end and in
+    simulated scenes, too, and invented sounds join them as unknown ones.
     """
     full = load_embedding()
     network = replace(full, layers=tuple((k.bfloat16(), b.bfloat16()) for k, b in full.layers))
@@ -141,7 +146,7 @@ def embed(
         progress(number, len(sounds) + separated)
         rng = np.random.default_rng([seed, number])
         samples = _read(sound.path)
-        chosen = list(range(len(CONDITIONS) - 1))
+        chosen = list(range(len(VIEWS)))
         if labels.count(sound.label) > _MANY:
             chosen = [0, int(rng.integers(1, len(chosen)))]
         vectors = network([view(samples, CONDITIONS[k], rng) for k in chosen])
@@ -160,7 +165,7 @@ def embed(
         found.append((network([view(invented(number, rng), "dry", rng)])[0], len(labels), 0))
         labels.append("unknown")
         groups.append(f"invented:{number % len(INVENTIONS)}")
-    found += _whole(sounds, network)
+    found += _whole(sounds, network) + _in_scenes(sounds, network, seed)
     made = len(labels) - len(sounds)
     return Examples(
         np.array([vector for vector, *_ in found], np.float32),
@@ -182,6 +187,31 @@ def _whole(sounds: Sequence[Sound], network: Embedding) -> list[tuple[np.ndarray
         for number in shipped
         for part, _ in excerpts(read_audio(sounds[number].path))
     ]
+
+
+def _in_scenes(
+    sounds: Sequence[Sound], network: Embedding, seed: int
+) -> list[tuple[np.ndarray, int, int]]:
+    """Return excerpts of what receivers record of the shipped recordings in simulated scenes."""
+    found = []
+    for number, sound in enumerate(sounds):
+        if not sound.group.startswith("recordings:") or sound.label not in CLASSES:
+            continue
+        for turn in range(_SCENES):
+            rng = np.random.default_rng([seed, number, turn])
+            indoors = family_of(sound.label) == "instrument" and turn % 2 == 1
+            scene = sample_scene(
+                int(rng.integers(2**31)),
+                motion="stationary" if indoors else None,
+                labels=(sound.label,),
+                recordings={sound.label: (sound.path.name,)},
+                receiver=str(rng.choice(list(RECEIVERS))),
+                rt60_s=float(rng.uniform(0.3, 0.7)) if indoors else 0.0,
+                noise_db=float(rng.uniform(-45.0, -15.0)),
+            )
+            for part, _ in excerpts(render_sound(scene)):
+                found.append((network([part])[0], number, CONDITIONS.index("scene")))
+    return found
 
 
 def _balance(labels: Sequence[str]) -> np.ndarray:

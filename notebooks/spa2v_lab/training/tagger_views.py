@@ -1,7 +1,7 @@
 """Sounds as a tagger meets them: in rooms, in noise, after codecs, beside other sounds.
 
 A tagger that has only met clean recordings fails on real ones. Every sound is therefore embedded
-under each of `CONDITIONS`; a test under one of them says what that condition costs.
+under several of `CONDITIONS`; a test under one of them says what that condition costs.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ from scipy.signal import fftconvolve
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.detection import detect_sources
 
-__all__ = ["CONDITIONS", "RATE", "crop", "separated_pair", "view"]
+__all__ = ["CONDITIONS", "RATE", "VIEWS", "crop", "separated_pair", "view"]
 
 RATE = 44_100
-CONDITIONS = ("dry", "room", "noise", "codec", "separated")
-"""Separated: what our own separation leaves of a sound that was mixed with another."""
+VIEWS = ("dry", "room", "noise", "codec")
+"""Conditions that one sound is brought under by itself."""
+
+CONDITIONS = (*VIEWS, "separated", "scene")
+"""Separated: what our own separation leaves of a sound that was mixed with another. Scene: what a
+receiver records of it in a simulated scene."""
 
 _ROOMS = 12
 _SECONDS = 2.4
@@ -41,7 +45,7 @@ def crop(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def view(sound: np.ndarray, condition: str, rng: np.random.Generator) -> np.ndarray:
-    """Return a part of a sound [time] at 44.1 kHz under one of `CONDITIONS` but the last."""
+    """Return a part of a sound [time] at 44.1 kHz under one of `VIEWS`."""
     part = crop(sound, rng)
     if condition == "dry":
         return part
