@@ -138,9 +138,9 @@ located_figure(names, [typical(loudest(cues)) for cues in heard])
 # *Azimuth of each note, from bass to treble, with its 90 % interval.*
 #
 # Up to C3 every note is placed on the left, and from A3 to A5 every note on the right, as the
-# strings lie. Two of the highest are wrong: C6 and C7 are placed on the left, with narrow
-# intervals. The library did not invent that. The level difference of the recording itself points
-# left:
+# strings lie. Two of the highest are wrong: C6 and C7 are placed on the left. The interval of C6
+# reaches far to the right, that of C7 does not. The library did not invent that. The level
+# difference of the recording itself points left:
 
 # %%
 for name, cues in zip(names, heard, strict=True):

@@ -37,7 +37,6 @@ __all__ = [
     "frame_blocks",
     "inverted",
     "mel_triangles",
-    "mel_windows",
 ]
 
 WINDOW_STEP_S = 0.025
@@ -239,32 +238,6 @@ def mel_triangles(hz: np.ndarray, edges_hz: np.ndarray | None = None) -> np.ndar
     rise = (hz[:, None] - below) / (centre - below)
     fall = (above - hz[:, None]) / (above - centre)
     return np.maximum(np.minimum(rise, fall), 0.0).astype(np.float32)
-
-
-def mel_windows(samples: np.ndarray, rate: int) -> np.ndarray:
-    """Return the mel powers that `extract_features` measures in one channel.
-
-    Parameters
-    ----------
-    samples : ndarray [time]
-    rate : int
-        Sample rate in Hz.
-
-    Returns
-    -------
-    ndarray [windows, 40]
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> mel_windows(np.zeros(16000), 16000).shape
-    (40, 40)
-    """
-    pair = np.stack([samples, samples]).astype(np.float32)
-    total = max(1, round(pair.shape[1] / (rate * HOP_S)))
-    pair = np.pad(pair, ((0, 0), (0, int(rate * (HOP_S + _WINDOW_S)))))
-    spectra, tables = _window_spectra(pair, 0, 0, total, rate)
-    return _mel_power(spectra, tables).reshape(-1, MEL_BANDS)
 
 
 def frame_blocks(

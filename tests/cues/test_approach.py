@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.approach import radial_motion, ratio_change, repetition
-from spa2v_lib.cues.features import mel_windows
+from spa2v_lib.cues.features import extract_features
 
 RATE = 44_100
 WINDOWS = 160
@@ -18,7 +19,9 @@ def strokes(seconds: float = 4.0, period_s: float = 0.8) -> np.ndarray:
 
 
 def mel_of(sound: np.ndarray, noise: float = 0.0) -> np.ndarray:
-    return mel_windows(sound + noise * np.random.default_rng(1).normal(size=len(sound)), RATE)
+    heard = sound + noise * np.random.default_rng(1).normal(size=len(sound))
+    pair = np.stack([heard, heard]).astype(np.float32)
+    return extract_features(Recording.from_samples(pair, RATE)).mel
 
 
 def judged(mel: np.ndarray, dryness: float | None = 1.0, **how: bool):
@@ -81,7 +84,7 @@ def test_the_period_of_a_repeating_sound_is_found_between_windows() -> None:
     found = repetition(mel_of(strokes(4.0, 0.81))) / (0.81 / 0.025)
     assert found == pytest.approx(round(found), abs=0.01)  # a multiple of a period is one too
     noise = np.random.default_rng(0).normal(size=4 * RATE)
-    assert repetition(mel_windows(noise, RATE)) is None
+    assert repetition(mel_of(noise)) is None
 
 
 def test_a_swell_in_a_room_is_approach_only_where_the_direct_sound_gains_on_the_room() -> None:
