@@ -247,7 +247,10 @@ def _channel_notes(count: int, layout: tuple[str, ...]) -> list[str]:
         return [f"{count} channels: B-format in the order and scale of FuMa, as the file states"]
     unless = ", unless they are read as ambisonics" if count == 4 else ""
     if layout[:2] == ("FL", "FR"):
-        return [f"{count} channels ({' '.join(layout)}): folded to left and right{unless}"]
+        return [
+            f"{count} channels ({' '.join(layout)}): left and right are measured, and the others "
+            f"folded into them where they are louder{unless}"
+        ]
     return [f"{count} channels: the first two are taken as left and right{unless}"]
 
 

@@ -274,15 +274,18 @@ class Recording:
             _start=0,
         )
 
-    def stereo(self) -> Recording:
+    def stereo(self, *, fold: bool = True) -> Recording:
         """Return two channels: one is doubled; more are folded by their names, or the first two.
 
-        Loudspeaker channels are added as ITU-R BS.775-3 has it: centre and surround 3 dB down on
-        their sides, without the low-frequency channel.
+        Parameters
+        ----------
+        fold : bool
+            Whether loudspeaker channels are added as ITU-R BS.775-3 has it: centre and surround
+            3 dB down on their sides, without the low-frequency channel.
         """
         if self.channels == 2:
             return self
-        if self.channels > 2 and self.channel_layout[:2] == ("FL", "FR"):
+        if fold and self.channels > 2 and self.channel_layout[:2] == ("FL", "FR"):
             gains = np.array([_FOLD.get(name, (0.0, 0.0)) for name in self.channel_layout]).T
             gains = gains.astype(np.float32)
             return self._derived(

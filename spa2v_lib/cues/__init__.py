@@ -19,8 +19,8 @@ clipping                      analyzed as it is; noted, as levels are too low th
 rates below 1 kHz             an `AudioError`
 samples beyond 2^31           an `AudioError`: full scale is 1
 ten minutes of silence        no source; noted
-six channels                  folded to two by their names (ITU-R BS.775-3); without names the
-                              first two are used; noted
+six channels                  the front pair is used, or the first two without names; where the
+                              others are louder, they are folded into it (ITU-R BS.775-3); noted
 one channel                   no direction, capture "mono"; level, activity and tags stay; noted
 four channels, AmbiX or FuMa  recognized, from names or powers, as first-order ambisonics; noted
 four channels, two quiet      the first two are used; noted

@@ -1,4 +1,4 @@
-"""What four channels hold: first-order ambisonics in the order of AmbiX or FuMa, or a pair."""
+"""What more than two channels hold: ambisonics in the order of AmbiX or FuMa, or a pair."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
 
-__all__ = ["CHANNELS", "ChannelOrder", "channel_order", "is_quiet_pair"]
+__all__ = ["CHANNELS", "ChannelOrder", "analyzed_pair", "channel_order", "is_quiet_pair"]
 
 CHANNELS = 4
 """Channels of a first-order recording."""
@@ -21,6 +21,34 @@ _FUMA_GAIN = 2.0**0.5
 _QUIET = 1e-5  # of the power of the other two: two channels this quiet are unused
 _NO_HEIGHT = 0.02  # of the power of the channel before: too little for X, usual for Z
 _ORDER_HZ = (100.0, 500.0, 2000.0, 8000.0)
+
+
+def analyzed_pair(recording: Recording) -> Recording:
+    """Return the two channels in which directions are measured.
+
+    Of loudspeaker channels this is the front pair, where the directions of a mix are; what sounds
+    in the centre as well would pull them there. Where the others are louder than the front pair,
+    they are folded into it.
+
+    Parameters
+    ----------
+    recording : Recording
+        Of more than two channels, not ambisonics.
+
+    Returns
+    -------
+    Recording
+        Of two channels.
+
+    Examples
+    --------
+    >>> from spa2v_lib.audio.recording import Recording
+    >>> samples = np.array([[0.5] * 100, [0.25] * 100, [0.0] * 100])
+    >>> analyzed_pair(Recording.from_samples(samples, 8000)).samples[:, 0].tolist()
+    [0.5, 0.25]
+    """
+    power = sum((block**2).sum(axis=1) for block in recording.blocks(_BLOCK_S))
+    return recording.stereo(fold=bool(power[2:].sum() > power[:2].sum()))
 
 
 class ChannelOrder(NamedTuple):

@@ -16,7 +16,7 @@ from spa2v_lib.cues.ambisonics import (
 )
 from spa2v_lib.cues.bins import weighted_bins
 from spa2v_lib.cues.capture import ChannelAnalysis, analyze_channels
-from spa2v_lib.cues.channel_order import channel_order, is_quiet_pair
+from spa2v_lib.cues.channel_order import analyzed_pair, channel_order, is_quiet_pair
 from spa2v_lib.cues.features import (
     Features,
     extract_features,
@@ -153,7 +153,7 @@ def detect_sources(
         capture, notes = "foa", (_AMBISONIC.format(order=order.name),)
     elif capture == "foa" and order is None:
         notes = (_NOT_AMBISONIC,)
-    pair, intensity = recording.stereo() if recording.channels > 2 else recording, None
+    pair, intensity = analyzed_pair(recording) if recording.channels > 2 else recording, None
     if capture == "foa":
         pair, intensity = middle_side(recording), measure_intensity(recording)
     features = extract_features(pair, with_bins=True)

@@ -12,6 +12,7 @@ import numpy as np
 from spa2v_lib.cues.ambisonics import Intensity, measure_intensity, middle_side
 from spa2v_lib.cues.bins import Bins, weighted_bins
 from spa2v_lib.cues.capture import ChannelAnalysis
+from spa2v_lib.cues.channel_order import analyzed_pair
 from spa2v_lib.cues.detection import DetectedSource, DetectedSources, detect_sources
 from spa2v_lib.cues.features import LAGS_S, Features, extract_features, inverted
 from spa2v_lib.cues.labels import assign_labels, number_of_sources, parse_labels
@@ -64,10 +65,10 @@ class Analysis:
 
     @cached_property
     def pair(self) -> Recording:
-        """The analyzed channels: of first-order ambisonics as M/S, of more than two folded."""
+        """The analyzed channels: of first-order ambisonics as M/S, else `analyzed_pair`."""
         if self.cues.capture.format == "foa":
             return middle_side(self.recording)
-        return self.recording.stereo() if self.recording.channels > 2 else self.recording
+        return analyzed_pair(self.recording) if self.recording.channels > 2 else self.recording
 
     @cached_property
     def features(self) -> Features:
@@ -116,7 +117,7 @@ def extract_cues(
     Parameters
     ----------
     recording : Recording
-        One or two channels; more are folded to two, or the first four are used as "foa".
+        One or two channels; of more, `analyzed_pair`, or the first four are used as "foa".
     label : str, optional
         What the source is; of several, loudest first, with commas between. Any word is accepted,
         and a place may follow: "guitar@left, violin@right" (see `parse_labels`). The labels set

@@ -266,7 +266,7 @@ def test_left_and_right_are_the_front_pair_in_every_order(tmp_path, name, codec,
     assert recording.channel_layout[:2] == ("FL", "FR")
     quiet = [np.std(channel) for channel in recording.samples[:2]]
     assert quiet[0] / quiet[1] == pytest.approx(2.0, rel=0.2)
-    assert "folded to left and right" in notes(recording)
+    assert "left and right are measured" in notes(recording)
 
 
 @pytest.mark.parametrize("count", [3, 5, 6])

@@ -236,6 +236,14 @@ def test_a_source_in_the_centre_channel_alone_is_found_in_the_middle() -> None:
     assert any("identical" in note for note in cues.notes)
 
 
+def test_a_quieter_centre_does_not_pull_the_front_pair_to_the_middle() -> None:
+    source, centre = 0.1 * np.random.default_rng(0).normal(size=(2, 32_000))
+    samples = np.zeros((6, 32_000))
+    samples[:3] = 0.5 * source, source, 0.6 * centre
+    (found,) = extract_cues(film(samples), label="truck", capture="panned").sources
+    assert np.median(found.azimuth_deg) == pytest.approx(18.4, abs=0.5)
+
+
 def test_a_source_in_one_surround_channel_is_on_its_side() -> None:
     samples = 1e-3 * np.random.default_rng(0).normal(size=(6, 32_000))
     samples[5] += 0.1 * np.random.default_rng(1).normal(size=32_000)

@@ -135,6 +135,8 @@ def profile_figure(profile: dict[str, float]) -> go.Figure:
     """
     import plotly.graph_objects as go
 
+    from spa2v_lib.viz.style import styled
+
     names, seconds = list(profile), list(profile.values())
     starts = [sum(seconds[:k]) for k in range(len(seconds))]
     bars = go.Bar(
@@ -150,5 +152,9 @@ def profile_figure(profile: dict[str, float]) -> go.Figure:
     figure = go.Figure(bars)
     figure.update_yaxes(autorange="reversed")
     figure.update_xaxes(title="seconds since the start", rangemode="tozero")
-    figure.update_layout(height=340, margin={"l": 10, "r": 50, "t": 20, "b": 40})
-    return figure
+    words = "seconds of each part of a run: " + ", ".join(
+        f"{name} {seconds:.1f}" for name, seconds in profile.items()
+    )
+    return styled(figure, height=340, alt=words).update_layout(
+        margin={"l": 10, "r": 50, "t": 20, "b": 40}
+    )
