@@ -262,7 +262,8 @@ def import_libraries(preset: Preset) -> None:
     """
     import diffusers  # imports a class and what it needs when it is first asked for
 
-    getattr(diffusers, "WanVACEPipeline" if preset.control_video else "AnimateDiffPipeline")
+    with quiet_libraries():
+        getattr(diffusers, "WanVACEPipeline" if preset.control_video else "AnimateDiffPipeline")
 
 
 def load(
