@@ -83,13 +83,22 @@ class FileSection(io.RawIOBase):
         """Return True."""
         return True
 
-    def readinto(self, buffer: Any) -> int:
-        """Read into a buffer, and return how many bytes."""
-        wanted = max(min(len(buffer), self._length - self._position), 0)
+    def read(self, size: int | None = -1) -> bytes:
+        """Return the next bytes, at most `size` of them.
+
+        A damaged header may ask for gigabytes; no more is allocated than is left to read.
+        """
+        left = max(self._length - self._position, 0)
+        wanted = left if size is None or size < 0 else min(size, left)
         self._stream.seek(self._begin + self._position)
         data = self._stream.read(wanted) or b""
-        buffer[: len(data)] = data
         self._position += len(data)
+        return data
+
+    def readinto(self, buffer: Any) -> int:
+        """Read into a buffer, and return how many bytes."""
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:

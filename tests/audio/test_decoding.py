@@ -13,6 +13,7 @@ import soundfile
 from soundfiles import RATE, cut, encode, joined, likeness, noise, pcm_wav, plain
 
 from spa2v_lib.audio import read_audio
+from spa2v_lib.audio.opening import FileSection
 from spa2v_lib.errors import AudioError
 
 NO_INDEX = {"write_xing": "0", "id3v2_version": "0"}
@@ -448,3 +449,13 @@ def test_libsndfile_and_ffmpeg_give_the_same_of_a_plain_file(tmp_path):
     first, second = read_audio(flac), read_audio(matroska)
     assert first.frames == second.frames
     assert np.abs(first.samples - second.samples).max() < 2e-7
+
+
+# --- memory --------------------------------------------------------------------------------------
+
+
+def test_a_header_that_asks_for_more_than_there_is_allocates_no_more(tmp_path):
+    path = plain(tmp_path / "a.caf", noise(1.0))
+    with FileSection(path, 4, 100) as section:
+        assert section.read(1 << 62) == path.read_bytes()[4:100]
+        assert section.read(1 << 62) == b""
