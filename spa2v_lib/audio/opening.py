@@ -86,10 +86,13 @@ class FileSection(io.RawIOBase):
     def read(self, size: int | None = -1) -> bytes:
         """Return the next bytes, at most `size` of them.
 
-        A damaged header may ask for gigabytes; no more is allocated than is left to read.
+        A damaged header may ask for gigabytes, or for what lies exabytes away: no more is allocated
+        than is left, and past the end the file is not asked at all.
         """
         left = max(self._length - self._position, 0)
         wanted = left if size is None or size < 0 else min(size, left)
+        if not wanted:
+            return b""
         self._stream.seek(self._begin + self._position)
         data = self._stream.read(wanted) or b""
         self._position += len(data)

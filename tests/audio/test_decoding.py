@@ -454,8 +454,18 @@ def test_libsndfile_and_ffmpeg_give_the_same_of_a_plain_file(tmp_path):
 # --- memory --------------------------------------------------------------------------------------
 
 
-def test_a_header_that_asks_for_more_than_there_is_allocates_no_more(tmp_path):
+def test_a_header_may_ask_for_more_than_there_is_and_beyond_the_end(tmp_path):
     path = plain(tmp_path / "a.caf", noise(1.0))
     with FileSection(path, 4, 100) as section:
         assert section.read(1 << 62) == path.read_bytes()[4:100]
         assert section.read(1 << 62) == b""
+        assert section.seek(1 << 62) == 1 << 62
+        assert section.read(4) == b""
+
+
+def test_a_header_that_points_past_the_end_is_refused_and_nothing_else_is_printed(tmp_path, capfd):
+    data = plain(tmp_path / "good.caf", noise(1.0)).read_bytes()
+    (path := tmp_path / "bad.caf").write_bytes(data[:20] + b"\0" + data[20:])  # a shifted size
+    with pytest.raises(AudioError):
+        read_audio(path)
+    assert capfd.readouterr().err == ""
