@@ -1,7 +1,7 @@
 """Damaged and hostile files: an answer or one clear error; no traceback, no hang, no stray file.
 
-Quick tests try some hundred cases and the slow ones 6,000, the same ones each time, so that a check
-fails for a change and never by chance; ``SPA2V_FUZZ=10`` tries ten times as many, new ones each time.
+Quick tests try some hundred cases and the slow ones 6,000, the same each time, so that a check
+fails for a change and never by chance; ``SPA2V_FUZZ=10`` tries ten times as many, and new ones.
 """
 
 from __future__ import annotations
