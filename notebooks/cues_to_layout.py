@@ -11,17 +11,16 @@
 # %% [markdown]
 # # From cues to a layout
 #
-# The analysis says *in which direction* a source is, and how its distance changes. A picture
-# needs a rectangle. This chapter takes the step between the two: how a camera at the microphone
-# turns directions into boxes, what you have to know about the object itself, and how you read,
-# edit and save the result.
+# Turn directions into boxes that you can read, edit and save. The analysis gives the *direction*
+# of a source and how its distance changes; a picture needs a rectangle. A camera at the
+# microphone takes you from one to the other, with some general knowledge about the object.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how azimuth, range and size become a box; which part of a layout is measured
-# and which is assumed; how to edit, save and exchange a layout; and how errors in the cues change
-# the boxes.
+# **You will learn** how azimuth, range and size determine a box; which part of a layout is
+# measured and which is assumed; how to edit, save and exchange a layout; and how much overlap
+# each error in the cues costs.
 #
 # **You need** the [quickstart](quickstart.ipynb) and a little trigonometry.
 #
@@ -55,7 +54,7 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# The sound of this chapter is a real recording, moved through simulated space. `MOTION` may be
+# This chapter uses a real recording, moved through simulated space. `MOTION` may be
 # `left_crossing`, `right_crossing`, `approaching`, `receding` or `stationary`.
 
 # %% tags=["parameters"]
@@ -93,7 +92,8 @@ print(f"from {source.azimuth_start_deg:+.0f}° to {source.azimuth_end_deg:+.0f}�
 # $$
 #
 # where $x$ runs from 0 at the left edge to 1 at the right, and $f$ is the focal length in picture
-# widths. Equal angles are *not* equal distances in the picture: the tangent stretches the sides.
+# widths. Equal angles are *not* equal distances in the picture: the tangent stretches it towards
+# the sides.
 
 # %%
 from spa2v_lib import Camera
@@ -125,9 +125,9 @@ kind = get_class(LABEL)
 projection_figure(kind, camera, range(-60, 61, 10))
 
 # %% [markdown]
-# *The object at its usual distance: on the left from above, with the camera at the origin and its
-# field of view; on the right in the picture. Move the slider through the directions. Outside the
-# field of view there is no box.*
+# *The object at its usual distance. Left: from above, with the camera and its field of view.
+# Right: in the picture. Move the slider through the directions; outside the field of view there
+# is no box.*
 
 # %%
 for away in (0.5, 1.0, 2.0):
@@ -137,19 +137,19 @@ for away in (0.5, 1.0, 2.0):
     print(f"{range_m:4.1f} m away: {size}, foot at y = {raw[3]:.2f}")
 
 # %% [markdown]
-# At half the distance everything is twice as large. A box may extend beyond the picture:
+# At half the distance the box is twice as wide and high. A box may extend beyond the picture:
 # `project` returns it whole, and `visible_box` clips it at the edges, or returns `None` when less
 # than a quarter of it would be visible.
 #
 # ## Class priors: the usual size and distance
 #
-# Two microphones do not tell how large an object is, and rarely how far away. So the planner uses
-# general knowledge: how large a bus usually is, that it stands on the ground, and from where you
-# would film it, which is taken to be where it fills a third of the picture. These **class
+# Two microphones cannot measure how large an object is, and rarely how far away. So the planner
+# uses general knowledge: how large a bus usually is, that it stands on the ground, and the
+# distance from which you would film it, at which it fills a third of the picture. These **class
 # priors** are a table of some 200 objects, written from general knowledge and not from the
-# statistics of any data set. So benchmarks that draw other sizes and distances stay fair. A label
-# may be any word: "my neighbour's lawn mower" takes the row of a lawn mower, and an unknown word
-# stands for an object of one by one metre on the ground.
+# statistics of any data set, so that benchmarks, which draw other sizes and distances, stay fair.
+# A label may be any word: "my neighbour's lawn mower" gets the prior of a lawn mower, and an
+# unknown word that of an object of one by one metre on the ground.
 
 # %%
 from spa2v_lab.viz.geometry import class_figure
@@ -158,10 +158,9 @@ from spa2v_lib.layout.classes import CLASSES
 class_figure(camera)
 
 # %% [markdown]
-# *The twenty classes of the embedded suite, straight ahead at their usual distances: how tall
-# each is in the picture, and how high up. The dotted line is the horizon. Buses and ships reach
-# across it, flying objects are higher up, and an instrument that is held is at its player's
-# chest.*
+# *The twenty classes of the embedded suite, straight ahead at their usual distances: the vertical
+# extent of each in the picture. The dotted line is the horizon. Buses and ships reach across it,
+# flying objects are above it, and an instrument is at its player's chest.*
 
 # %%
 for name in dict.fromkeys((LABEL, "bird", "ship")):
@@ -170,14 +169,14 @@ for name in dict.fromkeys((LABEL, "bird", "ship")):
     print(f"{known.noun}: {size}, {known.place}, usually {known.range_m:g} m away")
 
 # %% [markdown]
-# How the distance *changes* is measured: by the level, and for an object that passes by, from the
-# path fitted to azimuth and level. The planner takes the usual range at the closest moment and
-# multiplies it by the measured relative distance. Where a Doppler shift gives the distance in
+# The *change* of distance is measured: from the level, and for an object that passes by, from the
+# pass-by fitted to azimuth and level. The planner takes the usual range for the closest moment
+# and multiplies it by the measured relative range. Where a Doppler shift gives the distance in
 # metres, the planner averages the two, each weighted by its precision.
 #
-# Neither the sound nor the size tells how high a bird flies or a guitar is held. The planner
-# takes that height from the three nearest [exemplars](planning_with_a_model.ipynb), scenes with
-# known ground truth, that show such an object; with `exemplars="none"` it uses the usual height.
+# Neither sound nor size determines how high a bird flies or a guitar is held. The planner takes
+# this height from the three nearest [exemplars](planning_with_a_model.ipynb), scenes with known
+# ground truth that show such an object; with `exemplars="none"` it uses the usual height.
 #
 # ## The layout
 #
@@ -189,11 +188,11 @@ layout = spa2v.plan(recording, cues)
 layout
 
 # %% [markdown]
-# *The plan: boxes in the key frames, and below them the reasoning. It states what was measured
-# and what is merely usual.*
+# *The plan: boxes in the key frames, and below them the reasoning, which states what was measured
+# and what is assumed from the class.*
 #
-# The captions become the diffusion model's prompts. A caption names a third of the picture, in a
-# grammar that the embedded text encoder has learnt:
+# The captions become the diffusion model's prompts. Each places the object in a third of the
+# picture, in a grammar that the embedded text encoder was trained on:
 
 # %%
 for time, caption in zip(layout.key_times_s, layout.frame_captions, strict=True):
@@ -215,8 +214,8 @@ print(f"centre at 1 s: {layout.boxes_at(1.0)[0].center[0]:.1f} of the picture's 
 # \mathrm{IoU}(b, \hat b) = \frac{|b \cap \hat b|}{|b \cup \hat b|},
 # $$
 #
-# where $|\cdot|$ is an area: 1 for equal boxes, 0 for boxes that do not touch. Its mean over the
-# frames judges a layout.
+# where $|\cdot|$ is an area: 1 for equal boxes, 0 for boxes that do not touch. A layout's score
+# is the mean over its frames.
 
 # %%
 from spa2v_lab import metrics
@@ -228,13 +227,13 @@ print(f"the mirrored plan {metrics.iou(truth, layout.mirrored()):.1f}")
 print(f"distance of the centres: {metrics.x_center_error(truth, layout):.2f} picture widths")
 
 # %% [markdown]
-# The centres are right, because the direction is measured. The overlap is lower, because size and
-# distance are those of buses in general, and this bus has its own. The benchmark `spa2v bench
-# planning` measures both on hundreds of scenes.
+# The centres agree, because the direction is measured. The overlap is lower, because size and
+# distance are those of an average bus, and this one differs. The benchmark `spa2v bench planning`
+# measures both on hundreds of scenes.
 #
 # ## How errors in the cues change the boxes
 #
-# Which errors cost most? Shift the direction, or scale the distance, and compare the boxes:
+# Which errors cost most? Shift the direction or scale the distance, and compare the boxes:
 
 # %%
 from spa2v_lab.viz.geometry import overlap_figure
@@ -242,9 +241,9 @@ from spa2v_lab.viz.geometry import overlap_figure
 overlap_figure(kind, camera)
 
 # %% [markdown]
-# *Overlap of the wrong box with the right one, straight ahead and to the side. Left: the
-# direction is wrong; where a curve drops to 0, the box has left the picture. Right: the distance
-# is wrong by a factor.*
+# *Overlap (IoU) of an erroneous box with the true one, straight ahead and to the side. Left: an
+# error in direction; where a curve drops to 0, the box has left the picture. Right: an error in
+# distance, as a factor.*
 
 # %%
 from spa2v_lab.viz.geometry import overlap_when_wrong
@@ -259,12 +258,12 @@ for factor in (1.2, 1.5, 2.0):
 # wider, because its depth is smaller. And as every class fills about a third of the picture at
 # its usual distance, the curves look much the same for all classes. An error of ten degrees costs
 # some two fifths of the overlap. A range that is wrong by a factor of 1.4 costs half, because the
-# area goes with the square of the range. This is why a measured change of range is worth so much,
-# and why the mean overlap of planned boxes is far from 1 even when every direction is right.
+# area goes with the square of the range. So a measured change of range is worth much, and the
+# mean overlap of planned boxes stays far below 1 even when every direction is correct.
 #
 # ## Editing by hand
 #
-# You can change every box of a plan. Sample it, then edit what you do not like.
+# You can change every box of a plan. Sample it first, then edit what you do not like.
 
 # %%
 video = spa2v.generate(layout, preset="tiny", seed=SEED, steps=STEPS)
@@ -279,11 +278,11 @@ editor
 # *Drag a box to move it, a corner to resize it; the slider chooses the key frame, and a tick
 # moves all of them together. With the keyboard: Tab to a box, arrows to move, Shift and arrows to
 # resize, Page Up and Page Down for the key frame, Delete to take the object out of the picture.*
-# On this page you can edit but not sample; run the notebook (the rocket above), and the button
-# **Sample again** makes a new video. The edited layout is `editor.value`.
+# On this page you can edit but not sample. Open the notebook with the rocket above, and **Sample
+# again** makes a new video; `editor.value` is the edited layout.
 #
-# You can see here, without a kernel, how the video changes when the boxes do: the same plan and
-# seed, but every box mirrored.
+# To see how the video follows its boxes, sample the same plan with the same seed and every box
+# mirrored:
 
 # %%
 from spa2v_lib import viz
@@ -295,13 +294,12 @@ viz.film_strip(layout, video)
 viz.film_strip(layout.mirrored(), again)
 
 # %% [markdown]
-# *Above, the plan from the measured cues; below, the same with left and right exchanged. Both
-# start from the same noise.*
+# *Above, the plan from the measured cues; below, the same plan with left and right exchanged.
+# Both videos start from the same noise.*
 #
 # ## Reading and writing layouts
 #
-# A layout is a small JSON file. You can write one by hand, and every mistake gets an error that
-# names it:
+# A layout is a small JSON file. You can write one by hand; an error message names each mistake:
 
 # %%
 from spa2v_lib.errors import LayoutError
@@ -337,9 +335,9 @@ with tempfile.TemporaryDirectory() as folder:
 # recording; `VideoSceneLayout.json_schema()` returns the schema, for editors that validate while
 # you type.
 #
-# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)), which lets a language model write
+# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)), in which a language model writes
 # dynamic layouts, has a text format of its own: six frames, boxes as x, y, width and height in a
-# 512-pixel square, names instead of classes. Layouts can be converted to it and back, rounded to
+# 512-pixel square, names instead of classes. You can convert layouts to it and back, rounded to
 # pixels:
 
 # %%
@@ -374,13 +372,13 @@ for name, lens in (("90°", camera), ("40°", tele)):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# By how many percent may the range be wrong before a box straight ahead loses half of its
-# overlap? Does it depend on the class?
+# By which factor may the range be wrong before a box straight ahead loses half of its overlap?
+# Does the factor depend on the class?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: areas go with the square of the distance, so expect a factor of √2.
+# @title Solution: the area is inversely proportional to the square of the range, so expect a factor of √2.
 import numpy as np
 
 for name in (LABEL, "bird", "train"):
@@ -393,7 +391,7 @@ for name in (LABEL, "bird", "train"):
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
 # By default the planner assumes a level camera. Plan the same cues for a camera that is tilted up
-# by 10°: what happens to the boxes, and why does their x stay the same?
+# by 10°. What happens to the boxes, and why does their x stay the same?
 #
 # </div>
 
@@ -409,7 +407,7 @@ for name, plan in (("level", layout), ("tilted", tilted)):
 # <p class="admonition-title"><b>Take away</b></p>
 #
 # Direction gives x, the change of distance gives the change of size, and class priors give the
-# rest. The layout states which is which, and it is a small file that you can read and correct
+# rest. The layout states what is measured and what is assumed, and you can read and correct it
 # before you sample anything.
 #
 # </div>

@@ -11,17 +11,16 @@
 # %% [markdown]
 # # Hearing a scene
 #
-# A direction at one moment is not yet a scene. Sources move, fall silent, and cross; some
-# approach, and several sound at once. In this chapter you analyze scenes whose ground truth is
-# known, because they are simulated: real recordings, moved through simulated space. So you can
-# check every estimate, and the 90 % interval that comes with it.
+# Sources move, fall silent, approach and cross, and several sound at once. In this chapter you
+# track them. The scenes are real recordings, moved through simulated space, so their ground truth
+# is known, and you can check every estimate and its 90 % interval.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how localization over time yields a track with an interval; how a pass-by
-# reveals time, speed and distance; how two sources that cross are separated, listened to and
-# tagged; how to check the coverage of an interval; and where all this fails.
+# **You will learn** how localization over time yields a track with an interval; how to estimate
+# time, speed and distance from a pass-by; how to separate and tag two sources that cross; how to
+# check the coverage of an interval; and where all this fails.
 #
 # **You need** [how two channels say where](two_channels.ipynb), and headphones.
 #
@@ -56,8 +55,8 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
 # The recordings are files of `data/recordings`: `PASSING` passes by, `FIRST` and `SECOND` cross.
-# `RT60_S` is the reverberation time of the place where they cross, 0 for the open air. `SCENES`
-# is the number of scenes with which the intervals are checked.
+# `RT60_S` is the reverberation time where they cross, 0 for outdoors. `SCENES` is the number of
+# scenes that check the intervals.
 
 # %% tags=["parameters"]
 PASSING = "train_diesel_01.flac"
@@ -93,9 +92,9 @@ viz.azimuth_map(analysis)
 # *Direction of arrival over time. Grey is the evidence of each tenth of a second, without
 # smoothing; the line is the estimated track, the band its 90 % interval.*
 #
-# Look at the grey before you trust the line. Some frames point sharply in one direction, others
-# hardly at all. The track is the smooth path that explains most of the evidence; where frames
-# disagree, or the room contributes much of the sound, the interval is wide.
+# Look at the grey evidence before you trust the line. Some frames point sharply in one direction,
+# others hardly at all. The track is the smooth trajectory that explains most of the evidence;
+# where frames disagree, or much of the sound is reverberation, the interval is wide.
 
 # %%
 import numpy as np
@@ -122,19 +121,20 @@ print(f"direction off by {np.median(off):.0f}° in the median, {off.max():.0f}°
 #
 # where $v_r$ is the speed at which it recedes, $f_0$ its own frequency and $c$ the speed of
 # sound. Azimuth and level depend on $v/d$ alone: a bee at one metre and an aeroplane at a
-# kilometre draw the *same curves*. Only pitch depends on $v$ itself, through the **Doppler
-# shift**. So the library estimates metres and metres per second only where it measures a steady
-# bend in pitch.
+# kilometre can draw the *same curves*. Only pitch depends on $v$ itself, through the **Doppler
+# shift**. So the library estimates metres and metres per second only where it measures a Doppler
+# shift.
 #
-# (All of this holds at retarded time: the sound that reaches you now left the train when it was
-# elsewhere.)
+# (All of this holds at retarded time: the sound that you receive now left the train at an earlier
+# moment and place.)
 
 # %%
 viz.level_and_pitch(analysis)
 
 # %% [markdown]
-# *Measured level and pitch; dashed, those of the fitted path. The bar on the time axis is the
-# interval of the closest approach. The horn's pitch falls by more than a semitone as it passes.*
+# *Measured level and pitch; dashed, those of the fitted pass-by. The bar on the time axis is the
+# 90 % interval of the closest approach. The horn's pitch falls by more than a semitone as it
+# passes.*
 
 # %%
 fit = source.pass_by
@@ -147,10 +147,11 @@ if fit.speed_m_s is not None:
     print(f"distance {fit.distance_m.value:.0f} m, in truth {truth.distance_m:.0f} m")
 
 # %% [markdown]
-# A microphone pair that is 17 cm wide has measured how far away a train passed.
+# With a microphone pair that is 17 cm wide you have measured how far away a train passed.
 #
-# **Approach and recession** without a pass-by are harder, because only the level changes: 6 dB
-# for each doubling of distance. The library reports distance relative to the smallest distance:
+# **Approach and recession** without a pass-by are harder to detect, because only the level
+# changes: 6 dB for each doubling of distance. The library reports the range relative to the
+# smallest:
 
 # %%
 coming = Trajectory(PASSING, 10, from_m=24, to_m=6)
@@ -160,11 +161,11 @@ print(f"{closer.motion}, {closer.level_change_db:+.0f} dB")
 print(f"at first {closer.relative_range[0]:.0f} times as far as at last; in truth 4 times")
 
 # %% [markdown]
-# **Level is not distance.** A call that swells and a caller who comes closer both get louder. In a
-# room the two differ: whoever comes closer gains on the room's answer, whoever only calls louder
-# does not. So the ratio of direct to reverberant sound has to change with the level before the
-# library claims an approach. In the open nothing distinguishes the two, and the confidence of such
-# a claim stays at 0.8 or less, unless the sound repeats itself.
+# **Level is not distance.** A monkey that cries louder and a monkey that comes closer both raise
+# the level. In a room you can distinguish them: an approach raises the direct sound against the
+# reverberation, a louder cry raises both. So the library reports an approach only where the
+# direct-to-reverberant ratio changes with the level. Outdoors nothing distinguishes the two, and
+# the confidence stays at 0.8 or less, unless the sound repeats itself.
 
 # %%
 CALL = "monkey_01.flac"  # cries that swell by 8 dB
@@ -177,10 +178,10 @@ for way in (Trajectory(CALL, 20, from_m=1.5), Trajectory(CALL, 20, from_m=3.5, t
 # %% [markdown]
 # ## How far apart are the microphones?
 #
-# Delays mean directions only if the spacing of the pair is known, and a file does not state it.
-# The longest delay gives the least spacing. A source that passes gives the spacing itself, because
-# its delay levels off on both sides. Here is applause that passes a pair 17 cm wide in a live
-# room, rendered by pyroomacoustics:
+# Delays yield directions only if the spacing of the pair is known, and a file does not state it.
+# The longest delay gives a lower bound of the spacing. A source that passes gives the spacing
+# itself, because its delay levels off on both sides. Here applause passes a pair 17 cm wide in a
+# reverberant room, rendered by pyroomacoustics:
 
 # %%
 from spa2v_lab.bench.hearing_renderers import external_scenes
@@ -196,14 +197,14 @@ for given in ({}, {"spacing": 0.17}, {"capture": "ab"}):
     print(f"{given or 'nothing given'}: {found.capture.described}, {ends}")
 
 # %% [markdown]
-# The last line is what a wrong spacing does: a pair named "ab" is 50 cm wide, and every direction
-# becomes a third of what it is. If no source passes, the interval covers everything that the
-# delays allow. From the shell, the option is `--spacing 0.17`.
+# The last line shows the effect of a wrong spacing: the format `ab` is 50 cm wide, so that every
+# direction shrinks to about a third. If no source passes, the interval covers every direction
+# that the delays allow. On the command line, use `--spacing 0.17`.
 #
-# ## Two that cross
+# ## Two sources that cross
 #
-# Now two sources exchange sides. In the middle they share a direction, where a tracker that knew
-# only directions could swap them.
+# Now two sources exchange sides. In the middle they share a direction, and a tracker that used
+# directions alone could swap them.
 
 # %%
 ways = (Trajectory(FIRST, -50, 50, from_m=5.0), Trajectory(SECOND, 50, -50, from_m=5.0))
@@ -214,22 +215,24 @@ crossed = analyze(crossing)
 viz.azimuth_map(crossed)
 
 # %% [markdown]
-# *Two tracks through the crossing. Listen to the recording, and then to each separated source.*
+# *Two tracks through the crossing. Listen to the recording, then to each separated source.*
 #
 # How does this work? The short-time Fourier transform divides the recording into **time–frequency
 # bins**. In most bins one source is far louder than the other, so that the bin has *one* level
-# and time difference and votes for one direction. A mixture model, fitted by expectation
-# maximization, explains all votes together (Mandel et al., 2010): each source is a trajectory of
-# directions, and owns a share of the bins in each band. Let $\theta_k(t)$ be the azimuth of source
-# $k$, $\pi_{kb}$ its share of band $b$, and $p_{tb}(\theta)$ the density over directions that the
-# bin at time $t$ in band $b$ votes with; $k = 0$ is diffuse sound, with $p = 1$ in every direction.
-# The mixture maximizes the log likelihood of all bins, each counted by its weight $w_{tb}$:
+# and time difference, which favour one direction. A mixture model, fitted by expectation
+# maximization (EM), explains all bins together (Mandel et al., 2010): each source is a trajectory
+# of directions and has a share of the bins in each band. Let $\theta_k(t)$ be the azimuth of
+# source $k$, $\pi_{kb}$ its share of band $b$, and $p_{tb}(\theta)$ the density over directions
+# that the differences at time $t$ in band $b$ imply; $k = 0$ is diffuse sound, with $p = 1$ in
+# every direction. The mixture maximizes the log likelihood of all bins, each counted by its
+# weight $w_{tb}$:
 #
 # $$
 # \Lambda = \sum_{t,b} w_{tb} \log \sum_k \pi_{kb}\, p_{tb}(\theta_k(t)).
 # $$
 #
-# The trajectories say whose a bin probably is, and the bins say which shares are probable:
+# The two steps of EM alternate. Given trajectories and shares, $\gamma_{ktb}$ is the probability
+# that bin $(t, b)$ belongs to source $k$; given these probabilities, the shares follow:
 #
 # $$
 # \begin{aligned}
@@ -238,10 +241,11 @@ viz.azimuth_map(crossed)
 # \end{aligned}
 # $$
 #
-# (Bands with little evidence are drawn towards the mean of all bands.) In between, each trajectory
-# in turn becomes the path that maximizes $\Lambda$, less a price for every turn. The shares
-# describe each source's spectrum, which keeps its identity through the crossing, where direction
-# cannot. [Lab 2](lab_two_sources.ipynb) lets you write this for two directions that stand still.
+# (The shares of bands with little evidence are shrunk towards the mean of all bands.) In between,
+# each trajectory in turn becomes the one that maximizes $\Lambda$ less a penalty on changes of
+# direction. The shares describe each source's spectrum, which identifies it through the crossing,
+# where direction cannot. In [lab 2](lab_two_sources.ipynb) you write this algorithm for two
+# directions that do not change.
 
 # %%
 for source in crossed.cues.sources:
@@ -253,13 +257,13 @@ print(f"number of sources, 90 % interval: {crossed.cues.count_low} to {crossed.c
 viz.spectrograms(crossed)
 
 # %% [markdown]
-# *The spectrogram of each separated source, for the excerpt that is played. Where the two meet,
-# at three seconds, one leaks into the other for a moment: they share a direction there, and two
-# channels hold nothing that would separate them.*
+# *The spectrogram of each separated source, over the excerpt that is played. At three seconds,
+# where the two meet, one leaks into the other for a moment: they share a direction, and two
+# channels cannot separate them there.*
 #
-# Source separation applies a multichannel Wiener filter to each bin (Duong et al., 2010): sound
-# from the other direction is not only attenuated but cancelled. Because the scene is simulated,
-# we can render each source alone and measure how much of the other is left.
+# Source separation applies a multichannel Wiener filter to each bin (Duong et al., 2010), which
+# does not only attenuate sound from the other direction but cancels it. Because the scene is
+# simulated, you can render each source alone and measure how much of the other remains.
 
 # %%
 place = {"capture": "ortf", "seconds": 6.0, "rt60_s": RT60_S}
@@ -283,11 +287,11 @@ for name, gain, target in zip((FIRST, SECOND), gains, alone, strict=True):
 # %% [markdown]
 # ## What sounds
 #
-# The labels above come from the tagger inside the library, which is given each separated source.
-# It learnt from these very recordings, so its success here proves nothing; `spa2v bench tagging`
-# has its accuracy on recordings that it never saw. Labels that you give are taken as they are,
-# loudest source first, and they set the number of sources. Larger networks (`tagger="ast"`, or
-# `tagger="clap"` with words of your choice) can be plugged in.
+# The library's tagger assigns the labels above, from each separated source. It was trained on
+# these very recordings, so its success here proves nothing; `spa2v bench tagging` measures its
+# accuracy on recordings outside its training set. Labels that you pass replace the tagger's,
+# loudest source first, and set the number of sources. You can also use larger networks:
+# `tagger="ast"`, or `tagger="clap"` with words of your choice.
 
 # %%
 for source in crossed.cues.sources:
@@ -299,8 +303,8 @@ print([source.label for source in given.sources])
 # %% [markdown]
 # ## One trajectory, six pairs of microphones
 #
-# How well a source can be localized depends on the microphones. Let a sound cross from 40° left
-# to 40° right, record it in each capture format, and analyze each recording.
+# How precisely you can localize a source depends on the microphones. Let a sound cross from 40°
+# left to 40° right, record it in each capture format, and analyze each recording.
 
 # %%
 from spa2v_lab.explorers.localization import localization_figure, localize
@@ -312,16 +316,17 @@ localization_figure(formats)
 
 # %% [markdown]
 # *Dashed, the ground truth; the line, the estimate with its 90 % interval. Move the slider
-# through the formats. Time differences give narrow intervals. Level differences alone fit any of
-# three formats: the track is then the image between two loudspeakers, and the interval covers
-# what the other two formats would mean.*
+# through the formats. Time differences give narrow intervals. Level differences alone fit three
+# formats: the track is then the image between two loudspeakers, and the interval covers the
+# directions that the other two formats would imply.*
 
 # %%
 for name, one in formats.items():
     print(f"{name:8} {one.summary}")
 
 # %% [markdown]
-# In a running notebook, choose trajectory, format and room yourself, and whether the library knows the format:
+# In a running notebook, choose trajectory, format and room yourself, and whether to pass the
+# format to the library:
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.localization import LocalizationExplorer
@@ -329,15 +334,15 @@ from spa2v_lab.explorers.localization import LocalizationExplorer
 LocalizationExplorer(DRUM)
 
 # %% [markdown]
-# *The controls answer in a running notebook, which the rocket at the top of the page opens on Colab
-# or Binder: every change renders a new recording and analyzes it. The slider above shows the same
-# results, computed in advance.*
+# *The rocket at the top of the page opens this notebook on Colab or Binder, where every change of
+# a control renders and analyzes a new recording. On this page, the slider above shows results
+# computed in advance.*
 #
 # ## Are the intervals calibrated?
 #
-# A 90 % interval promises to contain the ground truth nine times in ten. You can check that by
-# counting. Here are scenes as the benchmark draws them, in all formats, with rooms and noise;
-# none was used for tuning.
+# A 90 % interval should contain the ground truth nine times in ten. Check it by counting, on
+# scenes drawn as the benchmark draws them, in all formats, with rooms and noise; none was used
+# for tuning.
 
 # %%
 from spa2v_lab.bench.hearing_scenes import test_scenes
@@ -366,7 +371,7 @@ interval_figure(names, [true for true, _ in middle], [tuple(row) for _, row in m
 
 # %% [markdown]
 # *The middle frame of each scene: the estimate with its interval, and the ground truth. Point at
-# one to see its format, room and noise. Narrow intervals are outdoors, wide ones in reverberant
+# a scene to see its format, room and noise. Intervals are narrow outdoors and wide in reverberant
 # rooms.*
 
 # %%
@@ -377,14 +382,15 @@ print(f"{100 * share:.0f} % of all moments lie in their interval")
 print(f"intervals are from {min(width):.0f}° to {max(width):.0f}° wide")
 
 # %% [markdown]
-# That is a handful of scenes, and the frames of one scene err together, so the coverage scatters
-# around what hundreds of scenes give, 89 %. Coverage alone is easy: ±90° always contains the
-# truth. A calibrated interval is as narrow as it can be while keeping its promise. The scatter of
-# the evidence, the format's slope at that direction, the share of direct sound and how much the
-# bands disagree give a predicted error, and factors fitted on other scenes calibrate it.
+# These are few scenes, and the errors within one scene are correlated, so this coverage scatters
+# around the 89 % of hundreds of scenes. Coverage alone is easy: ±90° always contains the truth. A
+# good interval is as narrow as its coverage permits. The library predicts the error from the
+# scatter of the evidence, the slope of the format's curve at that direction, the share of direct
+# sound and the disagreement between bands; factors fitted on other scenes calibrate the
+# prediction.
 #
-# These scenes come from one simulator, and whatever is fitted there looks best there. So the
-# factors are fitted on three renderers alike. What if one of them is left out of the fit?
+# Factors fitted on one simulator look best on that simulator. So they are fitted on three
+# renderers. What is the coverage on a renderer that is left out of the fit?
 
 # %%
 import json
@@ -400,15 +406,15 @@ for row in fitted["coverage"]:
 
 # %% [markdown]
 # The second number is what to expect of a recording from elsewhere. Coincident pairs lose most:
-# noise that each microphone makes for itself is read as that of a diffuse field, which shifts
-# levels, and two channels do not show which of them it is.
+# the analysis takes the self-noise of each microphone for a diffuse field, which biases the level
+# difference, and two channels cannot distinguish the two.
 #
 # ## A long recording
 #
-# An hour in the field is not one scene. The library streams long files, detects scene changes,
-# and cuts there. A scene change is neither a loud moment nor a pause: it is a change of what lies
-# *under* the sounds. So each moment is judged by quantiles of level, spectrum and coherence in
-# the seconds before and after it.
+# An hour of field recording holds many scenes. The library streams long files, detects scene
+# changes, and cuts there. A scene change is neither a loud moment nor a pause but a change of the
+# *background* beneath the sounds. So the detector compares quantiles of level, spectrum and
+# coherence in the seconds before and after each moment.
 
 # %%
 garden = stage(Trajectory("bird_01.flac", -30, from_m=4), seconds=9, noise_db=-25, seed=1)
@@ -432,7 +438,7 @@ for segment in segments:
     print(f"from {segment.start_s:4.1f} to {segment.end_s:4.1f} s")
 
 # %% [markdown]
-# `spa2v cues FILE --clips` does the same from the shell, and analyzes every clip.
+# On the command line, `spa2v cues FILE --clips` does the same and analyzes every clip.
 #
 # ## Where it fails
 #
@@ -494,8 +500,8 @@ results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Play the recording of the train backwards. Level differences and time differences then disagree.
-# Why? And what does the library conclude?
+# Reverse the recording of the train in time. Level differences and time differences now
+# contradict each other. Why? And what does the library report?
 #
 # </div>
 
@@ -513,7 +519,7 @@ print("no speed is claimed" if speed is None else f"speed {speed.value:.0f} m/s"
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Place two sources 60°, 40°, 20° and 10° apart. At what distance are they detected as one?
+# Place two sources 60°, 40°, 20° and 10° apart. At which separation are they detected as one?
 #
 # </div>
 
@@ -529,7 +535,7 @@ for apart in (60, 40, 20, 10):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# Fold the crossing recording to one channel, and analyze it again. What is left?
+# Mix the crossing recording down to one channel, and analyze it again. What remains?
 #
 # </div>
 
@@ -546,8 +552,9 @@ print(*left_over.notes, sep="\n")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Time–frequency bins vote for directions, trajectories collect the votes, and physics turns
-# trajectories into distances. Every estimate carries an interval whose coverage was measured;
-# where two channels hold no answer, the library gives none.
+# Each time–frequency bin is evidence for a direction, a mixture model assigns bins to
+# trajectories, and a pass-by or a change of level gives distances. Every estimate carries an
+# interval whose coverage was measured; where two channels do not determine an answer, the library
+# gives none.
 #
 # </div>

@@ -11,18 +11,19 @@
 # %% [markdown]
 # # Quickstart
 #
-# From one recording and a label to one video, in a few short cells.
+# Turn a recording and a label into a video with sound, in a few short cells. You see what each
+# step returns, and check the boxes against the ground truth.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how to move a real recording past a simulated pair of microphones, what the
-# two channels reveal about its direction, how boxes and captions are planned from that, and how a
-# small diffusion model generates a video that follows the boxes.
+# **You will learn** to move a real recording past a simulated pair of microphones, to estimate
+# its direction from the two channels, to plan boxes and captions from it, and to generate a video
+# that follows the boxes.
 #
-# **You need** only this library: no graphics card, no network, no key.
+# **You need** this library; no graphics card, network or key.
 #
-# **It takes** five minutes to read, and less than a minute to run on two processor cores.
+# **It takes** five minutes to read and less than a minute to run on two processor cores.
 #
 # </div>
 
@@ -52,8 +53,8 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# Change these and run everything again. `LABEL` names the object; without a label, the tagger
-# decides. `MOTION` may be `left_crossing`, `right_crossing`, `approaching`, `receding` or
+# Change these values and run all cells again. `LABEL` names the object, so that the tagger need
+# not. `MOTION` may be `left_crossing`, `right_crossing`, `approaching`, `receding` or
 # `stationary`.
 
 # %% tags=["parameters"]
@@ -63,10 +64,10 @@ MOTION = "right_crossing"
 SEED = 4
 
 # %% [markdown]
-# ## A sound
+# ## A recording
 #
-# The recording itself has one channel, and its source stands still. Here it moves past two
-# microphones. For a stereo recording of your own, write `recording =
+# This file has one channel, and its source stands still; a simulated ORTF pair of microphones
+# records it as it moves past. To use a stereo recording of your own, write `recording =
 # spa2v.read_audio("train.flac")` instead.
 
 # %%
@@ -80,10 +81,10 @@ recording = render_sound(scene)
 recording
 
 # %% [markdown]
-# ## What the two channels say
+# ## Cues from two channels
 #
 # Level and time differences between the channels give the direction of arrival, frame by frame;
-# the level says how the distance changes. The band is the 90 % interval.
+# the level shows how the distance changes.
 
 # %%
 from spa2v_lib import viz
@@ -92,7 +93,7 @@ cues = spa2v.extract_cues(recording, label=LABEL)
 viz.cue_figure(cues)
 
 # %% [markdown]
-# *Azimuth and level over time. Right is up.*
+# *Azimuth with its 90 % interval, and level, over time. Upwards is to the right.*
 
 # %%
 source = cues.sources[0]
@@ -102,8 +103,9 @@ print(f"{source.label}, {source.motion}, from {start:+.0f}° to {end:+.0f}°")
 # %% [markdown]
 # ## A plan
 #
-# Geometry and common knowledge about the object, such as its size and whether it flies, turn the
-# cues into a **Video Scene Layout**: boxes and captions per key frame.
+# The planner turns the cues into a **Video Scene Layout**: a box and a caption for each key
+# frame. Directions come from the sound; the size of the object, and whether it flies, from
+# general knowledge about its class.
 
 # %%
 layout = spa2v.plan(recording, cues)
@@ -116,18 +118,18 @@ for time, caption in zip(layout.key_times_s, layout.frame_captions, strict=True)
 # %% [markdown]
 # ## A video
 #
-# The embedded suite generates small frames, eight a second. [Diffusion that follows
-# boxes](diffusion.ipynb) explains how it follows the boxes.
+# The embedded suite samples 128×128 pixels at eight frames a second. [Diffusion that follows
+# boxes](diffusion.ipynb) explains how the boxes steer it.
 
 # %%
 video = spa2v.generate(layout, preset="tiny", seed=SEED)
 viz.layout_figure(layout, video)
 
 # %% [markdown]
-# *The frames with the planned boxes; move the slider.*
+# *Generated frames with the planned boxes; move the slider.*
 #
-# And with its sound, from the middle on. The azimuth runs beside it: right is right, and time runs
-# down.
+# Now play it with its sound. The azimuth track is drawn beside it, with right as in the picture
+# and time running downwards; the film starts in the middle of the pass.
 
 # %%
 from spa2v_lab.viz.film import Film
@@ -137,7 +139,7 @@ Film(video, layout, recording, cues)
 # %% [markdown]
 # ## Is it correct?
 #
-# The scene was simulated, so its ground truth is known. Compare the planned boxes with the true
+# The scene is simulated, so its ground truth is known. Compare the planned boxes with the true
 # ones:
 
 # %%
@@ -171,12 +173,12 @@ print(f"boxes apart from the mirrored ones: {apart:.2f} picture widths")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Mix the two channels to one, and analyze the result. What is left of the direction?
+# Mix the two channels into one, and analyze the result. What remains of the direction?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: nothing. Equal channels have no direction, and the cues do not invent one.
+# @title Solution: nothing. Equal channels have no direction, and none is reported.
 import numpy as np
 
 same = spa2v.Recording.from_samples(np.tile(recording.mono(), (2, 1)), recording.rate)
@@ -187,7 +189,7 @@ print(f"{flat.sources[0].motion}, read as {flat.capture.format}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Sound becomes boxes, and boxes become frames. Each step is one function that works alone and
-# returns something you can save, read and edit.
+# `extract_cues`, `plan` and `generate` lead from a recording to a video. Each works alone and
+# returns an object that you can save, read and edit.
 #
 # </div>

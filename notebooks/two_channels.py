@@ -11,18 +11,20 @@
 # %% [markdown]
 # # How two channels say where
 #
-# Close your eyes, and somebody claps. You know at once from where. All that your brain has to go
-# by is two air pressures, one at each ear, and the small ways in which they differ. This chapter
-# takes these differences apart, and shows what they reveal and what they cannot.
+# Close your eyes while somebody claps, and you can point at the hands. All your brain has to go
+# by is the air pressure at two ears and the small differences between them. In this chapter you
+# measure these differences, turn them into a direction, and see which directions they leave
+# ambiguous.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** what level and time differences are and how direction makes them; how six
-# ways of recording in stereo look, sound and differ; why rooms pull directions towards the
-# middle, and how the pull is undone; and which directions no two channels can distinguish.
+# **You will learn** how direction causes level and time differences; how six stereo capture
+# formats look, sound and differ; why reverberation biases directions towards the middle, and how
+# to remove that bias; and which directions two channels cannot distinguish.
 #
-# **You need** some trigonometry, and headphones: you will hear every effect that is described.
+# **You need** some trigonometry, and headphones, because you can listen to every effect described
+# here.
 #
 # **It takes** twenty minutes to read and half a minute to run.
 #
@@ -66,8 +68,9 @@ CAPTURE = "ortf"
 # %% [markdown]
 # ## Drag a source around a head
 #
-# Before any formula: move the source, listen with headphones, and watch which numbers change. The
-# shaded directions share the same two numbers; choose another capture format, and other ones do.
+# Before any formula, move the source, listen with headphones, and watch which numbers change. The
+# shaded directions give the same two numbers; which directions these are depends on the capture
+# format.
 
 # %%
 from spa2v_lab.explorers.page import PageExplorer
@@ -77,9 +80,9 @@ PageExplorer("around_head")
 # %% [markdown]
 # ## Two differences
 #
-# A real recording of a drum roll, made with one microphone, is put in the open air, two metres
-# away and 40° to the right of two simulated microphones. Sound travels at $c = 343$ m/s, falls
-# off with distance, and arrives at each microphone at its own time and with its own level.
+# Start with a real recording of a drum roll, made with one microphone, and place it outdoors, two
+# metres from two simulated microphones and 40° to their right. Sound travels at $c = 343$ m/s,
+# loses level with distance, and reaches each microphone at its own time and level.
 
 # %%
 from spa2v_lab.scenes.sound import render_sound
@@ -90,8 +93,9 @@ recording = render_sound(scene)
 recording
 
 # %% [markdown]
-# The **level difference** (ILD, *interaural* level difference, though no ears need be involved)
-# compares the power of right and left, in decibels:
+# The **level difference** compares the power of the right channel $r(t)$ and the left channel
+# $l(t)$, in decibels. It is called *interaural* level difference (ILD) even where microphones
+# take the place of ears:
 #
 # $$
 # \mathrm{ILD} = 10 \log_{10} \frac{\overline{r(t)^2}}{\overline{l(t)^2}} .
@@ -105,8 +109,9 @@ ild_db = 10 * np.log10(np.mean(right**2) / np.mean(left**2))
 print(f"the right channel is louder by {ild_db:+.1f} dB")
 
 # %% [markdown]
-# The **time difference** (ITD) is the delay at which the two channels are most similar: shift one
-# against the other, multiply, add up, and find the largest sum. This is the cross-correlation.
+# The **time difference** (ITD) is the delay at which the two channels are most similar. Shift one
+# channel against the other, multiply, and add up: this is their cross-correlation, and its peak
+# is the delay.
 #
 # $$
 # \mathrm{ITD} = \arg\max_\tau \sum_t l(t)\, r(t - \tau).
@@ -121,27 +126,28 @@ itd_us = 1e6 * shifts[np.argmax(alike)] / recording.rate
 print(f"the right channel is earlier by {itd_us:+.0f} µs")
 
 # %% [markdown]
-# Both are small: a tenth of a millisecond is three centimetres of air, and stepping from one
-# metre to two loses six decibels. Yet they are all that localization has.
+# Both are small: sound travels three centimetres in a tenth of a millisecond, and a step from one
+# metre to two costs only six decibels. Yet localization has nothing else.
 #
 # ## Where the differences come from
 #
-# A far source at azimuth $\theta$ sends a plane wave. Two places that lie $d$ apart from left to
-# right meet it one after the other: the path to the farther one is longer by $d \sin\theta$, so
+# A distant source at azimuth $\theta$ sends a plane wave. It reaches two microphones, spaced $d$
+# apart from left to right, one after the other: the path to the farther one is longer by $d
+# \sin\theta$, so
 #
 # $$
 # \mathrm{ITD} = \frac{d \sin\theta}{c}.
 # $$
 #
 # Levels differ when the microphones are directional. A **cardioid** has a gain of $g(\varphi) =
-# \tfrac12(1 + \cos\varphi)$, $\varphi$ counted from where it points: all from the front, half
-# from the side, nothing from behind. Two of them, turned by $\mp\alpha$, give
+# \tfrac12(1 + \cos\varphi)$ at the angle $\varphi$ from its axis: 1 in front, a half at the side,
+# 0 behind. Two of them, turned by $\mp\alpha$, give
 #
 # $$
 # \mathrm{ILD} = 20 \log_{10} \frac{1 + \cos(\theta - \alpha)}{1 + \cos(\theta + \alpha)}.
 # $$
 #
-# With a spacing $d$ and an angle $\alpha$, each stereo technique fits in one line:
+# Spacing $d$ and angle $\alpha$ describe each capture format in one line:
 #
 # | format | spacing | angle | cue |
 # |---|---|---|---|
@@ -152,8 +158,8 @@ print(f"the right channel is earlier by {itd_us:+.0f} µs")
 # | binaural | a head between | two ears | time, and level at high frequencies |
 # | panned | no microphones: a mixing desk | loudspeakers at ±45° | level |
 #
-# A mixing desk makes a direction from two gains. The **tangent law** (Pulkki, 1997) says where
-# the image appears between loudspeakers at $\pm\theta_0$:
+# A mixing desk pans with two gains, $g_L$ and $g_R$. The **tangent law** (Pulkki, 1997) gives the
+# azimuth at which the image appears between loudspeakers at $\pm\theta_0$:
 #
 # $$
 # \frac{\tan\theta}{\tan\theta_0} = \frac{g_R - g_L}{g_R + g_L}.
@@ -165,19 +171,19 @@ from spa2v_lab.viz.captures import differences_figure, microphones_figure
 microphones_figure()
 
 # %% [markdown]
-# *The six formats from above, ahead is up; blue is the left channel, orange the right. Outlines
-# show each microphone's gain by direction. Beside them, the level and time difference of each
-# direction. Move the slider through the formats.*
+# *A capture format from above (ahead is up; blue is the left channel, orange the right). The
+# outline is each microphone's gain by direction; the curves beside it are the level and time
+# difference. Move the slider through the six formats.*
 #
-# Put all curves into one picture, and move a source instead:
+# Now draw all curves into one figure, and move a source instead:
 
 # %%
 differences_figure(range(-90, 91, 15))
 
 # %% [markdown]
-# *Level and time difference of all formats by direction (level differences are cut at 30 dB; the
-# head's is that at 2 kHz). Move the slider: each dot is one format's level and time difference of
-# this source.*
+# *Level and time difference by direction, for all formats (level differences are cut at 30 dB;
+# that of the head is at 2 kHz). Move the slider: the dots are what each format measures of this
+# source.*
 
 # %%
 from spa2v_lab.viz.captures import NAMES, differences
@@ -189,15 +195,15 @@ for capture, name in NAMES.items():
     print(f"{name:8}  at 30° and 60°:  {level} dB   {time} µs")
 
 # %% [markdown]
-# The same direction makes 4 dB in one format, 11 dB in another and none in a third (30 dB stand
-# for a channel that is silent). **A level difference is not a direction**: to turn the one into
-# the other you must know, or guess, how the recording was made.
+# The same direction gives 4 dB in one format, 11 dB in another and 0 dB in a third (30 dB stand
+# for a silent channel). **A level difference is not a direction**: to convert one into the other
+# you must know, or estimate, how the recording was made.
 #
 # ## The same trajectory, six times
 #
-# Here the source goes from 60° left to 60° right, recorded in each format. Put headphones on. AB
-# jumps from ear to ear, because half a metre makes delays that no head ever made; the level pairs
-# glide; the binaural recording is closest to what your own ears would receive.
+# Here the source moves from 60° left to 60° right, recorded in each format. Put on headphones. AB
+# jumps from ear to ear, because half a metre causes longer delays than any head; the coincident
+# pairs glide; the binaural recording is closest to what your own ears would receive.
 
 # %%
 from IPython.display import HTML
@@ -209,9 +215,9 @@ swept = {c: render_sound(stage(way, capture=c, seconds=4.0), 32_000) for c in NA
 HTML("".join(sound_player(swept[c], name).html() for c, name in NAMES.items()))
 
 # %% [markdown]
-# *One drum roll, six pairs of microphones.*
+# *The same drum roll on the same trajectory, in six capture formats.*
 #
-# In a running notebook, move the source yourself:
+# In a running notebook you can move the source yourself:
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.captures import SoundExplorer
@@ -219,23 +225,24 @@ from spa2v_lab.explorers.captures import SoundExplorer
 SoundExplorer(RECORDING)
 
 # %% [markdown]
-# *In a running notebook (the rocket at the top of the page opens one, on Colab or Binder) there are
-# controls here for direction, format and room; each change renders a new recording.*
+# *The rocket at the top of the page opens this notebook on Colab or Binder. There you have
+# controls for direction, format and room, and each change renders a new recording.*
 #
 # ## A head between the ears
 #
-# Your own two microphones have a head between them, and sound must go around it. For a sphere of
-# radius $a$ the path to the farther ear is longer by a straight part and an arc along the sphere.
-# That is Woodworth's formula (Woodworth, 1938):
+# Your own two microphones have a head between them, and sound must travel around it. For a sphere
+# of radius $a$, the path to the farther ear is longer by a straight part, $a\sin\theta$, and an
+# arc along the sphere, $a\theta$. This is Woodworth's formula (Woodworth, 1938), with $\theta$ in
+# radians:
 #
 # $$
 # \mathrm{ITD} = \frac{a}{c}\,(\theta + \sin\theta), \qquad a = 8.75\ \text{cm},
 # $$
 #
-# 0.66 ms at the side. (It is a formula for rays, right for high frequencies. Waves that are
-# longer than the head bend around it more slowly, by up to half as much again (Kuhn, 1977); the
-# library takes this into account.) The head also casts a shadow, but only for waves that are
-# shorter than itself (Brown and Duda, 1998):
+# which is 0.66 ms at the side. (The formula treats sound as rays and so holds at high
+# frequencies. Waves longer than the head are delayed by up to half as much again (Kuhn, 1977),
+# which the library takes into account.) The head also casts an acoustic shadow, but only for
+# waves shorter than itself (Brown and Duda, 1998):
 
 # %%
 from spa2v_lab.viz.captures import head_figure
@@ -252,18 +259,19 @@ for hz in (250, 1000, 4000):
     print(f"{hz:4} Hz, wave {343 / hz:4.2f} m long: {side:4.1f} dB at 60°")
 
 # %% [markdown]
-# So a head has two rulers, and each works where the other fails. Low tones have no level
-# difference, but their phase shows which ear is ahead. High tones have a level difference, but
-# their waves are so short that a lead of one period looks like a lead of two. Lord Rayleigh found
-# this **duplex theory** with tuning forks (Rayleigh, 1907). It is why the library measures every
-# frequency band separately, and never trusts the phase of a single band above $c / 2d$ (1 kHz for
-# ORTF, 343 Hz for AB): there it is ambiguous (**spatial aliasing**).
+# So the two cues complement each other. Low tones have hardly any level difference, but their
+# phase shows which ear leads. High tones have a level difference, but their waves are so short
+# that a lead of one period cannot be distinguished from a lead of two. Lord Rayleigh proposed
+# this **duplex theory** after experiments with tuning forks (Rayleigh, 1907). For the same reason
+# the library measures every frequency band separately, and never relies on the phase of a single
+# band above $c / 2d$ (1 kHz for ORTF, 343 Hz for AB), where it is ambiguous (**spatial
+# aliasing**).
 #
 # ## Rooms bias directions
 #
-# So far there was one wave. A room adds hundreds, from all directions. Take an XY pair, which has
-# level differences only, and plot one channel against the other, sample by sample. A single wave
-# gives a line, and the line's slope *is* the ratio of the gains, $g_R/g_L$.
+# So far a single wave arrived. A room adds hundreds of reflections from all directions. Take an
+# XY pair, which has level differences only, and plot one channel against the other, sample by
+# sample. A single wave gives a line, whose slope is the ratio of the gains, $g_R/g_L$.
 
 # %%
 rooms = {"in the open": 0.0, "RT60 0.3 s": 0.3, "RT60 0.6 s": 0.6}
@@ -275,11 +283,11 @@ pairs = {
 
 # %% [markdown]
 # In a room the line becomes a cloud: the direct sound, and around it the reflections, with about
-# equal power in both channels. That is why a **raw level difference is biased towards zero**, and
-# the direction towards the middle: the more reverberant the room, the stronger the bias.
+# equal power in both channels. They **bias a raw level difference towards zero**, and so the
+# direction towards the middle: the more reverberant the room, the stronger the bias.
 #
-# Can the bias be undone? Model the covariance of the two channels as the sum of a direct wave of
-# power $P$ and a diffuse field of power $Q$, the **direct-plus-diffuse model**:
+# You can remove this bias. Model the covariance of the two channels as the sum of a direct wave
+# of power $P$ and a diffuse field of power $Q$, the **direct-plus-diffuse model**:
 #
 # $$
 # \begin{pmatrix} S_{LL} & S_{LR} \\ S_{LR} & S_{RR} \end{pmatrix}
@@ -287,20 +295,21 @@ pairs = {
 # + Q \begin{pmatrix} 1 & \rho \\ \rho & 1 \end{pmatrix}.
 # $$
 #
-# On the left are the measured powers of the channels and the real part of their cross-power. Only
-# the ratio of the gains matters, so let $g_L^2 + g_R^2 = 1$. The first matrix has rank one: it is
-# the line. The second is known, for sound from everywhere reaches both channels with equal power
-# and a coherence $\rho$ that depends on the microphones alone. For cardioids at $\pm\alpha$ in one place it is $\rho = \tfrac34\left(1 + \tfrac13\cos
-# 2\alpha\right)$, 0.75 for XY. So take away as much of the second matrix as can be taken before
-# the rest would have a negative eigenvalue, that is, until its determinant is zero. This $Q$ is
-# the smaller root of
+# On the left are the measured powers of the channels, $S_{LL}$ and $S_{RR}$, and the real part of
+# their cross-power, $S_{LR}$. Only the ratio of the gains matters, so let $g_L^2 + g_R^2 = 1$.
+# The first matrix has rank one: it is the line. The second is known, because diffuse sound
+# reaches both channels with equal power and a coherence $\rho$ that depends on the microphones
+# alone. For coincident cardioids at $\pm\alpha$ it is $\rho = \tfrac34\left(1 + \tfrac13\cos
+# 2\alpha\right)$, which is 0.75 for XY. Subtract as much of the second matrix as leaves no
+# negative eigenvalue, that is, until the determinant of the rest is zero. This $Q$ is the smaller
+# root of
 #
 # $$
 # (1 - \rho^2)\, Q^2 - (S_{LL} + S_{RR} - 2\rho S_{LR})\, Q + S_{LL} S_{RR} - S_{LR}^2 = 0 .
 # $$
 #
-# What remains has rank one, and its slope is the direction: one quadratic equation per frame and
-# band, no iteration.
+# What remains has rank one, and its slope gives the direction: one quadratic equation per frame
+# and band, without iteration.
 
 # %%
 from spa2v_lib.cues.features import extract_features
@@ -333,9 +342,9 @@ from spa2v_lab.viz.uncertainty import bias_figure, cloud_figure
 cloud_figure(pairs, angles)
 
 # %% [markdown]
-# *Left against right channel of an XY pair. In the open the samples lie on a line. In rooms they
-# spread; the powers alone (raw) give a line near the diagonal, which is the middle. The fit turns
-# it back towards the true direction.*
+# *Right against left channel of an XY pair. Outdoors the samples lie on a line. In rooms they
+# spread, and the powers alone (raw) give a line near the diagonal, which means straight ahead.
+# The fit turns it back towards the true direction.*
 
 # %%
 for name in rooms:
@@ -343,12 +352,12 @@ for name in rooms:
     print(f"{name:11}: " + ", ".join(f"{how} {deg:.0f}°" for how, deg in read.items()))
 
 # %% [markdown]
-# The library does the same in ten bands and every tenth of a second, weights each by its
-# direct-to-total ratio, and tracks the source over time. Here it is compared with the raw level
-# difference, in seven directions. The third panel is an ORTF pair in the more reverberant room:
-# there the time difference helps as well, measured by the phase-transformed cross-correlation
-# GCC-PHAT (Knapp and Carter, 1976), whose peak for the direct sound is not shifted by later
-# reflections.
+# The library does the same in ten bands every tenth of a second, weights each band by its
+# direct-to-total ratio, and tracks the source over time. Compare it with the raw level difference
+# in seven directions. The third panel is an ORTF pair in the more reverberant room, where the
+# time difference helps as well. It is measured by the phase-transformed cross-correlation
+# GCC-PHAT (Knapp and Carter, 1976), in which later reflections do not shift the peak of the
+# direct sound.
 
 # %%
 import spa2v_lib as spa2v
@@ -378,9 +387,9 @@ for capture, rt60_s in (("xy", 0.3), ("xy", 0.6), ("ortf", 0.6)):
 bias_figure(truth, found)
 
 # %% [markdown]
-# *Estimated against true azimuth, one metre away. The raw level difference stays near the middle.
-# The fit follows the ground truth, though not all the way at the sides; with time differences
-# hardly any error is left.*
+# *Estimated against true azimuth, at one metre. The raw level difference stays near the middle.
+# The fit follows the ground truth, except at the far sides; with time differences hardly any
+# error remains.*
 
 # %%
 for title, by_method in found.items():
@@ -388,14 +397,14 @@ for title, by_method in found.items():
     print(f"{title}: raw {raw_off:.0f}° off, this library {own_off:.0f}° off")
 
 # %% [markdown]
-# What remains with XY is physics: the first reflections are not diffuse but come from a few
-# directions of their own, and the fit takes part of them for the source. The next chapter has the
-# errors over hundreds of scenes, and the intervals that go with them.
+# The error that remains with XY has a physical cause: the first reflections are not diffuse but
+# come from a few directions of their own, and the fit attributes part of them to the source. The
+# next chapter has errors and intervals over hundreds of scenes.
 #
 # ## What two channels cannot tell
 #
-# Two numbers cannot identify everything. Draw every direction of every format as a point in the
-# plane of both differences:
+# Two numbers cannot identify every direction. Draw each direction of each format as a point, with
+# its time difference across and its level difference up:
 
 # %%
 from spa2v_lab.viz.captures import plane_figure
@@ -406,18 +415,18 @@ plane_figure()
 # *Each format draws a curve as the source moves from left to right; dots are 15° apart. Panned,
 # XY and M/S coincide on the vertical line, where there is no time difference.*
 #
-# The figure shows two limits.
+# The figure shows two limits of two channels.
 #
-# **Formats can be distinguished where their curves differ.** ORTF, AB and a head leave different
-# traces, so the library recognizes them from the recording itself. Panned, XY and M/S coincide: 4
-# dB is 12°, 13° or 30°, and *nothing in the recording* says which. There the library reports the
-# image position between two loudspeakers, with an interval that covers the other formats, unless
-# you say `capture="xy"`.
+# **Formats can be distinguished only where their curves differ.** ORTF, AB and a head draw
+# different curves, so the library recognizes them from the recording itself. Panned, XY and M/S
+# coincide: 4 dB means 12°, 13° or 30°, and *nothing in the recording* shows which. In this case
+# the library reports the image position between two loudspeakers, with an interval that covers
+# the other formats, unless you pass `capture="xy"`.
 #
-# **Front and back are ambiguous.** Behind, the curves return. For a head or an AB pair, 150°
-# makes the very same differences as 30°: both lie on the **cone of confusion**. For XY the double
-# of 30° is at 175°. With ORTF, level and time would disagree about a source behind, but only by a
-# few decibels, too little to rely on in a room.
+# **Front and back are ambiguous.** For a head or an AB pair, 150° gives the very same differences
+# as 30°: both lie on the **cone of confusion**. For XY, the direction behind that matches 30° is
+# 175°. With ORTF, level and time would disagree about a source behind, but only by a few
+# decibels, too little to rely on in a room.
 
 # %%
 from spa2v_lab.explorers.captures import describe_matches
@@ -428,9 +437,10 @@ for capture in ("xy", "ortf", "binaural"):
         print("   the same as", line)
 
 # %% [markdown]
-# Your outer ears colour what comes from behind, and you turn your head; two microphones do
-# neither. So the front is assumed, and every result says so. (First-order ambisonics, with four
-# channels, does distinguish front from back, and the library reads it too.)
+# You resolve this ambiguity because your outer ears colour sound from behind and because you turn
+# your head; two microphones do neither. The library assumes the front, and every result says so.
+# (First-order ambisonics, with four channels, does distinguish front from back; the library reads
+# it, too.)
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.captures import CaptureExplorer
@@ -438,8 +448,8 @@ from spa2v_lab.explorers.captures import CaptureExplorer
 CaptureExplorer("xy", 30)
 
 # %% [markdown]
-# *In a running notebook there are controls here for format and direction: rings mark the directions
-# that sound the same through these microphones, and a list names those in other formats. The
+# *In a running notebook you can choose format and direction here. Rings mark the directions that
+# these microphones cannot distinguish, and a list names matching directions in other formats. The
 # explorer at the top of this chapter shades them, too.*
 #
 # ## Exercises
@@ -447,13 +457,13 @@ CaptureExplorer("xy", 30)
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Let the library estimate the capture format of the six recordings you listened to above. Which
-# ones does it get right, and what does it say about the others?
+# Let the library estimate the capture format of the six recordings above. Which does it
+# recognize, and what does it report about the others?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: those with time differences; it cannot distinguish the other three, and says so.
+# @title Solution: it recognizes those with time differences, and reports that the others are ambiguous.
 for capture, pair in swept.items():
     guess = spa2v.extract_cues(pair, label="drum").capture
     print(f"{NAMES[capture]:8} read as {guess.format}: {guess.note}")
@@ -462,8 +472,8 @@ for capture, pair in swept.items():
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Somebody recorded with an XY pair, and you read it as M/S. By how much are you wrong, at 10°,
-# 30° and 60°? And the other way round?
+# You take a recording by an XY pair for M/S. How large is the error at 10°, 30° and 60°? And if
+# you take M/S for XY?
 #
 # </div>
 
@@ -478,8 +488,8 @@ for meant, read in (("xy", "ms"), ("ms", "xy")):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# One band of an AB pair, at 1 kHz, has its right channel a quarter of a wave ahead. From where
-# does the sound come?
+# In one band of an AB pair, at 1 kHz, the right channel leads by a quarter of a period. From
+# which directions may the sound come?
 #
 # </div>
 
@@ -496,8 +506,8 @@ for wave, sine in zip(waves, sines, strict=True):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Direction causes level and time differences; the microphones decide which. To estimate a
-# direction you must know the capture format, remove the room's bias, and accept what two numbers
-# cannot tell: front from back, and one level pair from another.
+# Direction causes level and time differences, and the capture format decides how large they are.
+# To estimate a direction you must know the format and remove the room's bias. Two channels cannot
+# distinguish front from back, nor one coincident pair from another.
 #
 # </div>
