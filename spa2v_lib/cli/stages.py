@@ -133,18 +133,19 @@ def plan(
             raise PlanningError(f"{source} holds cues; a prompt is made from the recording")
         return _show_prompt(source, chosen, aspect)
     if from_cues:
-        layout = _planned_from_cues(source, settings, aspect)
+        layout, notes = _planned_from_cues(source, settings, aspect)
     else:
-        layout = _planned(source, chosen, aspect)
+        layout, notes = _planned(source, chosen, aspect)
     if out is not None:
         layout.save(out)
     if as_json:
         print(layout.to_json())
     else:
         summaries.show_layout(layout)
+        terminal.show_notes(notes)
 
 
-def _planned(source: Path, settings: Settings, aspect: float) -> VideoSceneLayout:
+def _planned(source: Path, settings: Settings, aspect: float) -> tuple[VideoSceneLayout, list[str]]:
     from spa2v_lib.planning import plan as plan_recording
 
     with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
@@ -152,7 +153,7 @@ def _planned(source: Path, settings: Settings, aspect: float) -> VideoSceneLayou
         recording, measured = _analyzed(source, settings)
         progress("analyze", 1, 1)
         progress("plan", 0, 1)
-        return plan_recording(
+        layout = plan_recording(
             recording,
             measured,
             settings.planner,
@@ -160,9 +161,12 @@ def _planned(source: Path, settings: Settings, aspect: float) -> VideoSceneLayou
             strict=settings.strict,
             **_planning(settings),
         )
+    return layout, list(dict.fromkeys([*recording.notes, *measured.notes]))
 
 
-def _planned_from_cues(source: Path, given: Mapping[str, Any], aspect: float) -> VideoSceneLayout:
+def _planned_from_cues(
+    source: Path, given: Mapping[str, Any], aspect: float
+) -> tuple[VideoSceneLayout, list[str]]:
     from spa2v_lib.cues import SpatialCues
     from spa2v_lib.planning import plan_acoustic
     from spa2v_lib.planning.exemplars import ranked_exemplars
@@ -175,7 +179,7 @@ def _planned_from_cues(source: Path, given: Mapping[str, Any], aspect: float) ->
         )
     measured = SpatialCues.load(source)
     ranked = ranked_exemplars(measured, settings.exemplars, seed=settings.seed)
-    return plan_acoustic(
+    layout = plan_acoustic(
         measured,
         exemplars=ranked,
         shots=settings.shots,
@@ -183,6 +187,7 @@ def _planned_from_cues(source: Path, given: Mapping[str, Any], aspect: float) ->
         aspect=aspect,
         strict=settings.strict,
     )
+    return layout, list(measured.notes)
 
 
 def _planning(settings: Settings) -> dict[str, Any]:

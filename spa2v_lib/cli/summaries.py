@@ -79,11 +79,10 @@ def _count(cues: SpatialCues) -> str:
 
 
 def _show_source(console: Console, source: SourceTrack) -> None:
-    from spa2v_lib.viz.words import pass_by_in_words
+    from spa2v_lib.viz.words import naming_in_words, pass_by_in_words
 
-    label = source.label or "something unknown"
     console.print(
-        f"[bold]{source.id}[/]: {plain(label)} (confidence {source.label_confidence:.2f}), "
+        f"[bold]{source.id}[/]: {plain(naming_in_words(source))}; "
         f"{source.motion.replace('_', ' ')} (confidence {source.motion_confidence:.2f}), "
         f"level {source.level_change_db:+.1f} dB"
     )

@@ -226,7 +226,7 @@ def analyze(
     sources: list[SourceTrack] = []
     for k, (source, label_of) in enumerate(zip(detected.sources, assigned, strict=True), 1):
         naming = _tagged(source, named_by) if label_of is None else _named(label_of.name)
-        notes += naming.notes
+        notes += [note if alone else f"source-{k}: {note}" for note in naming.notes]
         sources.append(_source(f"source-{k}", source, naming, detected.channels, alone))
     return Analysis(recording, _cues(recording, detected, sources, notes), detected)
 

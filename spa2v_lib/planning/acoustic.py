@@ -87,9 +87,11 @@ def _what(source: SourceTrack, sound_class: SoundClass) -> str:
             f"{source.id} is {sound_class.with_article} (confidence {source.label_confidence:.2f})."
         )
     close = ", ".join(f"{name} {p:.2f}" for name, p in source.label_alternatives)
+    families = ", ".join(f"{name} {p:.2f}" for name, p in source.families[:2])
     return (
-        f"{source.id} was not recognized (most probable: {close or 'nothing'}); it is shown as "
-        f"{sound_class.name.replace('_', ' ')}, a guess, and called {sound_class.with_article}."
+        f"{source.id} was not recognized (most probable: {close or 'nothing'}; families: "
+        f"{families or 'none'}). It is shown as {sound_class.name.replace('_', ' ')}, the best of "
+        f"its family, and called {sound_class.with_article}."
     )
 
 
@@ -131,7 +133,7 @@ def _size(source: SourceTrack, sound_class: SoundClass, camera: Camera) -> str:
     }[sound_class.place]
     where = f"{place}, with the horizon at y = {camera.horizon_y():.2f}."
     size = f"{sound_class.width_m:g} m by {sound_class.height_m:g} m"
-    name, usual = sound_class.with_article, f"{sound_class.range_m:g} m"
+    name, usual = get_class(sound_class.name).with_article, f"{sound_class.range_m:g} m"
     if source.pass_by is None or source.pass_by.distance_m is None:
         return (
             f"Its size and distance are typical of {name}, not measured: {size}, "

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from spa2v_lib.pages import render
 from spa2v_lib.viz.analysis_page import analysis_html
 from spa2v_lib.viz.frames import frames_html, spread
-from spa2v_lib.viz.words import colour_of, shown_label, source_name
+from spa2v_lib.viz.words import colour_of, naming_in_words, shown_label
 
 if TYPE_CHECKING:
     from spa2v_lib.cues import Analysis, SourceTrack, SpatialCues
@@ -116,7 +116,7 @@ def _source_rows(source: SourceTrack) -> list[tuple[str, str]]:
     start, end = source.azimuth_start_deg, source.azimuth_end_deg
     known = start is not None and end is not None
     return [
-        ("source", f"{source_name(source)} (confidence {source.label_confidence:.2f})"),
+        ("source", naming_in_words(source)),
         ("motion", f"{_MOTIONS[source.motion]} (confidence {source.motion_confidence:.2f})"),
         ("direction", _directions(start, end) if known else "unknown"),
         ("level", f"{source.level_change_db:+.1f} dB from start to end".replace("-", "−")),

@@ -16,6 +16,7 @@ __all__ = [
     "colour_of",
     "cues_in_words",
     "map_caption",
+    "naming_in_words",
     "pass_by_in_words",
     "shown_label",
     "source_name",
@@ -79,6 +80,43 @@ def source_name(source: SourceTrack) -> str:
     'source-1'
     """
     return shown_label(source.label) if source.label else source.id
+
+
+def naming_in_words(source: SourceTrack) -> str:
+    """Say what a source is, who says so, and with which probability.
+
+    Parameters
+    ----------
+    source : SourceTrack
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> piano = SimpleNamespace(
+    ...     id="source-1", label="piano", label_source="guess", label_confidence=0.2,
+    ...     families=[("instrument", 0.6)],
+    ... )
+    >>> naming_in_words(piano)
+    'not recognized, perhaps piano (0.20; family instrument 0.60)'
+    >>> piano.label_source = "tagger"
+    >>> naming_in_words(piano)
+    'piano (confidence 0.20)'
+    >>> piano.label_source = "user"
+    >>> naming_in_words(piano)
+    'piano (as labelled)'
+    """
+    name = source_name(source)
+    if source.label_source == "user":
+        return f"{name} (as labelled)"
+    if source.label_source == "tagger":
+        return f"{name} (confidence {source.label_confidence:.2f})"
+    if source.label is None:
+        return "not recognized"
+    family, probability = next(iter(source.families), ("unknown", 0.0))
+    return (
+        f"not recognized, perhaps {name} ({source.label_confidence:.2f}; "
+        f"family {family} {probability:.2f})"
+    )
 
 
 def cues_in_words(cues: SpatialCues) -> str:

@@ -111,6 +111,33 @@ def test_a_plan_follows_the_sound(spa2v, audio):
     assert code == 0 and boxes[0].center[0] < 0.5 < boxes[-1].center[0]
 
 
+def test_a_plan_says_what_the_cues_note(spa2v, audio, tmp_path):
+    told = ("--label", "car, car", "--capture", "panned")
+    code, out, _ = spa2v("plan", audio, *told)
+    assert code == 0 and "note: 2 sources have the label 'car'" in out
+    spa2v("cues", audio, *told, "--out", tmp_path / "c.json")
+    assert "note: 2 sources have the label 'car'" in spa2v("plan", tmp_path / "c.json")[1]
+
+
+@pytest.mark.parametrize("command", ["cues", "plan", "generate"])
+@pytest.mark.parametrize(
+    ("label", "why"),
+    [
+        ("x" * 500, "500 characters"),
+        ("<b>car</b>", "markup"),
+        ("[bold]car[/bold]", "markup"),
+        ("car\ntram", "line breaks"),
+        ("car, tram, bell, dog", "4 labels were given"),
+        ("5", "no word"),
+        ("car@behind", "left, center, right"),
+    ],
+)
+def test_labels_that_are_no_words_are_refused(spa2v, audio, tmp_path, command, label, why):
+    out = tmp_path / ("out" if command == "generate" else "out.json")
+    assert one_error_line(spa2v(command, audio, "--out", out, "--label", label), why)
+    assert not out.exists()
+
+
 def test_a_prompt_is_shown_and_its_price_estimated_without_a_key(spa2v, audio, monkeypatch):
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     call = ("plan", audio, "--label", "car", "--planner", "google:gemini-3.8-flash")

@@ -42,10 +42,15 @@ def car(heard) -> SourceTrack:
 
 
 def test_two_sources_stand_side_by_side_with_their_intervals(printed, car) -> None:
-    silent = {"id": "source-2", "label": None, "active": [False] * len(car.active)}
+    silent = {
+        "id": "source-2",
+        "label": None,
+        "label_source": "none",
+        "active": [False] * len(car.active),
+    }
     text = printed(car, car.model_copy(update=silent), count_low=1, count_high=3)
     assert "[red]street" in text and "2 sources (90 % interval 1 to 3)" in text
-    assert "source-1: car" in text and "source-2: something unknown" in text
+    assert "source-1: car" in text and "source-2: not recognized;" in text
     (row,) = [line for line in text.splitlines() if line.startswith("0.05 s")]
     low, high = car.azimuth_low_deg[0], car.azimuth_high_deg[0]
     assert row.count(f"{low:+.0f}° to {high:+.0f}°") == 2 and row.endswith("silent")

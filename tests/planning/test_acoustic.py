@@ -245,6 +245,8 @@ def test_what_was_not_recognized_is_drawn_as_the_best_guess_and_called_by_its_fa
     assert (item.label, item.caption) == ("truck", "a vehicle")
     assert layout.caption.startswith("a vehicle stands")
     assert "not recognized" in layout.reasoning and "bus 0.30" in layout.reasoning
+    assert "families: vehicle 0.80" in layout.reasoning
+    assert "typical of a truck, not measured" in layout.reasoning
 
 
 def test_what_not_even_a_family_is_known_of_is_something_that_makes_a_sound() -> None:
