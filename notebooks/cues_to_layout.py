@@ -107,9 +107,11 @@ for azimuth in (-45, -30, -15, 0, 15, 30, 45):
 # depth of $z = r\cos\theta$ metres in the scene. Perspective divides by that depth:
 #
 # $$
-# \text{width} = f\,\frac{W}{z}, \qquad
-# \text{height} = f a\,\frac{H}{z}, \qquad
-# y_\text{foot} = y_\text{horizon} + f a\,\frac{h}{z},
+# \begin{aligned}
+# \text{width} &= f\,\frac{W}{z}, \\
+# \text{height} &= f a\,\frac{H}{z}, \\
+# y_\text{foot} &= y_\text{horizon} + f a\,\frac{h}{z},
+# \end{aligned}
 # $$
 #
 # with the picture's aspect $a$ (width over height) and the camera's height $h$ above the ground,

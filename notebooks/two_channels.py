@@ -305,7 +305,10 @@ pairs = {
 # root of
 #
 # $$
-# (1 - \rho^2)\, Q^2 - (S_{LL} + S_{RR} - 2\rho S_{LR})\, Q + S_{LL} S_{RR} - S_{LR}^2 = 0 .
+# \begin{aligned}
+# (1 - \rho^2)\, Q^2 - (S_{LL} + S_{RR} - 2\rho S_{LR})\, Q & \\
+# {} + S_{LL} S_{RR} - S_{LR}^2 &= 0 .
+# \end{aligned}
 # $$
 #
 # What remains has rank one, and its slope gives the direction: one quadratic equation per frame

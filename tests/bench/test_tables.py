@@ -6,10 +6,9 @@ import re
 
 import pytest
 
-from spa2v_lab.bench.frame import Goal, Interval, Row
+from spa2v_lab.bench.frame import Interval, Row
 from spa2v_lab.bench.tables import (
     chosen_rows,
-    goals_table,
     results_figure,
     results_page,
     results_table,
@@ -43,18 +42,6 @@ def test_a_table_shows_intervals_and_escapes_names():
     table = results_table(ROWS, ["LTSim", "distance"])
     assert "0.80<br>" in table and "[0.70, 0.85]" in table and "3.50" in table and "–" in table
     assert "<b>deaf" not in table and "&lt;b&gt;deaf" in table
-
-
-def test_goals_say_what_was_measured_and_whether_it_is_enough():
-    goals = [
-        Goal("error, °", "<=", 1.0, 0.25),
-        Goal("<right>, %", ">=", 98.0, 96.5),
-        Goal("never", "<=", 1.0, None),
-    ]
-    table = goals_table(goals)
-    assert "<td>0.25</td>" in table and "at most 1<" in table and "<td>yes</td>" in table
-    assert "&lt;right&gt;" in table and "at least 98<" in table and "<strong>no</strong>" in table
-    assert "never" not in table
 
 
 def test_a_page_holds_every_condition_and_asks_for_nothing_elsewhere():

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from spa2v_lab.bench.frame import Goal, Interval, Row
+from spa2v_lab.bench.frame import Interval, Row
 from spa2v_lib.viz.style import TEXT, styled
 from spa2v_lib.viz.words import colour_of
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
-__all__ = ["chosen_rows", "goals_table", "results_figure", "results_page", "results_table"]
+__all__ = ["chosen_rows", "results_figure", "results_page", "results_table"]
 
 
 def chosen_rows(rows: Sequence[Row], stage: str, condition: str = "all") -> list[Row]:
@@ -112,27 +112,6 @@ def results_table(rows: Sequence[Row], measures: Sequence[str]) -> str:
     return _template("rows").render(rows=rows, measures=measures)
 
 
-def goals_table(goals: Sequence[Goal]) -> str:
-    """Return goals as an HTML table: what was measured, what was asked for, and whether it is met.
-
-    Parameters
-    ----------
-    goals : sequence of Goal
-        Those that were not computed are left out.
-
-    See Also
-    --------
-    spa2v_lab.bench.Goal : one of them
-
-    Examples
-    --------
-    >>> "at most 3" in goals_table([Goal("azimuth median, °", "<=", 3, 1.2)])
-    True
-    """
-    relations = {"<=": "at most", ">=": "at least"}
-    return _template("goals").render(goals=goals, relations=relations)
-
-
 def results_page(title: str, rows: Sequence[Row], notes: Sequence[str]) -> str:
     """Return one page with all rows as tables and plots, which needs no network.
 
@@ -176,14 +155,6 @@ _TEMPLATES = {
 {%- if one.low is not none and one.high is not none -%}
 <br><small style="white-space:nowrap">[{{ "%.2f" | format(one.low) }}, {{ "%.2f" | format(one.high) }}]</small>
 {%- endif %}{% endif %}</td>{% endfor %}</tr>
-{%- endfor %}
-</tbody></table>""",
-    "goals": """
-<table class="dataframe"><thead><tr><th></th><th>measured</th><th>goal</th><th>met</th></tr></thead><tbody>
-{%- for goal in goals if goal.value is not none %}
-<tr><th style="text-align:left">{{ goal.name }}</th><td>{{ "%.3g" | format(goal.value) }}</td>
-<td style="white-space:nowrap">{{ relations[goal.relation] }} {{ "%g" | format(goal.bound) }}</td>
-<td>{% if goal.met %}yes{% else %}<strong>no</strong>{% endif %}</td></tr>
 {%- endfor %}
 </tbody></table>""",
     "page": """<!doctype html>

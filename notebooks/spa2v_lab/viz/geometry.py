@@ -62,8 +62,9 @@ def projection_figure(
     )
     figure.update_xaxes(range=[0, 1], constrain="domain", title="x (share of width)", col=2)
     figure.update_yaxes(
-        range=[1, 0], scaleanchor="x2", scaleratio=1 / camera.aspect, constrain="domain", col=2
-    )
+        range=[1, 0], scaleanchor="x2", scaleratio=1 / camera.aspect, constrain="domain",
+        title="y (share of height)", col=2,
+    )  # fmt: skip
     figure.update_layout(sliders=[slider(labels, "source at ", first)])
     words = f"{sound_class.with_article} {away:g} m away, seen from above and in the picture"
     styled(figure, height=490, alt=words).update_layout(legend_y=1.1)
