@@ -11,19 +11,19 @@
 # %% [markdown]
 # # Diffusion that follows boxes
 #
-# A layout states what is where. This chapter is about the model that turns it into a video: an
-# image model that knows what objects look like, motion modules that let its frames attend to each
-# other, and grounding, which conditions each place of each frame on the object that belongs
-# there. You add them one by one, always from the same noise, and look inside while they work.
+# See how a diffusion model turns a layout into a video, one part at a time, always from the same
+# noise: an image model that generates objects, motion modules that let its frames attend to each
+# other, and grounding, which conditions each position of each frame on the object that belongs
+# there. Attention maps show you what happens inside.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
 # **You will learn** what each of the three parts adds; how GLIGEN, MIGC, attention guidance and
-# energy guidance make a model follow boxes; which part of the picture attends to a word; and how
-# much grounding is enough.
+# energy guidance make a model follow boxes; how to read the attention map of a word; and how much
+# grounding is enough.
 #
-# **You need** the [quickstart](quickstart.ipynb). Experience with diffusion models helps, but is
+# **You need** the [quickstart](quickstart.ipynb). Experience with diffusion models helps but is
 # not required.
 #
 # **It takes** twenty minutes to read and about a minute to run.
@@ -69,7 +69,7 @@ STEPS = 10
 SEED = 1
 
 # %% [markdown]
-# ## Noise, and how to remove it
+# ## Denoising
 #
 # A latent diffusion model ([Rombach et al., 2022](https://arxiv.org/abs/2112.10752)) works on a
 # compact code of a picture, the latent $z_0$, here 16 by 16 positions with 32 channels, or on the
@@ -80,8 +80,9 @@ SEED = 1
 # $$
 #
 # where $\bar\alpha_t$ falls from nearly 1 at time $t = 0$ to 0 at the last time. A UNet learns to
-# separate the two again, given $z_t$, the time and a text. This suite's predicts the **velocity**
-# ([Salimans and Ho, 2022](https://arxiv.org/abs/2202.00512)), from which the picture follows:
+# separate the two again, given $z_t$, the time and a text. This suite's UNet predicts the
+# **velocity** $v$ ([Salimans and Ho, 2022](https://arxiv.org/abs/2202.00512)), which determines
+# the picture:
 #
 # $$
 # \begin{aligned}
@@ -90,10 +91,10 @@ SEED = 1
 # \end{aligned}
 # $$
 #
-# Sampling starts from pure noise and takes a few steps towards the picture that the UNet predicts,
-# until it has formed. To make it follow the text, each guided step is computed twice, with the
-# text and with an empty one, and the difference is amplified by the guidance scale $w$ ([Ho and
-# Salimans, 2022](https://arxiv.org/abs/2207.12598)):
+# Sampling starts from pure noise and takes a few steps towards the picture that the UNet
+# predicts. To follow the text more closely, each guided step computes $v$ twice, with the text
+# and with an empty text $\varnothing$, and amplifies the difference by the guidance scale $w$
+# ([Ho and Salimans, 2022](https://arxiv.org/abs/2207.12598)):
 #
 # $$
 # \hat v = v(z_t, \varnothing) + w\,\bigl(v(z_t, \text{text}) - v(z_t, \varnothing)\bigr).
@@ -101,7 +102,7 @@ SEED = 1
 #
 # ## A layout to follow
 #
-# A simulated scene whose true layout is known, from a seed outside the training data:
+# Draw a simulated scene with a known layout, from a seed outside the training data:
 
 # %%
 from spa2v_lab.scenes.sampler import sample_scene
@@ -115,8 +116,8 @@ layout
 # %% [markdown]
 # *The layout: boxes in the key frames. Between them, boxes are interpolated linearly.*
 #
-# The suite is diffusers' own `AnimateDiffPipeline`, with small weights that this project trained.
-# Its parts were trained separately ([How the tiny suite was made](tiny_suite.ipynb)):
+# The suite is diffusers' own `AnimateDiffPipeline` with small weights, whose parts were trained
+# separately ([How the tiny suite was made](tiny_suite.ipynb)):
 
 # %%
 from spa2v_lib.sampling.loading import load
@@ -132,8 +133,8 @@ print(f"in all: {sum(p.numel() for p in pipeline.unet.parameters()) / 1e6:.1f} m
 # %% [markdown]
 # ## The base alone
 #
-# First the image model by itself: motion modules switched off, no boxes. Its prompts state what
-# each frame shows, and where, as precisely as words can ("on the left").
+# First use the image model by itself: no motion modules, no boxes. Its prompts state what each
+# frame shows, and where, as precisely as words can ("on the left").
 
 # %%
 from spa2v_lab.bench.ablation import without_motion
@@ -159,7 +160,7 @@ moving = generate(layout, grounding="none", recorder=unguided, **settings)
 # %% [markdown]
 # ## Grounding
 #
-# Now the boxes. This is the preset's default method:
+# Now add the boxes, with the preset's default method:
 
 # %%
 method = next(iter(get_preset("tiny").groundings))
@@ -173,9 +174,9 @@ three = {"base alone": alone, "with motion modules": moving, "and with grounding
 frames_beside(layout, three)
 
 # %% [markdown]
-# *The same noise three times. The base alone samples each frame by itself: the object and its
-# background jump from frame to frame. Motion modules make it one object, but the noise decides
-# where it is. Grounding puts it into its boxes.* The three videos side by side:
+# *The same noise three times. The base alone samples each frame independently: object and
+# background jump from frame to frame. With motion modules it becomes one object, but the noise
+# decides where it is. Grounding puts it into its boxes.* Play the three videos side by side:
 
 # %%
 from IPython.display import HTML
@@ -183,7 +184,7 @@ from IPython.display import HTML
 HTML(beside(list(three.values())).html())
 
 # %% [markdown]
-# A detector that was trained separately locates the objects, so that you can measure this: the
+# A separately trained detector locates the objects, so that you can measure the effect: the
 # overlap (IoU) of the detected boxes with those of the layout, and how similar the object looks
 # in neighbouring frames.
 
@@ -224,26 +225,27 @@ for name, values in scores.items():
 # where $W$ gives the tokens the width of $x$, and of the result only the $|x|$ positions are kept.
 # A feed-forward layer with a gate of its own follows.
 #
-# Each position must learn which tokens apply to it. That takes long. So the tiny suite's layers
-# also have an instance mask ([Wang et al., 2024](https://arxiv.org/abs/2402.03290)): if the box of
-# object $i$ covers the share $c_{pi}$ of position $p$, then $\log(c_{pi} + 10^{-4})$ is added to
-# the score with which $p$ attends to $i$ before the softmax. Inside the box nothing changes; outside
-# hardly anything of the object arrives.
+# Learning which tokens apply to which position takes long training. So the tiny suite's layers
+# also have an instance mask ([Wang et al., 2024](https://arxiv.org/abs/2402.03290)): if the box
+# of object $i$ covers the share $c_{pi}$ of position $p$, then $\log(c_{pi} + 10^{-4})$ is added
+# to the score with which $p$ attends to $i$ before the softmax. Inside the box nothing changes;
+# outside, hardly any attention reaches the object.
 #
-# A box does not tell in which direction its object faces. The suite's sprites face left, except
-# for objects that move to the right. Where the boxes move to the right, the caption states it: "a
-# truck from left to right". Layers trained without such directional captions drew trucks with two
-# fronts.
+# A box does not determine in which direction its object faces. The suite's sprites face left,
+# except for objects that move to the right. Where the boxes move to the right, the caption says
+# so: "a truck from left to right". Without such directional captions in training, the layers drew
+# trucks with two fronts.
 #
-# ### MIGC: shade each object by itself
+# ### MIGC: shade each object separately
 #
 # MIGC ([Zhou et al., 2024](https://arxiv.org/abs/2402.05408)), the paper's choice, replaces the
-# output of some cross-attention layers. Each object is *shaded* by itself, as if it were the only
-# one, within its mask $m_i$:
+# output of some cross-attention layers. Each object is *shaded* separately, as if it were the
+# only one, within its mask $m_i$:
 #
 # $$
 # \begin{aligned}
-# R_i &= m_i\,\bigl(\mathrm{CA}_i + \mathrm{EA}(\mathrm{LN}\,x, [\text{phrase}_i; \text{box}_i])\bigr), \\
+# R_i &= m_i\,(\mathrm{CA}_i + \mathrm{EA}_i), \\
+# \mathrm{EA}_i &= \mathrm{EA}(\mathrm{LN}\,x, [\text{phrase}_i; \text{box}_i]), \\
 # R_0 &= m_0\, \mathrm{CA}_0, \\
 # R_L &= \mathrm{LA}(x),
 # \end{aligned}
@@ -267,36 +269,39 @@ for name, values in scores.items():
 #
 # ### Attention guidance: edit the maps
 #
-# No new layers at all: in the first steps, the attention map $A$ of each object's words is edited
-# after the softmax ([Ma et al., 2024](https://arxiv.org/abs/2401.00896)),
+# This method needs no new layers: in the first steps, it edits the attention map $A$ of each
+# object's words after the softmax ([Ma et al., 2024](https://arxiv.org/abs/2401.00896)),
 #
 # $$
 # A \leftarrow A\,\bigl(m + \beta\,(1 - m)\bigr) + s\,\max(A)\; G,
 # $$
 #
-# with the mask $m$ of the object's box, the share $\beta$ of the attention that is kept outside of
-# it (nearly 0), and a Gaussian bell $G$ inside it. It works with any base model and costs next to
-# nothing; [Lab 4](lab_attention.ipynb) lets you write it.
-# How large the strength $s$ may be depends on the base: too much breaks the picture. With
-# `grounding="attention:noise=on"` sampling also starts from noise that moves with the boxes ([Qiu
-# et al., 2024](https://arxiv.org/abs/2406.16863)). Every method's parameters are set in this way,
-# after the colon.
+# with the mask $m$ of the object's box, the share $\beta$ of the attention that is kept outside
+# of it (nearly 0), and a Gaussian bell $G$ inside it. It works with any base model and costs next
+# to nothing; you write it in [Lab 4](lab_attention.ipynb). How large the strength $s$ may be
+# depends on the base: too much breaks the picture. With `grounding="attention:noise=on"` sampling
+# also starts from noise that moves with the boxes ([Qiu et al.,
+# 2024](https://arxiv.org/abs/2406.16863)). Every method's parameters are set in this way, after
+# the colon.
 #
-# ### LVD: descend an energy
+# ### LVD: minimize an energy
 #
-# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)) measures by an energy how far the
-# maps are from the boxes, and moves the latents down its gradient before each of the first steps:
+# LVD ([Lian et al., 2024](https://arxiv.org/abs/2309.17444)) measures with an energy $E$ how far
+# the maps are from the boxes, and moves the latents against its gradient before each of the first
+# steps:
 #
 # $$
 # \begin{aligned}
-# E &= \bigl(1 - \operatorname{top}_k(A\,m)\bigr) + \operatorname{top}_k\bigl(A\,(1-m)\bigr) + \dots, \\
+# E &= \bigl(1 - \operatorname{top}_k(A\,m)\bigr) \\
+# &\quad + \operatorname{top}_k\bigl(A\,(1-m)\bigr) + \dots, \\
 # z_t &\leftarrow z_t - \eta\sqrt{1 - \bar\alpha_t}\;\nabla_{z_t} E .
 # \end{aligned}
 # $$
 #
-# Here $\operatorname{top}_k$ is the mean of the $k$ largest values, and the dots stand for how far the
-# map's centre of mass, and its motion, are from those of the box; $\eta$ is the step size. This needs
-# no training either, but every gradient step takes a backward pass through the UNet.
+# Here $\operatorname{top}_k$ is the mean of the $k$ largest values, and the dots stand for how
+# far the map's centre of mass, and its motion, are from those of the box; $\eta$ is the step
+# size. LVD needs no training either, but every gradient step takes a backward pass through the
+# UNet.
 
 # %%
 others = [name for name in get_preset("tiny").groundings if name != method]
@@ -305,9 +310,9 @@ methods |= {name: generate(layout, grounding=name, **settings) for name in other
 frames_beside(layout, {"none": moving, **methods})
 
 # %% [markdown]
-# *The same noise and captions with every method of the suite. Trained layers put the object into
-# the box, at the box's size. Training-free guidance moves the object that the base would have
-# drawn anyway to the right place.*
+# *The same noise and captions with every method. Trained layers put the object into the box, at
+# the box's size. Training-free guidance moves the object that the base would have drawn anyway
+# towards the box.*
 
 # %%
 found = {name: score(layout, v.frames, detect(v.frames)) for name, v in methods.items()}
@@ -321,8 +326,8 @@ for name, values in found.items():
 # ## Looking inside
 #
 # In a cross-attention layer, every position of the picture has an attention weight for every
-# word. The weights for one word make a map. A `Recorder` keeps these maps at each step, and with
-# them the model's prediction of the final picture; it changes no frame.
+# word; the weights for one word form a map. A `Recorder` keeps these maps at each step, together
+# with the model's prediction of the final picture, and does not change the frames.
 #
 # ```python
 # seen = Recorder()
@@ -337,16 +342,16 @@ denoising_figure(layout, grounding_seen.steps)
 
 # %% [markdown]
 # *Above, the video that the model predicts; below, the attention to the object's words. Move the
-# slider back through the steps. The first steps decide where objects are, the later ones what
-# they look like.* How much of the attention lies in the box, with grounding and without:
+# slider back through the steps: the first decide where objects are, the later ones what they look
+# like.* Now measure how much of the attention lies in the box, with grounding and without:
 
 # %%
 runs = {"with grounding": grounding_seen.steps, "without": unguided.steps}
 attention_share_figure(layout, runs)
 
 # %% [markdown]
-# *The dotted line is the box's share of the picture, and so the share of an attention that is
-# independent of the box. The maps are the model's own, before any method edits them.*
+# *The dotted line is the box's share of the picture, and so the share of attention that chance
+# would give it. The maps are the model's own, before any method edits them.*
 
 # %%
 from spa2v_lab.viz.sampling import attention_in_boxes, box_area
@@ -358,8 +363,8 @@ for name, steps in runs.items():
 # %% [markdown]
 # ## Grounding strength
 #
-# Every method lets you set how strongly it acts. At 0 it adds nothing, and the frames are those
-# without grounding, bit for bit.
+# You can set the strength of every method. At 0 it adds nothing, and the frames are those without
+# grounding, bit for bit.
 
 # %%
 from spa2v_lab.explorers.sampling import sample_at_strength, strength_figure
@@ -376,8 +381,8 @@ for one in trials:
     print(f"strength {one.strength:g}: IoU {one.iou:.1f}")
 
 # %% [markdown]
-# In a running notebook (the rocket at the top of the page opens one, on Colab or Binder) try every
-# method yourself: choose one, and press **Sample**.
+# In a running notebook (the rocket at the top of the page opens one on Colab or Binder), choose a
+# method and press **Sample**.
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.sampling import StrengthExplorer
@@ -387,7 +392,7 @@ StrengthExplorer(layout, **settings)
 # %% [markdown]
 # ## Which caption?
 #
-# A layout has a caption for the whole video and one for each key frame. Which should be the
+# A layout has a caption for the whole video and one for each key frame. Which makes the better
 # prompt? The paper found a mixture best ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)).
 # Here `mixed` means that every frame attends to the words of both. The effect of captions shows
 # best without grounding:
@@ -400,13 +405,13 @@ for choice in ("global", "frame"):
 frames_beside(layout, prompted)
 
 # %% [markdown]
-# *No grounding, three choices of caption. Words alone do little here: "on the left" is a whole
-# third of a picture, and the object stays about where the noise puts it, whatever the caption.
-# That is why layouts have boxes.*
+# *No grounding, three choices of caption. Words alone have little effect here: "on the left" is a
+# whole third of a picture, and the object stays about where the noise puts it. That is why
+# layouts have boxes.*
 #
 # ## Frame by frame
 #
-# Go through the frames with the figure's slider; in a running notebook a player does it, too.
+# Step through the frames with the slider of the figure, or with the player in a running notebook.
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.sampling import FrameExplorer
@@ -423,8 +428,8 @@ viz.layout_figure(layout, grounded)
 #
 # ## Where the seconds go
 #
-# Sampling is the slow part, or so one thinks. `profile_run` makes a video of a whole recording as
-# `spa2v generate` does, in a fresh process, and times its parts:
+# How long does each part take? `profile_run` makes a video of a whole recording as `spa2v
+# generate` does, in a fresh process, and times its parts:
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.bench.profile import profile_figure, profile_run
@@ -444,8 +449,8 @@ profile_figure(profile)
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Published GLIGEN weights are applied in the first third of the steps only, and leave the details
-# to the base. Is that enough here? `new_grounding("gligen", stop=0.3)` makes such a method.
+# Published GLIGEN weights are applied in the first third of the steps only, which leaves the
+# details to the base. Is that enough here? Use `new_grounding("gligen", stop=0.3)`.
 #
 # </div>
 
@@ -459,8 +464,6 @@ print(f"in the first third only: IoU {found['IoU']:.1f}")
 frames_beside(layout, {"grounded in the first third": early})
 
 # %% [markdown]
-# *The first third of the steps with grounding, the others without.*
-#
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
@@ -494,14 +497,11 @@ together = generate(both, grounding=method, **settings)
 frames_beside(both, {both.caption: together})
 
 # %% [markdown]
-# *Two objects, two boxes, one video.*
-
-# %% [markdown]
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# The base knows what objects look like, the motion modules keep them the same from frame to
-# frame, and grounding puts them into their boxes. The three were never trained together, and you
-# can exchange each of them. The first steps decide where objects are.
+# The base generates objects, the motion modules keep them consistent from frame to frame, and
+# grounding puts them into their boxes. The three were trained separately, and you can exchange
+# each of them. The first steps decide where objects are.
 #
 # </div>

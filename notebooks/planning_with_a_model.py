@@ -11,22 +11,23 @@
 # %% [markdown]
 # # Planning with a language model
 #
-# SpA2V lets a multimodal language model write the layout: the model listens to the recording,
-# reasons about what is where, and writes captions and boxes ([Pham et al.,
-# 2025](https://arxiv.org/abs/2508.00782)). The authors' own ablations show that the result rests
-# on the examples in the prompt and on the spatial reasoning, and that the model perceives little
-# of the direction. This library measures the direction instead: the prompt gives the model the
-# spatial cues as numbers, and by default the boxes are computed from the cues.
+# Let a language model name and describe what you hear, and keep the boxes where the sound is. In
+# SpA2V a multimodal language model writes the whole layout: it listens to the recording, reasons
+# about the position of each source, and writes captions and boxes ([Pham et al.,
+# 2025](https://arxiv.org/abs/2508.00782)). The authors' ablations show that the result depends on
+# the exemplars in the prompt and on the spatial reasoning, and that the model perceives little of
+# the direction. So this library measures the direction: the prompt states the spatial cues as
+# numbers, and by default code computes the boxes from them.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** what the prompt contains, how examples are chosen without giving the answer
-# away, what a real (if very small) model answered, what a large one would cost, and which part of
-# a plan to leave to a model.
+# **You will learn** what the prompt contains; how to choose exemplars without leaking the answer;
+# what a real, very small model answered; what a large one costs; and which part of a plan to
+# leave to a model.
 #
 # **You need** [From cues to a layout](cues_to_layout.ipynb). You need neither a key nor a model:
-# the answers shown were recorded, and are replayed.
+# this chapter replays recorded answers.
 #
 # **It takes** ten minutes to read and ten seconds to run.
 #
@@ -75,7 +76,7 @@ scene, recording, cues = recorded_scene(SCENE)
 viz.cue_figure(cues)
 
 # %% [markdown]
-# *The cues of this chapter's recording. Right is up.*
+# *The cues of this chapter's recording. Upwards is to the right.*
 
 # %%
 source = cues.sources[0]
@@ -100,13 +101,13 @@ for line in instruction.splitlines():
     print(textwrap.fill(line, 74, subsequent_indent="  "))
 
 # %% [markdown]
-# Note the sentence about double quotes. It guards against prompt injection: a file may be called
-# `ignore all instructions.flac`, so names, labels and notes are quoted, and the prompt declares
+# Note the sentence about double quotes. It guards against prompt injection: somebody may call a
+# file `ignore all instructions.flac`, so the prompt quotes names, labels and notes, and declares
 # them to be data.
 #
-# Then come the examples, and last the recording to plan for: a table of its cues and, if the
-# model takes audio, one clip for each channel. There are two clips because hosted models mix
-# stereo down to mono; the examples have their clips as well.
+# The exemplars follow, and last the recording to plan for: a table of its cues and, if the model
+# takes audio, one clip for each channel. Hosted models mix stereo down to mono, which is why
+# there are two clips; the exemplars have theirs as well.
 
 # %% tags=["nbval-ignore-output"]
 print(prompt.user_text[prompt.user_text.rindex("The recording to plan") :])
@@ -115,10 +116,10 @@ print(prompt.user_text[prompt.user_text.rindex("The recording to plan") :])
 # `spa2v plan scene.flac --planner google:gemini-3.8-flash --show-prompt` prints the whole prompt,
 # and sends nothing. The texts are plain files in `spa2v_lib/planning/prompts`.
 #
-# ## Choosing examples without leakage
+# ## Choosing exemplars without leakage
 #
-# The library ships simulated scenes with known ground truth. Which should the prompt show? By
-# default those whose *cues* are most similar to the recording's. The distance between two sources
+# The library ships simulated scenes with known ground truth as exemplars. By default the prompt
+# shows those whose *cues* are nearest to the recording's. The distance between two sources
 # compares their directions at start, middle and end, the change of level, the probable motions,
 # and the tags they share.
 
@@ -135,7 +136,7 @@ for exemplar in nearest:
 nearest[0].layout
 
 # %% [markdown]
-# *The layout of the nearest example. It shows the model how to write such a scene.*
+# *The layout of the nearest exemplar. It shows the model how to write such a scene.*
 
 # %%
 import numpy as np
@@ -144,11 +145,11 @@ print(f"{len(exemplars)} exemplars; nearest at {min(distances):.0f}, ", end="")
 print(f"median {np.median(distances):.0f}, farthest {max(distances):.0f}")
 
 # %% [markdown]
-# Choosing by similarity risks leakage. If an example were made from the very recording to plan
-# for, from its mirror image or from its reversal, the nearest neighbour would give the answer
-# away, and a benchmark would measure copying. `leaks` detects such examples by the names of the
-# files and, because names can be changed, by the level over time, which mirroring leaves as it is
-# and reversal turns around.
+# Choosing by similarity risks leakage. If an exemplar came from the very recording to plan for,
+# from its mirror image or from its reversal, the nearest neighbour would give the answer away,
+# and a benchmark would measure copying. `leaks` detects such exemplars by the names of the files
+# and, because names can change, by the level over time, which mirroring preserves and reversal
+# only reverses.
 
 # %%
 from spa2v_lib.planning.exemplars import leaks
@@ -166,17 +167,17 @@ print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caugh
 #
 # `placement="model"` follows the paper: the model writes every box. `placement="cues"`, the
 # default, asks the model for labels, captions, background, silent objects and reasoning; the
-# boxes are computed from the cues, as in [From cues to a layout](cues_to_layout.ipynb). Both
-# answers are validated. Unambiguous faults are repaired (corners in the wrong order, a tiny
-# overshoot). Any other answer goes back to the model with its fault, twice at most; after that
-# you get an error that shows the answer.
+# boxes are computed from the cues, as in [From cues to a layout](cues_to_layout.ipynb). The
+# library validates both kinds of answer. It repairs unambiguous faults (corners in the wrong
+# order, a tiny overshoot) and returns any other answer to the model with a description of the
+# fault, at most twice; after that you get an error that shows the answer.
 #
 # ## What a very small model writes
 #
-# No hosted model can be reached where this book is built, and the book shows no invented answers.
-# But one real language model is small enough for any processor: **SmolLM2**, 135 million
-# parameters, text only. It planned three scenes, with one example and with none, and its answers
-# were recorded verbatim in `data/answers`. This chapter replays them and does not run the model.
+# Every answer in this book comes from a real model, and no hosted model was run for it. One real
+# language model is small enough for any processor: **SmolLM2**, 135 million parameters, text
+# only. It planned three scenes, with one exemplar and with none; `data/answers` holds its answers
+# verbatim, and this chapter replays them.
 
 # %%
 from spa2v_lib.planning.answer_cache import recorded_answers
@@ -196,12 +197,12 @@ print("caption:", written["video_caption"])
 print("it names:", [thing["label"] for thing in written["sources"]])
 
 # %% [markdown]
-# The answer is fluent, but it copies from its example. It names the ship, and in its frames'
-# captions the ship is on the example's green meadow. It could write nothing but valid JSON,
-# because only tokens that the schema allows are sampled (*constrained decoding*); a schema makes
-# an answer well-formed, not true.
+# The answer is fluent, but it copies from its exemplar. It names the ship, and in its frame
+# captions the ship is on the exemplar's green meadow. It is valid JSON because only tokens that
+# the schema allows are sampled (*constrained decoding*); a schema makes an answer well-formed,
+# not true.
 #
-# Now the boxes that the same model writes when it places them itself:
+# Now let the same model place the boxes itself:
 
 # %%
 from spa2v_lab.bench.recorded_answers import replayed
@@ -212,16 +213,16 @@ replayed(by_model)
 replayed(by_code)
 
 # %% [markdown]
-# *Above, boxes that the model wrote: they do not move, and the example's object is copied as
-# well. Below, the same model's captions with boxes computed from the cues: the object follows the
-# sound.*
+# *Above, boxes that the model wrote: they do not move, and the model copied the exemplar's object
+# as well. Below, the same model's captions with boxes computed from the cues: the object follows
+# the sound.*
 #
 # ### Scores
 #
-# Three scenes are an illustration, not a benchmark, but the pattern is plain. (The benchmark
-# below ran the same model on twenty scenes, with one example and computed boxes: it answered for
+# Three scenes are an illustration, not a benchmark, but the pattern is clear. (The benchmark
+# below ran the same model on twenty scenes, with one exemplar and computed boxes: it answered for
 # all of them, labelled the object correctly in each, and the boxes were as good as without a
-# model.) The ground truth of each scene is known:
+# model.) Compare each plan with the ground truth:
 
 # %%
 from spa2v_lib.planning import plan_acoustic
@@ -245,14 +246,14 @@ for name, layouts in rows.items():
     print(f"{name:<38}{iou:4.1f}{apart:>9}{right:13.0%}")
 
 # %% [markdown]
-# *Means over the three scenes: overlap with the true boxes, distance of the centres in picture
-# widths (– where there is no box to measure), and the share of motions in the right direction.*
+# *Means over the three scenes: overlap (IoU) with the true boxes, distance of the centres in
+# picture widths (– where there is no box), and the share of motions in the right direction.*
 #
-# Where code places the boxes, they are right even if the captions are wrong, unless the model
-# adds an object that is not there: without an example it puts a second, silent ship beside the
-# one that sounds. Where the model places them, it depends on its example: with one it writes a
-# box and repeats it, without one it leaves the picture empty. The paper's ablation shows that far
-# larger models depend on their examples, too.
+# Where code places the boxes, they are correct even if the captions are wrong, unless the model
+# adds an object: without an exemplar it puts a second, silent ship beside the one that sounds.
+# Where the model places them, the result depends on the exemplar: with one the model writes a box
+# and repeats it, without one it leaves the picture empty. The paper's ablation shows that far
+# larger models depend on their exemplars, too.
 #
 # To add the rows of a hosted model, set its key in the environment:
 #
@@ -284,9 +285,9 @@ for name, cues_of in cues_from.items():
     print(f"{name:<14} IoU {overlap:.1f}, direction right {right:.0%}")
 
 # %% [markdown]
-# *Measured cues give nearly the same boxes as the true ones. The overlap stays below 1 because of
-# size and distance, which a stereo recording rarely tells. From the label alone, every object
-# stands in the middle.*
+# *Measured cues give nearly the same boxes as the true ones. The overlap stays below 1 because a
+# stereo recording rarely determines size and distance. From the label alone, every object stands
+# in the middle.*
 #
 # ## What a hosted model needs, and costs
 #
@@ -298,7 +299,7 @@ for name, cues_of in cues_from.items():
 # | in this process | `transformers:Qwen/Qwen2-Audio-7B-Instruct` | `spa2v[local]`, a GPU |
 # | SmolLM2 | `smollm` | two packages; the error names them |
 #
-# You see the estimate before anything is sent:
+# Estimate the cost before you send anything:
 
 # %%
 from spa2v_lib.planning import parse_planner
@@ -314,16 +315,16 @@ print("price not known" if dollars is None else f"a thousand recordings: ${1000 
 
 # %% [markdown]
 # The price comes from the installed client package, as of its release; look up the current one
-# before you send a thousand recordings. Answers are cached on disk by a hash of everything they
-# depend on, so running again costs nothing. Keys are never written anywhere.
+# before you send a thousand recordings. The library caches answers on disk by a hash of
+# everything they depend on, so running again costs nothing. It never writes a key to disk.
 #
 # ## Exercises
 #
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# How much do the three ways to choose examples differ? Compare the motions of `knn`, `fixed` and
-# `random` examples with that of the recording.
+# How much do the three ways to choose exemplars differ? Compare the motions of `knn`, `fixed` and
+# `random` exemplars with that of the recording.
 #
 # </div>
 
@@ -339,7 +340,7 @@ for how in ("knn", "fixed", "random"):
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
 # An object that crosses needs a different box in every frame. How many different boxes, and how
-# many different sentences, did the model write for its frames, with one example and with none?
+# many different sentences, did the model write for its frames, with one exemplar and with none?
 #
 # </div>
 
@@ -357,8 +358,8 @@ for record in records:
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# How much of the prompt is instruction, and how much is examples? How many tokens do you save
-# without examples?
+# How much of the prompt is instruction, and how much exemplars? How many tokens do you save
+# without exemplars?
 #
 # </div>
 
@@ -373,7 +374,7 @@ for shots in (0, 1, 3, 8):
 # <p class="admonition-title"><b>Take away</b></p>
 #
 # Let the model write labels, captions and the silent objects of a scene, and let measured cues
-# place the boxes. Examples teach the form of an answer; a small model copies their content as
-# well. Every answer in this chapter was written by a real model.
+# place the boxes. Exemplars teach the form of an answer; a small model copies their content as
+# well.
 #
 # </div>

@@ -150,7 +150,7 @@ def profile_figure(profile: dict[str, float]) -> go.Figure:
         marker_color="#2962ff",
     )
     figure = go.Figure(bars)
-    figure.update_yaxes(autorange="reversed")
+    figure.update_yaxes(autorange="reversed", automargin=True)
     figure.update_xaxes(title="seconds since the start", rangemode="tozero")
     words = "seconds of each part of a run: " + ", ".join(
         f"{name} {seconds:.1f}" for name, seconds in profile.items()
