@@ -26,8 +26,8 @@ from PIL import Image, ImageDraw
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.presets import Source
+from spa2v_lib.sampling.sources import source_files
 from spa2v_lib.sampling.tensors import as_pixels, check_numbers
-from spa2v_lib.sampling.weights import source_files
 
 if TYPE_CHECKING:
     from diffusers import WanVACEPipeline

@@ -15,7 +15,7 @@ import numpy as np
 
 from spa2v_lib.errors import DataError
 from spa2v_lib.layout.box import Box
-from spa2v_lib.sampling.weights import FOLDER_VARIABLE
+from spa2v_lib.sampling.sources import FOLDER_VARIABLE
 
 __all__ = ["OWLVIT", "Detection", "OwlVit"]
 

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import DataError
-from spa2v_lib.sampling.presets import Architecture, Preset, get_preset
+from spa2v_lib.sampling.preset import Architecture, Preset
+from spa2v_lib.sampling.presets import get_preset
+from spa2v_lib.sampling.sources import source_files
 from spa2v_lib.sampling.variants import CHECKPOINT
-from spa2v_lib.sampling.weights import check_weights, source_files
+from spa2v_lib.sampling.weights import check_weights
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -1,19 +1,11 @@
-"""Where a preset's weights lie: shipped, in a folder of the user's, or on the Hugging Face hub.
+"""The weights of a preset: whether they are here, what would be fetched, and their hashes.
 
-Published weights are looked for in the folder that the environment variable ``SPA2V_WEIGHTS``
-names, as ``<folder>/<owner>/<repository>/...``; what is not there comes from the hub, into the
-hub's own cache, and only because a preset that needs it was asked for.
+Where the files of each of its parts lie, `spa2v_lib.sampling.sources` knows.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from fnmatch import fnmatch
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,57 +13,31 @@ from pathlib import Path
 from spa2v_lib.errors import DataError
 from spa2v_lib.resources import install_command, resource
 from spa2v_lib.sampling.presets import Preset, Source, get_preset
+from spa2v_lib.sampling.sources import (
+    Announce,
+    Download,
+    announce_downloads,
+    hub_is_forbidden,
+    locate,
+    planned_download,
+    source_files,
+    source_folder,
+    user_folder,
+    wanted_folder,
+)
 
 __all__ = [
-    "FOLDER_VARIABLE",
-    "Download",
     "check_weights",
     "fetch",
     "layer_file",
-    "locate",
     "planned_downloads",
-    "source_files",
     "weight_files",
     "weight_hashes",
     "whereabouts",
 ]
 
-FOLDER_VARIABLE = "SPA2V_WEIGHTS"
-
 _SHIPPED = {"vae", "unet", "text_encoder", "motion_adapter", "grounding"}
 _WEIGHTS = (".safetensors", ".bin", ".ckpt")
-_USUAL_LORA = "pytorch_lora_weights.safetensors"
-
-Announce = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Download:
-    """What the hub would send for one part of a preset.
-
-    Attributes
-    ----------
-    part : str
-        What it is, such as "base".
-    repository : str
-    files : tuple of str
-    size_bytes : int
-        Of all files together.
-
-    Examples
-    --------
-    >>> print(Download("base", "owner/name", ("a.safetensors",), 2_500_000_000))
-    base: 1 file of owner/name, 2.50 GB
-    """
-
-    part: str
-    repository: str
-    files: tuple[str, ...]
-    size_bytes: int
-
-    def __str__(self) -> str:
-        count = f"{len(self.files)} file" + "s" * (len(self.files) != 1)
-        return f"{self.part}: {count} of {self.repository}, {self.size_bytes / 1e9:.2f} GB"
 
 
 def check_weights(preset: Preset) -> None:
@@ -102,16 +68,16 @@ def check_weights(preset: Preset) -> None:
     if preset.folder:
         weight_files(preset)
     for what, source in preset.sources.items():
-        if source.revision is None and _in_folder(source) is None:
+        if source.revision is None and user_folder(source) is None:
             raise DataError(
                 f"preset {preset.name!r} needs {what}, which the hub does not hold: {source.hint}; "
-                f"put {', '.join(source.files)} into {_wanted(source)}"
+                f"put {', '.join(source.files)} into {wanted_folder(source)}"
             )
-        if source.revision and _offline() and _present(source) is None:
+        if source.revision and hub_is_forbidden() and source_folder(source) is None:
             raise DataError(
                 f"preset {preset.name!r} needs {what}: the weights of {source.repository} are "
-                f"neither in {_wanted(source)} nor to be had from the hub: they are not in its "
-                "cache, and HF_HUB_OFFLINE forbids to fetch them; unset it, or put them there"
+                f"neither in {wanted_folder(source)} nor to be had from the hub: they are not in "
+                "its cache, and HF_HUB_OFFLINE forbids to fetch them; unset it, or put them there"
             )
 
 
@@ -137,35 +103,11 @@ def whereabouts(preset: Preset) -> dict[str, str]:
 
 
 def _whereabouts(source: Source) -> str:
-    folder = _in_folder(source)
-    place = "on disk" if folder is not None else "in the hub's cache"
-    folder = _present(source)
-    if folder is not None:
-        size = sum(path.stat().st_size for path in _matching(folder, source))
-        return f"{place}, {size / 1e9:.2f} GB"
-    return "to be fetched" if source.revision else "to be put there by hand"
-
-
-def locate(source: Source) -> Path:
-    """Return the folder that holds a source's files, fetching them if need be.
-
-    Raises
-    ------
-    DataError
-        If they are neither in the user's folder nor to be had from the hub.
-
-    Examples
-    --------
-    >>> locate(Source("owner/by-hand", None, ("*.ckpt",), hint="ask its authors"))
-    Traceback (most recent call last):
-    spa2v_lib.errors.DataError: owner/by-hand is missing: ask its authors; put it where it is sought
-    """
-    found = _in_folder(source)
-    if found is not None:
-        return found
-    if source.revision is None:
-        raise DataError(f"{source.repository} is missing: {source.hint}; put it where it is sought")
-    return _from_hub(source)
+    if source_folder(source) is None:
+        return "to be fetched" if source.revision else "to be put there by hand"
+    place = "in the hub's cache" if user_folder(source) is None else "on disk"
+    size = sum(path.stat().st_size for path in source_files(source))
+    return f"{place}, {size / 1e9:.2f} GB"
 
 
 def layer_file(preset: Preset, method: str) -> Path | None:
@@ -200,7 +142,8 @@ def layer_file(preset: Preset, method: str) -> Path | None:
     if preset.folder:
         return resource(*preset.folder, *place.split("/"))
     source = preset.sources[place]
-    return _matching(locate(source), source)[-1]  # safetensors come after other kinds
+    locate(source)
+    return source_files(source)[-1]  # safetensors come after other kinds
 
 
 def planned_downloads(preset: Preset) -> list[Download]:
@@ -222,9 +165,9 @@ def planned_downloads(preset: Preset) -> list[Download]:
     []
     """
     return [
-        _planned(what, source)
+        planned_download(what, source)
         for what, source in preset.sources.items()
-        if source.revision and _present(source) is None
+        if source.revision and source_folder(source) is None
     ]
 
 
@@ -262,7 +205,7 @@ def fetch(preset: str | Preset, announce: Announce = print) -> list[Path]:
     check_weights(preset)
     downloads = planned_downloads(preset)
     if downloads:
-        _check_disk(downloads, announce)
+        announce_downloads(downloads, announce)
     folders = [locate(source) for source in preset.sources.values()]
     announce(f"{preset.name}: all weights are on this machine")
     return folders or [resource(*preset.folder or ())]
@@ -322,32 +265,15 @@ def weight_hashes(preset: Preset) -> dict[str, str]:
         return {path.relative_to(folder).as_posix(): _sha256(path) for path in weight_files(preset)}
     hashes: dict[str, str] = {}
     for source in preset.sources.values():
-        folder = _present(source)
+        folder = source_folder(source)
         if folder is None:
             hashes[source.repository] = f"to be fetched from {source.revision or 'its authors'}"
             continue
-        for path in _matching(folder, source):
+        for path in source_files(source):
             if path.suffix in _WEIGHTS:
                 within = path.relative_to(folder).as_posix()
                 hashes[f"{source.repository}/{within}"] = _sha256(path)
     return hashes
-
-
-def source_files(source: Source) -> list[Path]:
-    """Return the files of a source that are on this machine; none if it is not complete.
-
-    Raises
-    ------
-    DataError
-        If there are several where one is needed.
-
-    Examples
-    --------
-    >>> source_files(Source("owner/by-hand", None, ("*.ckpt",)))
-    []
-    """
-    folder = _present(source)
-    return [] if folder is None else _matching(folder, source)
 
 
 def _sha256(path: Path) -> str:
@@ -360,152 +286,3 @@ def _hashed(path: Path, _size: int, _changed_ns: int) -> str:
     """Hash a file once, unless it changes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _wanted(source: Source) -> str:
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    root = chosen or f"the folder that {FOLDER_VARIABLE} names"
-    return f"{root}/{source.repository}"
-
-
-def _in_folder(source: Source) -> Path | None:
-    """Return the user's folder of a source if it holds a file for every pattern."""
-    if source.folder:
-        return Path(source.folder) if _holds(Path(source.folder), source) else None
-    chosen = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(chosen) / source.repository if chosen else None
-    return folder if folder is not None and _holds(folder, source) else None
-
-
-def _holds(folder: Path, source: Source) -> bool:
-    return all(any(folder.glob(pattern)) for pattern in source.files)
-
-
-def _matching(folder: Path, source: Source) -> list[Path]:
-    found = {path for pattern in source.files for path in folder.glob(pattern)}
-    names = sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
-    return [folder / name for name in _sufficient(names, source)]
-
-
-def _sufficient(names: list[str], source: Source) -> list[str]:
-    """Leave out what is there twice: of safetensors in several precisions, half precision is kept.
-
-    Of a LoRA's repository its one file is wanted.
-    """
-    kept: dict[str, str] = {}
-    for name in sorted(names, key=lambda name: (".fp16." not in name, len(name))):
-        folder, _, file = name.rpartition("/")
-        alike = f"{folder}/{file.split('.')[0]}" if file.endswith(".safetensors") else name
-        kept.setdefault(alike, name)
-    chosen = sorted(kept.values())
-    if source.files != ("*.safetensors",) or len(chosen) < 2:
-        return chosen
-    if _USUAL_LORA in chosen:
-        return [_USUAL_LORA]
-    raise DataError(
-        f"{source.repository} holds several weights: {', '.join(chosen)}; name one, as "
-        f"{source.repository}/{chosen[0]}"
-    )
-
-
-def _present(source: Source) -> Path | None:
-    """Return the folder of a source that is on this machine, the user's before the hub's cache."""
-    return _in_folder(source) or _in_cache(source)
-
-
-def _in_cache(source: Source) -> Path | None:
-    """Return the hub's cache of a source if it holds a file for every pattern.
-
-    A download that was broken off does not count. Older versions of the hub's client take a
-    revision for complete if anything of it is there.
-    """
-    if source.revision is None:
-        return None
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    try:
-        folder = snapshot_download(
-            source.repository,
-            revision=source.revision,
-            allow_patterns=list(source.files),
-            local_files_only=True,
-        )
-    except (LocalEntryNotFoundError, OSError):
-        return None
-    return Path(folder) if _holds(Path(folder), source) else None
-
-
-def _offline() -> bool:
-    from huggingface_hub import constants
-
-    return bool(constants.HF_HUB_OFFLINE)
-
-
-def _planned(what: str, source: Source) -> Download:
-    from huggingface_hub import HfApi
-
-    try:
-        info = HfApi().model_info(
-            source.repository, revision=source.revision, files_metadata=True, timeout=30
-        )
-    except Exception as error:  # whatever its HTTP client raises means: no answer
-        raise _unreachable(source, error) from error
-    sizes = {entry.rfilename: entry.size or 0 for entry in info.siblings or ()}
-    found = {p: [name for name in sizes if _is_match(name, p)] for p in source.files}
-    if lacking := [pattern for pattern, names in found.items() if not names]:
-        raise DataError(f"{source.repository} on the hub lacks {', '.join(lacking)}")
-    names = _sufficient(sorted({name for names in found.values() for name in names}), source)
-    return Download(what, source.repository, tuple(names), sum(sizes[name] for name in names))
-
-
-def _is_match(name: str, pattern: str) -> bool:
-    """Whether a path in a repository matches, of which "*" is one part, as with `Path.glob`."""
-    return name.count("/") == pattern.count("/") and fnmatch(name, pattern)
-
-
-def _check_disk(downloads: list[Download], announce: Announce) -> None:
-    """Announce downloads and the free disk, and refuse what does not fit."""
-    from huggingface_hub import constants
-
-    for download in downloads:
-        announce(str(download))
-    place = Path(constants.HF_HUB_CACHE)
-    while not place.exists():
-        place = place.parent
-    total, free = sum(d.size_bytes for d in downloads), shutil.disk_usage(place).free
-    announce(f"together {total / 1e9:.2f} GB, into {constants.HF_HUB_CACHE}: "
-             f"{free / 1e9:.1f} GB are free")  # fmt: skip
-    if total > free:
-        raise DataError(
-            f"{total / 1e9:.1f} GB are to be fetched and {free / 1e9:.1f} GB are free in {place}; "
-            "make room, or set HF_HOME to a folder on a larger disk"
-        )
-
-
-def _unreachable(source: Source, error: Exception) -> DataError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return DataError(
-        f"the weights of {source.repository} are neither in {_wanted(source)} nor to be had "
-        f"from the hub: {reason}"
-    )
-
-
-@cache
-def _from_hub(source: Source) -> Path:
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    wanted = source.files
-    if _in_cache(source) is None and not _offline():
-        download = _planned("weights", source)
-        _check_disk([download], lambda line: print(line, file=sys.stderr))
-        wanted = download.files
-    try:
-        folder = snapshot_download(
-            source.repository, revision=source.revision, allow_patterns=list(wanted)
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise _unreachable(source, error) from error
-    return Path(folder)

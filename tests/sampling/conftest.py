@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMo
 from spa2v_lab.bench.random_weights import Widths, write_random_weights
 from spa2v_lib.sampling import loading, presets
 from spa2v_lib.sampling.grounding.base import GroundingInputs
-from spa2v_lib.sampling.weights import FOLDER_VARIABLE
+from spa2v_lib.sampling.sources import FOLDER_VARIABLE
 
 FRAMES, TOKENS, WIDTH = 3, 6, 16
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from spa2v_lib.cues.tagging import embedded, embedding
 from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.resources import resource
-from spa2v_lib.sampling import generate, loading, tiny_detector
+from spa2v_lib.sampling import families, generate, loading, tiny_detector, weights
 from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.sampling.selfcheck import known_layout
 from spa2v_lib.sampling.tensors import as_pixels
@@ -70,10 +70,8 @@ def models(tmp_path, monkeypatch):
     def find(*parts):
         return tmp_path.joinpath(*parts)
 
-    modules = (loading, tiny_detector, "spa2v_lib.sampling.weights")
-    for module in modules:
-        where = module if isinstance(module, str) else module.__name__
-        monkeypatch.setattr(f"{where}.resource", find)
+    for module in (families, tiny_detector, weights):
+        monkeypatch.setattr(module, "resource", find)
     loading.unload()
     tiny_detector.shipped_detector.cache_clear()
     yield tmp_path / "models"

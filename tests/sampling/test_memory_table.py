@@ -1,5 +1,7 @@
 """The table of videos against GPUs says what the check before sampling decides."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from spa2v_lab.bench.memory_table import CARDS_GB, FREE_SHARE, memory_table
@@ -14,8 +16,9 @@ ROWS = [[cell.strip() for cell in line.split("|")[1:-1]] for line in memory_tabl
 def test_every_cell_is_what_the_check_decides(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: True)
-    monkeypatch.setattr(loading, "_check_main_memory", lambda preset: None)
-    monkeypatch.setattr(loading, "_LOADED", {})
+    memory = SimpleNamespace(available=64e9)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    loading.unload()
     words = set()
     for name, methods, frames, _, _, *cells in ROWS[2:]:
         preset = get_preset(name)

@@ -7,8 +7,6 @@ from spa2v_lab.training.base import new_unet
 from spa2v_lib.doctor import device
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling import loading
-from spa2v_lib.sampling import loading as precision
-from spa2v_lib.sampling.presets import get_preset
 
 
 def test_the_answer_is_nearly_the_same_and_in_single_precision():
@@ -16,7 +14,7 @@ def test_the_answer_is_nearly_the_same_and_in_single_precision():
     unet = new_unet().eval().requires_grad_(False)
     noisy, words = torch.randn(2, 32, 16, 16, requires_grad=True), torch.randn(2, 32, 128)
     exact = unet(noisy, 500, words).sample
-    precision.compute_in_bfloat16(unet)
+    loading.compute_in_bfloat16(unet)
     near = unet(noisy, 500, words).sample
     assert near.dtype == torch.float32
     difference = (near - exact).norm() / exact.norm()
@@ -30,23 +28,25 @@ def test_the_answer_is_nearly_the_same_and_in_single_precision():
 def test_the_suite_uses_it_where_the_processor_has_it(monkeypatch, native):
     capabilities = {"avx512_bf16": native}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    assert precision.bfloat16_is_native() is native
+    assert loading.bfloat16_is_native() is native
     assert device().endswith("bfloat16") is native or torch.cuda.is_available()
-    pipeline = loading._new_pipeline(get_preset("tiny"), "cpu")
+    loading.unload()
+    pipeline = loading.load("tiny", "cpu")
+    loading.unload()
     assert ("forward" in vars(pipeline.unet)) is native
     assert pipeline.unet.dtype == torch.float32
 
 
 def test_a_torch_that_cannot_tell_stays_in_single_precision(monkeypatch):
     monkeypatch.delattr(torch.cpu, "get_capabilities", raising=False)
-    assert precision.bfloat16_is_native() is False
+    assert loading.bfloat16_is_native() is False
 
 
 def test_it_can_be_switched_off(monkeypatch):
     capabilities = {"avx512_bf16": True}
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-    monkeypatch.setenv(precision.BFLOAT16_VARIABLE, "off")
-    assert precision.bfloat16_is_native() is False
-    monkeypatch.setenv(precision.BFLOAT16_VARIABLE, "no")
+    monkeypatch.setenv(loading.BFLOAT16_VARIABLE, "off")
+    assert loading.bfloat16_is_native() is False
+    monkeypatch.setenv(loading.BFLOAT16_VARIABLE, "no")
     with pytest.raises(SamplingError, match="SPA2V_BFLOAT16 is 'no'"):
-        precision.bfloat16_is_native()
+        loading.bfloat16_is_native()

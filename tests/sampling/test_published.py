@@ -32,8 +32,15 @@ from spa2v_lib.runs import generate_run
 from spa2v_lib.sampling import check, generate, loading, presets
 from spa2v_lib.sampling.control_video import draw_control, frame_times
 from spa2v_lib.sampling.grounding import gligen_layers
-from spa2v_lib.sampling.weights import FOLDER_VARIABLE, weight_hashes
+from spa2v_lib.sampling.sources import FOLDER_VARIABLE
+from spa2v_lib.sampling.weights import weight_hashes
 
+SD15, ANIMATEDIFF, GLIGEN = (
+    presets.PRESETS["sd15-gligen"].sources[part].repository
+    for part in ("base", "motion adapter", "GLIGEN")
+)
+MIGC = presets.PRESETS["sd15-migc"].sources["MIGC"].repository
+WAN = presets.PRESETS["wan-vace"].sources["Wan VACE"].repository
 BOX = Box(x0=0.1, y0=0.3, x1=0.5, y1=0.8)
 
 
@@ -160,7 +167,7 @@ def test_only_the_layers_that_are_used_are_loaded(small_presets):
 
 def test_what_is_recorded_is_the_hash_of_the_files_that_were_read(small_presets, small_weights):
     hashes = weight_hashes(presets.get_preset("sd15-gligen"))
-    layers = presets._GLIGEN.repository + "/unet/diffusion_pytorch_model.fp16.bin"
+    layers = GLIGEN + "/unet/diffusion_pytorch_model.fp16.bin"
     digest = hashlib.sha256((small_weights / layers).read_bytes()).hexdigest()
     assert hashes[layers] == digest
     assert all(len(value) == 64 for value in hashes.values())
@@ -201,7 +208,7 @@ def _small_wan(folder) -> None:
 
 
 def test_wan_vace_samples_a_drawn_layout_end_to_end(small_presets, small_weights):
-    _small_wan(small_weights / presets._WAN.repository)
+    _small_wan(small_weights / WAN)
     steps = []
     kept = {"steps": 2, "device": "cpu"}
     boxed = generate(
@@ -271,8 +278,8 @@ def test_damaged_files_in_the_users_folder_are_named(
 ):
     root = shutil.copytree(small_weights, tmp_path / "own")
     monkeypatch.setenv(FOLDER_VARIABLE, str(root))
-    parts = [f"{presets._SD15.repository}/unet", presets._ANIMATEDIFF.repository]
-    for part in (*parts, f"{presets._GLIGEN.repository}/unet", presets._MIGC.repository):
+    parts = [f"{SD15}/unet", ANIMATEDIFF]
+    for part in (*parts, f"{GLIGEN}/unet", MIGC):
         kept = {path: path.read_bytes() for path in (root / part).iterdir() if path.is_file()}
         for path, content in kept.items():
             path.write_bytes(content[: len(content) // 2] if path.suffix != ".json" else content)

@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from spa2v_lab.bench.random_weights import Widths, lora_weights, write_random_weights
@@ -14,10 +13,13 @@ from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import DataError, SamplingError, SettingsError
 from spa2v_lib.runs import Settings, check_settings, generate_run, rerun, verify
 from spa2v_lib.sampling import check, generate, loading, presets, variant, weight_hashes
+from spa2v_lib.sampling.fit import check_fit
 from spa2v_lib.sampling.selfcheck import known_layout
 
 LAYOUT = known_layout(1.6).model_copy(update={"duration_s": 0.25})
 GLIGEN = "sd15-gligen"
+SD15 = presets.PRESETS[GLIGEN].sources["base"].repository
+LCM = presets.PRESETS[GLIGEN].fast.source.repository
 
 
 def _frames(preset, **how):
@@ -34,7 +36,7 @@ def _lora(path, widths, **how):
 @pytest.fixture
 def base_unet(small_weights):
     """Return the weights of the preset's own base."""
-    folder = small_weights / presets._SD15.repository / "unet"
+    folder = small_weights / SD15 / "unet"
     return load_file(folder / "diffusion_pytorch_model.fp16.safetensors")
 
 
@@ -79,7 +81,7 @@ def test_another_base_is_a_folder_of_any_precision_and_the_preset_keeps_its_own(
     small_presets, small_widths, small_weights, tmp_path
 ):
     write_random_weights(tmp_path, GLIGEN, small_widths, seed=5)
-    other = tmp_path / presets._SD15.repository
+    other = tmp_path / SD15
     for folder in ("unet", "vae", "text_encoder"):
         (path,) = (other / folder).glob("*.fp16.safetensors")
         path.rename(path.with_name(path.name.replace(".fp16", "")))
@@ -93,7 +95,7 @@ def test_another_base_is_a_folder_of_any_precision_and_the_preset_keeps_its_own(
 def test_a_base_in_one_file_gives_the_frames_of_the_same_weights_in_a_folder(
     small_presets, small_weights, tmp_path
 ):
-    base = small_weights / presets._SD15.repository
+    base = small_weights / SD15
     path = tmp_path / "all.safetensors"
     save_file(_as_checkpoint(base), path)
     (base / "model_index.json").write_text(json.dumps(_INDEX))
@@ -259,14 +261,14 @@ WIDER = Widths((32, 32, 64, 64), text=64, text_layers=1, vocabulary=54, picture=
 def test_a_lora_or_lcm_weights_of_another_architecture_are_refused_before_loading(
     small_presets, small_weights, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(loading, "_new_pipeline", pytest.fail)
+    monkeypatch.setattr(loading, "assemble", pytest.fail)
     path = _lora(tmp_path / "xl.safetensors", WIDER)
     with pytest.raises(DataError, match=r"xl.* does not fit: it changes .*attn2.* 64 inputs.* 32"):
         check(LAYOUT, variant(GLIGEN, lora=[str(path)]), device="cpu")
     save_file({"lora_unet_nowhere_1_to_q.lora_down.weight": torch.ones(2, 32)}, path)
     with pytest.raises(DataError, match=r"xl\.safetensors does not hold a LoRA"):
         check(LAYOUT, variant(GLIGEN, lora=[str(path)]), device="cpu")
-    lcm = presets._LCM.repository
+    lcm = LCM
     root = tmp_path / "own"
     shutil.copytree(small_weights, root)
     monkeypatch.setenv("SPA2V_WEIGHTS", str(root))
@@ -295,8 +297,8 @@ def test_a_motion_lora_for_another_adapter_says_so(small_presets, tmp_path):
 def test_a_base_of_another_architecture_is_refused_before_loading(
     small_presets, small_weights, tmp_path, monkeypatch, changed, words
 ):
-    monkeypatch.setattr(loading, "_new_pipeline", pytest.fail)
-    base = shutil.copytree(small_weights / presets._SD15.repository, tmp_path / "base")
+    monkeypatch.setattr(loading, "assemble", pytest.fail)
+    base = shutil.copytree(small_weights / SD15, tmp_path / "base")
     config = json.loads((base / "unet/config.json").read_text())
     (base / "unet/config.json").write_text(json.dumps(config | changed))
     with pytest.raises(DataError, match=words):
@@ -306,11 +308,11 @@ def test_a_base_of_another_architecture_is_refused_before_loading(
 def test_a_file_that_is_no_checkpoint_is_refused_as_a_base(
     small_presets, small_widths, small_weights, tmp_path
 ):
-    (small_weights / presets._SD15.repository / "model_index.json").write_text("{}")
+    (small_weights / SD15 / "model_index.json").write_text("{}")
     path = _lora(tmp_path / "style.safetensors", small_widths)
     with pytest.raises(DataError, match="no model.diffusion_model.*a LoRA is given with --lora"):
         check(LAYOUT, variant(GLIGEN, base=str(path)), device="cpu")
-    (small_weights / presets._SD15.repository / "model_index.json").unlink()
+    (small_weights / SD15 / "model_index.json").unlink()
 
 
 def test_a_folder_that_is_no_base_is_refused_by_what_it_lacks(small_presets, tmp_path):
@@ -337,7 +339,7 @@ def test_a_run_records_its_lora_and_is_verified_and_made_again_with_it(
     assert record["parameters"]["lora"] == [f"{style}:0.5"]
     assert (record["parameters"]["speed"], record["parameters"]["steps"]) == ("fast", 6)
     assert (record["frames"]["width"], record["frames"]["height"]) == (72, 64)
-    lcm = f"{presets._LCM.repository}/pytorch_lora_weights.safetensors"
+    lcm = f"{LCM}/pytorch_lora_weights.safetensors"
     assert len(record["weights"][lcm]) == 64
     assert len(record["weights"][f"{tmp_path.name}/style.safetensors"]) == 64
     assert verify(run).reproduced
@@ -355,17 +357,20 @@ def test_lora_written_as_text_are_split_at_commas():
     assert Settings.of({"lora": ""}).lora == ()
 
 
-def test_full_width_lora_of_stable_diffusion_are_known_by_shape(tmp_path):
+def test_full_width_lora_of_stable_diffusion_are_known_by_shape(tmp_path, monkeypatch):
     from spa2v_lab.bench.random_weights import FULL
-    from spa2v_lib.sampling.fit import _changed_layers, _check_lora, _shapes_of_unet
 
+    monkeypatch.setenv("SPA2V_WEIGHTS", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     path = _lora(tmp_path / "style.safetensors", FULL, rank=1)
-    unet = _shapes_of_unet(presets.PRESETS[GLIGEN].architecture, {})
-    _check_lora(path, unet, 768)
-    with torch.device("meta"):
-        theirs = dict(UNet2DConditionModel(**FULL.unet).named_modules())
-    changed = _changed_layers(path)
-    assert len(changed) == 128 and set(changed) <= set(theirs)
+    changed = load_file(path)
+    assert len(changed) == 3 * 128
+    check_fit(variant(GLIGEN, lora=[str(path)]))
+    save_file(
+        {name.replace("down_blocks_0", "down_blocks_3"): v for name, v in changed.items()}, path
+    )
+    with pytest.raises(DataError, match="down_blocks.3.* no such layer"):
+        check_fit(variant(GLIGEN, lora=[str(path)]))
 
 
 def test_fetch_checks_what_was_asked_for_beside_the_preset(small_presets, small_widths, tmp_path):
@@ -377,7 +382,7 @@ def test_fetch_checks_what_was_asked_for_beside_the_preset(small_presets, small_
     asked = ["fetch", GLIGEN, "--speed", "fast", "--lora", f"{fits}:0.5"]
     found = CliRunner().invoke(app, asked)
     assert found.exit_code == 0
-    assert presets._LCM.repository in found.output and str(tmp_path) in found.output
+    assert LCM in found.output and str(tmp_path) in found.output
     wider = _lora(tmp_path / "xl.safetensors", WIDER)
     refused = CliRunner().invoke(app, ["fetch", GLIGEN, "--lora", str(wider)])
     assert isinstance(refused.exception, DataError) and "does not fit" in str(refused.exception)

@@ -12,7 +12,10 @@ from spa2v_lib.runs import Settings, check_settings, generate_run
 from spa2v_lib.sampling import check, loading, presets, weights
 from spa2v_lib.sampling.detection import OWLVIT
 from spa2v_lib.sampling.selfcheck import known_layout
-from spa2v_lib.sampling.weights import FOLDER_VARIABLE, check_weights, whereabouts
+from spa2v_lib.sampling.sources import FOLDER_VARIABLE
+from spa2v_lib.sampling.weights import check_weights, whereabouts
+
+WAN = presets.PRESETS["wan-vace"].sources["Wan VACE"]
 
 
 def test_weights_that_only_a_person_can_get_are_asked_for_before_anything_is_loaded(
@@ -67,12 +70,12 @@ def test_fetch_announces_repository_files_and_size_before_it_downloads(hub_cache
     monkeypatch.setattr(
         "huggingface_hub.HfApi.model_info", lambda *_, **__: SimpleNamespace(siblings=files)
     )
-    monkeypatch.setattr(weights, "_from_hub", lambda source: events.append(source) or hub_cache)
+    monkeypatch.setattr(weights, "locate", lambda source: events.append(source) or hub_cache)
     usage = SimpleNamespace(free=3e9)
     monkeypatch.setattr("shutil.disk_usage", lambda place: usage)
     weights.fetch("wan-vace", events.append)
     assert "4 files of Wan-AI/Wan2.1-VACE-1.3B-diffusers, 2.00 GB" in events[0]
-    assert "3.0 GB are free" in events[1] and events[2] is presets._WAN
+    assert "3.0 GB are free" in events[1] and events[2] is WAN
     usage.free = 1e9
     with pytest.raises(DataError, match=r"2\.0 GB are to be fetched and 1\.0 GB are free"):
         weights.fetch("wan-vace", events.append)
@@ -90,10 +93,10 @@ def test_a_run_whose_weights_cannot_come_is_refused_before_anything_is_read(hub_
 
 
 def test_where_weights_are_is_known_without_the_hub(hub_cache, monkeypatch, tmp_path):
-    source, preset = presets._WAN, presets.PRESETS["sd15-migc"]
-    _keep(hub_cache, source, "model_index.json", "vae/config.json")
+    preset = presets.PRESETS["sd15-migc"]
+    _keep(hub_cache, WAN, "model_index.json", "vae/config.json")
     assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "to be fetched"}  # broken off
-    _keep(hub_cache, source, "vae/a.safetensors", "tokenizer/spiece.model")
+    _keep(hub_cache, WAN, "vae/a.safetensors", "tokenizer/spiece.model")
     assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "in the hub's cache, 0.00 GB"}
     check_weights(presets.PRESETS["wan-vace"])
     assert whereabouts(preset) == {
@@ -101,7 +104,8 @@ def test_where_weights_are_is_known_without_the_hub(hub_cache, monkeypatch, tmp_
         "motion adapter": "to be fetched",
         "MIGC": "to be put there by hand",
     }
-    own = tmp_path / "own" / presets._MIGC.repository
+    migc = preset.sources["MIGC"]
+    own = tmp_path / "own" / migc.repository
     own.mkdir(parents=True)
-    (own / presets._MIGC.files[0]).touch()
+    (own / migc.files[0]).touch()
     assert whereabouts(preset)["MIGC"] == "on disk, 0.00 GB"
