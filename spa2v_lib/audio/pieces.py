@@ -1,4 +1,4 @@
-"""Sound as a stream of pieces, samples [channels, n] of any length: decoded, cut, resampled.
+"""Sound as a stream of pieces, samples [channels, n] of any length: cut, folded, resampled.
 
 A recording of hours never sits in memory as a whole.
 """
@@ -18,6 +18,7 @@ __all__ = [
     "Decoder",
     "Format",
     "Piece",
+    "fold_gains",
     "regrouped",
     "resampled",
     "skipping",
@@ -25,6 +26,18 @@ __all__ = [
 
 PIECE_FRAMES = 65536
 """About how many samples per channel a piece holds."""
+
+
+_SIDE = 0.5**0.5
+_FOLD = {
+    "FL": (1.0, 0.0),
+    "FR": (0.0, 1.0),
+    "FC": (_SIDE, _SIDE),
+    **dict.fromkeys(("BL", "SL", "FLC"), (_SIDE, 0.0)),
+    **dict.fromkeys(("BR", "SR", "FRC"), (0.0, _SIDE)),
+    "BC": (0.5, 0.5),
+}
+"""Gains in the left and right of two channels; other loudspeakers are left out."""
 
 
 class BrokenOffError(Exception):
@@ -103,6 +116,30 @@ class Decoder:
     stated_s: float | None = None
     notes: tuple[str, ...] = ()
     floating: bool = False
+
+
+def fold_gains(channel_layout: tuple[str, ...]) -> np.ndarray:
+    """Return the gains that fold loudspeaker channels into left and right, as in ITU-R BS.775-3.
+
+    Centre and surround are added 3 dB down on their sides, the low-frequency channel is left out.
+
+    Parameters
+    ----------
+    channel_layout : tuple of str
+        FFmpeg's name of each channel, such as "FL"; those it does not know are left out.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 [2, channels], in [0, 1].
+
+    Examples
+    --------
+    >>> fold_gains(("FL", "FR", "LFE")).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+    """
+    gains = np.array([_FOLD.get(name, (0.0, 0.0)) for name in channel_layout])
+    return gains.T.astype(np.float32)
 
 
 def skipping(pieces: Iterator[np.ndarray], frames: int) -> Iterator[np.ndarray]:

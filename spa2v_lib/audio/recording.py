@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import copy
-import html
-import io
 import os
 from collections.abc import Callable, Iterator
 from functools import cached_property
@@ -13,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from spa2v_lib.audio.arrays import as_samples, split_pair
 from spa2v_lib.audio.decoding import Scan, open_audio
@@ -24,26 +20,12 @@ from spa2v_lib.audio.inspection import (
     check_rate,
     check_samples,
 )
-from spa2v_lib.audio.pieces import Decoder, regrouped, resampled, skipping
-from spa2v_lib.errors import AudioError, OutputError
-from spa2v_lib.files import displayed, replacing
+from spa2v_lib.audio.output import PLAYER_SECONDS, player_html, write_sound
+from spa2v_lib.audio.pieces import Decoder, fold_gains, regrouped, resampled, skipping
+from spa2v_lib.errors import AudioError
+from spa2v_lib.files import displayed
 
 __all__ = ["Recording", "read_audio"]
-
-_PLAYER_SECONDS = 60.0
-_SUBTYPES = {".wav": "FLOAT", ".flac": "PCM_24"}
-
-
-_SIDE = 0.5**0.5
-_FOLD = {
-    "FL": (1.0, 0.0),
-    "FR": (0.0, 1.0),
-    "FC": (_SIDE, _SIDE),
-    **dict.fromkeys(("BL", "SL", "FLC"), (_SIDE, 0.0)),
-    **dict.fromkeys(("BR", "SR", "FRC"), (0.0, _SIDE)),
-    "BC": (0.5, 0.5),
-}
-"""Gains in the left and right of two channels; other loudspeakers are left out."""
 
 
 class Recording:
@@ -286,8 +268,7 @@ class Recording:
         if self.channels == 2:
             return self
         if fold and self.channels > 2 and self.channel_layout[:2] == ("FL", "FR"):
-            gains = np.array([_FOLD.get(name, (0.0, 0.0)) for name in self.channel_layout]).T
-            gains = gains.astype(np.float32)
+            gains = fold_gains(self.channel_layout)
             return self._derived(
                 _pieces_from=lambda frame: (gains @ piece for piece in self._pieces_from(frame)),
                 channels=2,
@@ -355,21 +336,7 @@ class Recording:
         OutputError
             If the suffix is another, or the place cannot be written to or is full.
         """
-        target = Path(path)
-        subtype = _SUBTYPES.get(target.suffix.lower())
-        if subtype is None:
-            raise OutputError(f"cannot write {target}: the name must end in .wav or .flac")
-        form = (self.rate, self.channels, subtype)
-        try:
-            with (
-                replacing(target) as temporary,
-                soundfile.SoundFile(str(temporary), "w", *form) as stream,
-            ):
-                for block in self.blocks():
-                    stream.write(block.T)
-        except soundfile.LibsndfileError as error:  # libsndfile does not say why
-            raise OutputError(f"cannot write {target}: is there space left?") from error
-        return target
+        return write_sound(Path(path), self.blocks(), self.rate, self.channels)
 
     def __repr__(self) -> str:
         plural = "" if self.channels == 1 else "s"
@@ -379,15 +346,11 @@ class Recording:
         )
 
     def _repr_html_(self) -> str:
-        shown = self.cut(0.0, _PLAYER_SECONDS).stereo()
-        flac = io.BytesIO()
-        soundfile.write(flac, shown.samples.T, self.rate, format="FLAC", subtype="PCM_16")
-        data = base64.b64encode(flac.getvalue()).decode()
+        part = self.cut(0.0, PLAYER_SECONDS).stereo()
         lines = [repr(self)[1:-1], *self.notes]
-        if self.duration_s > _PLAYER_SECONDS:
-            lines.append(f"the player holds the first {_PLAYER_SECONDS:g} s")
-        text = "<br>".join(html.escape(line) for line in lines)
-        return f'<audio controls src="data:audio/flac;base64,{data}"></audio><div>{text}</div>'
+        if self.duration_s > PLAYER_SECONDS:
+            lines.append(f"the player holds the first {PLAYER_SECONDS:g} s")
+        return player_html(part.samples, self.rate, lines)
 
     def _derived(self, **changes: object) -> Recording:
         made = copy.copy(self)

@@ -38,7 +38,7 @@ _Z90 = 1.645
 
 @dataclass(frozen=True)
 class Movement:
-    """How a source moves; fields as in `spa2v_lib.cues.types.SourceTrack`.
+    """How a source moves; fields as in `spa2v_lib.cues.source_track.SourceTrack`.
 
     Ranges are arrays [frames].
 
