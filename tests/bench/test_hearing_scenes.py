@@ -14,7 +14,7 @@ from spa2v_lab.bench.hearing_scenes import (
     test_scenes,
     tuning_scenes,
 )
-from spa2v_lab.bench.hearing_scores import STEADY_PITCH, ground_truths, image_position_deg
+from spa2v_lab.bench.hearing_truth import STEADY_PITCH, ground_truths, image_position_deg
 from spa2v_lab.scenes.recordings import recordings_table
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lib.layout.camera import Camera

@@ -10,17 +10,15 @@ from spa2v_lab.training import data
 from spa2v_lab.training.autoencoder import EncodedSet, encode_set, to_pixels, train_autoencoder
 from spa2v_lab.training.base import (
     new_base,
-    new_text_encoder,
-    new_tokenizer,
     new_unet,
     object_weights,
-    tokenize,
     train_base,
     velocity_loss,
 )
 from spa2v_lab.training.grounding import train_gligen, train_migc
 from spa2v_lab.training.loop import Plan
 from spa2v_lab.training.motion import new_adapter, train_motion
+from spa2v_lab.training.words import new_text_encoder, new_tokenizer, tokenize
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import video_caption
 from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
@@ -25,13 +24,13 @@ from spa2v_lab.bench.hearing_scenes import (
     CAPTURE_ORDER,
     ROOMS,
     SNR_ORDER_DB,
+    HearingScene,
     single_recording_classes,
     test_scenes,
 )
 from spa2v_lab.bench.hearing_scores import (
     MISSED_DEG,
     NO_CLOSEST_MS,
-    GroundTruth,
     score_azimuths,
     score_cues,
     score_unknown_format,
@@ -53,21 +52,6 @@ _BASELINE_SNR_DB = 20
 _MOST_BASELINE_SOURCES = 2
 
 
-class Item(Protocol):
-    """What is asked of a scene, simulated here or elsewhere."""
-
-    capture: str
-    room: str
-    snr_db: int
-    motions: tuple[str, ...]
-
-    def rendered(self) -> Recording:
-        """Return its sound."""
-
-    def ground_truths(self, times_s: np.ndarray) -> list[GroundTruth]:
-        """Return the ground truth of every source."""
-
-
 @dataclass(frozen=True)
 class SceneScores:
     """One scene and the scores of every method on it.
@@ -85,11 +69,11 @@ class SceneScores:
     'panned'
     """
 
-    item: Item
+    item: HearingScene
     scores: dict[str, Scores]
 
 
-Condition = tuple[str, Callable[[Item], bool]]
+Condition = tuple[str, Callable[[HearingScene], bool]]
 
 
 def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
@@ -109,7 +93,7 @@ def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
     rows = []
     simulated = analyzed(test_scenes(count, seed), "scenes", progress)
     rows += rows_of(simulated, simulated_conditions(), seed)
-    external: list[Item] = [*codec_scenes(outside // 3, seed)]
+    external: list[HearingScene] = [*codec_scenes(outside // 3, seed)]
     for renderer in RENDERERS:
         if renderer == "KEMAR" and not has_kemar():
             notes.append(f"KEMAR: not run, as slab is missing: {install_command('bench')}")
@@ -123,16 +107,16 @@ def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
 
 
 def analyzed(
-    items: Sequence[Item],
+    items: Sequence[HearingScene],
     name: str,
     progress: StageProgress,
-    render: Callable[[Item], Recording] = lambda item: item.rendered(),
+    render: Callable[[HearingScene], Recording] = lambda item: item.rendered(),
 ) -> list[SceneScores]:
     """Render scenes and analyze them with every method.
 
     Parameters
     ----------
-    items : sequence of HearingScene, ExternalScene or CodecScene
+    items : sequence of HearingScene
     name : str
         For `progress`.
     progress : callable
@@ -156,7 +140,7 @@ def analyzed(
     return outcomes
 
 
-def _scores(item: Item, recording: Recording) -> dict[str, Scores]:
+def _scores(item: HearingScene, recording: Recording) -> dict[str, Scores]:
     spacing = getattr(item, "spacing_m", None)
     cues = extract_cues(recording, capture=item.capture, spacing=spacing)
     times = np.array(cues.times_s)
@@ -177,7 +161,7 @@ def _scores(item: Item, recording: Recording) -> dict[str, Scores]:
 
 def _shift_deg(item: CodecScene, cues: SpatialCues) -> np.ndarray:
     """Return by how much the codec moves the source, frame by frame."""
-    lossless = extract_cues(item.scene.rendered(), capture=item.capture)
+    lossless = extract_cues(item.lossless(), capture=item.capture)
     pairs = [
         (before, after)
         for before, after, sounding in zip(
@@ -285,7 +269,7 @@ def external_conditions() -> list[Condition]:
 
     def rendered(
         renderer: str, count: int | None = None, motion: str = "", **wanted: str
-    ) -> Callable[[Item], bool]:
+    ) -> Callable[[HearingScene], bool]:
         return lambda item: (
             item.renderer == renderer
             and (count is None or len(item.motions) == count)

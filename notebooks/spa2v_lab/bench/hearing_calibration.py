@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spa2v_lab.bench.hearing_renderers import RENDERERS, ExternalScene, external_scenes
+from spa2v_lab.bench.hearing_renderers import RENDERERS, external_scenes
 from spa2v_lab.bench.hearing_scenes import CAPTURE_ORDER, ROOMS, HearingScene, tuning_scenes
 from spa2v_lab.bench.hearing_scores import circular_error_deg
 from spa2v_lib.audio.recording import Recording
@@ -77,7 +77,7 @@ class Errors:
     azimuth_deg: np.ndarray
 
 
-def errors_of(item: HearingScene | ExternalScene, recording: Recording) -> Errors:
+def errors_of(item: HearingScene, recording: Recording) -> Errors:
     """Analyze a scene of one source with its own format.
 
     See Also
@@ -215,7 +215,7 @@ def _coverage_table(measured: Sequence[Errors], scales: Scales) -> list[dict[str
 
 def main() -> None:
     """Render, measure, fit and write the file that is named on the command line."""
-    items: list[HearingScene | ExternalScene] = list(tuning_scenes(_OWN))
+    items: list[HearingScene] = list(tuning_scenes(_OWN))
     for renderer in RENDERERS:
         items += external_scenes(renderer, _EXTERNAL, split="tuning")
     measured = [errors_of(item, item.rendered()) for item in items if len(item.motions) == 1]

@@ -9,15 +9,11 @@ import tempfile
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spa2v_lab.bench.hearing_scenes import HearingScene, test_scenes
 from spa2v_lib.audio.recording import Recording, read_audio
-
-if TYPE_CHECKING:
-    from spa2v_lab.bench.hearing_scores import GroundTruth
 
 __all__ = ["CODECS", "CodecScene", "codec_scenes", "through_codec"]
 
@@ -33,14 +29,13 @@ _SNR_DB = 20
 
 
 @dataclass(frozen=True)
-class CodecScene:
+class CodecScene(HearingScene):
     """A simulated scene whose sound went through a codec.
 
     Attributes
     ----------
     renderer : str
         A key of `CODECS`.
-    scene : HearingScene
 
     See Also
     --------
@@ -53,35 +48,14 @@ class CodecScene:
     """
 
     renderer: str
-    scene: HearingScene
-
-    @property
-    def capture(self) -> str:
-        """The capture format."""
-        return self.scene.capture
-
-    @property
-    def room(self) -> str:
-        """One of `ROOMS`."""
-        return self.scene.room
-
-    @property
-    def snr_db(self) -> int:
-        """Signal over diffuse noise."""
-        return self.scene.snr_db
-
-    @property
-    def motions(self) -> tuple[str, ...]:
-        """One a source."""
-        return self.scene.motions
 
     def rendered(self) -> Recording:
         """Render, encode and decode the sound."""
-        return through_codec(self.scene.rendered(), self.renderer)
+        return through_codec(self.lossless(), self.renderer)
 
-    def ground_truths(self, times_s: np.ndarray) -> list[GroundTruth]:
-        """Return the ground truth of every source at those times [frames]."""
-        return self.scene.ground_truths(times_s)
+    def lossless(self) -> Recording:
+        """Render the sound that is encoded."""
+        return super().rendered()
 
 
 def codec_scenes(count: int, seed: int = 0) -> list[CodecScene]:
@@ -108,7 +82,7 @@ def codec_scenes(count: int, seed: int = 0) -> list[CodecScene]:
         if len(scene.motions) == 1 and scene.snr_db == _SNR_DB and scene.capture != "foa"
     )
     pairs = zip(range(count), cycle(CODECS), chosen, strict=False)
-    return [CodecScene(codec, scene) for _, codec, scene in pairs]
+    return [CodecScene(**vars(scene), renderer=codec) for _, codec, scene in pairs]
 
 
 def through_codec(recording: Recording, codec: str) -> Recording:

@@ -35,7 +35,6 @@ from spa2v_lib.audio.recording import Recording
 if TYPE_CHECKING:
     import pyroomacoustics
 
-    from spa2v_lab.bench.hearing_scores import GroundTruth
     from spa2v_lab.scenes.scene import WorldObject
 
 __all__ = ["RENDERERS", "ExternalScene", "external_scenes", "has_kemar"]
@@ -58,15 +57,13 @@ _OPEN_M = 500.0  # from the microphones to the walls of a room without reflectio
 
 
 @dataclass(frozen=True)
-class ExternalScene:
+class ExternalScene(HearingScene):
     """A scene with another renderer.
 
     Attributes
     ----------
     renderer : str
         One of `RENDERERS`.
-    scene : HearingScene
-        What is rendered.
     spacing_m : float or None
         Of a pair of omnidirectional microphones, where it is not the usual 0.5 m.
 
@@ -82,41 +79,16 @@ class ExternalScene:
     """
 
     renderer: str
-    scene: HearingScene
     spacing_m: float | None = None
-
-    @property
-    def capture(self) -> str:
-        """The capture format."""
-        return self.scene.capture
-
-    @property
-    def room(self) -> str:
-        """One of `ROOMS`."""
-        return self.scene.room
-
-    @property
-    def snr_db(self) -> int:
-        """Signal over the microphones' noise."""
-        return self.scene.snr_db
-
-    @property
-    def motions(self) -> tuple[str, ...]:
-        """One a source."""
-        return self.scene.motions
 
     def rendered(self) -> Recording:
         """Render the sound; the same samples at every call."""
-        sound = _kemar_sound(self.scene) if self.renderer == "KEMAR" else _room_sound(self)
-        rng = np.random.default_rng([7, self.scene.number])
+        sound = _kemar_sound(self) if self.renderer == "KEMAR" else _room_sound(self)
+        rng = np.random.default_rng([7, self.number])
         noise = rng.standard_normal(sound.shape)
         noise *= np.sqrt(np.mean(sound**2) / np.mean(noise**2)) * 10 ** (-self.snr_db / 20)
         sound = sound + noise
         return Recording.from_samples(sound * (_PEAK / np.abs(sound).max()), _RATE, "scene")
-
-    def ground_truths(self, times_s: np.ndarray) -> list[GroundTruth]:
-        """Return the ground truth of every source at those times [frames]."""
-        return self.scene.ground_truths(times_s)
 
 
 def has_kemar() -> bool:
@@ -176,7 +148,7 @@ def external_scenes(
         elif scene.capture == "ab":
             pairs += 1
             spacing = _NARROW_M if pairs % 2 else None
-        chosen.append(ExternalScene(renderer, scene, spacing))
+        chosen.append(ExternalScene(**vars(scene), renderer=renderer, spacing_m=spacing))
     return chosen
 
 
@@ -261,7 +233,7 @@ def _slab() -> ModuleType:
 
 def _room_sound(item: ExternalScene) -> np.ndarray:
     """pyroomacoustics' own simulation of a pair in a shoebox, or in the open [2, samples]."""
-    scene = item.scene.scene
+    scene = item.scene
     height, seconds = scene.camera.height_m, scene.duration_s
     ends = np.array([0.0, seconds])
     places = np.concatenate([_places(obj, ends, height) for obj in scene.objects])

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from spa2v_lab.bench.hearing_scores import STEADY_PITCH, GroundTruth, ground_truths
+from spa2v_lab.bench.hearing_truth import STEADY_PITCH, GroundTruth, ground_truths
 from spa2v_lab.scenes.recordings import RecordingInfo, recordings_table
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lab.scenes.sound import render_sound

@@ -24,7 +24,7 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from spa2v_lab.bench.frame import Goal, Interval, Row, interval
-from spa2v_lab.training.base import new_tokenizer
+from spa2v_lab.training.words import new_tokenizer
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.sampling import new_grounding
 from spa2v_lib.sampling.grounding import gligen_layers, migc_weights

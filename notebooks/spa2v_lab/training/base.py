@@ -3,8 +3,6 @@
 Trained on single frames as latent diffusion is, to predict the velocity of Salimans & Ho (ICLR
 2022, app. D) on a schedule that ends in pure noise (Lin et al., WACV 2024): with so few latents,
 any signal left at the last step would fix where objects are before text or boxes take effect.
-
-Its words are the captions': a CLIP tokenizer is learnt from them.
 """
 
 from __future__ import annotations
@@ -12,36 +10,36 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
-from spa2v_lab.scenes.sampler import MOTIONS
 from spa2v_lab.training.autoencoder import CHANNELS, EncodedSet
-from spa2v_lab.training.data import LABELS, PHRASES, SIZE
+from spa2v_lab.training.data import PHRASES, SIZE
 from spa2v_lab.training.loop import Plan, fit
-from spa2v_lib.layout.captions import frame_caption, video_caption
-from spa2v_lib.layout.classes import BACKGROUNDS
+from spa2v_lab.training.words import (
+    CAPTION_TOKENS,
+    WIDTH,
+    caption_corpus,
+    new_text_encoder,
+    new_tokenizer,
+    tokenize,
+)
 from spa2v_lib.sampling.grounding.box_maps import cell_boxes, coverage
 from spa2v_lib.sampling.loading import bfloat16_is_native
 
 __all__ = [
     "DROP_SHARE",
-    "WIDTH",
     "WIDTHS",
     "Base",
     "close_ups",
     "drop_captions",
     "new_base",
     "new_scheduler",
-    "new_text_encoder",
-    "new_tokenizer",
     "new_unet",
     "object_weights",
     "tokenize",
@@ -49,55 +47,6 @@ __all__ = [
     "velocity_loss",
     "with_words",
 ]
-
-WIDTH = 128
-_LENGTH = 32  # tokens a caption
-_BEGIN, _END = "<|startoftext|>", "<|endoftext|>"
-
-
-def _corpus() -> list[str]:
-    """Every sentence of the grammar with one object, which holds every word of all others."""
-    sentences = []
-    for label, background in product(LABELS, BACKGROUNDS):
-        sentences += [video_caption([(label, motion)], background) for motion in MOTIONS]
-        sentences += [frame_caption([(label, x)], background) for x in (0.1, 0.5, 0.9)]
-    return [*sentences, "this and that"]
-
-
-def new_tokenizer() -> CLIPTokenizer:
-    """Learn a byte-pair encoding of the captions, in the form that CLIP's tokenizer has.
-
-    Words that were never met fall apart into letters, which are all in the vocabulary.
-
-    See Also
-    --------
-    new_text_encoder : reads its tokens
-
-    Examples
-    --------
-    >>> new_tokenizer().tokenize("a bus")
-    ['a</w>', 'bus</w>']
-    """
-    learner = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=_END))
-    learner.normalizer = normalizers.Lowercase()
-    learner.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    letters = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(
-        vocab_size=900,
-        special_tokens=[_BEGIN, _END, *sorted(f"{letter}</w>" for letter in letters)],
-        initial_alphabet=letters,
-        end_of_word_suffix="</w>",
-        show_progress=False,
-    )
-    learner.train_from_iterator(_corpus(), trainer)
-    merges = json.loads(learner.to_str())["model"]["merges"]
-    return CLIPTokenizer(
-        vocab=learner.get_vocab(),
-        merges=[tuple(pair) for pair in merges],
-        model_max_length=_LENGTH,
-    )
 
 
 def with_words(base: Base) -> Base:
@@ -123,7 +72,7 @@ def with_words(base: Base) -> Base:
     model = json.loads(tokenizer.backend_tokenizer.to_str())["model"]
     vocabulary, merges = dict(model["vocab"]), [tuple(pair) for pair in model["merges"]]
     means: list[list[int]] = []
-    for word in sorted(set(re.findall(r"[a-z]+", " ".join(_corpus())))):
+    for word in sorted(set(re.findall(r"[a-z]+", " ".join(caption_corpus())))):
         parts = tokenizer.tokenize(word)
         for last in range(1, len(parts)):
             left, right = "".join(parts[:last]), parts[last]
@@ -132,58 +81,15 @@ def with_words(base: Base) -> Base:
                 vocabulary[left + right] = len(vocabulary)
                 means.append([vocabulary[part] for part in parts[: last + 1]])
         if len(parts) > 1:  # the next word may be made of what this one added
-            tokenizer = CLIPTokenizer(vocab=vocabulary, merges=merges, model_max_length=_LENGTH)
+            tokenizer = CLIPTokenizer(
+                vocab=vocabulary, merges=merges, model_max_length=CAPTION_TOKENS
+            )
     text.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     table = text.get_input_embeddings().weight
     with torch.no_grad():
         for row, ids in enumerate(means, len(vocabulary) - len(means)):
             table[row] = table[ids].mean(0)
     return Base(unet, text, tokenizer)
-
-
-def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
-    """Build the text encoder with random weights.
-
-    See Also
-    --------
-    new_tokenizer : the words that it reads
-
-    Examples
-    --------
-    >>> new_text_encoder(new_tokenizer()).config.hidden_size
-    128
-    """
-    return CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=WIDTH,
-            intermediate_size=4 * WIDTH,
-            projection_dim=WIDTH,
-            num_hidden_layers=3,
-            num_attention_heads=4,
-            max_position_embeddings=_LENGTH,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
-
-
-def tokenize(tokenizer: CLIPTokenizer, captions: list[str]) -> Tensor:
-    """Return token ids [n, _LENGTH], padded and cut as the pipelines do.
-
-    See Also
-    --------
-    new_tokenizer : makes the tokenizer
-
-    Examples
-    --------
-    >>> tokenize(new_tokenizer(), ["a bus"]).shape
-    torch.Size([1, 32])
-    """
-    return tokenizer(
-        list(captions), padding="max_length", truncation=True, return_tensors="pt"
-    ).input_ids
 
 
 WIDTHS = (128, 192)
@@ -242,7 +148,7 @@ def new_unet() -> UNet2DConditionModel:
 def object_weights(boxes: Tensor, side: int, more: float = _OBJECT_WEIGHT) -> Tensor:
     """Return loss weights [n, 1, side, side]: `more` is added where boxes [n, k, 4] cover.
 
-    Things fill a tenth of the picture and hold nearly all that is hard to draw.
+    Objects fill a tenth of the picture and hold nearly all that is hard to draw.
 
     See Also
     --------
