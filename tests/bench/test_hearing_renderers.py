@@ -99,12 +99,12 @@ def test_a_moving_source_in_a_room_of_pyroomacoustics_arrives_as_one_that_stands
     from spa2v_lab.scenes.scene import StraightPath
 
     (item, *_) = alone("pyroomacoustics", motions=("stationary",), room="RT60 0.3 s")
-    (obj,) = item.scene.scene.objects
+    (obj,) = item.scene.objects
 
     def with_speed(metres_per_second: float) -> np.ndarray:
         path = StraightPath(obj.path.start, (metres_per_second, 0.0))
-        scene = replace(item.scene.scene, objects=(replace(obj, path=path),))
-        return replace(item, scene=replace(item.scene, scene=scene)).rendered().samples
+        scene = replace(item.scene, objects=(replace(obj, path=path),))
+        return replace(item, scene=scene).rendered().samples
 
     still, creeping = with_speed(0.0), with_speed(1e-6)
     off = np.sum((still - creeping) ** 2) / np.sum(still**2)
@@ -139,4 +139,4 @@ def test_codecs_take_turns_on_test_scenes_of_one_source():
     scenes = codec_scenes(8)
     assert [scene.renderer for scene in scenes] == [*CODECS, *CODECS]
     assert {(len(scene.motions), scene.snr_db) for scene in scenes} == {(1, 20)}
-    assert len({scene.scene.number for scene in scenes}) == 8
+    assert len({scene.number for scene in scenes}) == 8
