@@ -11,15 +11,15 @@
 # %% [markdown]
 # # End to end
 #
-# From any recording to a run folder. This notebook is the whole pipeline as a form to fill in:
-# change the parameters, or upload a recording of your own, and run it. `spa2v batch` executes
-# this very notebook, once for every recording of a list.
+# Make a video of your own recording, and get a folder that documents how. This notebook is the
+# whole pipeline as a form: set the parameters or upload a recording, and run it. `spa2v batch`
+# executes this very notebook once for every recording of a list.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how to make a video of a recording of your own, what a run folder contains,
-# and where to look when the result surprises you.
+# **You will learn** how to generate a video for a recording of your own, what a run folder
+# contains, and where to look when the result surprises you.
 #
 # **You need** the [quickstart](quickstart.ipynb), and a stereo recording if you have one.
 #
@@ -86,8 +86,8 @@ upload = FileUpload(accept="audio/*,video/*", multiple=False)
 upload
 
 # %% [markdown]
-# Without a file of yours, the example is a truck that drives past from left to right: a real
-# recording, moved through simulated space.
+# Without a file of yours, the notebook uses an example: a truck that drives past from left to
+# right, a real recording moved through simulated space.
 
 # %%
 import tempfile
@@ -104,7 +104,7 @@ audio = RECORDING or save_upload(upload.value, work) or example_recording(work)
 # ## The run
 #
 # One call analyzes, plans, samples, and writes the folder. A mistake in the parameters raises an
-# error before anything is computed, and a run that fails leaves no folder behind.
+# error before the computation starts, and a failed run leaves no folder behind.
 
 # %%
 from spa2v_lib.runs import generate_run
@@ -113,9 +113,10 @@ run = generate_run(audio, OUT or work / "run", overwrite=not OUT, **SETTINGS)
 print("\n".join(sorted(path.name for path in run.iterdir())))
 
 # %% [markdown]
-# `report.html` shows everything below on one page that works offline, so that you can pass it on.
+# `report.html` shows everything below on one page that works offline: send it to whoever wants to
+# see the result.
 #
-# ## The cues: what sounds where
+# ## The cues
 
 # %%
 import spa2v_lib as spa2v
@@ -125,7 +126,7 @@ cues = spa2v.SpatialCues.load(run / "cues.json")
 viz.cue_figure(cues)
 
 # %% [markdown]
-# *Azimuth with its 90 % interval, and level, over time. Right is up.*
+# *Azimuth with its 90 % interval, and level, over time. Upwards is to the right.*
 
 # %%
 for source in cues.sources:
@@ -134,9 +135,9 @@ for source in cues.sources:
     print(f"{source.label or 'unknown'}: {source.motion.replace('_', ' ')}, {where}")
 
 # %% [markdown]
-# Is a name wrong? Choose another one here and run the cells below: the run is then made again with
-# it. The tagger's candidates are on top, with their probabilities; every object of known size
-# follows, and any other word will do.
+# Is a label wrong? Choose another one here and run the cells below to repeat the run with it. The
+# tagger's candidates are on top, with their probabilities; every class with a known size follows,
+# and you can type any other word.
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.labels import LabelChoice
@@ -156,11 +157,12 @@ layout = spa2v.VideoSceneLayout.load(run / "layout.json")
 layout
 
 # %% [markdown]
-# *The boxes in the key frames, and the reasoning. An object that was not recognized is drawn as
-# the tagger's best guess, and the reasoning says so. To name it, choose above, or set `label` to
-# any word, or to several with commas, which also sets the number of sources. To correct a box, edit
-# `layout.json`, by hand or with the editor of [From cues to a layout](cues_to_layout.ipynb), and
-# run again with it: `generate_run(audio, out, layout="layout.json")`.*
+# *The boxes in the key frames, and the reasoning. If no class is certain, the planner uses the
+# tagger's best candidate, and the reasoning says so. To name the object, choose a label above or
+# set `label` to any word; several words with commas also set the number of sources. To correct a
+# box, edit `layout.json`, by hand or with the editor of [From cues to a
+# layout](cues_to_layout.ipynb), and run again with it: `generate_run(audio, out,
+# layout="layout.json")`.*
 #
 # ## The video
 
@@ -170,7 +172,7 @@ from IPython.display import Video
 Video(run / "video.mp4", embed=True, html_attributes="controls loop playsinline")
 
 # %% [markdown]
-# *The video, with the recording as its sound.* The same frames with the planned boxes:
+# *The video, with the recording as its sound.* Compare its frames with the planned boxes:
 
 # %%
 from spa2v_lib.video import read_video
@@ -178,7 +180,7 @@ from spa2v_lib.video import read_video
 viz.film_strip(layout, read_video(run / "video.mp4"))
 
 # %% [markdown]
-# *Six frames, from the first to the last, and the boxes that they should follow.*
+# *Six frames, from the first to the last, with the boxes that the objects should follow.*
 
 # %%
 import json
@@ -191,8 +193,8 @@ for note in record["notes"]:
     print(textwrap.fill(f"note: {note}", 74))
 
 # %% [markdown] tags=["lesson"]
-# `run.json` records what you need to make the same frames again: the recording's hash, every
-# parameter, the hashes of the weights, and the versions of the software.
+# `run.json` records what you need to reproduce the frames: the recording's hash, every parameter,
+# the hashes of the weights, and the versions of the software.
 #
 # ## Exercises
 #
@@ -214,7 +216,8 @@ print("analysis takes less than a third:", seconds["analyze"] < sum(seconds.valu
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Does the plan move as the source did? `box.motion_of` classifies the motion of a row of boxes.
+# Does the planned object move as the source does? `box.motion_of` classifies the motion of a row
+# of boxes.
 #
 # </div>
 
@@ -229,8 +232,7 @@ for source, row in zip(cues.sources, zip(*layout.frame_boxes(), strict=True), st
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# One call makes a folder with the video, the cues and the layout that it is based on, and a page
-# that explains it. The same recording, parameters, weights and machine give the same frames
-# again.
+# One call writes a folder with the video, its cues and layout, and a page that explains it. The
+# same recording, parameters, weights and machine give the same frames again.
 #
 # </div>

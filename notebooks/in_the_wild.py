@@ -11,15 +11,15 @@
 # %% [markdown]
 # # In the wild
 #
-# Recordings of the real world: what is known of them, what the library hears, where it fails, and
+# Analyze recordings of the real world, and see where the library succeeds, where it fails, and
 # why.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how the ground truth of a real recording is known, how to read an estimate
-# that has none, and three ways in which real recordings mislead: an
-# instrument that is no point, a note that dies away, and a capture format that is guessed.
+# **You will learn** where the ground truth of a real recording comes from, how to read an
+# estimate without ground truth, and three ways in which real recordings mislead: an instrument
+# that is not a point source, a note that decays, and an unknown capture format.
 #
 # **You need** the [quickstart](quickstart.ipynb).
 #
@@ -53,8 +53,8 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# `RECORDING` names the recording that becomes a video below: one of the files in the table, or the
-# path of a recording of your own. `LABEL` says what it is, and `CAPTURE` how it was recorded.
+# `RECORDING` names the recording that becomes a video below: one of the files in the table, or
+# the path of a recording of your own. `LABEL` is its class, and `CAPTURE` its capture format.
 
 # %% tags=["parameters"]
 RECORDING = "traffic_low.flac"
@@ -65,10 +65,11 @@ SEED = 1
 # %% [markdown]
 # ## Where ground truth comes from
 #
-# In a simulated scene the program knows where everything is, because it put it there. Nobody
-# measured the angle of a passing car. What is known of a real recording is less, and has a source:
-# who filmed it, who played it, which string was struck. This chapter claims no more than that.
-# Nineteen short recordings come with the library; `how_known` is the source.
+# In a simulated scene the program knows the position of every source, because it placed them.
+# Nobody measured the angle of a passing car. Of a real recording less is known, and from
+# somebody: who filmed it, who played it, which string was struck. This chapter claims no more
+# than that. Nineteen short recordings come with the library; the column `how_known` states where
+# the ground truth comes from.
 
 # %%
 import csv
@@ -84,7 +85,8 @@ lines = [" | ".join(row[name] or "unknown" for name in shown) for row in table]
 Markdown("\n".join([" | ".join(shown), "|".join("---" for _ in shown), *lines]))
 
 # %% [markdown]
-# *The recordings. "Unknown" means just that: nobody wrote down which way the cars drove.*
+# *The recordings. Where the table says "unknown", nobody noted in which direction the cars
+# drove.*
 
 # %%
 for known in sorted({row["how_known"] for row in table} - {""}):
@@ -94,8 +96,8 @@ for known in sorted({row["how_known"] for row in table} - {""}):
 # ## A piano, note by note
 #
 # Two microphones hang above the strings of a grand piano. Bass strings lie on the left, treble
-# strings on the right: every note has a place. Listen to the lowest, a middle and the highest
-# note; headphones help.
+# strings on the right, so every note has a direction. Listen to the lowest, a middle and the
+# highest note, with headphones if you can.
 
 # %%
 import spa2v_lib as spa2v
@@ -110,7 +112,7 @@ spa2v.read_audio(folder / "piano_a4.ogg")
 spa2v.read_audio(folder / "piano_c7.ogg")
 
 # %% [markdown]
-# Now the library listens, without a label and without the capture format.
+# Now let the library analyze all notes, without a label and without the capture format.
 
 # %%
 import numpy as np
@@ -137,10 +139,10 @@ located_figure(names, [typical(loudest(cues)) for cues in heard])
 # %% [markdown]
 # *Azimuth of each note, from bass to treble, with its 90 % interval.*
 #
-# Up to C3 every note is placed on the left, and from A3 to A5 every note on the right, as the
-# strings lie. Two of the highest are wrong: C6 and C7 are placed on the left. The interval of C6
-# reaches far to the right, that of C7 does not. The library did not invent that. The level
-# difference of the recording itself points left:
+# Up to C3 every note is estimated on the left, and from A3 to A5 every note on the right, as the
+# strings lie. Two of the highest are wrong: C6 and C7 are estimated on the left. The interval of
+# C6 reaches far to the right, that of C7 does not. The error is in the recording itself, whose
+# level difference points left:
 
 # %%
 for name, cues in zip(names, heard, strict=True):
@@ -149,14 +151,15 @@ for name, cues in zip(names, heard, strict=True):
         print(f"{name}: right minus left {level:+.1f} dB")
 
 # %% [markdown]
-# A microphone does not hear a string. It hears the soundboard, which every string shakes as a
-# whole, and the lid above it. Close to a large source, "the direction" is that of the part that
-# radiates most. **A 90 % interval covers the errors that its model knows: noise and reverberation
-# around one distant point.** A source as wide as a piano, a metre away, is no such point.
+# A microphone does not record a string. It records the soundboard, which every string shakes as a
+# whole, and the reflections from the lid. Close to a large source, the direction of arrival is
+# that of the part that radiates most. **A 90 % interval covers only the errors that its model
+# describes: noise and reverberation around one distant point source.** A piano at one metre is no
+# point source.
 #
-# ## A note that dies away
+# ## A note that decays
 #
-# Nothing in these recordings of instruments moves. What does the library say?
+# No source in these recordings of instruments moves. Which motion does the library report?
 
 # %%
 from collections import Counter
@@ -169,16 +172,16 @@ for motion, count in motions.most_common():
     print(f"{count:2d} of {len(at_rest)}: {motion}")
 
 # %% [markdown]
-# Whatever is not "stationary" here is wrong. A note that is struck dies away, and so does a car
-# that drives off: what falls in level may have left, and two channels cannot always tell. And
-# where the partials of a note die away at different speeds, the soundboard's loudest part wanders,
-# and a crossing is claimed. If you know better, say so: boxes and captions of a layout can be
-# edited, see [From cues to a layout](cues_to_layout.ipynb).
+# Every answer but "stationary" is wrong here. A struck note decays, and so does the sound of a
+# car that drives off: two channels cannot always distinguish the two. And where the partials of a
+# note decay at different rates, the loudest part of the soundboard shifts, and the library
+# reports a crossing. If you know better, edit the boxes and captions of the layout, as in [From
+# cues to a layout](cues_to_layout.ipynb).
 #
 # ## A car passes
 #
-# A road, from a game whose authors share their recordings. Close your eyes: where does the car
-# go?
+# This recording of a road comes from a game whose authors share their sounds. Close your eyes: in
+# which direction does the car drive?
 
 # %%
 own = folder / RECORDING
@@ -192,10 +195,10 @@ print(f"{source.label}, {source.motion}")
 print(f"captured as {guessed.capture.format}, confidence {guessed.capture.confidence:.2f}")
 
 # %% [markdown]
-# The capture format was guessed, and the confidence says how poor a guess it is. A pair that stands
-# apart, or a head, delays one channel; this recording has almost no delays, only level
-# differences. So the delays say "straight ahead", and with the wrong format they are believed.
-# A coincident pair, or a mixing desk, makes directions from level alone. Say so:
+# The library estimated the capture format, with a low confidence. A spaced pair or a head delays
+# one channel; this recording has almost no delays, only level differences. Read with the wrong
+# format, the missing delays mean "straight ahead". A coincident pair or a mixing desk encodes
+# direction in the level alone. Pass that format:
 
 # %%
 from spa2v_lib import viz
@@ -204,7 +207,7 @@ cues = spa2v.extract_cues(recording, label=LABEL, capture=CAPTURE)
 viz.cue_figure(cues)
 
 # %% [markdown]
-# *Azimuth and level over time, with the capture format given. Right is up.*
+# *Azimuth and level over time, with the capture format given. Upwards is to the right.*
 
 # %%
 source = loudest(cues)
@@ -212,8 +215,8 @@ print(f"{source.label}, {source.motion}, confidence {source.motion_confidence:.2
 print(f"from {source.azimuth_start_deg:+.0f}° to {source.azimuth_end_deg:+.0f}°")
 
 # %% [markdown]
-# **Give the capture format when you know it.** It is the one thing about a recording that its owner
-# often knows and its samples hardly tell.
+# **Pass the capture format when you know it.** The owner of a recording often knows it, and the
+# samples hardly reveal it.
 
 # %%
 layout = spa2v.plan(recording, cues)
@@ -221,7 +224,7 @@ video = spa2v.generate(layout, preset="tiny", seed=SEED)
 viz.layout_figure(layout, video)
 
 # %% [markdown]
-# *Frames and planned boxes; move the slider.*
+# *Generated frames with the planned boxes; move the slider.*
 
 # %%
 from spa2v_lab.viz.film import Film
@@ -229,10 +232,10 @@ from spa2v_lab.viz.film import Film
 Film(video, layout, recording, cues)
 
 # %% [markdown]
-# ## All of them, counted
+# ## Count over all recordings
 #
-# One command hears every recording of a table and compares: `spa2v bench real`. Beside it stands
-# the simplest reading there is, the sign of the level difference.
+# `spa2v bench real` analyzes every recording of a table and counts correct answers. The baseline
+# is the simplest estimate there is, the sign of the level difference.
 
 # %%
 from spa2v_lab.bench.real import run
@@ -246,22 +249,22 @@ for row in results.rows:
 # %% [markdown]
 # How to read the counts:
 #
-# - **Sides** are mostly right, and where they are wrong the level difference is, too.
-# - **Motion** is where the library fails on these recordings: sounds that die away, and sources
-#   as wide as a piano. The simplest reading does better here, because it says "stationary" of
-#   nearly everything.
+# - **Sides** are mostly correct, and where they are wrong the level difference is, too.
+# - **Motion** is where the library fails on these recordings: sounds that decay, and sources as
+#   wide as a piano. The baseline scores higher here, because it answers "stationary" for nearly
+#   every recording.
 # - **Classes** fail more often than not: the embedded tagger takes a single note of a piano for a
 #   guitar, a clarinet or a bell, that is, for an instrument, but not for the right one. With a label
 #   of your own nothing is guessed.
-# - **Nineteen recordings are few.** An interval from 44 to 100 % says "more often than not", no
-#   more.
+# - **Nineteen recordings are few.** An interval from 44 to 100 % means no more than "more often
+#   than not".
 #
 # ## Vehicles that pass
 #
 # The data set IDMT-Traffic (Abeßer et al., 2021) has thousands of vehicles that pass two pairs of
-# microphones, with their direction. Its recordings may not be passed on, so they are not played
-# here. The same command, `spa2v bench real --clips TABLE`, measured eight of its recordings and two
-# of cars on another road:
+# microphones, with their directions. Its licence does not allow us to play them here. The same
+# command, `spa2v bench real --clips TABLE`, analyzed eight of its recordings and two of cars on
+# another road:
 
 # %%
 from spa2v_lab.bench import Results
@@ -273,10 +276,10 @@ for row in passes.rows:
         print(f"{row.method:17s}{row.condition:31s}{measure:23s}{right:3d} of {share.count}")
 
 # %% [markdown]
-# Every direction is right. The level difference alone finds two of them, those on the other road,
-# whose truth was read from the level difference itself: two microphones that hear in all
-# directions get a passing car equally loud, and only its delay tells where it is. What drives past
-# is recognized far less often.
+# Every direction is correct. The level difference alone gets two right, those on the other road,
+# whose ground truth was derived from the level difference itself: two omnidirectional microphones
+# record a passing car at equal levels, and only its delay gives the direction. The class of the
+# vehicle is recognized far less often.
 #
 # ## Exercises
 #
@@ -288,7 +291,7 @@ for row in passes.rows:
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: what holds whatever was assumed is what the recording itself says.
+# @title Solution: conclusions that hold for every format come from the recording, not from the assumption.
 busy = spa2v.read_audio(folder / "traffic_high.flac")
 for capture in ("panned", "xy", "ms", "ortf", "ab", "binaural"):
     track = loudest(spa2v.extract_cues(busy, label="car", capture=capture))
@@ -298,12 +301,12 @@ for capture in ("panned", "xy", "ms", "ortf", "ab", "binaural"):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Keep only the first half second of each piano note. What is said of its motion now?
+# Keep only the first half second of each piano note. Which motion does the library report now?
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: in an excerpt this short there is little that fades.
+# @title Solution: in an excerpt this short the level hardly decays.
 short = [spa2v.read_audio(known.path).cut(0.0, 0.5) for known in pianos]
 said = Counter(loudest(spa2v.extract_cues(part)).motion for part in short)
 for motion, count in said.most_common():
@@ -313,15 +316,16 @@ for motion, count in said.most_common():
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# Record something yourself: a phone that is held sideways records two channels. Walk past it while
-# you talk, write one line of a table (`file,label,count,motion`), and measure it with
-# `spa2v bench real --clips table.csv --out mine`.
+# Make a recording: a phone held sideways records two channels. Walk past it while you talk, write
+# one line of a table (`file,label,count,motion`), and measure it with `spa2v bench real --clips
+# table.csv --out mine`.
 #
 # </div>
 
 # %% [markdown]
 # Or drop a recording here: your browser analyzes it with GCC-PHAT and levels alone, and nothing
-# leaves it. The library does it better, as this chapter and [Hearing](hearing.ipynb) show.
+# leaves it. The library localizes more precisely, as this chapter and [Hearing a
+# scene](hearing.ipynb) show.
 
 # %%
 from spa2v_lab.explorers.page import PageExplorer
@@ -332,8 +336,8 @@ PageExplorer("stereo_file")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Truth in the wild has a source, or it is not known. An interval covers the errors of its model and
-# no others. What you know about a recording, its capture format above all, is worth more than any
-# guess.
+# State where the ground truth of a real recording comes from, or that it is unknown. An interval
+# covers the errors of its model and no others. Pass what you know about a recording, its capture
+# format above all.
 #
 # </div>

@@ -11,23 +11,23 @@
 # %% [markdown]
 # # Measuring it
 #
-# The authors of SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) measured their
-# method on 7,274 recordings that they annotated and did not release, so no other method can be
-# compared with theirs on the same data. This chapter asks their questions on clips that anyone
-# can render from a seed.
+# Learn to read a benchmark of spatially grounded video, and to run one on your own clips. The
+# authors of SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) evaluated their method
+# on 7,274 recordings that they annotated and did not release. Here you ask the same questions of
+# clips that anyone can render from a seed.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** what a benchmark needs besides a score (chance, a ceiling, baselines without
-# spatial cues, confidence intervals), how to read the two tables of this one, and what may be
-# compared with the paper's tables.
+# **You will learn** what a benchmark needs besides a score: chance, a ceiling, baselines without
+# spatial cues, and confidence intervals; how to read the two tables of this one; and what you may
+# compare with the paper's tables.
 #
 # **You need** [From cues to a layout](cues_to_layout.ipynb); [Diffusion that follows
 # boxes](diffusion.ipynb) for the second table.
 #
-# **It takes** a quarter of an hour to read and seconds to run: the benchmark was run before, and
-# its raw results come with the library.
+# **It takes** a quarter of an hour to read and seconds to run, because the raw results of the
+# benchmark come with the library.
 #
 # </div>
 
@@ -64,9 +64,9 @@ CONDITION = "all"  # or one of the kinds of clips
 # %% [markdown]
 # ## A clip
 #
-# Every clip is one description, a *scene*, that is rendered three times: as sound, as the
-# ground-truth layout, and as a drawn video. What makes it hard is drawn from the seed as well:
-# noise, a room, and a capture format that no method is given.
+# Every clip is one description, a *scene*, rendered three times: as sound, as the ground-truth
+# layout, and as a drawn video. The seed also determines what makes it difficult: noise, a room,
+# and a capture format that no method is given.
 
 # %%
 from spa2v_lab.scenes.benchmark import draw
@@ -95,14 +95,13 @@ sound = render_sound(scene)
 Audio(sound.resampled(16_000).samples[:2], rate=16_000)
 
 # %% [markdown]
-# *Its sound, which is all that the pipeline is given.*
+# *Its sound, the only input of the pipeline.*
 #
 # ## Proportions and splits
 #
-# The scene types have the proportions of the paper's clips. No recording that is used here is in
-# an exemplar that a planner may be shown, as far as a class has several recordings, and the rooms
-# are different, too. The data card that `spa2v scenes --benchmark` writes beside the clips has
-# the counts:
+# The scene types have the proportions of the paper's clips. Recordings and rooms differ from
+# those of the exemplars in the planner's prompt, as far as a class has several recordings. `spa2v
+# scenes --benchmark` writes a data card with the counts beside the clips:
 
 # %%
 from IPython.display import Markdown
@@ -118,9 +117,9 @@ Markdown(text[text.index("## What it cannot") :].replace("## ", "#### "))
 # %% [markdown]
 # ## From raw results to tables
 #
-# `spa2v bench run --out bench` plans 200 clips by every method, samples the first of them in nine
-# ways, and keeps all scores in one file. When interrupted, it resumes. The tables come from that
-# file alone, so you can make them here:
+# `spa2v bench run --out bench` plans 200 clips with every method, samples the first of them in
+# nine ways, and keeps all scores in one file. When interrupted, it resumes. This file contains
+# all you need to make the tables:
 
 # %%
 import json
@@ -142,7 +141,8 @@ layouts = chosen_rows(results.rows, "layouts", CONDITION)
 results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 
 # %% [markdown]
-# *Layouts of every method against the ground truth, with 95 % confidence intervals over clips.*
+# *Layouts of every method, scored against the ground truth, with 95 % confidence intervals over
+# clips.*
 #
 # A frame shows $N$ true boxes $b_i$ and $\hat N$ estimated boxes $\hat b_j$, each with a class.
 # **MaxIoU** (Kikuchi et al., 2021) pairs them within classes so that their mean [intersection over
@@ -153,21 +153,23 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 # \mathrm{MaxIoU} = \max_\sigma \frac{1}{N} \sum_{i=1}^{N} \mathrm{IoU}\bigl(b_i, \hat b_{\sigma(i)}\bigr),
 # $$
 #
-# over all pairings $\sigma$ of equal classes. **LTSim** (Otani et al., 2024) is a soft version. To
-# move one box onto another has a cost $C_{ij}$, and a plan $\Gamma$ moves all of them at the lowest
-# total cost, where every true box weighs $1/N$ and every estimated one $1/\hat N$:
+# over all pairings $\sigma$ of equal classes. **LTSim** (Otani et al., 2024) is a soft version,
+# by optimal transport. Moving box $\hat b_j$ onto $b_i$ costs $C_{ij}$, and a transport plan
+# $\Gamma$ moves all boxes at the lowest total cost, where every true box weighs $1/N$ and every
+# estimated one $1/\hat N$:
 #
 # $$
 # \begin{aligned}
 # \mathrm{LTSim} &= \exp\Bigl(-\min_\Gamma \sum_{ij} \Gamma_{ij} C_{ij}\Bigr), \\
-# C_{ij} &= \tfrac14\bigl(1 - \mathrm{gIoU}(b_i, \hat b_j)\bigr) + \tfrac12\,[\text{classes differ}].
+# C_{ij} &= \tfrac14\bigl(1 - \mathrm{gIoU}(b_i, \hat b_j)\bigr) \\
+# &\quad + \tfrac12\,[\text{classes differ}].
 # \end{aligned}
 # $$
 #
-# The generalized IoU, $\mathrm{gIoU} = \mathrm{IoU} - 1 + |b \cup \hat b|\,/\,|\text{hull}|$, also says
-# how far apart two disjoint boxes are; the hull is the smallest box around both. Both measures are
-# means over frames: a frame that is empty on both sides scores 1, and where one side is empty MaxIoU
-# is 0 and the cost is 1.
+# The generalized IoU, $\mathrm{gIoU} = \mathrm{IoU} - 1 + |b \cup \hat b|\,/\,|\text{hull}|$,
+# also measures how far apart two disjoint boxes are; the hull is the smallest box around both.
+# Both measures are means over frames: a frame that is empty on both sides scores 1, and where one
+# side is empty MaxIoU is 0 and the cost is 1.
 #
 # The **mirror gap** of a measure $s$ is its value against the true layout $T$ minus that against the
 # mirror image of $T$,
@@ -176,20 +178,20 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 # s(T, \hat T) - s(\mathrm{mirror}(T), \hat T),
 # $$
 #
-# for the estimate $\hat T$. A method without spatial cues has an expected gap of 0.
-# [Lab 5](lab_metric.ipynb) lets you write MaxIoU and find its chance.
+# for the estimate $\hat T$. A method without spatial cues has an expected gap of 0. In [Lab
+# 5](lab_metric.ipynb) you write MaxIoU and find its chance.
 #
 # How to read the figure:
 #
 # - **another clip** is chance: ground-truth boxes of another clip. **ground truth** is the
 #   ceiling.
-# - **captions + LVD**, **neither** and **without spatial reasoning** know what sounds but not
-#   where. Their mirror gap is zero up to rounding. Their LTSim is high all the same: disjoint
-#   boxes of the right class get 0.61 to 0.78. MaxIoU is stricter. A measure that is high for
+# - **captions + LVD**, **neither** and **without spatial reasoning** use the class but not the
+#   direction. Their mirror gap is zero up to rounding. Their LTSim is high all the same: disjoint
+#   boxes of the right class score 0.61 to 0.78. MaxIoU is stricter. A measure that is high for
 #   methods without spatial cues does not measure localization.
-# - **full** against **without exemplars**: exemplars teach how high objects appear in the
-#   picture, and nothing about directions; which of them are shown hardly matters.
-# - **full, true labels** against **full**: what the tagger's errors cost.
+# - **full** and **without exemplars**: exemplars teach how high objects appear in the picture,
+#   and nothing about directions; which of them are shown hardly matters.
+# - **full, true labels** and **full**: their difference is what the tagger's errors cost.
 
 # %%
 from IPython.display import HTML
@@ -207,7 +209,7 @@ for row in layouts:
 # %% [markdown]
 # ### One object and several
 #
-# The mean hides a difference: clips with one object, and clips with several.
+# The mean hides a difference between clips with one object and clips with several:
 
 # %%
 from spa2v_lab.scenes.benchmark import SCENE_TYPES
@@ -219,13 +221,14 @@ for row in results.rows:
 
 # %% [markdown]
 # With several objects, the number of sources is often wrong, above all in rooms, and MaxIoU gives
-# 0 to a frame in which the number differs. Separated signals are also harder to tag. Both are
-# where work on this pipeline pays most.
+# 0 to a frame in which the number differs. Separated signals are also harder to tag. Improve
+# these two, and the pipeline gains most.
 #
 # ## Stage 2: from layout to video
 #
-# A detector that shares nothing with the diffusion suite looks at every frame, and its detections
-# are compared with the *ground-truth* layout, whatever layout the video was generated from.
+# A detector that shares nothing with the diffusion suite locates the objects in every frame. Its
+# detections are compared with the *ground-truth* layout, whatever layout the video was generated
+# from.
 
 # %%
 videos = chosen_rows(results.rows, "videos")
@@ -234,11 +237,11 @@ results_figure(videos, ["LTSim", "IoU", "consistency"])
 # %% [markdown]
 # *Videos of every method, with 95 % confidence intervals over clips.*
 #
-# - **drawn from the true layout** is the ceiling: not even a perfect video gets 1 from a
-#   detector. **true layout, against its mirror** is chance.
-# - **full** against **true layout**: what the errors of analysis and planning cost. **No
-#   grounding** against the others: what grounding adds.
-# - Global, frame and mixed captions change little here, because grounding decides where objects
+# - **drawn from the true layout** is the ceiling: with a real detector not even a perfect video
+#   scores 1. **true layout, against its mirror** is chance.
+# - **full** and **true layout**: their difference is what errors of analysis and planning cost.
+#   **true layout, no grounding** and the other rows show what grounding adds.
+# - Global, frame and mixed captions score alike here, because grounding decides where objects
 #   are.
 
 # %%
@@ -246,12 +249,12 @@ measures = ["LTSim", "IoU", "AV-Align", "AV-Align by chance", "Spatial AV-Align"
 HTML(results_table(videos, measures))
 
 # %% [markdown]
-# *The same videos in numbers, and how well they match their sound.*
+# *The same videos in numbers, with measures of how well they match their sound.*
 #
-# AV-Align (Yariv et al., 2024) asks whether motion peaks when sounds begin. Beside each value
-# stands chance: the same videos with the sound of other clips. Here objects move evenly and
-# sounds are continuous, so there is little to align, and the values do not differ from chance.
-# Spatial AV-Align asks whether an object is detected where the sound comes from; it is a recall.
+# AV-Align (Yariv et al., 2024) measures whether motion peaks when sounds begin. Beside it stands
+# chance: the same videos with the sound of other clips. Here objects move evenly and sounds are
+# continuous, so there is little to align, and the values do not differ from chance. Spatial
+# AV-Align is a recall: how often an object is detected in the direction of its sound.
 #
 # ## Beside the paper's table
 #
@@ -259,14 +262,14 @@ HTML(results_table(videos, measures))
 # 75.7 and 77.2, in percent, with Gemini 2.0 Flash; 3.0 and 5.0 without exemplars; 12.0 and 16.9
 # without spatial reasoning; 0.9 and 1.8 for captions with LVD.
 #
-# **May be compared:** the order of rows within a table. There as here, methods without spatial
-# cues lose most of MaxIoU and little of LTSim, and exemplars help.
+# **You may compare** the order of rows within a table. In both, methods without spatial cues lose
+# most of MaxIoU and little of LTSim, and exemplars help.
 #
-# **May not be compared:** the numbers across tables. The clips differ (simulated sound, drawn
+# **You may not compare** numbers across tables. The clips differ (simulated sound, drawn
 # pictures), classes are fewer, and the tagger was trained on these recordings; the paper's scale
 # of LTSim may be another; its FVD and ours are distances in different feature spaces. And the
-# paper's model writes the boxes, whereas here code places them. With a key, the same rows are
-# measured for a hosted model:
+# paper's model writes the boxes, whereas here code places them. With a key you can measure the
+# same rows for a hosted model:
 
 # %%
 print("\n".join(note for note in results.notes if "not run" in note))
@@ -274,9 +277,9 @@ print("\n".join(note for note in results.notes if "not run" in note))
 # %% [markdown]
 # ## Your own clips
 #
-# A table with the columns `recording`, and `layout` or `video` with `label`, is measured by the
-# same methods: `spa2v bench run --clips own.csv --out bench`. In a reference video, OWL-ViT
-# detects what the label names. The benchmark's own clips are such a table too: `spa2v scenes
+# Measure your own clips with `spa2v bench run --clips own.csv --out bench`. The table has the
+# columns `recording`, and `layout` or `video` with `label`; in a reference video, OWL-ViT detects
+# the object that the label names. The benchmark's own clips are such a table, too: `spa2v scenes
 # --benchmark --out clips` writes `clips/manifest.csv`.
 #
 # ## Exercises
@@ -284,13 +287,13 @@ print("\n".join(note for note in results.notes if "not run" in note))
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Is "full" better than "copy nearest exemplar" by more than chance? Both come from the same
-# clips, so look at the paired differences, clip by clip.
+# Is "full" significantly better than "copy nearest exemplar"? Both were scored on the same clips,
+# so compute the paired differences, clip by clip.
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: paired differences are more certain than the two means.
+# @title Solution: the paired difference has a smaller standard error than the two means.
 import numpy as np
 
 scores = [one["scores"] for one in raw["stage1"].values()]
@@ -302,12 +305,12 @@ print(f"gain {np.mean(gain):.2f}, standard error {error:.2f}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 2</b></p>
 #
-# Which capture format loses most? The raw results say what each clip was captured with.
+# With which capture format are the errors largest? The raw results state the format of each clip.
 #
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: level alone cannot tell an XY or M/S pair from panning.
+# @title Solution: level alone cannot distinguish an XY or M/S pair from panning.
 by_format: dict[str, list[float]] = {}
 for one in raw["stage1"].values():
     error = one["scores"]["full"]["x-centre error"]
@@ -339,8 +342,8 @@ print(f"LTSim {metrics.ltsim(truth, deaf):.1f}, mirror gap {abs(gap):.1f}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# A score means nothing by itself. Put chance, a ceiling and a method without spatial cues beside
-# it, from the same run; prefer measures on which that method fails; and keep raw results, so that
-# you can ask new questions later.
+# A score means nothing by itself. Report chance, a ceiling and a method without spatial cues from
+# the same run beside it; prefer measures on which that method fails; and keep the raw results, so
+# that you can ask new questions later.
 #
 # </div>

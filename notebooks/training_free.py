@@ -11,17 +11,17 @@
 # %% [markdown]
 # # The training-free claim, tested
 #
-# SpA2V ([Pham et al., 2025](https://arxiv.org/abs/2508.00782)) combines motion modules and
-# grounding layers with one image model although they were never trained together, and claims that
-# the result follows a layout all the same. With published weights you have to take that on trust,
-# or own a large graphics card. The embedded suite of this project was made so that you can test
-# it.
+# Test the central claim of SpA2V on your own computer. SpA2V ([Pham et al.,
+# 2025](https://arxiv.org/abs/2508.00782)) combines one image model with motion modules and
+# grounding layers that were never trained together, and claims that the videos follow a layout
+# all the same. Published weights need a large graphics card; the embedded suite was trained in
+# the same three steps and runs on a laptop.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** how to run an ablation: what to vary, what to hold fixed, what chance and
-# ceiling are, and how much a handful of scenes can say.
+# **You will learn** how to run an ablation: what to vary, what to hold fixed, how to measure
+# chance and ceiling, and how much a handful of scenes can show.
 #
 # **You need** [Diffusion that follows boxes](diffusion.ipynb).
 #
@@ -57,19 +57,20 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 # %% [markdown]
 # ## The claim, and what would refute it
 #
-# Three parts were trained separately, each with the parts before it frozen: the base on single
-# frames; motion modules on clips *without boxes*; grounding layers on *single frames* with boxes.
-# No training ever had a video with boxes. When all three are combined, two things could go wrong:
+# Three parts were trained separately, with the base frozen: the base on single frames; motion
+# modules on clips *without boxes*; grounding layers on *single frames* with boxes. No training
+# used a video with boxes. When you combine all three, two things could go wrong:
 #
 # 1. grounding could act on each frame separately, so that objects flicker and lose their
 #   identity;
-# 2. motion modules could drag objects out of their boxes, because they never learnt about boxes.
+# 2. motion modules could drag objects out of their boxes, because they were trained without
+#    boxes.
 #
-# So there are four combinations, with and without each part, and two questions: is the object in
-# its box, and does it look the same from frame to frame? The claim holds if *both together* is
-# about as good at either as the part that is responsible for it.
+# So compare four combinations, with and without each part, on two questions: is the object in its
+# box, and does it look the same from frame to frame? The claim holds if *both together* scores
+# about as high on each question as the part that is responsible for it.
 #
-# `SCENES` scenes of `SECONDS` seconds each are sampled below, in `STEPS` steps; `GROUNDING` is a
+# Below you sample `SCENES` scenes of `SECONDS` seconds each in `STEPS` steps; `GROUNDING` is a
 # grounding method of the suite.
 
 # %% tags=["parameters"]
@@ -82,8 +83,8 @@ GROUNDING = "default"
 # %% [markdown]
 # ## Scenes outside the training data
 #
-# Training scenes were drawn from seeds of 31 bits. These have larger seeds, and go through the
-# five motions in turn.
+# Training scenes were drawn from seeds of 31 bits. These scenes have larger seeds and go through
+# the five motions in turn.
 
 # %%
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
@@ -103,7 +104,7 @@ print("\n".join(layout.caption for layout in layouts))
 # ## Four combinations
 #
 # For each scene, all four combinations start from the same noise and the same prompts. Without
-# motion modules, every frame is sampled by itself; without grounding, nothing conditions the
+# motion modules, every frame is sampled independently; without grounding, nothing conditions the
 # sampling on the boxes.
 
 # %% tags=["remove-stderr"]
@@ -117,9 +118,9 @@ from spa2v_lab.viz.sampling import beside, frames_beside
 frames_beside(layouts[0], tried[0])
 
 # %% [markdown]
-# *The first scene. From top to bottom: the base alone samples each frame by itself; motion
-# modules make it one object, somewhere; grounding puts it into its boxes, but differently in each
-# frame; both together.*
+# *The first scene. From top to bottom: the base alone samples each frame independently; motion
+# modules make one object of it, somewhere in the picture; grounding puts it into its boxes, but
+# with another look in each frame; both together.*
 #
 # The videos, in the same order from left to right:
 
@@ -134,9 +135,9 @@ frames_beside(layouts[-1], tried[-1])
 # %% [markdown]
 # *The last scene, in the same order.*
 #
-# ## Measured
+# ## Scores
 #
-# A detector, trained separately from everything it judges, looks for the object in every frame.
+# A detector, trained separately from the suite, locates the object in every frame.
 #
 # - **IoU** (intersection over union): the overlap of the layout's box with the best detection of
 #   its class, as a share of the area that both cover; 0 without a detection.
@@ -144,10 +145,10 @@ frames_beside(layouts[-1], tried[-1])
 # - **consistency**: the object is cropped along the layout's boxes and scaled to one size; the
 #   mean correlation of consecutive crops.
 #
-# Two more rows give these numbers a scale. *Mirrored layout* is chance: it scores the videos with
-# both parts against the layout with left and right exchanged, so that objects have the right size
-# and height but are on the wrong side. *Drawn* is the ceiling: it scores the frames that the
-# scene itself draws.
+# Two more rows give these numbers a scale. *Mirrored layout* is chance: the videos with both
+# parts, scored against the layout with left and right exchanged, so that objects have the right
+# size and height but are on the wrong side. *Drawn* is the ceiling: the frames that the scene
+# itself draws.
 
 # %%
 from spa2v_lab.bench.ablation import combination_scores, mean_scores
@@ -172,11 +173,11 @@ HTML(score_table(means))
 print("\n".join(f"{way:16s}IoU {values['IoU']:.1f}" for way, values in means.items()))
 
 # %% [markdown]
-# *With motion* against *with both*: grounding brings the object into its box. *With grounding*
-# against *with both*: motion modules do not drag it out again.
+# Compare *with motion* and *with both*: grounding brings the object into its box. Compare *with
+# grounding* and *with both*: motion modules do not drag it out again.
 #
-# Consistency can only be compared between rows whose object *is* in the box; where it is not, the
-# crops show background, which hardly changes. A second measure knows nothing of boxes: how much a
+# You can compare consistency only between rows whose object *is* in the box; elsewhere the crops
+# show background, which hardly changes. A second measure does not depend on boxes: how much a
 # whole frame differs from the one before it, in grey levels.
 
 # %%
@@ -191,9 +192,8 @@ changes = {way: np.mean([change(one[way]) for one in tried]) for way in tried[0]
 print("\n".join(f"{way:16s}{value:4.0f}" for way, value in changes.items()))
 
 # %% [markdown]
-# Frames that are sampled one by one differ far more than frames with motion modules. Where boxes
-# move, more has to change than where an object stays where it is; but much of the flicker of
-# grounding alone is gone.
+# Frames that are sampled independently differ far more than frames with motion modules. Moving
+# boxes require some change; but much of the flicker of grounding alone is gone.
 
 # %% tags=["remove-cell"]
 both, motion, grounding = (means[way] for way in ("with both", "with motion", "with grounding"))
@@ -202,9 +202,9 @@ print(f"motion modules leave it there: {abs(both['IoU'] - grounding['IoU']) < 0.
 print(f"motion modules calm it: {changes['with both'] < 0.6 * changes['with grounding']}")
 
 # %% [markdown]
-# ## How certain is that?
+# ## How certain is the result?
 #
-# A handful of scenes is an anecdote. The benchmark `spa2v bench sampling --out bench` takes 30,
+# A handful of scenes proves little. The benchmark `spa2v bench sampling --out bench` samples 30,
 # with every grounding method, one and two objects, and 95 % confidence intervals over scenes. The
 # model card of the shipped weights has its results:
 
@@ -216,11 +216,11 @@ from spa2v_lab.training.loop import card_section
 Markdown(card_section("How well it does"))
 
 # %% [markdown]
-# *From the model card, not from this notebook.*
+# *Copied from the model card; this notebook did not run the benchmark.*
 #
-# Neither says whether the claim holds for photographs, for long videos, for ten objects at once,
-# or for the published weights, which are a hundred times larger and which we could not run.
-# [Published weights on a Colab GPU](colab.ipynb) is for those who can.
+# Neither result shows whether the claim holds for photographs, for long videos, for ten objects
+# at once, or for the published weights, which are a hundred times larger and which we could not
+# run. If you have a GPU, [Published weights on a Colab GPU](colab.ipynb) shows you how.
 #
 # ## Exercises
 #
@@ -247,7 +247,7 @@ for layout, one in zip(layouts, scores, strict=True):
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: an object near the middle overlaps with its mirror image, however well it was drawn.
+# @title Solution: an object near the middle overlaps with its mirror image, wherever it was generated.
 from spa2v_lab import metrics
 
 for layout in layouts:
@@ -257,8 +257,8 @@ for layout in layouts:
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 3</b></p>
 #
-# Distrust the measures. What would a frozen video score, the first frame again and again, where
-# the object should move?
+# Test the measures themselves. How does a frozen video score, the first frame repeated, where the
+# object should move?
 #
 # </div>
 
@@ -277,8 +277,8 @@ for name, frames in (("moving", video.frames), ("frozen", frozen)):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# A claim about parts is tested by ablation. Grounding decides where an object is, motion modules
-# keep it the same from frame to frame, and neither spoils the other, although they were never
+# An ablation tests a claim about parts. Grounding decides where an object is, motion modules keep
+# it consistent from frame to frame, and neither degrades the other, although they were never
 # trained together.
 #
 # </div>
