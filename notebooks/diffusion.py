@@ -152,7 +152,7 @@ with without_motion(pipeline):
 # keep their appearance while they move.
 
 # %%
-from spa2v_lib.sampling.attention_maps import Recorder
+from spa2v_lab.viz.attention_maps import Recorder
 
 unguided = Recorder(following_tokens=6)
 moving = generate(layout, grounding="none", recorder=unguided, **settings)

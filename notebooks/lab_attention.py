@@ -73,8 +73,8 @@ STEPS = 8
 # %%
 from spa2v_lab.scenes.sampler import sample_scene
 from spa2v_lab.scenes.scene import ground_truth_layout
+from spa2v_lab.viz.attention_maps import Recorder
 from spa2v_lib.sampling import generate
-from spa2v_lib.sampling.attention_maps import Recorder
 
 drawn = {"labels": (LABEL,), "styles": ("fluent3d",), "duration_s": 1.0}
 layout = ground_truth_layout(sample_scene(SCENE, motion=MOTION, **drawn))

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from spa2v_lab.scenes.export import contact_sheet
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.runs import generate_run
 from spa2v_lib.video import read_video
-from spa2v_lib.viz.frames import contact_sheet
 
 __all__ = ["SCENES", "example_recording", "main"]
 

@@ -26,8 +26,7 @@ from spa2v_lib.sampling.weights import fetch, weight_hashes
 
 if TYPE_CHECKING:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
-    from spa2v_lib.sampling.attention_maps import Recorder
-    from spa2v_lib.sampling.grounding.base import Grounding
+    from spa2v_lib.sampling.grounding.base import Grounding, Recorder
     from spa2v_lib.sampling.pipeline import OnStage
     from spa2v_lib.video import Video
 
@@ -106,8 +105,8 @@ def generate(
         Called with the stage ("load", "sample", "decode"), the steps done, the steps in all and,
         before sampling begins, the seconds that it will take on this machine.
     recorder : Recorder, optional
-        Keeps attention maps and previews of every step, see
-        `spa2v_lib.sampling.attention_maps`; not with presets that draw a control video.
+        Sees every step, as `spa2v_lab.viz.attention_maps.Recorder` does, which keeps attention maps
+        and previews; not with presets that draw a control video.
 
     Returns
     -------

@@ -18,7 +18,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, steps_before
+from spa2v_lib.sampling.grounding.base import (
+    Grounding,
+    GroundingInputs,
+    Hooks,
+    Recorder,
+    steps_before,
+)
 from spa2v_lib.sampling.tensors import as_pixels, check_numbers
 from spa2v_lib.sampling.texts import FrameTexts, encode_texts, object_phrases
 
@@ -27,7 +33,6 @@ if TYPE_CHECKING:
 
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling import Captions
-    from spa2v_lib.sampling.attention_maps import Recorder
     from spa2v_lib.sampling.presets import Preset
 
 __all__ = ["OnStage", "Progress", "expected_seconds", "grounding_inputs", "sample"]

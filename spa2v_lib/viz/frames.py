@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from spa2v_lib.layout.box import Box
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
-__all__ = ["contact_sheet", "data_url", "frames_html", "frames_image", "layout_html", "spread"]
+__all__ = ["data_url", "frames_html", "frames_image", "layout_html", "spread"]
 
-_FRAMES = 8
 _GAP, _LINE = 4, 3  # pixels
 _KEY_FRAMES = 12
 
@@ -116,30 +115,6 @@ def frames_image(
                 pen.rectangle(corners.ravel().tolist(), outline=colour_of(index), width=_LINE)
         row.paste(picture, (column * (width + _GAP), 0))
     return row
-
-
-def contact_sheet(frames: np.ndarray, layout: VideoSceneLayout, width: int = 128) -> Image:
-    """Draw up to eight frames of a video in a row, with the layout's boxes.
-
-    Parameters
-    ----------
-    frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
-        One per frame of `layout`.
-    layout : VideoSceneLayout
-    width : int
-        Of a frame as drawn, in pixels.
-
-    Examples
-    --------
-    >>> from spa2v_lib import VideoSceneLayout
-    >>> layout = VideoSceneLayout(caption="a street", frame_captions=["a street"],
-    ...                           key_times_s=[0.0], objects=[], duration_s=1.0)
-    >>> contact_sheet(np.zeros((8, 32, 32, 3), np.uint8), layout, width=32).size
-    (284, 32)
-    """
-    chosen = spread(len(frames), _FRAMES)
-    boxes = [layout.boxes_at(index / layout.fps) for index in chosen]
-    return frames_image(frames[chosen], boxes, width=width)
 
 
 def frames_html(

@@ -5,9 +5,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from spa2v_lab.viz.attention_maps import Recorder
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling import generate
-from spa2v_lib.sampling.attention_maps import Recorder
 from spa2v_lib.sampling.grounding.attention import AttentionGuidance
 from spa2v_lib.sampling.grounding.cross_attention import layers, probabilities
 from spa2v_lib.sampling.grounding.lvd import LVDGuidance
@@ -62,7 +62,9 @@ def test_the_preview_is_the_clean_picture_that_the_guided_prediction_means(
     recorder = Recorder(frames=2, side=99)
     with recorder.recording(bare, asked):
         # Guidance of 2 doubles what the text adds: a plain half of zero needs half the prediction.
-        recorder._last = torch.cat([given] * 2), torch.cat([0 * told, told / 2])
+        halves = torch.cat([0 * told, told / 2])
+        monkeypatch.setattr(bare.unet, "forward", lambda *_: (halves,))
+        bare.unet(torch.cat([given] * 2))
         recorder.after_step(bare, 0, 500, {})
     pixels = (clean[0, :3, [0, 2]] / 2 + 0.5).clip(0, 1).permute(1, 2, 3, 0)
     wanted = (255 * pixels).numpy()

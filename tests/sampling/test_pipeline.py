@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
+from spa2v_lab.viz.attention_maps import Recorder
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import generate, loading, new_grounding, presets
-from spa2v_lib.sampling.attention_maps import Recorder
 from spa2v_lib.sampling.grounding.gligen import GLIGEN
 from spa2v_lib.sampling.texts import encode_texts, object_phrases
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from spa2v_lab.viz.attention_maps import StepRecord
 from spa2v_lab.viz.sampling import (
     attention_in_boxes,
     attention_share_figure,
@@ -18,7 +19,6 @@ from spa2v_lab.viz.sampling import (
     frames_beside,
 )
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.sampling.attention_maps import StepRecord
 from spa2v_lib.video import Video
 from spa2v_lib.viz.figures import frames_figure, slider
 

@@ -15,15 +15,64 @@ from spa2v_lib.errors import SceneError
 from spa2v_lib.folders import result_folder
 
 if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
     from spa2v_lab.scenes.scene import Scene
     from spa2v_lib.layout.captions import Motion
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
-__all__ = ["MARKER", "sounding_recordings", "write_list", "write_scene", "write_scenes"]
+__all__ = [
+    "MARKER",
+    "contact_sheet",
+    "sounding_recordings",
+    "write_list",
+    "write_scene",
+    "write_scenes",
+]
 
 MARKER = "scenes.json"
 """The file that lists the scenes of a folder."""
 
 _SHEET_SIDE = 128
+_SHEET_FRAMES = 8
+
+
+def contact_sheet(frames: np.ndarray, layout: VideoSceneLayout, width: int = 128) -> Image:
+    """Draw up to eight frames of a video in a row, with the layout's boxes.
+
+    Parameters
+    ----------
+    frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
+        One per frame of `layout`.
+    layout : VideoSceneLayout
+        Its boxes.
+    width : int
+        Of a frame as drawn, in pixels.
+
+    Returns
+    -------
+    PIL.Image.Image
+        The frames side by side.
+
+    See Also
+    --------
+    write_scene : writes one beside a scene
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib import VideoSceneLayout
+    >>> layout = VideoSceneLayout(caption="a street", frame_captions=["a street"],
+    ...                           key_times_s=[0.0], objects=[], duration_s=1.0)
+    >>> contact_sheet(np.zeros((8, 32, 32, 3), np.uint8), layout, width=32).size
+    (284, 32)
+    """
+    from spa2v_lib.viz.frames import frames_image, spread
+
+    chosen = spread(len(frames), _SHEET_FRAMES)
+    boxes = [layout.boxes_at(index / layout.fps) for index in chosen]
+    return frames_image(frames[chosen], boxes, width=width)
 
 
 def sounding_recordings() -> dict[str, tuple[str, ...]]:
@@ -160,7 +209,6 @@ def write_scene(scene: Scene, folder: Path, stem: str) -> dict[str, Any]:
     from spa2v_lab.scenes.scene import ground_truth_layout
     from spa2v_lab.scenes.sound import render_sound
     from spa2v_lib.video import Video
-    from spa2v_lib.viz.frames import contact_sheet
 
     layout, sound = ground_truth_layout(scene), render_sound(scene)
     video = Video(draw_scene(scene, width=_SHEET_SIDE), scene.fps, layout)

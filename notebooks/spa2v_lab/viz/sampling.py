@@ -15,8 +15,8 @@ from spa2v_lib.viz.style import TEXT, styled
 from spa2v_lib.viz.words import colour_of, shown_label
 
 if TYPE_CHECKING:
+    from spa2v_lab.viz.attention_maps import StepRecord
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
-    from spa2v_lib.sampling.attention_maps import StepRecord
     from spa2v_lib.video import Video
 
 __all__ = [
@@ -112,7 +112,7 @@ def denoising_figure(
     Examples
     --------
     >>> from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
-    >>> from spa2v_lib.sampling.attention_maps import StepRecord
+    >>> from spa2v_lab.viz.attention_maps import StepRecord
     >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[None])
     >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
     ...                           objects=[bus], duration_s=0.25, fps=8.0)
@@ -174,7 +174,7 @@ def attention_in_boxes(
     >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
     >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
     ...                           objects=[bus], duration_s=0.25, fps=8.0)
-    >>> from spa2v_lib.sampling.attention_maps import StepRecord
+    >>> from spa2v_lab.viz.attention_maps import StepRecord
     >>> maps, preview = np.ones((2, 1, 4, 4)), np.zeros((2, 32, 32, 3), np.uint8)
     >>> attention_in_boxes(layout, [StepRecord(0, 900, maps, preview)])
     array([0.5])
@@ -246,7 +246,7 @@ def attention_share_figure(
     >>> bus = SceneObject(id="a", label="bus", caption="a bus", boxes=[half])
     >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
     ...                           objects=[bus], duration_s=0.25, fps=8.0)
-    >>> from spa2v_lib.sampling.attention_maps import StepRecord
+    >>> from spa2v_lab.viz.attention_maps import StepRecord
     >>> maps, preview = np.ones((2, 1, 4, 4)), np.zeros((2, 32, 32, 3), np.uint8)
     >>> figure = attention_share_figure(layout, {"plain": [StepRecord(0, 900, maps, preview)]})
     >>> figure.layout.xaxis.title.text

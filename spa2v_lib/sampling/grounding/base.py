@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from spa2v_lib.errors import SamplingError
 
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
     from torch import Tensor
 
-__all__ = ["Grounding", "GroundingInputs", "Hooks", "check_shares", "steps_before"]
+__all__ = [
+    "Grounding",
+    "GroundingInputs",
+    "Hooks",
+    "Recorder",
+    "check_shares",
+    "steps_before",
+]
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,45 @@ class Hooks:
     cross_attention_kwargs: dict[str, Any] = field(default_factory=dict)
     initial_noise: Callable[[Tensor], Tensor] = _same_noise
     before_step: Callable[[int, Tensor], Tensor] = _same_latents
+
+
+class Recorder(Protocol):
+    """What sees every step of a sampling beside the grounding method, and changes none.
+
+    See Also
+    --------
+    spa2v_lib.sampling.generate : Takes one.
+
+    Examples
+    --------
+    >>> from contextlib import nullcontext
+    >>> from spa2v_lib.sampling import generate
+    >>> from spa2v_lib.sampling.selfcheck import known_layout
+    >>> class Counter:
+    ...     steps = 0
+    ...
+    ...     def recording(self, pipeline, inputs):
+    ...         return nullcontext()
+    ...
+    ...     def after_step(self, pipeline, step, timestep, tensors):
+    ...         self.steps += 1
+    ...         return tensors
+    >>> counter = Counter()
+    >>> layout = known_layout(1.0).model_copy(update={"duration_s": 0.25})
+    >>> _ = generate(layout, steps=2, recorder=counter)
+    >>> counter.steps
+    2
+    """
+
+    def recording(
+        self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs | None
+    ) -> AbstractContextManager[Any]:
+        """Return what is entered around the sampling; without grounding there are no inputs."""
+
+    def after_step(
+        self, pipeline: AnimateDiffPipeline, step: int, timestep: Any, tensors: dict[str, Any]
+    ) -> dict[str, Any]:
+        """See a step; called as diffusers' ``callback_on_step_end``, before latents change."""
 
 
 class Grounding(ABC):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from spa2v_lab.scenes.export import contact_sheet
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.viz.frames import contact_sheet
 
 
 def _layout(seconds: float) -> VideoSceneLayout:

@@ -34,12 +34,17 @@ class StepRecord:
     Attributes
     ----------
     step, timestep : int
+        Number of the step, from 0, and its time on the noise schedule, from 999 down to 0.
     maps : np.ndarray [shape=(frames, objects, height, width), dtype=float16]
         Attention to the object's tokens, added over them, averaged over heads and layers; in
         [0, 1]. Zeros where a frame's text does not name the object. No objects without grounding
         inputs.
     preview : np.ndarray [shape=(frames shown, height, width, 3), dtype=uint8]
         The video that the denoiser expects, small.
+
+    See Also
+    --------
+    Recorder : Makes them.
 
     Examples
     --------
@@ -79,6 +84,10 @@ class Recorder:
     Attributes
     ----------
     steps : list of StepRecord
+
+    See Also
+    --------
+    spa2v_lib.sampling.generate : Takes one as ``recorder``.
 
     Examples
     --------
@@ -131,7 +140,7 @@ class Recorder:
         def see(_name: str, size: MapSize, maps: Callable[[], Tensor]) -> None:
             if tokens is not None and self._inside and self._size in (None, size):
                 with torch.no_grad():
-                    self._maps.setdefault(size, []).append(_heard(maps(), tokens))
+                    self._maps.setdefault(size, []).append(_summed(maps(), tokens))
 
         def begin(_unet: Any, _arguments: tuple) -> None:
             self._inside, self._maps = True, {}
@@ -204,7 +213,7 @@ class Recorder:
         return (255 * pixels + 0.5).astype(np.uint8)
 
 
-def _heard(maps: Tensor, tokens: Tensor) -> Tensor:
+def _summed(maps: Tensor, tokens: Tensor) -> Tensor:
     """Add maps [n, heads, cells, tokens] over objects' tokens: [frames, objects, cells]."""
     conditional = maps[-len(tokens) :].mean(1)
     return torch.einsum("fct,fot->foc", conditional.float(), tokens.float())
