@@ -42,7 +42,7 @@ OnStage = Callable[..., None]
 """Called with the stage (load, sample, decode), the steps done and in all, and once, before the
 first step, with the seconds that sampling is expected to take."""
 
-_PROBED = 4  # frames of the call that tells how fast a machine is
+_PROBED = 2  # frames of the call that tells how fast a machine is
 _DECODED = 16  # frames that diffusers decodes at a time
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spa2v_lib.cues.doppler import Passage
+from spa2v_lib.cues.features import mel_triangles
 from spa2v_lib.cues.formats import SOUND_M_S
 from spa2v_lib.cues.steering import densities, steering
 
@@ -30,6 +31,7 @@ SPECTRUM_DB = 60.0
 """Levels that a spectrogram's colours span."""
 
 _MEL_BANDS = 96
+_MEL_HZ = 700.0  # where the mel scale turns from lines to logarithms
 _SPAN_DB = 30.0
 _WIDTH_DEG = 5.0  # how wide a bin's flow is drawn
 _BLOCK = 256  # frames
@@ -154,19 +156,23 @@ def mel_spectrum(part: Recording) -> tuple[np.ndarray, np.ndarray]:
     >>> bool(abs(hz[level_db.mean(1).argmax()] - 1000) < 50)
     True
     """
-    from librosa import feature, mel_frequencies
-
     top = min(16_000.0, 0.5 * part.rate)
     size = 2 * round(0.02 * part.rate)
-    power = feature.melspectrogram(
-        y=part.mono(),
-        sr=part.rate,
-        n_fft=2 ** int(np.ceil(np.log2(size))),
-        win_length=size,
-        hop_length=max(size // 2, part.frames // MOST_COLUMNS),
-        n_mels=_MEL_BANDS,
-        fmin=50.0,
-        fmax=top,
+    bins = 2 ** int(np.ceil(np.log2(size)))
+    edges = _MEL_HZ * np.expm1(
+        np.linspace(np.log1p(50.0 / _MEL_HZ), np.log1p(top / _MEL_HZ), _MEL_BANDS + 2)
     )
-    hz = mel_frequencies(_MEL_BANDS + 2, fmin=50.0, fmax=top)[1:-1]
-    return 10.0 * np.log10(power + 1e-12), hz
+    samples = np.pad(part.mono(), size // 2)
+    starts = range(0, len(samples) - size + 1, max(size // 2, part.frames // MOST_COLUMNS))
+    window = np.hanning(size + 1)[:-1]
+    weights = mel_triangles(np.fft.rfftfreq(bins, 1.0 / part.rate), edges)
+    power = np.stack(
+        [
+            np.abs(np.fft.rfft(window * samples[start : start + size], bins)) ** 2 @ weights
+            for start in starts
+        ],
+        axis=1,
+    )
+    # Wider bands would look louder for the same sound.
+    power *= (2.0 / (edges[2:] - edges[:-2]))[:, None]
+    return 10.0 * np.log10(power + 1e-12), edges[1:-1]

@@ -14,7 +14,7 @@ from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.extract import Analysis
 from spa2v_lib.cues.types import CaptureGuess, PassBy, Range, SourceTrack, SpatialCues
 from spa2v_lib.viz import azimuth_map, level_and_pitch, spectrograms
-from spa2v_lib.viz.evidence import direction_evidence
+from spa2v_lib.viz.evidence import direction_evidence, mel_spectrum
 from spa2v_lib.viz.player import sound_player
 from spa2v_lib.viz.words import map_caption
 
@@ -352,3 +352,28 @@ def test_a_notebook_shows_the_figure_and_then_words_and_players(shown, monkeypat
     figure, below = outputs
     assert figure is shown["map"].figure
     assert below.data.count("<audio") == 3 and "front from back" in below.data
+
+
+@pytest.mark.parametrize("rate, seconds", [(16_000, 0.5), (44_100, 12.0)])
+def test_the_spectrum_is_librosas(rate: int, seconds: float) -> None:
+    from librosa import feature
+
+    noise = np.random.default_rng(0).normal(0, 0.1, (2, round(rate * seconds)))
+    part = Recording.from_samples(noise.astype(np.float32), rate)
+    level_db, hz = mel_spectrum(part)
+    window = 2 * round(0.02 * rate)
+    theirs = feature.melspectrogram(
+        y=part.mono(),
+        sr=rate,
+        n_fft=2 ** int(np.ceil(np.log2(window))),
+        win_length=window,
+        hop_length=max(window // 2, part.frames // 900),
+        n_mels=len(hz),
+        fmin=50.0,
+        fmax=min(16_000.0, rate / 2),
+        htk=True,
+    )
+    inside = slice(2, -2)  # the padding of the ends differs
+    assert abs(level_db.shape[1] - theirs.shape[1]) <= 1
+    theirs_db = 10 * np.log10(theirs[:, : level_db.shape[1]])
+    assert np.allclose(level_db[:, inside], theirs_db[:, inside], atol=1e-3)

@@ -158,12 +158,13 @@ def attach(unet: nn.Module, *, masked: bool = False) -> None:
     width = unet.config.cross_attention_dim
     fuser_class = MaskedFuser if masked else GatedSelfAttentionDense
     tokens_class = MaskedBoxTokens if masked else GLIGENTextBoundingboxProjection
+    place = unet.device, unet.dtype
     for block in spatial_blocks(unet).values():
         dim, heads = block.attn1.to_q.in_features, block.attn1.heads
         fuser = fuser_class(dim, width, heads, dim // heads)
-        block.fuser = fuser.to(unet.device, unet.dtype)
+        block.fuser = fuser.to(*place)
     tokens = tokens_class(positive_len=width, out_dim=width)
-    unet.position_net = tokens.to(unet.device, unet.dtype)
+    unet.position_net = tokens.to(*place)
 
 
 def _is_own(name: str) -> bool:
@@ -249,7 +250,8 @@ def load(unet: nn.Module, path: Path) -> None:
     stored = read_tensors(path, "GLIGEN weights")
     attach(unet, masked=any(name.endswith(".fuser.place.weight") for name in stored))
     wanted = _state(unet)
-    weights = {name: value.to(unet.dtype) for name, value in stored.items() if _is_own(name)}
+    dtype = unet.dtype  # to ask for it walks through the whole network
+    weights = {name: value.to(dtype) for name, value in stored.items() if _is_own(name)}
     check_fit(weights, wanted, path.name, "GLIGEN")
     unet.load_state_dict(weights, strict=False)
 

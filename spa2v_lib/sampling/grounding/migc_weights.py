@@ -53,10 +53,10 @@ def attach(
     >>> len(attached(unet))
     1
     """
-    known = layers(unet)
+    known, place = layers(unet), (unet.device, unet.dtype)
     for name in names:
         attention = known[name]
-        attention.migc = _new_layer(attention, hidden, graded).to(unet.device, unet.dtype)
+        attention.migc = _new_layer(attention, hidden, graded).to(*place)
 
 
 def attached(unet: nn.Module) -> dict[str, Attention]:
@@ -183,9 +183,9 @@ def _install(unet: nn.Module, stored: dict[str, Tensor], file: str) -> None:
         new = {name: _new_layer(known[name], hidden, graded) for name in names}
     own = {key: value for key, value in stored.items() if ".migc." in key}
     check_fit(own, _state(new), file, "MIGC")
+    place = unet.device, unet.dtype  # to ask for them walks through the whole network
     for name, layer in new.items():
-        weights = {key: stored[f"{name}.migc.{key}"] for key in layer.state_dict()}
-        weights = {key: value.to(unet.device, unet.dtype) for key, value in weights.items()}
+        weights = {key: stored[f"{name}.migc.{key}"].to(*place) for key in layer.state_dict()}
         layer.load_state_dict(weights, assign=True)
         known[name].migc = layer.train(unet.training)
 
