@@ -37,7 +37,7 @@
 # **You need** a GPU for everything but `tiny`: on Colab, *Runtime → Change runtime type → T4
 # GPU*. The [quickstart](quickstart.ipynb) explains what the steps do.
 #
-# **It takes** half a minute with `tiny`; with published weights, most of the first run is the
+# **It takes** no download with `tiny`; with published weights, most of the first run is the
 # download of some gigabytes.
 #
 # </div>

@@ -24,7 +24,7 @@
 #
 # **You need** the [quickstart](quickstart.ipynb) and a little trigonometry.
 #
-# **It takes** about ten minutes to read and half a minute to run.
+# **It takes** about ten minutes to read.
 #
 # </div>
 

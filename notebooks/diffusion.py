@@ -26,7 +26,7 @@
 # **You need** the [quickstart](quickstart.ipynb). Experience with diffusion models helps but is
 # not required.
 #
-# **It takes** twenty minutes to read and about a minute to run.
+# **It takes** twenty minutes to read.
 #
 # </div>
 

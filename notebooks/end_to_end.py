@@ -23,7 +23,7 @@
 #
 # **You need** the [quickstart](quickstart.ipynb), and a stereo recording if you have one.
 #
-# **It takes** three minutes to read and less than a minute to run for a sound of four seconds.
+# **It takes** three minutes to read.
 #
 # </div>
 

@@ -24,7 +24,7 @@
 #
 # **You need** [how two channels say where](two_channels.ipynb), and headphones.
 #
-# **It takes** twenty minutes to read and half a minute to run.
+# **It takes** twenty minutes to read.
 #
 # </div>
 

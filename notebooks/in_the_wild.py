@@ -23,7 +23,7 @@
 #
 # **You need** the [quickstart](quickstart.ipynb).
 #
-# **It takes** ten minutes to read and half a minute to run on two processor cores.
+# **It takes** ten minutes to read.
 #
 # </div>
 

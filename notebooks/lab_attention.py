@@ -24,7 +24,7 @@
 #
 # **You need** [Diffusion that follows boxes](diffusion.ipynb), which has the formula, and PyTorch.
 #
-# **It takes** three quarters of an hour to write and half a minute to run.
+# **It takes** three quarters of an hour to write.
 #
 # </div>
 

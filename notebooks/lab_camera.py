@@ -23,7 +23,7 @@
 #
 # **You need** [From cues to a layout](cues_to_layout.ipynb), which derives the formulas.
 #
-# **It takes** half an hour to write and seconds to run.
+# **It takes** half an hour to write.
 #
 # </div>
 

@@ -24,7 +24,7 @@
 # **You need** [How two channels say where](two_channels.ipynb), the Fourier transform, NumPy and
 # headphones.
 #
-# **It takes** three quarters of an hour to write and seconds to run.
+# **It takes** three quarters of an hour to write.
 #
 # </div>
 

@@ -22,7 +22,7 @@
 #
 # **You need** [Measuring it](measuring_it.ipynb), which has the formulas.
 #
-# **It takes** half an hour to write and seconds to run.
+# **It takes** half an hour to write.
 #
 # </div>
 

@@ -24,7 +24,7 @@
 #
 # **You need** [Hearing a scene](hearing.ipynb), Bayes' theorem, NumPy and headphones.
 #
-# **It takes** an hour to write and seconds to run.
+# **It takes** an hour to write.
 #
 # </div>
 

@@ -26,8 +26,8 @@
 # **You need** [From cues to a layout](cues_to_layout.ipynb); [Diffusion that follows
 # boxes](diffusion.ipynb) for the second table.
 #
-# **It takes** a quarter of an hour to read and seconds to run, because the raw results of the
-# benchmark come with the library.
+# **It takes** a quarter of an hour to read.
+# The benchmark was run before; its raw results come with the library.
 #
 # </div>
 

@@ -29,7 +29,7 @@
 # **You need** [From cues to a layout](cues_to_layout.ipynb). You need neither a key nor a model:
 # this chapter replays recorded answers.
 #
-# **It takes** ten minutes to read and ten seconds to run.
+# **It takes** ten minutes to read.
 #
 # </div>
 

@@ -23,7 +23,7 @@
 #
 # **You need** this library; no graphics card, network or key.
 #
-# **It takes** five minutes to read and less than a minute to run on two processor cores.
+# **It takes** five minutes to read.
 #
 # </div>
 

@@ -25,8 +25,9 @@
 #
 # **You need** [Diffusion that follows boxes](diffusion.ipynb).
 #
-# **It takes** fifteen minutes to read and a minute to run. The trainings themselves took ten
-# minutes of a large GPU and an hour and a half of two processor cores, and are not run here.
+# **It takes** fifteen minutes to read.
+# The trainings themselves took ten minutes of a large GPU and an hour and a half of two processor
+# cores, and are not run here.
 #
 # </div>
 

@@ -25,7 +25,7 @@
 #
 # **You need** [Diffusion that follows boxes](diffusion.ipynb).
 #
-# **It takes** ten minutes to read and about a minute to run.
+# **It takes** ten minutes to read.
 #
 # </div>
 

@@ -26,7 +26,7 @@
 # **You need** some trigonometry, and headphones, because you can listen to every effect described
 # here.
 #
-# **It takes** twenty minutes to read and half a minute to run.
+# **It takes** twenty minutes to read.
 #
 # </div>
 

@@ -128,6 +128,9 @@ def bench(
     layouts: Annotated[
         Path | None, typer.Option(help="With sampling: a folder of layouts to score.")
     ] = None,
+    curve: Annotated[
+        bool, typer.Option("--curve", help="With sampling: quality against steps and guidance.")
+    ] = False,
 ) -> None:
     """Measure on this machine, print the table and write results.json.
 
@@ -152,6 +155,7 @@ def bench(
             planners=planner or (),
             clips=clips,
             layouts=layouts,
+            curve=curve,
         )
     _show_results(results)
 

@@ -55,15 +55,15 @@ def a_benchmark(monkeypatch):
         calls.append(options)
         options["progress"]("thing", 1, 1)
         rows = [Row("ours", "all", 2, {"score": interval([0.0, 1.0])})]
-        return Results("speed", rows, [Goal("score", ">=", 0.9, 0.5)], ["a note"])
+        return Results("batch", rows, [Goal("score", ">=", 0.9, 0.5)], ["a note"])
 
-    monkeypatch.setitem(sys.modules, "spa2v_lab.bench.speed", SimpleNamespace(run=run))
+    monkeypatch.setitem(sys.modules, "spa2v_lab.bench.batch", SimpleNamespace(run=run))
     monkeypatch.setattr(frame, "import_module", lambda name: sys.modules[name])
     return calls
 
 
 def test_results_are_written_with_environment_rows_and_goals(tmp_path, a_benchmark):
-    run_benchmark("speed", tmp_path / "out", quick=True, seed=5)
+    run_benchmark("batch", tmp_path / "out", quick=True, seed=5)
     written = json.loads((tmp_path / "out" / "results.json").read_text(encoding="utf-8"))
     assert a_benchmark[0]["quick"] is True and a_benchmark[0]["seed"] == 5
     assert written["environment"]["packages"]["torch"]
@@ -74,15 +74,15 @@ def test_results_are_written_with_environment_rows_and_goals(tmp_path, a_benchma
 
 
 def test_written_results_are_read_again_as_they_were(tmp_path, a_benchmark):
-    results = run_benchmark("speed", tmp_path / "out")
+    results = run_benchmark("batch", tmp_path / "out")
     assert Results.read(tmp_path / "out" / "results.json") == results
 
 
 def test_earlier_results_are_replaced_only_when_asked(tmp_path, a_benchmark):
-    run_benchmark("speed", tmp_path / "out")
+    run_benchmark("batch", tmp_path / "out")
     with pytest.raises(OutputError, match="--overwrite"):
-        run_benchmark("speed", tmp_path / "out")
-    run_benchmark("speed", tmp_path / "out", overwrite=True)
+        run_benchmark("batch", tmp_path / "out")
+    run_benchmark("batch", tmp_path / "out", overwrite=True)
     assert len(a_benchmark) == 2
 
 
@@ -100,7 +100,7 @@ def test_the_table_has_a_line_a_row_and_leaves_unmeasured_cells_empty():
         Row("ours", "all", 1, {"a": Interval(1.0, 1.0, 1.0, 1)}),
         Row("ours", "half", 1, {"b": Interval(None, None, None, 0)}),
     ]
-    (table,) = Results("speed", rows, []).tables()
+    (table,) = Results("batch", rows, []).tables()
     assert [column.header for column in table.columns] == ["method", "condition", "n", "a", "b"]
     assert table.row_count == 2
     assert list(table.columns[3].cells) == ["1 [1, 1]", ""]
@@ -112,7 +112,7 @@ def test_many_measures_are_split_over_tables_that_hold_only_rows_with_them():
         Row("ours", "all", 3, {f"m{k}": known for k in range(7)}),
         Row("ours", "half", 3, {"m0": Interval(4.0, None, None, 3)}),
     ]
-    first, second = Results("speed", rows, []).tables()
+    first, second = Results("batch", rows, []).tables()
     assert (first.row_count, second.row_count) == (2, 1)
     assert [column.header for column in second.columns[3:]] == ["m6"]
     assert list(first.columns[3].cells) == ["1 [0.5, 2]", "4"]
@@ -120,5 +120,11 @@ def test_many_measures_are_split_over_tables_that_hold_only_rows_with_them():
 
 def test_very_many_rows_leave_their_intervals_to_the_file():
     rows = [Row("ours", str(k), 1, {"a": Interval(1.0, 0.0, 2.0, 1)}) for k in range(100)]
-    (table,) = Results("speed", rows, []).tables()
+    (table,) = Results("batch", rows, []).tables()
     assert set(table.columns[3].cells) == {"1"}
+
+
+def test_an_interval_is_of_the_level_that_is_asked_for() -> None:
+    values = list(np.random.default_rng(0).normal(size=200))
+    wide, narrow = interval(values), interval(values, level=0.9)
+    assert wide.low < narrow.low < narrow.mean < narrow.high < wide.high

@@ -1,12 +1,10 @@
 """The score of sampled videos, by hand."""
 
-import dataclasses
 import math
 
 import numpy as np
 import pytest
 
-from spa2v_lab.bench import sampling
 from spa2v_lab.bench.frame import Row, interval
 from spa2v_lab.bench.sampling import _conditions, _goals, score
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
@@ -61,19 +59,3 @@ def test_a_goal_takes_the_better_type_of_layers_and_the_gain_over_plain():
     assert goals["the same, above plain sampling"].value == pytest.approx(0.5)
     assert goals["mean IoU, two objects"].value is None
     assert not goals["mean IoU, two objects"].met
-
-
-def test_the_default_is_on_the_curve_and_the_curve_is_held_to_its_reference(monkeypatch):
-    preset = sampling.get_preset("tiny")
-    assert (preset.steps, preset.guidance_stop) in sampling.CURVE and preset.guidance_start == 0
-    few = dataclasses.replace(preset, steps=1, guidance_stop=0.0)
-    monkeypatch.setattr(sampling, "get_preset", lambda name: few)
-    monkeypatch.setattr(sampling, "REFERENCE", (2, 1.0))
-    monkeypatch.setattr(sampling, "CURVE", ((2, 1.0), (1, 0.0)))
-    scores = sampling._curve_scores(sampling._scene(0, 0))
-    assert list(scores) == ["2 steps, guided throughout", "1 steps, unguided"]
-    rows = sampling._curve_rows([scores], 0)
-    assert rows[0].measures["IoU, less 25 steps"].mean == 0.0
-    goals = {goal.name: goal for goal in sampling._curve_goals(rows)}
-    assert goals["time to sample by default, over 25 steps"].value > 0  # how fast is no test's
-    assert len(goals) == 5

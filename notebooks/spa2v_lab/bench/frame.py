@@ -50,6 +50,7 @@ MARKER = "results.json"
 VERSION = "spa2v.bench/1"
 
 _ASKING = ("planning", "run")  # those that can ask language models
+_KEEPING = ("run", "speed")  # what they measure is in the folder from the first item on
 _OWN = ("real", "tagging", "run")  # those that can take recordings of one's own
 _RESAMPLES = 2000
 _ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
@@ -58,7 +59,7 @@ _MOST_ROWS = 60  # beyond them a terminal shows no intervals
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean with its 95 % interval; all None where nothing could be measured.
+    """A mean with its interval, of 95 % unless said; all None where nothing could be measured.
 
     Where the measure's name says so, `mean` is a median or another percentile.
 
@@ -256,6 +257,7 @@ def run_benchmark(
     planners: Sequence[str] = (),
     clips: str | os.PathLike[str] | None = None,
     layouts: str | os.PathLike[str] | None = None,
+    curve: bool = False,
 ) -> Results:
     """Run a benchmark and write its results.
 
@@ -281,6 +283,8 @@ def run_benchmark(
         one of sounds, with ``file`` and ``label``.
     layouts : path, optional
         With "sampling": a folder of layouts to score, see `spa2v_lab.bench.given_layouts`.
+    curve : bool
+        With "sampling": other steps and guidance, see `spa2v_lab.bench.sampling_curve`.
 
     Returns
     -------
@@ -304,13 +308,19 @@ def run_benchmark(
         raise Spa2vError(f"benchmark {name!r} takes no clips of one's own; {', '.join(_OWN)} do")
     if layouts is not None and name != "sampling":
         raise Spa2vError(f"benchmark {name!r} takes no layouts; sampling does")
+    if curve and (name != "sampling" or layouts is not None):
+        raise Spa2vError("only the benchmark of sampling has a curve, and of its own layouts")
     named: dict[str, Any] = {"planners": list(planners)} if planners else {}
     asked = {"quick": quick, "seed": seed, "progress": progress or (lambda *_: None), **named}
     given = {"quick": quick, "seed": seed, **named}
     module = import_module(f"spa2v_lab.bench.{name}")
-    if name == "run":  # keeps what it measures in the folder from the first clip on
-        target, given["clips"] = Path(out).resolve(), clips and Path(clips).name
-        results = module.run(**asked, out=target, overwrite=overwrite, clips=clips)
+    if name in _KEEPING or curve:
+        target = Path(out).resolve()
+        if name == "run":
+            asked["clips"], given["clips"] = clips, clips and Path(clips).name
+        if curve:
+            asked["curve"] = given["curve"] = True
+        results = module.run(**asked, out=target, overwrite=overwrite)
         _write(target, results, given)
         return results
     if clips is not None:
@@ -329,7 +339,7 @@ def _write(folder: Path, results: Results, given: dict[str, Any]) -> None:
     write_text(folder / MARKER, text + "\n")
 
 
-def interval(values: Sequence[float], seed: int = 0) -> Interval:
+def interval(values: Sequence[float], seed: int = 0, level: float = 0.95) -> Interval:
     """Return the mean of the values that are not NaN, with its bootstrap interval.
 
     Parameters
@@ -338,11 +348,13 @@ def interval(values: Sequence[float], seed: int = 0) -> Interval:
         One per scene; NaN where the scene has none.
     seed : int
         Of the resampling.
+    level : float
+        Confidence, in (0, 1).
 
     Returns
     -------
     Interval
-        At 95 %; a single value is its own interval.
+        A single value is its own interval.
 
     See Also
     --------
@@ -367,7 +379,12 @@ def interval(values: Sequence[float], seed: int = 0) -> Interval:
         return Interval(mean, mean, mean, 1)
     rng = np.random.default_rng(seed)
     resampled = bootstrap(
-        (known,), np.mean, n_resamples=_RESAMPLES, method="percentile", random_state=rng
+        (known,),
+        np.mean,
+        confidence_level=level,
+        n_resamples=_RESAMPLES,
+        method="percentile",
+        random_state=rng,
     )
     low, high = resampled.confidence_interval
     return Interval(mean, float(low), float(high), len(known))

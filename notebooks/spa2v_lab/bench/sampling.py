@@ -29,15 +29,10 @@ seconds, times plain
 memory, times plain
     Peak memory of a process that samples one video, over that of "none".
 
-Steps and guidance
-------------------
-Rows such as "6 steps, guided to 0.5" show the default grounding with other numbers of steps, and
-guidance in the first share of them alone: a step without guidance costs half. Beside the measures
-above they have the pixel error, the mean absolute difference from the drawn scene inside the boxes
-in 8-bit values, and each measure's difference from 25 steps guided throughout on the same scene.
-
-With a folder of layouts, those are sampled instead, see `spa2v_lab.bench.given_layouts`. Where there
-is a GPU, `spa2v_lab.bench.sampling_gpu` adds the cost of grounding at full size.
+With a folder of layouts, those are sampled instead, see `spa2v_lab.bench.given_layouts`; with
+`curve`, the default grounding with other numbers of steps and other guidance, see
+`spa2v_lab.bench.sampling_curve`. Where there is a GPU, `spa2v_lab.bench.sampling_gpu` adds the cost
+of grounding at full size.
 """
 
 from __future__ import annotations
@@ -48,7 +43,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spa2v_lab.bench import given_layouts, sampling_gpu
+from spa2v_lab.bench import given_layouts, sampling_curve, sampling_gpu
 from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval
 from spa2v_lab.bench.speed import measured_process
 from spa2v_lab.metrics.video import object_consistency
@@ -62,20 +57,14 @@ from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.sampling.tiny_detector import Detection, detect
 from spa2v_lib.video import Video
 
-__all__ = ["CURVE", "pixel_error", "run", "score"]
+__all__ = ["run", "scene", "score"]
 
 QUICK, FULL = 6, 30
-CURVE_QUICK = 2  # scenes of the curve in the quick variant
-REFERENCE = (25, 1.0)
-CURVE = (REFERENCE, (12, 1.0), (8, 1.0), (6, 1.0), (8, 0.5), (6, 0.5), (4, 0.5), (6, 0.0))
-"""Numbers of steps, and the share of them after which guidance stops."""
-
 _SECONDS = 2.0  # one window of the motion modules
 _OFF_CENTRE = 0.12  # least mean distance from the middle, in picture widths
 _FIRST_SEED = 9_000_000_000  # beyond the 31 bits that training scenes are drawn from
 _SEED = 0
 _MEASURES = ("IoU", "right class", "consistency", "seconds", "seconds, times plain")
-_COMPARED = (*_MEASURES[:3], "pixel error")
 _ONE_VIDEO = (
     "import sys; from spa2v_lib.sampling import generate; "
     "from spa2v_lib.sampling.selfcheck import known_layout; "
@@ -85,7 +74,16 @@ _ONE_VIDEO = (
 Scores = dict[str, dict[str, float]]  # by method and measure
 
 
-def run(*, quick: bool, seed: int, progress: StageProgress, layouts: Path | None = None) -> Results:
+def run(
+    *,
+    quick: bool,
+    seed: int,
+    progress: StageProgress,
+    layouts: Path | None = None,
+    curve: bool = False,
+    out: Path | None = None,
+    overwrite: bool = False,
+) -> Results:
     """Sample and score every scene; parameters as in `spa2v_lab.bench.frame.run_benchmark`.
 
     Examples
@@ -97,25 +95,22 @@ def run(*, quick: bool, seed: int, progress: StageProgress, layouts: Path | None
     """
     if layouts is not None:
         return given_layouts.run(layouts, score, quick=quick, seed=seed, progress=progress)
+    if curve and out is not None:
+        how = {"seed": seed, "progress": progress, "out": out, "overwrite": overwrite}
+        return sampling_curve.run(scene, score, quick=quick, **how)
     count = QUICK if quick else FULL
     methods = ("none", *get_preset("tiny").groundings)
     generate(
-        ground_truth_layout(_scene(seed, 0)), seed=_SEED, steps=1
+        ground_truth_layout(scene(seed, 0)), seed=_SEED, steps=1
     )  # weights load on the first call
     scores: list[Scores] = []
     kinds: list[set[str]] = []
     for number in range(count):
-        scene = _scene(seed, number)
-        layout = ground_truth_layout(scene)
-        scores.append(_scores(scene, layout, methods))
+        drawn = scene(seed, number)
+        layout = ground_truth_layout(drawn)
+        scores.append(_scores(drawn, layout, methods))
         kinds.append(_conditions(layout))
         progress("scenes", number + 1, count)
-    curve_count = CURVE_QUICK if quick else count
-    curve = []
-    for number in range(curve_count):
-        curve.append(_curve_scores(_scene(seed, number)))
-        progress("steps", number + 1, curve_count)
-    curve_rows = _curve_rows(curve, seed)
     rows = [
         _row(method, condition, scores, [condition in kind for kind in kinds], seed)
         for method in scores[0]
@@ -123,11 +118,26 @@ def run(*, quick: bool, seed: int, progress: StageProgress, layouts: Path | None
     ]
     rows += _memory(methods)
     at_full_size = sampling_gpu.rows()
-    goals = _goals(rows) + _curve_goals(curve_rows) + sampling_gpu.goals(at_full_size)
-    return Results("sampling", rows + curve_rows + at_full_size, goals)
+    return Results("sampling", rows + at_full_size, _goals(rows) + sampling_gpu.goals(at_full_size))
 
 
-def _scene(seed: int, number: int) -> Scene:
+def scene(seed: int, number: int, seconds: float = _SECONDS) -> Scene:
+    """Return a scene that no training saw; of three, the third has two objects.
+
+    Parameters
+    ----------
+    seed : int
+        Of the benchmark.
+    number : int
+        From 0 up.
+    seconds : float
+        How long it lasts.
+
+    Examples
+    --------
+    >>> [len(scene(0, number).objects) for number in range(3)]
+    [1, 1, 2]
+    """
     preset = get_preset("tiny")
     return sample_scene(
         _FIRST_SEED + 100_000 * seed + number,
@@ -135,7 +145,7 @@ def _scene(seed: int, number: int) -> Scene:
         labels=preset.labels,
         styles=("fluent3d",),
         object_count=2 if number % 3 == 2 else 1,
-        duration_s=_SECONDS,
+        duration_s=seconds,
     )
 
 
@@ -213,98 +223,6 @@ def score(
         "right class": float(np.mean(np.array(overlaps) > 0)),
         "consistency": float(np.nanmean(alike)) if not np.all(np.isnan(alike)) else float("nan"),
     }
-
-
-def _curve_name(steps: int, stop: float) -> str:
-    part = {0.0: "unguided", 1.0: "guided throughout"}.get(stop, f"guided to {stop:g}")
-    return f"{steps} steps, {part}"
-
-
-def _curve_scores(scene: Scene) -> Scores:
-    """Sample a scene at every point of the curve and compare with the reference."""
-    layout, truth = ground_truth_layout(scene), draw_scene(scene, width=get_preset("tiny").size[0])
-    found: Scores = {}
-    for steps, stop in CURVE:
-        begin = time.perf_counter()
-        video = generate(layout, seed=_SEED, steps=steps, guidance_start=0.0, guidance_stop=stop)
-        seconds = time.perf_counter() - begin
-        scores = score(layout, video.frames, detect(video.frames))
-        scores["pixel error"] = pixel_error(layout, video.frames, truth)
-        reference = found.get(_curve_name(*REFERENCE), scores)
-        scores["seconds"] = seconds
-        less = {f"{name}, less 25 steps": scores[name] - reference[name] for name in _COMPARED}
-        less["seconds, times 25 steps"] = seconds / reference["seconds"]
-        found[_curve_name(steps, stop)] = scores | less
-    return found
-
-
-def pixel_error(layout: VideoSceneLayout, frames: np.ndarray, truth: np.ndarray) -> float:
-    """Return the mean absolute difference of two videos inside the layout's boxes.
-
-    Parameters
-    ----------
-    layout : VideoSceneLayout
-        What both were made from; its boxes say where to compare.
-    frames, truth : np.ndarray [shape=(time, height, width, 3), dtype=uint8]
-
-    Returns
-    -------
-    float
-        In 8-bit values, from 0 to 255; NaN where no box holds a pixel.
-
-    Examples
-    --------
-    >>> from spa2v_lib.sampling.selfcheck import known_layout
-    >>> black = np.zeros((16, 32, 32, 3), np.uint8)
-    >>> pixel_error(known_layout(1.0), black, black + 3)
-    3.0
-    """
-    height, width = frames.shape[1:3]
-    errors = []
-    for shown, true, row in zip(frames, truth, layout.frame_boxes(), strict=True):
-        for box in filter(None, row):
-            x0, x1 = round(box.x0 * width), round(box.x1 * width)
-            y0, y1 = round(box.y0 * height), round(box.y1 * height)
-            inside = np.abs(shown[y0:y1, x0:x1].astype(float) - true[y0:y1, x0:x1])
-            errors += [inside.mean()] if inside.size else []
-    return float(np.mean(errors)) if errors else float("nan")
-
-
-def _curve_rows(scores: list[Scores], seed: int) -> list[Row]:
-    return [
-        Row(
-            name,
-            "steps and guidance",
-            len(scores),
-            {
-                measure: interval([one[name][measure] for one in scores], seed)
-                for measure in scores[0][name]
-            },
-        )
-        for name in scores[0]
-    ]
-
-
-def _curve_goals(rows: list[Row]) -> list[Goal]:
-    """Hold the preset's own steps and guidance to the reference, by the intervals' worse ends."""
-    preset = get_preset("tiny")
-    by_name = {row.method: row.measures for row in rows}
-    own = by_name[_curve_name(preset.steps, preset.guidance_stop)]
-    pixels, usual = (
-        own["pixel error, less 25 steps"].high,
-        by_name[_curve_name(*REFERENCE)]["pixel error"].mean,
-    )
-    share = None if pixels is None or not usual else pixels / usual
-    time_ratio = own["seconds, times 25 steps"].mean
-    return [
-        *(
-            Goal(f"{name} of the default, less 25 steps, low end", ">=", -0.01, low)
-            for name in _COMPARED[:3]
-            for low in (own[f"{name}, less 25 steps"].low,)
-        ),
-        Goal("pixel error of the default over 25 steps, high end", "<=", 0.03, share),
-        Goal("time to sample by default, over 25 steps", "<=", 0.25, time_ratio),
-    ]
 
 
 def _row(method: str, condition: str, scores: list[Scores], chosen: list[bool], seed: int) -> Row:

@@ -1,10 +1,13 @@
-"""How fast and how large: import, hearing, a whole run, and every chapter of the book.
+"""How fast and how large: import, hearing, a whole run, the demo and every chapter of the book.
 
 Times are wall time on this machine, with whatever else it is doing; `environment` in the results
-says how many cores there are. Every process is a fresh one. What samples is measured twice, as this
-processor computes ("spa2v") and with bfloat16 switched off ("bfloat16 off"), which is how
-processors without that unit compute. Of chapters the processor's seconds are noted too: one core,
-on which nothing else runs, takes no longer.
+says how many cores there are. Every process is a fresh one. What samples is measured as a processor
+without bfloat16 computes, and, where this one has a unit for that, with it. Of chapters, the demo
+and the start the processor's seconds are noted too, on all cores together.
+
+What is measured is kept after every process, so that an interrupted run goes on. It takes about a
+quarter of an hour on two cores without bfloat16. `spa2v_lab.bench.times` reads the results for the
+book and the README.
 """
 
 from __future__ import annotations
@@ -15,12 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from spa2v_lab.bench.frame import Goal, Results, Row, interval
+from spa2v_lab.bench.raw import RAW, RawResults
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.runs import StageProgress
 
@@ -28,37 +34,43 @@ if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
 
 __all__ = [
-    "CHAPTERS", "GOALS", "HEAVY", "OFF", "Measured", "import_seconds", "measured_process", "run",
+    "CHAPTERS", "FIRST", "GOALS", "HEAVY", "MEMORY", "OFF", "ON", "REFERENCE", "DEMO", "VIDEO",
+    "Measured", "import_seconds", "measured_process", "run",
 ]  # fmt: skip
 
 HEAVY = ("torch", "diffusers", "transformers")
 """Libraries that `import spa2v_lib` must not load."""
 
-OFF = "bfloat16 off"
-"""The method whose processes compute as on a processor without bfloat16."""
+ON, OFF = "with bfloat16", "without bfloat16"
+"""The methods of rows that sample: how the processor computes."""
 
-_VIDEO = "generate 4 s with preset tiny, seconds"
-_MEMORY = "generate 4 s with preset tiny, GB of memory"
-_REFERENCE = "the same in 25 steps, guided throughout, seconds"
-_FIRST = "generate until its first step, seconds"
+VIDEO = "generate 4 s with preset tiny, seconds"
+MEMORY = "generate 4 s with preset tiny, GB of memory"
+REFERENCE = "the same in 25 steps, guided throughout, seconds"
+FIRST = "generate until its first step, seconds"
+_FIRST_PROCESSOR = "generate until its first step, processor seconds"
+DEMO = "demo of three videos, seconds"
+_DEMO_PROCESSOR = "demo of three videos, processor seconds"
 
 GOALS = {
     "import spa2v_lib, seconds": ("<=", 0.5),
     "heavy libraries loaded by import spa2v_lib": ("<=", 0),
     "cue extraction, times real time": (">=", 20),
-    _VIDEO: ("<=", 10),
-    f"{_VIDEO}, {OFF}": ("<=", 25),
+    f"{VIDEO}, {ON}": ("<=", 10),
+    f"{VIDEO}, {OFF}": ("<=", 25),
     f"generate 4 s over 25 steps guided throughout, {OFF}": ("<=", 0.25),
-    _FIRST: ("<=", 6),
-    _MEMORY: ("<=", 1),
+    _FIRST_PROCESSOR: ("<=", 6),
+    MEMORY: ("<=", 1),
+    f"{DEMO}, {OFF}": ("<=", 300),
 }
 """What was asked for: relation and bound, by name."""
 
 CHAPTERS = (
-    "quickstart", "two_channels", "hearing", "cues_to_layout", "planning_with_a_model", "diffusion",
-    "tiny_suite", "training_free", "end_to_end", "measuring_it",
+    "quickstart", "two_channels", "hearing", "in_the_wild", "cues_to_layout",
+    "planning_with_a_model", "diffusion", "tiny_suite", "training_free", "end_to_end",
+    "measuring_it", "lab_attention", "lab_camera", "lab_delay", "lab_metric", "lab_two_sources",
 )  # fmt: skip
-"""Chapters that run on any computer; what they need is no more than the library brings."""
+"""Notebooks that run on any computer, with what the library brings."""
 
 _NOTEBOOKS = Path(__file__).resolve().parents[2]
 _RATE = 48_000
@@ -83,24 +95,34 @@ from spa2v_lib.runs import generate_run
 
 def stop(stage, done, *_):
     if stage == "sample" and done == 0:
-        print(time.time() - float(sys.argv[3]), flush=True)
+        used = os.times()
+        own = used.user + used.system + used.children_user + used.children_system
+        print(time.time() - float(sys.argv[3]), own, flush=True)
         os._exit(0)
 
 generate_run(sys.argv[1], sys.argv[2], label="car", progress=stop)
 """
 
+Values = dict[tuple[str, str], list[float]]  # by method and name
 
-def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
-    """Measure import, hearing and a run of four seconds.
+
+def run(
+    *, quick: bool, seed: int, progress: StageProgress, out: Path, overwrite: bool = False
+) -> Results:
+    """Measure what is not measured yet.
 
     Parameters
     ----------
     quick : bool
-        Repeat less often.
+        Repeat less often, and leave out the demo and the chapters.
     seed : int
         Of the generated sound and of the video.
     progress : callable
         Called with what is measured, the steps done and the steps in all.
+    out : Path
+        Folder that keeps what is measured.
+    overwrite : bool
+        Begin anew where it was measured with other code, weights or settings.
 
     See Also
     --------
@@ -108,47 +130,79 @@ def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
 
     Examples
     --------
-    >>> run(quick=True, seed=0, progress=print).goals  # doctest: +SKIP
+    >>> run(quick=True, seed=0, progress=print, out=Path("out")).goals  # doctest: +SKIP
     """
-    progress("import", 0, 3)
-    imports = [import_seconds() for _ in range(3 if quick else 7)]
-    progress("hearing", 1, 3)
-    factors = _hearing_factors(seed, repetitions=3 if quick else 10)
-    progress("run", 2, 3)
-    seconds = [took for took, _ in imports]
-    values = {
-        ("spa2v", "import spa2v_lib, seconds"): seconds,
-        ("spa2v", "heavy libraries loaded by import spa2v_lib"): [
-            float(len(heavy)) for _, heavy in imports
-        ],
-        ("spa2v", "cue extraction, times real time"): factors,
-    }
-    notes = []
-    for method, switch in (("spa2v", "auto"), (OFF, "off")):
-        try:
-            timed = _timed_runs(seed, switch, repetitions=1 if quick else 3)
-            chapters = {} if quick else _chapters(switch, progress)
-        except Spa2vError as error:
-            notes.append(str(error))
-            continue
-        values |= {(method, name): measured for name, measured in (timed | chapters).items()}
-    progress("run", 3, 3)
+    from spa2v_lib.runs.record import code_hash, weights_of
+    from spa2v_lib.runs.settings import Settings
+    from spa2v_lib.sampling.loading import bfloat16_is_native
+
+    asked = {"quick": quick, "seed": seed, "code": code_hash(), "weights": weights_of(Settings())}
+    kept = RawResults(out / RAW, asked, overwrite=overwrite)
+    methods = (OFF, ON) if bfloat16_is_native() else (OFF,)
+    tasks = _tasks(methods, quick=quick, seed=seed)
+    notes = [] if ON in methods else ["this processor has no unit for bfloat16, or it is off"]
+    for done, (name, measure) in enumerate(tasks.items()):
+        progress(name, done, len(tasks))
+        part = kept.part("measured")
+        if name not in part:
+            try:
+                kept.put(part, name, [[*key, values] for key, values in measure().items()])
+            except Spa2vError as error:
+                notes.append(str(error))
+    progress("all", len(tasks), len(tasks))
+    values: Values = {}
+    for items in kept.part("measured").values():
+        for method, name, found in items:
+            values.setdefault((method, name), []).extend(found)
     rows = [
-        Row(method, name, len(measured), {"value": interval(measured, seed)})
-        for (method, name), measured in values.items()
+        Row(method, name, len(found), {"value": interval(found, seed)})
+        for (method, name), found in values.items()
     ]
     return Results("speed", rows, _goals(values), notes)
 
 
-def _goals(values: dict[tuple[str, str], list[float]]) -> list[Goal]:
+def _tasks(methods: tuple[str, ...], *, quick: bool, seed: int) -> dict[str, Callable[[], Values]]:
+    """Return what is to be measured, each as one item that is kept."""
+    tasks: dict[str, Callable[[], Values]] = {
+        "import": lambda: _imports(3 if quick else 7),
+        "hearing": lambda: {
+            ("spa2v", "cue extraction, times real time"): _hearing_factors(seed, 3 if quick else 10)
+        },
+    }
+    for method in methods:
+        for repetition in range(1 if quick else 3):
+            name = f"run {repetition + 1}, {method}"
+            tasks[name] = partial(_timed_run, seed, method, reference=repetition == 0)
+        if quick:
+            continue
+        tasks[f"demo, {method}"] = partial(_demo, method)
+        for chapter in CHAPTERS:
+            tasks[f"chapter {chapter}, {method}"] = partial(_chapter, chapter, method)
+    return tasks
+
+
+def _goals(values: Values) -> list[Goal]:
     typical = {key: float(np.median(measured)) for key, measured in values.items() if measured}
-    plain, slow = typical.get((OFF, _VIDEO)), typical.get((OFF, _REFERENCE))
+    plain, slow = typical.get((OFF, VIDEO)), typical.get((OFF, REFERENCE))
     own = {name: typical.get(("spa2v", name)) for name in GOALS}
+    own |= {name: typical.get((OFF, name)) for name in (_FIRST_PROCESSOR, MEMORY)}
     own |= {
-        f"{_VIDEO}, {OFF}": plain,
+        f"{VIDEO}, {ON}": typical.get((ON, VIDEO)),
+        f"{VIDEO}, {OFF}": plain,
         f"generate 4 s over 25 steps guided throughout, {OFF}": plain and slow and plain / slow,
+        f"{DEMO}, {OFF}": typical.get((OFF, DEMO)),
     }
     return [Goal(name, relation, bound, own[name]) for name, (relation, bound) in GOALS.items()]
+
+
+def _imports(repetitions: int) -> Values:
+    found = [import_seconds() for _ in range(repetitions)]
+    return {
+        ("spa2v", "import spa2v_lib, seconds"): [seconds for seconds, _ in found],
+        ("spa2v", "heavy libraries loaded by import spa2v_lib"): [
+            float(len(heavy)) for _, heavy in found
+        ],
+    }
 
 
 def import_seconds() -> tuple[float, list[str]]:
@@ -255,52 +309,64 @@ def _hearing_factors(seed: int, repetitions: int) -> list[float]:
     return factors
 
 
-def _timed_runs(seed: int, switch: str, repetitions: int) -> dict[str, list[float]]:
-    """Measure ``spa2v generate`` on four seconds, with bfloat16 "auto" or "off"."""
-    found: dict[str, list[float]] = {name: [] for name in (_FIRST, _VIDEO, _MEMORY, _REFERENCE)}
-    slow = ["--steps", "25", "--guidance-start", "0", "--guidance-stop", "1"]
-    for _ in range(repetitions):
-        with tempfile.TemporaryDirectory() as folder:
-            audio = _passing_noise(4.0, seed).save(Path(folder) / "passing.wav")
-            command = [sys.executable, "-m", "spa2v_lib.cli", "generate", str(audio)]
-            options = ["--label", "car", "--seed", str(seed), "--overwrite"]
-            options += ["--out", str(Path(folder) / "run")]
-            found[_FIRST].append(_until_first_step(audio, Path(folder) / "first", switch))
-            usual = measured_process([*command, *options], SPA2V_BFLOAT16=switch)
-            found[_VIDEO].append(usual.seconds)
-            found[_MEMORY].append(usual.gigabytes)
-            reference = measured_process([*command, *options, *slow], SPA2V_BFLOAT16=switch)
-            found[_REFERENCE].append(reference.seconds)
+def _switch(method: str) -> dict[str, str]:
+    return {"SPA2V_BFLOAT16": "auto" if method == ON else "off"}
+
+
+def _timed_run(seed: int, method: str, *, reference: bool) -> Values:
+    """Measure ``spa2v generate`` on four seconds once, and, if asked, the reference's steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        audio = _passing_noise(4.0, seed).save(Path(folder) / "passing.wav")
+        command = [sys.executable, "-m", "spa2v_lib.cli", "generate", str(audio)]
+        command += ["--label", "car", "--seed", str(seed), "--overwrite"]
+        command += ["--out", str(Path(folder) / "run")]
+        first, processor_s = _until_first_step(audio, Path(folder) / "first", method)
+        usual = measured_process(command, **_switch(method))
+        found = {
+            (method, FIRST): [first],
+            (method, _FIRST_PROCESSOR): [processor_s],
+            (method, VIDEO): [usual.seconds],
+            (method, MEMORY): [usual.gigabytes],
+        }
+        if reference:
+            slow = ["--steps", "25", "--guidance-start", "0", "--guidance-stop", "1"]
+            cost = measured_process([*command, *slow], **_switch(method))
+            found[method, REFERENCE] = [cost.seconds]
     return found
 
 
-def _until_first_step(audio: Path, out: Path, switch: str) -> float:
-    """Return the seconds from the start of a process to its first sampling step."""
+def _until_first_step(audio: Path, out: Path, method: str) -> tuple[float, float]:
+    """Return the seconds from the start of a process to its first sampling step, and its cost."""
     done = subprocess.run(
         [sys.executable, "-c", _UNTIL_FIRST_STEP, str(audio), str(out), str(time.time())],
         capture_output=True,
         text=True,
-        env={**os.environ, "SPA2V_BFLOAT16": switch},
+        env={**os.environ, **_switch(method)},
     )
     if done.returncode:
         raise Spa2vError(f"no video was begun: {done.stderr.strip()[-300:]}")
-    return float(done.stdout.split()[-1])
+    seconds, processor_s = map(float, done.stdout.split()[-2:])
+    return seconds, processor_s
 
 
-def _chapters(switch: str, progress: StageProgress) -> dict[str, list[float]]:
-    """Execute every chapter, and return its seconds of wall time and of the processor."""
-    found: dict[str, list[float]] = {}
-    for number, name in enumerate(CHAPTERS):
-        progress(f"chapters, bfloat16 {switch}", number, len(CHAPTERS))
-        with tempfile.TemporaryDirectory() as folder:
-            papermill = [sys.executable, "-m", "papermill", "--no-progress-bar"]
-            papermill += ["--cwd", str(_NOTEBOOKS), "--kernel", "python3"]
-            files = [str(_NOTEBOOKS / f"{name}.ipynb"), str(Path(folder) / "out.ipynb")]
-            cost = measured_process([*papermill, *files], SPA2V_BFLOAT16=switch)
-        found[f"chapter {name}, seconds"] = [cost.seconds]
-        found[f"chapter {name}, processor seconds"] = [cost.processor_s]
-    progress(f"chapters, bfloat16 {switch}", len(CHAPTERS), len(CHAPTERS))
-    return found
+def _demo(method: str) -> Values:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "spa2v_lab.demo", "--out", str(Path(folder) / "demo")]
+        cost = measured_process(command, **_switch(method))
+    return {(method, DEMO): [cost.seconds], (method, _DEMO_PROCESSOR): [cost.processor_s]}
+
+
+def _chapter(name: str, method: str) -> Values:
+    """Execute a chapter as it is committed."""
+    with tempfile.TemporaryDirectory() as folder:
+        papermill = [sys.executable, "-m", "papermill", "--no-progress-bar"]
+        papermill += ["--cwd", str(_NOTEBOOKS), "--kernel", "python3"]
+        files = [str(_NOTEBOOKS / f"{name}.ipynb"), str(Path(folder) / "out.ipynb")]
+        cost = measured_process([*papermill, *files], **_switch(method))
+    return {
+        (method, f"chapter {name}, seconds"): [cost.seconds],
+        (method, f"chapter {name}, processor seconds"): [cost.processor_s],
+    }
 
 
 def _passing_noise(seconds: float, seed: int) -> Recording:
