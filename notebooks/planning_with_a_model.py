@@ -180,7 +180,7 @@ print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caugh
 # verbatim, and this chapter replays them.
 
 # %%
-from spa2v_lib.planning.answer_cache import recorded_answers
+from spa2v_lab.bench.replay import recorded_answers
 
 records = [record for record in recorded_answers() if record.scene == SCENE]
 by_code, by_model = (

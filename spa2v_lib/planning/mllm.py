@@ -212,17 +212,22 @@ def plan_with_model(
     --------
     The same with an answer that a model gave before:
 
+    >>> import tempfile
     >>> import numpy as np
     >>> from spa2v_lib.audio.recording import Recording
-    >>> from spa2v_lib.planning.answer_cache import RecordedAnswer, Replay
+    >>> from spa2v_lib.planning import make_backend, parse_planner
+    >>> from spa2v_lib.planning.answer_cache import AnswerCache
     >>> from spa2v_lib.planning.exemplars import load_exemplars
     >>> from spa2v_lib.planning.prompt import exemplar_answer
-    >>> shown = load_exemplars()[0]
-    >>> text = exemplar_answer(shown, (0.0,), "cues").model_dump_json()
-    >>> record = RecordedAnswer(scene=0, model="m", parameters={}, placement="cues", shots=0,
-    ...                         exemplars="none", prompt="", answers=[text], seconds=0.0)
+    >>> shown, backend = load_exemplars()[0], make_backend(parse_planner("google:gemini-3.8-flash"))
     >>> recording = Recording.from_samples(np.zeros((2, 8000)), 8000, "silence.wav")
-    >>> layout = plan_with_model(recording, shown.cues, Replay(record), fps=0.3, exemplars="none")
+    >>> asked = {"fps": 0.3, "exemplars": "none"}
+    >>> posed = question(recording, shown.cues, backend, **asked)
+    >>> key = content_key(backend, posed.prompt, SCHEMAS[posed.placement])
+    >>> text = exemplar_answer(shown, (0.0,), posed.placement).model_dump_json()
+    >>> cache = AnswerCache(tempfile.mkdtemp())
+    >>> _ = cache.put(key, backend, text)
+    >>> layout = plan_with_model(recording, shown.cues, backend, cache=cache, **asked)
     >>> layout.caption == shown.layout.caption
     True
     """

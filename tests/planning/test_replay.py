@@ -21,9 +21,9 @@ from spa2v_lab.bench.recorded_answers import (
     recorded_scene,
     replayed,
 )
+from spa2v_lab.bench.replay import RecordedAnswer, Replay, recorded_answers
 from spa2v_lib.errors import DataError, PlanningError, RunError
 from spa2v_lib.planning import plan_acoustic
-from spa2v_lib.planning.answer_cache import RecordedAnswer, Replay, recorded_answers
 from spa2v_lib.planning.backends.base import Backend, Prompt
 from spa2v_lib.planning.backends.smollm import INSTALL
 from spa2v_lib.planning.exemplars import ranked_exemplars

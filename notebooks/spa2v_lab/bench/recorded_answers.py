@@ -20,6 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from spa2v_lab.bench.replay import RecordedAnswer, Replay, recorded_answers
 from spa2v_lab.metrics.layout import evaluate
 from spa2v_lab.scenes.export import sounding_recordings
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
@@ -30,7 +31,6 @@ from spa2v_lib.cues import SpatialCues, extract_cues
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.files import replacing
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
-from spa2v_lib.planning.answer_cache import RecordedAnswer, Replay, recorded_answers
 from spa2v_lib.planning.backends.base import Prompt
 from spa2v_lib.planning.backends.local import LocalModel
 from spa2v_lib.planning.backends.smollm import smollm
@@ -186,7 +186,7 @@ def record_answers(
 
     See Also
     --------
-    spa2v_lib.planning.answer_cache.recorded_answers : reads them
+    spa2v_lab.bench.replay.recorded_answers : reads them
 
     Examples
     --------
