@@ -12,19 +12,18 @@
 # %% [markdown]
 # # Published weights on a Colab GPU
 #
-# The embedded suite shows that the method works. For realistic videos you take published weights:
-# Stable Diffusion with AnimateDiff's motion modules and MIGC's or GLIGEN's layers, or Wan 2.1
-# VACE. This chapter takes you there, on a Colab GPU.
+# Generate realistic videos with published weights, on a Colab GPU: Stable Diffusion with
+# AnimateDiff's motion modules and MIGC's or GLIGEN's layers, or Wan 2.1 VACE.
 #
 # <div class="admonition warning" style="border-left: 4px solid #d98200; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Not yet run by us with published weights</b></p>
 #
-# This project is made and tested without access to the Hugging Face hub. So this notebook is
-# **executed here with `PRESET = "tiny"`**, which calls the same functions in the same order. The
-# other presets are tested with the real classes at small width and random weights, and at full
-# width for the shapes and names of all weights. **Nobody has yet confirmed a picture made with
-# the published weights.** If you have a GPU, you can be the first: the self-check below takes a
-# few minutes and ends with two numbers. Please report them.
+# This project is tested without access to the Hugging Face hub. So the outputs on this page come
+# **from `PRESET = "tiny"`**, which calls the same functions in the same order. The other presets
+# are tested with the real classes at small width and random weights, and at full width for the
+# shapes and names of all weights. **Nobody has yet confirmed a picture made with the published
+# weights.** If you have a GPU, you can be the first: the self-check below takes a few minutes and
+# ends with two numbers. Please report them.
 #
 # </div>
 #
@@ -91,11 +90,10 @@ for name, preset in PRESETS.items():
     print(f"    methods: {', '.join(preset.groundings)}; memory: {memory}")
 
 # %% [markdown]
-# With `DEVICE = "auto"` the library checks how much GPU memory is free. If everything fits,
-# everything goes to the GPU, in half precision. If not, parts wait in main memory until they are
-# needed (diffusers' `enable_model_cpu_offload`), which is slower and needs less. If even that does
-# not fit, you get an error before anything is downloaded. What fits where, by the arithmetic that
-# the check uses:
+# With `DEVICE = "auto"` the library checks how much GPU memory is free. If all parts fit, it
+# loads them to the GPU in half precision. If not, parts wait in main memory until they are needed
+# (diffusers' `enable_model_cpu_offload`), which is slower and needs less memory. If even that
+# does not fit, you get an error before the download. The check computes these requirements:
 
 # %%
 from IPython.display import Markdown
@@ -109,14 +107,14 @@ Markdown(memory_table())
 # card count as free. Autoencoders decode a few frames at a time, and in tiles where parts wait.
 #
 # **A free Colab T4** (16 GB) suffices for `sd15-migc` and `sd15-gligen`, but not for `wan-vace`:
-# its weights are 16.2 GB (5.68 billion in the text encoder and 2.15 billion in the transformer, of
-# two bytes each, 0.13 billion in the autoencoder of four). They pass through main memory, of which
-# Colab's free machine has 12.7 GB, and a T4 does not compute in bfloat16, as its attention does.
-# The check says so before the 19 GB are downloaded.
+# its weights are 16.2 GB (5.68 billion in the text encoder and 2.15 billion in the transformer,
+# of two bytes each, 0.13 billion in the autoencoder of four). They pass through main memory, of
+# which Colab's free machine has 12.7 GB, and a T4 does not compute in bfloat16, as its attention
+# does. The check stops you before the 19 GB are downloaded.
 #
 # ## The weights and their licences
 #
-# Nothing is downloaded before you ask for it, and each part comes from its own source:
+# The library downloads nothing before you ask for it. Each part comes from its own source:
 
 # %%
 chosen = PRESETS[PRESET]
@@ -147,18 +145,19 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 # os.environ["SPA2V_WEIGHTS"] = "WEIGHTS"
 # ```
 #
-# The downloads are 3.8 GB for `sd15-migc` (and MIGC's file), about 6 GB for `sd15-gligen`, 19 GB for
-# `wan-vace`, and 0.13 GB more for few steps. `spa2v fetch sd15-migc` announces files, sizes and
-# free disk, downloads and checks (with `--speed fast`, `--base` or `--lora` theirs, too); `spa2v doctor` lists what is here already. A download that was
-# broken off goes on where it stopped, so the notebook may be stopped and opened again.
+# The downloads are 3.8 GB for `sd15-migc` (and MIGC's file), about 6 GB for `sd15-gligen`, 19 GB
+# for `wan-vace`, and 0.13 GB more for few steps. `spa2v fetch sd15-migc` announces files, sizes
+# and free disk, downloads and checks (with `--speed fast`, `--base` or `--lora` theirs, too);
+# `spa2v doctor` lists what is installed already. An interrupted download resumes where it
+# stopped.
 #
-# For machines without a network, all other weights may be there too, as
-# `WEIGHTS/owner/repository/…`. The MIGC file is a pickle; it is read with `weights_only=True`, so
-# that it cannot run code.
+# On machines without a network, put all other weights there, too, as
+# `WEIGHTS/owner/repository/…`. The MIGC file is a pickle; the library reads it with
+# `weights_only=True`, so that it cannot run code.
 #
 # ## Does this machine suffice?
 #
-# `check` refuses what cannot run before the download:
+# `check` reports before the download whether a preset can run on this machine:
 
 # %%
 import spa2v_lib as spa2v
@@ -188,7 +187,8 @@ for name in PRESETS:
 # %% [markdown]
 # ## The self-check
 #
-# One known layout: a car that drives from left to right.
+# The self-check samples one known layout, a car that drives from left to right, and measures
+# whether the car follows it.
 
 # %%
 layout
@@ -234,7 +234,7 @@ for name, boxes in (("planned", planned), ("mirrored", [box.mirrored() for box i
 
 # %% [markdown]
 # A preset works if the first number is at least 0.4 and more than twice the second. A car that
-# stands still, or drives in the other direction, cannot reach that. `spa2v doctor` prints the
+# stands still or drives in the other direction cannot reach that. `spa2v doctor` prints the
 # verdict and ends with an exit code.
 #
 # <div class="admonition important" style="border-left: 4px solid #a8328c; padding: 0.2em 1em; margin: 1em 0">
@@ -249,9 +249,9 @@ for name, boxes in (("planned", planned), ("mirrored", [box.mirrored() for box i
 # ## A video of your own
 #
 # From here on only the preset differs from the quickstart. Upload a stereo recording with Colab's
-# file panel, and enter its name instead of the example's. The motion modules take 16 frames, two
-# seconds, at a time; longer videos are sampled in overlapping windows, and take longer. This
-# recording is cut to its first `SECONDS` seconds.
+# file panel, and enter its name instead of the example's. The motion modules process 16 frames,
+# two seconds, at a time; longer videos are sampled in overlapping windows and take longer. Here
+# the recording is cut to its first `SECONDS` seconds.
 
 # %%
 import tempfile
@@ -290,8 +290,8 @@ print(f"{frames} frames of {width}×{height} from {PRESET}")
 # %% [markdown]
 # ## Another base, LoRA, few steps
 #
-# Any Stable Diffusion 1.5 base takes the place of the preset's own, and LoRA can be added, also
-# motion LoRA. `variant` says what is wanted; `generate` takes it instead of the preset's name:
+# You can replace the base with any Stable Diffusion 1.5 model and add LoRA, also motion LoRA.
+# `variant` describes the change; pass it to `generate` instead of the preset's name:
 
 # %%
 from spa2v_lib.sampling import variant
@@ -324,7 +324,7 @@ print(f"{asked.steps} steps, guidance {asked.guidance_scale:g}, {asked.size}, Lo
 #   guidance from 1 to 2: a quarter or an eighth of the denoiser's work. **What that costs in
 #   quality, nobody has measured here**; grounding has two or three steps to act in.
 #
-# ### What else there is
+# ### Alternatives
 #
 # We looked for other maintained video pipelines in diffusers 0.42 that are steered by boxes or
 # trajectories: CogVideoX Fun Control, LTX-2's control LoRA and Cosmos Transfer follow control
@@ -384,8 +384,7 @@ print(f"good: {verdict.good}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# To change the preset you change one word; layout, methods and checks stay the same. No picture
-# made with the published weights has been confirmed yet; you can do it with one command and a
-# GPU.
+# To use published weights you change one word; layout, methods and checks stay the same. Nobody
+# has confirmed a picture made with these weights yet; you can, with one command and a GPU.
 #
 # </div>

@@ -11,17 +11,17 @@
 # %% [markdown]
 # # How the tiny suite was made
 #
-# Everything in this book runs on any computer, because the library ships a diffusion suite of its
-# own: small enough for a laptop, and built part by part like the published ones. This chapter
-# shows its training data, how each part was trained, what did not work, and how a detector judges
+# Train your own small diffusion suite, or understand the one that generates every video in this
+# book: small enough for a laptop, and built part by part like the published ones. You see its
+# training data, run training steps, learn what did not work, and test the detector that evaluates
 # the result.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
 #
-# **You will learn** what it takes to train a small video diffusion suite; why parts are trained
-# separately; what one training step does; and how to test whether you can trust a detector as a
-# judge.
+# **You will learn** what it takes to train a small video diffusion suite; why its parts are
+# trained separately; what one training step does; and how to test whether a detector is a
+# reliable judge.
 #
 # **You need** [Diffusion that follows boxes](diffusion.ipynb).
 #
@@ -70,11 +70,11 @@ SEED = 7
 # %% [markdown]
 # ## A drawn world
 #
-# We know of no data set that has real videos of twenty classes with true boxes and true spatial
-# sound. But you can draw one. A scene is a description: an object of some size on a straight path
-# in front of a background. Everything else follows from it: the frames, the boxes, the captions,
-# and in [How two channels say where](two_channels.ipynb) the sound. Sprites come from three open
-# emoji sets; the suite draws one of them.
+# We know of no data set of real videos of twenty classes with true boxes and true spatial sound.
+# But you can draw one. A scene is a description: an object of some size on a straight trajectory
+# in front of a background. It determines the frames, the boxes, the captions, and in [How two
+# channels say where](two_channels.ipynb) the sound. Sprites come from three open emoji sets; the
+# suite was trained on one of them.
 
 # %%
 from spa2v_lab.training import data
@@ -98,13 +98,13 @@ boxes = [scenes[1][:6], scenes[1][6:12]]
 frames_figure([rows], [boxes], [""] * 6, "twelve drawn frames with their true boxes")
 
 # %% [markdown]
-# *Twelve frames of twelve scenes, with their true boxes. Sizes, cameras and paths are sampled
-# from distributions that the planner does not know.*
+# *Twelve frames of twelve scenes, with their true boxes. Sizes, cameras and trajectories are
+# sampled from distributions that the planner does not use.*
 #
 # ## Three separate trainings
 #
-# The parts are trained like the published models, and for the same reason: data for everything at
-# once do not exist, data for each part do.
+# The parts are trained separately, like the published models and for the same reason: there are
+# data for each part, but none for all of them at once.
 #
 # | stage | learns | from | frozen |
 # |---|---|---|---|
@@ -121,10 +121,10 @@ logs = training_logs()
 loss_figure(logs)
 
 # %% [markdown]
-# *Every loss of every training, as it was logged: means over a few hundred steps each. Diffusion
-# losses by themselves tell little: most of a denoiser's error is noise that no model can predict,
-# and the later parts were trained at other, noisier times. The third parts jump where harder
-# frames were added.*
+# *The loss of every training: each point is a mean over a few hundred steps. Do not compare
+# diffusion losses between panels: most of a denoiser's error is noise that no model can predict,
+# and the later parts were trained at noisier times. In part 3 the loss jumps where harder frames
+# were added.*
 
 # %%
 for name, log in logs.items():
@@ -146,11 +146,10 @@ Markdown(card_section("How they were made"))
 #
 # ## The autoencoder
 #
-# The autoencoder was the first part that failed. Trained end to end, as usual, on the processor
-# on which the suite was first made, it cost more than everything else together, and its pictures
-# were still blurred. The solution is older than deep learning. The *encoder* is computed, not
-# trained: the principal components of 8 by 8 patches, the best linear code. Only a small
-# *decoder* is trained; it learns what the edges of sprites look like.
+# On a laptop's processor, an autoencoder trained end to end costs more than everything else
+# together, and its pictures are still blurred. The solution is older than deep learning. The
+# *encoder* is computed, not trained: the principal components of 8 by 8 patches, the best linear
+# code. Only a small *decoder* is trained, to restore the edges of sprites.
 
 # %%
 import numpy as np
@@ -170,7 +169,7 @@ both = {"drawn": drawn.frames[:24:4], "encoded and decoded": again}
 frames_figure([both], [[[[]] * 6] * 2], [""] * 6, "six frames, and their reconstructions")
 
 # %% [markdown]
-# *The diffusion model need not learn this step, and its pictures cannot be sharper than these
+# *The diffusion model works on these codes, so its pictures cannot be sharper than these
 # reconstructions.*
 
 # %%
@@ -181,8 +180,8 @@ print(f"{numbers[0]} numbers become {numbers[1]}; error {-10 * np.log10(error):.
 # %% [markdown]
 # ## One training step
 #
-# All three diffusion trainings repeat the same step. Here is the second of them, motion, from its
-# very first step: new motion modules on the finished base.
+# All three diffusion trainings repeat the same step. Take the motion training, from its very
+# first step: new motion modules on the finished base.
 
 # %% tags=["remove-stderr"]
 from diffusers import UNet2DConditionModel, UNetMotionModel
@@ -201,8 +200,8 @@ print(f"{frozen / 1e6:.1f} million numbers frozen")
 print(f"{sum(p.numel() for p in new.values()) / 1e6:.1f} million to be trained")
 
 # %% [markdown]
-# The new modules' last layers are set to zero, so that at first they add nothing. Training starts
-# from the base as it is, undisturbed by random modules.
+# Set the last layers of the new modules to zero, so that they add nothing at first and training
+# starts from the base as it is.
 
 # %%
 for name, parameter in new.items():
@@ -227,9 +226,9 @@ words = pipeline.text_encoder(tokenize(pipeline.tokenizer, captions)).last_hidde
 words = words.repeat_interleave(data.CLIP_FRAMES, 0)
 
 # %% [markdown]
-# For the loss, mix in noise, as much as a random time sets, and compare the model's prediction
-# with its target. The suite predicts a velocity, whose formula [Diffusion that follows
-# boxes](diffusion.ipynb) has. Unlike the noise, it stays a task where there is nothing but noise.
+# For the loss, add noise according to a random time, and compare the model's prediction with its
+# target. The suite predicts the velocity of [Diffusion that follows boxes](diffusion.ipynb).
+# Unlike predicting the noise, this remains a meaningful task when the input is pure noise.
 
 
 # %%
@@ -282,7 +281,7 @@ print(f"the base learns nothing: {all(p.grad is None for p in untouched)}")
 #   of the picture at the last time is enough to reveal where objects are, whatever the caption;
 #   so the suite's schedule ends in pure noise ([Lin et al.,
 #   2024](https://arxiv.org/abs/2305.08891)).
-# - **Data-parallel training in two processes**: no faster on two hyperthreads of one core.
+# - **Data-parallel training in two processes.** It was no faster on two hyperthreads of one core.
 # - **Clean latents only.** A decoder trained on nothing else drew ragged edges from *sampled*
 #   latents, which are never exact; now it is trained on latents with a little noise.
 # - **Large batches for little time.** On the GPU the base saw more than twice as many pictures as
@@ -301,12 +300,12 @@ for a, b in zip(phrases[:-1], phrases[1:], strict=True):
     print(f"{a} / {b}: {(vectors[a] - vectors[b]).norm():.2f}")
 
 # %% [markdown]
-# *The order of words hardly counts: the captions of a cow that moves left and of one that moves
-# right are seven times closer together than a caption with a direction and one without. A layer
-# cannot separate what its input does not.*
+# *The text encoder hardly represents word order: the captions of a cow that moves left and of one
+# that moves right are seven times closer together than a caption with a direction and one
+# without. A layer cannot separate what its input does not.*
 #
-# A single sampling step shows what the layers have learnt from it. It starts from pure noise, so
-# only the captions and the box decide what appears; whatever they leave open is blurred.
+# A single sampling step shows what the layers have learnt. It starts from pure noise, so only the
+# captions and the box determine the picture; whatever they leave open is blurred.
 
 # %%
 from spa2v_lab.scenes.picture import draw_scene
@@ -338,10 +337,9 @@ frames_figure([rows], [[boxes] * 3], times, title)
 #
 # ## The detector as judge
 #
-# A detector decides whether an object is in its box, and a benchmark is only as good as its
-# judge. This one shares no weights and no training frames with the suite, and it was trained on
-# more styles than the suite draws, with noise, blur and tints. A third style was held out of its
-# training:
+# A benchmark is only as good as the detector that decides whether an object is in its box. This
+# detector shares no weights and no training frames with the suite, and was trained on more
+# styles, with noise, blur and tints. Test it on a style that was held out of its training:
 
 # %%
 from spa2v_lab.training.detector import HELD_OUT_STYLE
@@ -382,9 +380,9 @@ for style, measured in logs["detector"]["accuracy"].items():
     print(f"{style}: {measured['found']:.0%} detected, mean IoU {measured['mean_iou']:.2f}")
 
 # %% [markdown]
-# It still detects most objects in the held-out style, so it generalizes beyond the sprites that
-# it was trained on. It is not perfect on the style that it judges either; that is why the tables
-# of this book have a row *drawn* as their ceiling: the scene's own frames.
+# It still detects most objects in the held-out style, so it generalizes beyond the sprites of its
+# training. It is not perfect on the suite's own style either, which is why the tables of this
+# book have a row *drawn* as their ceiling: the scene's own frames.
 #
 # ## Exercises
 #
@@ -427,9 +425,9 @@ for t in (50, 500, 950):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# A drawn world gives unlimited data with exact ground truth. Parts that are trained separately
-# need only the data for that part. And most of the progress came from what a network does *not*
-# have to learn: a code for pictures, the area that a box covers, and how to start without
-# disturbing the base.
+# A drawn world gives unlimited data with exact ground truth. A part that is trained separately
+# needs data for that part only. And most of the progress came from what a network does *not* have
+# to learn: a code for pictures, the area that a box covers, and how to start without disturbing
+# the base.
 #
 # </div>

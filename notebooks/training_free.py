@@ -57,8 +57,8 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 # %% [markdown]
 # ## The claim, and what would refute it
 #
-# Three parts were trained separately, with the base frozen: the base on single frames; motion
-# modules on clips *without boxes*; grounding layers on *single frames* with boxes. No training
+# Three parts were trained separately: the base on single frames; then, with the base frozen, motion
+# modules on clips *without boxes* and grounding layers on *single frames* with boxes. No training
 # used a video with boxes. When you combine all three, two things could go wrong:
 #
 # 1. grounding could act on each frame separately, so that objects flicker and lose their
