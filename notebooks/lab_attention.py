@@ -11,16 +11,16 @@
 # %% [markdown]
 # # Lab 4: masked cross-attention
 #
-# A diffusion model reads its prompt through cross-attention: every position of the picture asks
-# every word how much it matters there. Whoever edits the answers decides where an object appears. No
-# layer is trained for that, and the function that does it has ten lines. You write it, and put it
-# into all cross-attention layers of a real UNet.
+# Move an object into its box by editing attention, without any training. A diffusion model reads
+# its prompt through cross-attention: every position of the picture attends to every word. If you
+# edit these attention maps, you decide where an object appears. You write the function in ten
+# lines, and put it into all cross-attention layers of a real UNet.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this lab</b></p>
 #
-# **You will be able to** write multi-head attention from nothing; edit its maps so that an object
-# follows its box; and measure what the edit does and what it cannot do.
+# **You will be able to** write multi-head attention yourself; edit its maps so that an object
+# follows its box; and measure what the edit achieves and where it fails.
 #
 # **You need** [Diffusion that follows boxes](diffusion.ipynb), which has the formula, and PyTorch.
 #
@@ -65,10 +65,10 @@ SEED = 1
 STEPS = 8
 
 # %% [markdown]
-# ## A box that nobody follows
+# ## Without grounding
 #
-# First, a layout, and what the suite makes of it without any grounding. The prompt says what is
-# there and on which side; the noise decides the rest.
+# Start with a layout, and sample it without any grounding. The prompt states the object and its
+# side; the noise decides the rest.
 
 # %%
 from spa2v_lab.scenes.sampler import sample_scene
@@ -88,7 +88,7 @@ denoising_figure(layout, before.steps)
 
 # %% [markdown]
 # *Above, the video that the model predicts at each step; below, the attention to the object's
-# words. Where the bright spot is in the first steps, the object will be.*
+# words. The object appears where the attention is high in the first steps.*
 #
 # ## Write it
 #
@@ -144,7 +144,7 @@ def masked_attention_solution(query, key, value, tokens, inside, bell, strength)
 _ = check_masked_attention(masked_attention_solution, layout)
 
 # %% [markdown]
-# ## The same noise, with your function
+# ## Sample with your function
 #
 # `by_hand` puts it into every cross-attention layer for the first 60 % of the steps.
 
@@ -171,8 +171,8 @@ from spa2v_lab.viz.sampling import attention_share_figure
 attention_share_figure(layout, {"plain": before.steps, "masked": after.steps})
 
 # %% [markdown]
-# *How much of the model's own attention to the object lies in the box, before the edit of each step.
-# The model follows: once its picture has begun to change, it attends to the box by itself.*
+# *The share of the model's own attention to the object that lies in the box, before the edit of
+# each step. Once the picture has begun to change, the model attends to the box by itself.*
 
 # %%
 from spa2v_lab.bench.sampling import score
@@ -183,14 +183,14 @@ for name, one in {"plain": plain, "masked": video}.items():
     print(f"{name}: IoU {found['IoU']:.1f}")
 
 # %% [markdown]
-# Trained layers do better (over many scenes, [Diffusion that follows boxes](diffusion.ipynb) and the
-# benchmark compare all methods); but they had to be trained for this very base. Your ten lines work
-# with any.
+# Trained layers reach a higher IoU (the benchmark and [Diffusion that follows
+# boxes](diffusion.ipynb) compare all methods), but they were trained for this very base. Your ten
+# lines work with any base.
 #
 # ## Go further
 #
 # 1. Sample with `strength` 0, 0.3 and 10 (`by_hand(...)` takes the preset's 1.0; wrap your function
-#    and pass another). What does too much do to the picture, and why?
+# and pass another). How does too much strength change the picture, and why?
 # 2. Let the mask act for all positions of the *other* tokens as well: inside the box only the
 #    object's words, outside only the rest. Does the background suffer?
 
@@ -208,7 +208,7 @@ for name, one in {"plain": plain, "masked": video}.items():
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Attention maps are where words meet places. Editing them steers a frozen model for free, as far as
-# the model is willing: it moves what would have been drawn, and teaches it no new details.
+# Attention maps connect words to positions. Editing them steers a frozen model at no cost, within
+# limits: it moves the object that the model would have generated anyway, and adds no detail.
 #
 # </div>

@@ -11,9 +11,9 @@
 # %% [markdown]
 # # Lab 3: a camera at the microphone
 #
-# You know the direction of a sound. Where in the picture does it belong, and how large? The answer
-# is three lines of trigonometry that painters found before there were cameras. You write them here,
-# and turn a recording of a bus into a layout of your own.
+# Turn a recording of a bus into a layout of your own. Given the direction of a sound, where in
+# the picture does its object belong, and how large is it? The answer is three lines of
+# trigonometry, which painters knew before there were cameras.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this lab</b></p>
@@ -65,8 +65,8 @@ SEED = 4
 # %% [markdown]
 # ## What is known
 #
-# The scene is simulated, so that its true layout is known. You are given what the library measures
-# in its sound:
+# The scene is simulated, so its true layout is known. Your input is what the library measures in
+# its sound:
 
 # %%
 import spa2v_lib as spa2v
@@ -85,7 +85,7 @@ print(f"{source.label}, {source.motion.replace('_', ' ')}")
 print(f"from {source.azimuth_start_deg:+.0f}° to {source.azimuth_end_deg:+.0f}°")
 
 # %% [markdown]
-# and what everybody knows about such an object:
+# and the class prior, the usual size and distance of such an object:
 
 # %%
 from spa2v_lib.layout.classes import get_class
@@ -148,8 +148,8 @@ _ = check_project(project_solution)
 # %% [markdown]
 # ## Write it: what is in view
 #
-# A box that reaches beyond the picture is cut off at its edge. If less than a quarter of its area
-# is left, the object counts as out of view: `None`.
+# Clip a box that reaches beyond the picture at its edge. If less than a quarter of its area is
+# left, the object is out of view: return `None`.
 
 
 # %% tags=["attempt"]
@@ -189,7 +189,7 @@ _ = check_visible(visible_solution)
 # %% [markdown]
 # ## Your own planner
 #
-# Twice a second: take the measured azimuth, and as distance the class's usual one, times the
+# Twice a second, take the measured azimuth, and as distance the usual one of the class times the
 # measured relative distance.
 
 # %%
@@ -217,8 +217,8 @@ from spa2v_lib.viz import film_strip
 film_strip(mine, Video(draw_scene(scene, width=128), mine.fps, mine))
 
 # %% [markdown]
-# *The drawn scene, which your planner never saw, and its boxes. The side is measured; the size is
-# that of such objects in general, and this one has its own.*
+# *Your planner's boxes on the drawn scene, which it never saw. The direction is measured; the
+# size is that of an average object of the class, and this one differs.*
 
 # %%
 from spa2v_lab import metrics
@@ -231,10 +231,10 @@ for name, layout in {"mine": mine, "library": planned, "mirrored": mine.mirrored
     print(f"{name:9s} IoU {overlap:.2f}, centres off by {off:.2f} picture widths")
 
 # %% [markdown]
-# ## Where a box goes when the sound moves
+# ## How a box moves when the source moves
 #
-# Turn an object around the camera at constant distance. In the picture it neither moves evenly nor
-# keeps its size:
+# Move an object around the camera at constant distance. In the picture it neither moves evenly
+# nor keeps its size:
 
 # %%
 from spa2v_lab.viz.labs import curves_figure
@@ -250,15 +250,15 @@ curves_figure(
 )
 
 # %% [markdown]
-# *One degree is worth twice as much picture at the edge as in the middle. A direction that is wrong
-# by five degrees is therefore a larger error there, and a wider box forgives it.*
+# *One degree covers twice as much of the picture at the edge as in the middle. So an error of
+# five degrees moves a box further there, but the box is also wider.*
 #
 # ## Go further
 #
-# 1. Plan with `fov_deg=60`. Which of the boxes leave the picture, and what does the overlap with the
-#    true layout say?
-# 2. The distance is the weakest part. Replace the class's usual distance by one that is half and one
-#    that is twice as large. What does the overlap lose, and what do the centres?
+# 1. Plan with `fov_deg=60`. Which of the boxes leave the picture, and how does the overlap with
+#    the true layout change?
+# 2. The distance is the least certain input. Replace the usual distance of the class by half of
+#    it and by twice of it. How do overlap and centres change?
 
 # %% [markdown] tags=["solution"]
 # <details><summary>What to expect</summary>
@@ -273,7 +273,7 @@ curves_figure(
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Direction gives x by a tangent, distance gives size by a division, and the ground gives y. Only the
-# first of them is measured well; the other two are mostly what you know about the object.
+# Direction gives x by a tangent, distance gives size by a division, and the ground gives y. Only
+# the direction is measured well; size and distance are mostly prior knowledge about the class.
 #
 # </div>

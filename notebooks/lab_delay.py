@@ -12,14 +12,14 @@
 # # Lab 1: the delay between two channels
 #
 # Somebody plays a drum to your right. The sound reaches your right ear a few ten-thousandths of a
-# second before the left one, and that delay is enough to point at it. In a room the delay drowns in
-# echoes, unless you know one trick from 1976. You write it here, in ten lines.
+# second before the left one, and that delay is enough to point at it. In a room the echoes bury
+# that delay, unless you know a method from 1976. You write it here, in ten lines.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this lab</b></p>
 #
-# **You will be able to** write GCC-PHAT from nothing; find its peak between two samples; and say
-# why the phase transform survives a room.
+# **You will be able to** write GCC-PHAT yourself; find its peak between two samples; and explain
+# why the phase transform is robust to reverberation.
 #
 # **You need** [How two channels say where](two_channels.ipynb), the Fourier transform, NumPy and
 # headphones.
@@ -54,8 +54,8 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# A recording moves from `FROM_DEG` to `TO_DEG` past an ORTF pair, two microphones 17 cm apart, in
-# a room of reverberation time `RT60_S`, with some noise from all sides.
+# A source moves from `FROM_DEG` to `TO_DEG` past an ORTF pair, two microphones 17 cm apart, in a
+# room with the reverberation time `RT60_S`, in weak diffuse noise.
 
 # %% tags=["parameters"]
 RECORDING = "drum_roll_01.flac"
@@ -76,8 +76,9 @@ recording = render_sound(scene)
 recording
 
 # %% [markdown]
-# You work on excerpts of a tenth of a second, in which the source hardly moves. Here is one of them,
-# and the plain cross-correlation of its channels: how similar they are when the right one is shifted.
+# Work on excerpts of a tenth of a second, in which the source hardly moves. Here is one of them,
+# with the plain cross-correlation of its channels: how similar they are when you shift the right
+# one.
 
 # %%
 from spa2v_lab.labs.delay import cross_correlation, excerpts
@@ -101,25 +102,27 @@ curve = {"plain": (1e6 * plain[0], plain[1])}
 curves_figure(curve, "lead of the right channel (µs)", "correlation", marks=true)
 
 # %% [markdown]
-# *A hill instead of a peak, and in the wrong place. Neighbouring samples of a sound are similar, so
-# the channels still match when the shift is a little wrong, and every echo adds a hill of its own.*
+# *A broad maximum instead of a peak, and at the wrong lag. Neighbouring samples of a sound are
+# similar, so the channels still match when the shift is slightly wrong, and every echo adds a
+# maximum of its own.*
 #
 # ## Write it: GCC-PHAT
 #
-# Knapp and Carter (1976) keep the phases of the cross-spectrum, which hold the delay, and throw its
-# magnitudes away, which hold the sound. With $L(f)$ and $R(f)$ the spectra of the channels, the
-# correlation at lag $\tau$ is
+# Knapp and Carter (1976) keep the phases of the cross-spectrum, which contain the delay, and
+# divide by its magnitudes, which contain the spectrum of the sound. With $L(f)$ and $R(f)$ the
+# spectra of the channels, the correlation at lag $\tau$ is
 #
 # $$
 # \phi(\tau) = \mathcal F^{-1}\!\left[\frac{L^*(f)\,R(f)}{|L(f)\,R(f)|}\right]\!(\tau).
 # $$
 #
-# Two precautions belong to it. A **Hann window** fades the excerpt in and out; without it the loudest
-# frequency leaks into all others, and each of them then votes for the wrong delay. **Zeros** double
-# the length, so that the end of one channel does not meet the beginning of the other.
+# Take two precautions. A **Hann window** fades the excerpt in and out; without it the loudest
+# frequency leaks into all others and corrupts their phases. **Zero padding** doubles the length,
+# so that the correlation does not wrap around from the end of one channel to the beginning of the
+# other.
 #
-# A right channel that is *later* by $\tau$ has its peak at $+\tau$. We want its *lead*, so turn the
-# axis around. Return the leads from `-most_s` to `most_s`, rising, and the value at each.
+# If the right channel is *later* by $\tau$, the peak is at $+\tau$. You want its *lead*, so
+# reverse the axis. Return the leads from `-most_s` to `most_s`, rising, and the value at each.
 
 
 # %% tags=["attempt"]
@@ -163,13 +166,13 @@ both = curve | {"GCC-PHAT": (1e6 * lead_s, values / values.max())}
 curves_figure(both, "lead of the right channel (µs)", "correlation", marks=true)
 
 # %% [markdown]
-# *The same excerpt. All frequencies now agree on one delay, and only there.*
+# *The same excerpt. All frequencies now agree on one delay, which gives a single sharp peak.*
 #
 # ## Write it: the peak between two samples
 #
-# At 44.1 kHz one sample is 23 µs, which ORTF turns into three degrees. The top of the curve rarely
-# falls on a sample. Lay a parabola through the highest value $y_0$ and its neighbours $y_{-1}$ and
-# $y_1$; its top lies, in samples from the highest, at
+# At 44.1 kHz one sample is 23 µs, with an ORTF pair about three degrees. The top of the curve
+# rarely falls on a sample. Fit a parabola through the highest value $y_0$ and its neighbours
+# $y_{-1}$ and $y_1$; its top lies, in samples from the highest, at
 #
 # $$
 # \delta = \frac{1}{2}\,\frac{y_{-1} - y_1}{y_{-1} - 2y_0 + y_1}.
@@ -235,8 +238,8 @@ library = cues.times_s, cues.sources[0].azimuth_deg
 tracks_figure(times_s, found, {"truth": (times_s, truth.azimuth_deg), "library": library})
 
 # %% [markdown]
-# *A dot is an excerpt, judged by itself. The library's line uses level as well, and all excerpts
-# together.*
+# *Each dot is the estimate from one excerpt. The line of the library also uses level, and all
+# excerpts together.*
 
 # %%
 for name, values in found.items():
@@ -244,14 +247,14 @@ for name, values in found.items():
     print(f"{name:18s} {np.median(off):.0f}° off in the median, {np.mean(off > 15):.0%} over 15°")
 
 # %% [markdown]
-# Ten lines from 1976 get most of the way. What they lack is what the rest of this book adds:
-# memory from one excerpt to the next, the level difference, an interval, and a second source.
+# Ten lines get most directions right. The rest of this book adds what they lack: tracking from
+# one excerpt to the next, the level difference, an interval, and a second source.
 #
 # ## Go further
 #
 # 1. Leave out the window, and count again. Why does a room make its absence worse?
-# 2. Raise the noise: `noise_db=-10`, then `noise_db=0`. Which frequencies does GCC-PHAT listen to
-#    when most of them hold nothing but noise? How would you weight them?
+# 2. Raise the noise: `noise_db=-10`, then `noise_db=0`. Which frequencies dominate GCC-PHAT when
+#    most of them contain only noise? How would you weight them?
 
 # %% [markdown] tags=["solution"]
 # <details><summary>What to expect</summary>
@@ -268,7 +271,7 @@ for name, values in found.items():
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# The delay is in the phases. Whitening makes all frequencies vote alike, padding keeps the ends
-# apart, and a parabola reads the peak between samples.
+# The delay is in the phases. Whitening gives all frequencies the same weight, zero padding avoids
+# wrap-around, and a parabola locates the peak between samples.
 #
 # </div>

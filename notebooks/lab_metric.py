@@ -11,14 +11,15 @@
 # %% [markdown]
 # # Lab 5: a score and its chance
 #
-# A paper reports a MaxIoU of 0.4. Is that good? You cannot know before you have seen the score of a
-# method that never listens. In this lab you write the measure, and then find its chance.
+# A paper reports a MaxIoU of 0.4. Is that good? You can tell only beside the score of a method
+# that does not use the sound. In this lab you write the measure, and then compute its chance
+# level.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this lab</b></p>
 #
-# **You will be able to** write IoU and MaxIoU from nothing; construct the chance of a measure in
-# three ways; and say which of them a published number has to beat.
+# **You will be able to** write IoU and MaxIoU yourself; construct the chance level of a measure
+# in three ways; and decide which of them a published number has to exceed.
 #
 # **You need** [Measuring it](measuring_it.ipynb), which has the formulas.
 #
@@ -52,7 +53,8 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# `CLIPS` clips of the benchmark are compared. `SEED` decides which other clip each one meets.
+# The lab compares `CLIPS` clips of the benchmark. `SEED` decides with which other clip each is
+# paired.
 
 # %% tags=["parameters"]
 CLIPS = 60
@@ -61,8 +63,8 @@ SEED = 0
 # %% [markdown]
 # ## The clips
 #
-# Every clip of the benchmark has a true layout, drawn from a seed. Nothing is rendered here, so
-# sixty clips take no time.
+# Every clip of the benchmark has a true layout, drawn from a seed. You need only the layouts, not
+# the sound, so sixty clips take no time.
 
 # %%
 from spa2v_lab.labs.metric import frames
@@ -84,7 +86,7 @@ for label, box in frames(several)[0]:
 # %% [markdown]
 # ## Write it: IoU
 #
-# Two boxes share an area, and together they cover an area. Return the first over the second.
+# Return the area that two boxes share, divided by the area that they cover together.
 
 
 # %% tags=["attempt"]
@@ -124,8 +126,9 @@ _ = check_iou(iou_solution)
 # ## Write it: MaxIoU
 #
 # Pair the boxes of a true and an estimated frame, within each class, so that the mean IoU of the
-# pairs is largest. Three cases need a rule: a frame whose classes or their numbers differ scores 0;
-# a frame that is empty on both sides scores 1; no box is used twice.
+# pairs is largest. Three rules complete the definition: a frame scores 0 if the classes, or the
+# number of boxes of a class, differ; a frame that is empty on both sides scores 1; each box is
+# used once.
 
 
 # %% tags=["attempt"]
@@ -169,12 +172,12 @@ def max_iou_solution(truth, estimate):
 _ = check_max_iou(max_iou_solution)
 
 # %% [markdown]
-# ## Three methods that never listen
+# ## Three methods without sound
 #
-# **Any other clip** guesses the layout of another clip, as a method would that has seen the
-# benchmark but not listened. **Given the labels** takes another clip's boxes under the right labels:
-# it knows what sounds, but not where. **Mirrored** is the truth with left and right
-# exchanged: sizes, heights and number are perfect, the side is wrong.
+# **Any other clip** returns the layout of another clip: it uses the statistics of the benchmark
+# but no sound. **Given the labels** takes another clip's boxes under the right labels: it uses
+# the classes, but not the directions. **Mirrored** is the truth with left and right exchanged:
+# sizes, heights and number are perfect, the side is wrong.
 
 # %%
 import numpy as np
@@ -214,8 +217,8 @@ scores = [
 ]
 
 # %% [markdown]
-# Beside them stands a method that listens: the library's planner, whose scores on the same clips
-# come with the book.
+# Compare them with a method that uses the sound: the library's planner, whose scores on the same
+# clips come with the book.
 
 # %%
 import json
@@ -242,9 +245,9 @@ for name in scores[0]:
     print(f"{name:16s} {found.mean:.2f}, 95 % interval {found.low:.2f} to {found.high:.2f}")
 
 # %% [markdown]
-# Chance is not one number. The first row and the second differ by the labels alone, and the second and
-# third get a good part of the pipeline's score without a sound. A published number measures
-# localization only beside the chance of a method that is given the same other information.
+# Chance is not one number. The first two rows differ by the labels alone, and the second and
+# third reach a good part of the pipeline's score without any sound. A published number shows
+# localization only beside a chance level with the same other information.
 #
 # ## Go further
 #
@@ -267,7 +270,8 @@ for name in scores[0]:
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# A measure is a program with rules for awkward cases, and a score is a difference: from chance
-# below and from a ceiling above. Build the chance yourself, from whatever the method is given.
+# A measure is a program with rules for special cases, and a score means something only between
+# chance and ceiling. Construct the chance level yourself, from everything but the sound that the
+# method is given.
 #
 # </div>

@@ -11,16 +11,16 @@
 # %% [markdown]
 # # Lab 2: two sources by expectation maximization
 #
-# Two sounds come from two sides at once, and there are only two channels. Yet you can point at both.
-# The reason is that sounds are sparse: at one moment and one frequency, one of them is nearly always
-# far louder than the other. So every such **time–frequency bin** votes for one direction. You write
-# the algorithm that counts these votes without knowing whose they are.
+# Localize two sources that sound at once, from only two channels. This is possible because sounds
+# are sparse: at one moment and one frequency, one of them is nearly always far louder than the
+# other. So every such **time–frequency bin** is evidence for one direction. You write the
+# algorithm that assigns the bins to the sources.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this lab</b></p>
 #
-# **You will be able to** write expectation maximization for a mixture of two directions; check it by
-# its likelihood; and say when it finds the wrong answer.
+# **You will be able to** write expectation maximization for a mixture of two directions; check it
+# by its likelihood; and explain when it ends in a wrong local maximum.
 #
 # **You need** [Hearing a scene](hearing.ipynb), Bayes' theorem, NumPy and headphones.
 #
@@ -54,8 +54,8 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# `FIRST` sounds from `FIRST_DEG`, `SECOND` from `SECOND_DEG`, three metres away in the open, through
-# the capture format `CAPTURE`.
+# The sources `FIRST` at `FIRST_DEG` and `SECOND` at `SECOND_DEG` are three metres away, outdoors,
+# recorded in the capture format `CAPTURE`.
 
 # %% tags=["parameters"]
 FIRST = "bird_01.flac"
@@ -76,11 +76,11 @@ recording = render_sound(stage(*both, capture=CAPTURE, seconds=3.0, noise_db=-25
 recording
 
 # %% [markdown]
-# ## The votes
+# ## The evidence of each bin
 #
-# The library turns level and phase of each bin into a density over directions. A density of 1 in
-# every direction says that the bin may come from anywhere; loud bins have a larger weight than weak
-# ones.
+# The library converts level and phase difference of each bin into a density over directions. A
+# density of 1 in every direction means that the bin may come from anywhere; loud bins have a
+# larger weight than weak ones.
 
 # %%
 from spa2v_lab.labs.two_sources import read_votes
@@ -100,15 +100,16 @@ all_votes = {"all votes": (votes.azimuth_deg, weight @ votes.density)}
 curves_figure(all_votes, "azimuth (°)", "mean density", marks=truth)
 
 # %% [markdown]
-# *All bins added up. One source has most of the weight; the other is a small hill, hardly different
-# from the ripples beside the first.*
+# *The weighted mean over all bins. One source has most of the weight; the other is a small
+# maximum, hardly higher than the ripples beside the first.*
 #
 # ## The model
 #
 # Bin $n$ belongs to no source ($k = 0$, diffuse sound), to the first or to the second. Let
-# $\pi_k$ be the share of owner $k$, $\theta_k$ its direction, and $p_n(\theta)$ the bin's density,
-# with $p_n = 1$ for diffuse sound. Were the owners known, directions and shares would be easy. Were
-# directions and shares known, the owners would be. Expectation maximization does the two in turn:
+# $\pi_k$ be the share of owner $k$, $\theta_k$ its direction, and $p_n(\theta)$ the bin's
+# density, with $p_n = 1$ for diffuse sound. If you knew the owners, you could compute directions
+# and shares; if you knew directions and shares, you could compute the owners. Expectation
+# maximization alternates between the two:
 #
 # $$
 # \begin{aligned}
@@ -118,9 +119,9 @@ curves_figure(all_votes, "azimuth (°)", "mean density", marks=truth)
 # \end{aligned}
 # $$
 #
-# The first is the expectation: how probable each owner is for each bin. The other two maximize, with
-# each bin counted by its weight $w_n$. No round can lower the likelihood of all votes (Dempster,
-# Laird and Rubin, 1977).
+# The first line is the expectation step: the probability $\gamma_{kn}$ that owner $k$ produced
+# bin $n$. The other two are the maximization step, with each bin counted by its weight $w_n$. No
+# round can lower the likelihood of all bins (Dempster, Laird and Rubin, 1977).
 #
 # ## Write it
 #
@@ -182,7 +183,7 @@ each = {
 curves_figure(each, "azimuth (°)", "mean density", marks=truth)
 
 # %% [markdown]
-# *The same votes, each counted for its owner. The small hill is a source of its own.*
+# *The same bins, each counted for its owner. The small maximum is a source of its own.*
 
 # %%
 from spa2v_lab.viz.labs import owners_figure
@@ -190,11 +191,11 @@ from spa2v_lab.viz.labs import owners_figure
 owners_figure(owner, votes.shape, votes.band_hz, ["diffuse", "source 1", "source 2"])
 
 # %% [markdown]
-# *Whose bin is it? The algorithm does not know what either source sounds like. This picture is what
-# a separation needs: keep the bins of one source and silence the others.*
+# *The probability that each bin belongs to each owner. The algorithm uses no model of either
+# sound. To separate the sources, keep the bins of one and attenuate the others.*
 #
-# The library goes on from here: its sources are trajectories instead of directions, each band has
-# shares of its own, and the result is a signal for each source.
+# The library extends this algorithm: its sources are trajectories instead of directions, each
+# band has shares of its own, and the result is a signal for each source.
 
 # %%
 import spa2v_lib as spa2v
@@ -206,8 +207,8 @@ print(f"the library finds {len(cues.sources)} sources: {found}")
 # %% [markdown]
 # ## Go further
 #
-# 1. Start from −5° and +5°. Where do the two directions end, and what does the likelihood say about
-#    the two answers? Write a version that tries several starts and keeps the most likely.
+# 1. Start from −5° and +5°. Where do the two directions end, and how do the likelihoods of the
+#    two solutions compare? Write a version that tries several starts and keeps the most likely.
 # 2. Move the sources closer together until both directions coincide. At what angle does that happen
 #    for `CAPTURE = "ab"`, and why not at the same one?
 
@@ -225,8 +226,8 @@ print(f"the library finds {len(cues.sources)} sources: {found}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Where owners and directions are both unknown, guess one, improve the other, and take turns. The
-# likelihood never falls, which tests your code, and may still end on the wrong hill, which tests
-# your start.
+# Where owners and directions are both unknown, alternate: estimate one given the other. The
+# likelihood never falls, which tests your code; it may still end in a wrong local maximum, so try
+# several starts.
 #
 # </div>
