@@ -17,7 +17,7 @@ from spa2v_lib.errors import DataError
 from spa2v_lib.layout.box import Box
 from spa2v_lib.sampling.sources import FOLDER_VARIABLE
 
-__all__ = ["OWLVIT", "Detection", "OwlVit"]
+__all__ = ["OWLVIT", "Detection", "OwlVit", "detection_in_frame"]
 
 OWLVIT = ("google/owlvit-base-patch32", "cbc355fb364588351c5d51c7f74465e8e7ec6f72")
 """Repository on the Hugging Face hub, and revision."""
@@ -121,12 +121,32 @@ class OwlVit:
         scores, which = found.logits[0].float().sigmoid().cpu().max(dim=-1)
         boxes = found.pred_boxes[0].float().cpu().numpy()  # in shares of the picture, as asked
         order = scores.argsort(descending=True).tolist()
-        kept = (_detection(labels[which[i]], float(scores[i]), boxes[i]) for i in order)
+        kept = (detection_in_frame(labels[which[i]], float(scores[i]), boxes[i]) for i in order)
         return [d for d in kept if d is not None and d.score >= self._threshold]
 
 
-def _detection(label: str, score: float, found: np.ndarray) -> Detection | None:
-    """Turn centre and size, in shares of the picture, into a box that lies within it."""
+def detection_in_frame(label: str, score: float, found: np.ndarray) -> Detection | None:
+    """Make a detection whose box lies within the picture.
+
+    Parameters
+    ----------
+    label : str
+        Class of the object.
+    score : float
+        Confidence, in [0, 1].
+    found : np.ndarray [shape=(4,)]
+        Centre x and y, width and height, in shares of the picture; may reach beyond it.
+
+    Returns
+    -------
+    Detection or None
+        None if nothing of the box lies within the picture.
+
+    Examples
+    --------
+    >>> detection_in_frame("car", 0.5, np.array([0.05, 0.5, 0.3, 0.2])).box.x0
+    0.0
+    """
     x, y, width, height = found
     low, high = (x - width / 2, y - height / 2), (x + width / 2, y + height / 2)
     x0, y0, x1, y1 = (float(np.clip(v, 0.0, 1.0)) for v in (*low, *high))

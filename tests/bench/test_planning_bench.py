@@ -153,20 +153,20 @@ def trials(count: int) -> ModelTrials:
 @pytest.mark.usefixtures("kept_here")
 def test_a_model_is_scored_without_its_silent_objects_and_asked_once():
     asking, model = trials(2), Model()
-    rows = asking._trial(model, "cues", "knn")
+    rows = asking.trial(model, "cues", "knn")
     scores = {row.condition: row.measures for row in rows}["all"]
     assert scores["answered"].mean == scores["coverage"].mean == scores["class right"].mean == 1.0
     assert 0.0 < scores["caption"].mean < 1.0
     assert "Example 3" in model.prompts[0].text
-    asking._trial(model, "cues", "knn")
+    asking.trial(model, "cues", "knn")
     assert len(model.prompts) == 2
-    asking._trial(model, "cues", "none")
+    asking.trial(model, "cues", "none")
     assert len(model.prompts) == 4 and "Example 1" not in model.prompts[-1].text
 
 
 @pytest.mark.usefixtures("kept_here")
 def test_answers_that_cannot_be_used_count_as_an_empty_layout():
-    rows = trials(1)._trial(Model(spoilt=99), "cues", "none")
+    rows = trials(1).trial(Model(spoilt=99), "cues", "none")
     scores = rows[0].measures
     assert scores["answered"].mean == scores["MaxIoU"].mean == scores["class right"].mean == 0.0
 

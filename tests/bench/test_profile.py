@@ -24,7 +24,7 @@ def test_the_parts_of_a_run_are_those_between_what_it_reports():
         ("write", 0, 1, 22.5),
         ("write", 1, 1, 25.5),
     ]
-    found = profile._parts(10.0, told)
+    found = profile.parts_between(10.0, told)
     assert list(found) == list(profile.PARTS)
     assert list(found.values()) == [1.0, 2.0, 0.5, 3.0, 1.0, 0.5, 4.0, 0.5, 3.0]
 

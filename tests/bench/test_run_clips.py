@@ -37,7 +37,7 @@ def test_a_reference_video_is_looked_at_by_a_detector(clips, tmp_path, monkeypat
             box = run_clips.VideoSceneLayout.load(clips / "001.json").objects[0].boxes[-1]
             return [[Detection(labels[0], 0.9, box)] for _ in frames]
 
-    monkeypatch.setattr(run_clips, "_detector", Sees)
+    monkeypatch.setattr(run_clips, "chosen_detector", Sees)
     path = manifest(clips, "001.wav,,001.mp4,bus,xy")
     results = run_benchmark("run", tmp_path / "out", clips=path)
     (row,) = [r for r in results.rows if r.method == "layouts: reference video"]
@@ -56,7 +56,7 @@ def test_a_reference_video_is_looked_at_by_a_detector(clips, tmp_path, monkeypat
 def test_a_line_without_ground_truth_is_refused_before_anything_is_analyzed(
     clips, tmp_path, monkeypatch, line, said
 ):
-    monkeypatch.setattr(run_clips, "_measured", lambda *a: pytest.fail("measured"))
+    monkeypatch.setattr(run_clips, "measured_clip", lambda *a: pytest.fail("measured"))
     with pytest.raises(BatchError, match=said):
         run_benchmark("run", tmp_path / "out", clips=manifest(clips, line))
     assert not (tmp_path / "out").exists()
@@ -78,4 +78,4 @@ def test_other_clips_in_the_same_folder_are_refused(clips, tmp_path):
 def test_weights_are_looked_for_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv(run_clips.DETECTOR_VARIABLE, str(tmp_path / "none"))
     with pytest.raises(DataError, match="no detector's weights"):
-        run_clips._detector()
+        run_clips.chosen_detector()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spa2v_lab.bench.frame import Row, interval
-from spa2v_lab.bench.sampling import _conditions, _goals, score
+from spa2v_lab.bench.sampling import conditions_of, goals_of, score
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling.tiny_detector import Detection
 
@@ -43,10 +43,10 @@ def test_frames_without_an_asked_box_do_not_count():
 
 
 def test_conditions_tell_one_object_from_two_and_the_middle_from_the_sides():
-    assert _conditions(_layout(ASKED)) == {"all", "one object", "one object, off-centre"}
-    assert _conditions(_layout(Box(x0=0.4, y0=0.0, x1=0.6, y1=0.5))) == {"all", "one object"}
+    assert conditions_of(_layout(ASKED)) == {"all", "one object", "one object, off-centre"}
+    assert conditions_of(_layout(Box(x0=0.4, y0=0.0, x1=0.6, y1=0.5))) == {"all", "one object"}
     two = _layout(ASKED).model_copy(update={"objects": _layout(ASKED).objects * 2})
-    assert _conditions(two) == {"all", "two objects"}
+    assert conditions_of(two) == {"all", "two objects"}
 
 
 def test_a_goal_takes_the_better_type_of_layers_and_the_gain_over_plain():
@@ -54,7 +54,7 @@ def test_a_goal_takes_the_better_type_of_layers_and_the_gain_over_plain():
         return Row(method, condition, 1, {"IoU": interval([iou])})
 
     rows = [row("none", 0.2), row("gligen", 0.7), row("migc", 0.6), row("lvd", 0.9)]
-    goals = {goal.name: goal for goal in _goals(rows)}
+    goals = {goal.name: goal for goal in goals_of(rows)}
     assert goals["mean IoU, one object, MIGC or GLIGEN kind"].value == 0.7
     assert goals["the same, above plain sampling"].value == pytest.approx(0.5)
     assert goals["mean IoU, two objects"].value is None

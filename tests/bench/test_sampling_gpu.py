@@ -20,11 +20,11 @@ def pipeline():
 
 def test_every_method_samples_and_only_its_own_layers_take_part(pipeline):
     size, layout = (64, 64), known_layout(1.0)
-    frames = {"diffusers": sampling_gpu._stock(pipeline, layout, size, steps=1)}
-    for method, name in sampling_gpu._METHODS.items():
+    frames = {"diffusers": sampling_gpu.stock_frames(pipeline, layout, size, steps=1)}
+    for method, name in sampling_gpu.METHODS.items():
         preset = replace(get_preset(name), size=size)
-        with sampling_gpu._only(pipeline, method):
-            frames[method] = sampling_gpu._grounded(pipeline, layout, preset, method, steps=4)
+        with sampling_gpu.only_layers(pipeline, method):
+            frames[method] = sampling_gpu.grounded_frames(pipeline, layout, preset, method, steps=4)
     assert frames["diffusers"].shape == (1, 16, 64, 64, 3)
     assert frames["migc"].shape == frames["gligen"].shape == (16, 64, 64, 3)
     assert not np.array_equal(frames["migc"], frames["gligen"])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spa2v_lab.scenes.exemplar_scenes import PLANS, make_exemplar, mirrored_scene
-from spa2v_lab.scenes.exemplars import _rounded
+from spa2v_lab.scenes.exemplars import rounded
 from spa2v_lab.scenes.recordings import recordings_table
 from spa2v_lab.scenes.sampler import sample_scene
 from spa2v_lab.scenes.scene import ground_truth_layout
@@ -135,14 +135,14 @@ def test_the_sounds_name_their_recordings_and_licences() -> None:
     assert shipped == {e.family for e in ALL} == {name for row in listed.values() for name in row}
 
 
-def test_only_what_the_caller_said_has_a_confidence_of_one() -> None:
-    assert _rounded({"label_confidence": 0.996, "confidence": 1.0}) == {
+def test_no_confidence_is_rounded_up_to_one() -> None:
+    assert rounded({"label_confidence": 0.996, "confidence": 1.0}) == {
         "label_confidence": 0.99,
         "confidence": 1.0,
     }
 
 
-def test_a_tagger_that_is_sure_is_not_taken_for_the_caller() -> None:
+def test_a_confident_tagger_is_not_taken_for_the_caller() -> None:
     named = [
         source.label_source == "user" for e in ALL for source in e.cues.sources if not source.tags
     ]

@@ -97,7 +97,7 @@ def test_random_weights_plan_a_valid_layout_from_four_clips(omni: LocalModel) ->
     recording = sounding(chosen.cues.duration_s)
     asked = {"shots": 1, "placement": "cues"}
     assert omni.takes_audio
-    inputs = omni._inputs(question(recording, chosen.cues, omni, **asked).prompt)
+    inputs = omni.inputs(question(recording, chosen.cues, omni, **asked).prompt)
     assert inputs["input_features"].shape[:2] == (4, 16)  # left and right of both
     layout = plan_with_model(recording, chosen.cues, omni, **asked)
     assert layout.objects[0].id == "source-1" and all(layout.frame_captions)
@@ -111,7 +111,7 @@ def test_what_it_writes_depends_on_the_sound(omni: LocalModel) -> None:
     for gain in (1.0, 0.0):
         recording = sounding(cues.duration_s)
         silent = Recording.from_samples(gain * recording.samples, recording.rate)
-        inputs = omni._inputs(question(silent, cues, omni, shots=0).prompt)
+        inputs = omni.inputs(question(silent, cues, omni, shots=0).prompt)
         with torch.no_grad():
             logits.append(omni.weights.model(**inputs).logits[0, -1])
     assert not torch.allclose(*logits)

@@ -10,7 +10,7 @@ from diffusers import DDIMScheduler, EulerDiscreteScheduler
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import generate
-from spa2v_lib.sampling.grounding.lvd import LVDGuidance, _centre_energy
+from spa2v_lib.sampling.grounding.lvd import LVDGuidance, centre_energy
 
 FINE = {"coarsest": 8, "finest": 16, "threshold": 0.0}
 
@@ -21,7 +21,7 @@ def _latents() -> torch.Tensor:
 
 def _map_energy(method: LVDGuidance, values: list[float], inside: list[float]) -> float:
     maps = torch.tensor(values)[None, None, None]
-    return method._map_energy(maps, torch.tensor(inside)[None, None, None]).item()
+    return method.map_energy(maps, torch.tensor(inside)[None, None, None]).item()
 
 
 def test_the_energy_is_the_papers_by_hand():
@@ -41,11 +41,11 @@ def test_the_centre_of_mass_has_no_energy_in_the_boxes_centre_and_some_elsewhere
     maps[0, ..., 1] = maps[1, ..., 2] = 0.7  # second, then third of four columns, upper row
     boxes = torch.tensor([[0.25, 0.0, 0.5, 0.5], [0.5, 0.0, 0.75, 0.5]])
     there = torch.ones(2)
-    assert _centre_energy(maps, boxes, there, (2, 4)).abs().max() < 1e-10
-    away = _centre_energy(maps, boxes[[0, 0]], there, (2, 4))[:, 0, 0]
+    assert centre_energy(maps, boxes, there, (2, 4)).abs().max() < 1e-10
+    away = centre_energy(maps, boxes[[0, 0]], there, (2, 4))[:, 0, 0]
     # The second frame is a quarter too far right, which is an excess of velocity in the first.
     assert away.tolist() == pytest.approx([0.25**2, 0.25**2])
-    absent = _centre_energy(maps, boxes[[0, 0]], torch.tensor([1.0, 0.0]), (2, 4))
+    absent = centre_energy(maps, boxes[[0, 0]], torch.tensor([1.0, 0.0]), (2, 4))
     assert absent.abs().max() < 1e-10
 
 

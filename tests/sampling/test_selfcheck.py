@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 from spa2v_lib.cli import app
 from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.sampling import selfcheck
-from spa2v_lib.sampling.detection import Detection, OwlVit, _detection
+from spa2v_lib.sampling.detection import Detection, OwlVit, detection_in_frame
 from spa2v_lib.video import Video
 
 
@@ -89,9 +89,9 @@ def test_missing_weights_of_the_preset_are_named_before_the_detectors(monkeypatc
 
 
 def test_detections_are_clipped_to_the_picture_and_slivers_dropped():
-    found = _detection("car", 0.5, np.array([0.05, 0.5, 0.3, 0.2]))
+    found = detection_in_frame("car", 0.5, np.array([0.05, 0.5, 0.3, 0.2]))
     assert found.box.as_tuple() == pytest.approx((0.0, 0.4, 0.2, 0.6))
-    assert _detection("car", 0.5, np.array([1.5, 0.5, 0.3, 0.2])) is None
+    assert detection_in_frame("car", 0.5, np.array([1.5, 0.5, 0.3, 0.2])) is None
 
 
 def test_owlvit_answers_for_every_frame_with_boxes_of_asked_labels(tmp_path, monkeypatch):

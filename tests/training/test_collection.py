@@ -36,7 +36,7 @@ def test_a_rule_takes_so_many_of_a_folder_and_each_series_of_the_unknown() -> No
     names = ["a/cow_1.wav", "a/cow_2.wav", "a/cow_3.wav", "a/rain_1.wav", "a/sea_1.wav"]
     members = [(name, bytes) for name in names]
     rules = [(re.compile("cow"), "cow", 2), (re.compile("rain|sea"), "unknown", 1)]
-    chosen = [(name, label) for name, label, _ in collection._chosen(members, rules)]
+    chosen = [(name, label) for name, label, _ in collection.chosen_members(members, rules)]
     assert chosen == [
         ("a/cow_1.wav", "cow"),
         ("a/cow_2.wav", "cow"),
@@ -44,11 +44,11 @@ def test_a_rule_takes_so_many_of_a_folder_and_each_series_of_the_unknown() -> No
         ("a/sea_1.wav", "unknown"),
     ]
     with pytest.raises(DataError, match="goat"):
-        list(collection._chosen(members, [(re.compile("goat"), "goat", 1)]))
+        list(collection.chosen_members(members, [(re.compile("goat"), "goat", 1)]))
 
 
 def test_one_speaker_and_one_series_are_never_parted() -> None:
-    group = collection._group
+    group = collection.group_of
     one, two = (group("ktuberling-data", f"sounds/{x}/hat.ogg", "person") for x in ("de", "fr"))
     assert one != two == group("ktuberling-data", "sounds/fr/nose.ogg", "person")
     rain = [group("megaglest-data", f"x/rain{k}.wav", "unknown") for k in (1, 2)]

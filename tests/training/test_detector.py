@@ -7,7 +7,7 @@ import torch
 from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lab.scenes.sampler import sample_scene
 from spa2v_lab.training import data
-from spa2v_lab.training.detector import HELD_OUT_STYLE, _targets, evaluate
+from spa2v_lab.training.detector import HELD_OUT_STYLE, evaluate, heat_targets
 from spa2v_lib.sampling.tiny_detector import Detector, detect, shipped_detector
 
 
@@ -33,7 +33,7 @@ def test_targets_point_at_the_sides_of_the_box():
     boxes[0, 0] = torch.tensor([0.25, 0.25, 0.75, 0.5])
     labels = torch.full((1, data.MAX_OBJECTS), -1)
     labels[0, 0] = 3
-    heat, sides, counted = _targets(boxes, labels, 16, len(data.LABELS))
+    heat, sides, counted = heat_targets(boxes, labels, 16, len(data.LABELS))
     row, column = divmod(int(heat[0, 3].argmax()), 16)
     assert (row, column) in {(5, 7), (5, 8), (6, 7), (6, 8)}
     left, top, right, bottom = sides[0, :, row, column]

@@ -13,9 +13,9 @@ from spa2v_lab.scenes.scene import ground_truth_layout
 from spa2v_lab.training import data
 from spa2v_lab.training.autoencoder import EncodedSet
 from spa2v_lab.training.base import Base, close_ups, object_weights, tokenize, with_words
-from spa2v_lab.training.detector import _widened
+from spa2v_lab.training.detector import widened
 from spa2v_lab.training.loop import Plan
-from spa2v_lab.training.train import Job, _base, base
+from spa2v_lab.training.train import Job, base, load_base
 from spa2v_lib.layout.classes import CLASSES, get_class
 from spa2v_lib.resources import resource
 from spa2v_lib.sampling.tiny_detector import shipped_detector
@@ -37,7 +37,7 @@ def test_every_drawn_class_has_a_sprite_in_every_style_and_a_usual_size():
 
 
 def test_words_of_new_classes_become_tokens_and_old_captions_stay_as_they_were():
-    shipped = _base(resource("models", "tiny"), "cpu")
+    shipped = load_base(resource("models", "tiny"), "cpu")
     captions = ["a bus drives from left to right on a city street", "a fire engine on the left"]
     before = [tokenize(shipped.tokenizer, captions), None]
     with torch.no_grad():
@@ -93,7 +93,7 @@ def test_free_boxes_are_small_and_large_of_any_shape_and_often_of_one_class():
 
 
 def test_a_widened_detector_finds_what_the_shipped_one_does():
-    shipped, wide = shipped_detector(), _widened(shipped_detector())
+    shipped, wide = shipped_detector(), widened(shipped_detector())
     pixels = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.no_grad():
         (old, sides), (new, same) = shipped(pixels), wide(pixels)
@@ -109,4 +109,7 @@ def test_the_shipped_base_learns_on_with_new_classes(tmp_path: Path):
     job = Job(tmp_path, tmp_path / "out", shipped, further=True, count=16, seed=5)
     log = base(job, Plan(2, 2, 1e-4, warmup=1, decay=0.5))
     assert log["steps"] == 2
-    assert _base(tmp_path / "out", "cpu").tokenizer.tokenize("a violin") == ["a</w>", "violin</w>"]
+    assert load_base(tmp_path / "out", "cpu").tokenizer.tokenize("a violin") == [
+        "a</w>",
+        "violin</w>",
+    ]

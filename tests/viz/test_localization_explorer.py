@@ -51,9 +51,9 @@ def test_every_control_changes_what_is_shown() -> None:
         (explorer.format_known, True),
         (explorer.room, reverberant),
     )
-    shown = [explorer._shown.value]
+    shown = [explorer.shown.value]
     for control, value in choices:
         control.value = value
-        shown.append(explorer._shown.value)
+        shown.append(explorer.shown.value)
     assert len(set(shown)) == len(shown)
     assert "<audio" in shown[-1] and "<svg" in shown[-1]

@@ -84,32 +84,32 @@ def test_the_figure_has_a_step_for_every_try() -> None:
 
 def test_a_press_of_the_button_samples_with_the_chosen_method_and_strength() -> None:
     explorer = StrengthExplorer(layout(), seed=3, steps=1)
-    explorer._method.value, explorer._strength.value = "gligen", 0.0
-    explorer._button.click()
+    explorer.method.value, explorer.strength.value = "gligen", 0.0
+    explorer.sample_button.click()
     (done,) = explorer.trials
     assert (done.method, done.strength) == ("gligen", 0.0)
-    assert done.summary in explorer._shown.value and "<img alt=" in explorer._shown.value
-    assert not explorer._button.disabled
+    assert done.summary in explorer.shown.value and "<img alt=" in explorer.shown.value
+    assert not explorer.sample_button.disabled
 
 
 def test_guidance_may_be_doubled_and_layers_may_not() -> None:
     explorer = StrengthExplorer(layout())
     for method, most in (("attention", 2.0), ("gligen", 1.0)):
-        explorer._method.value = method
-        assert explorer._strength.max == most
+        explorer.method.value = method
+        assert explorer.strength.max == most
 
 
 def test_what_cannot_be_sampled_is_said_in_the_explorer() -> None:
     explorer = StrengthExplorer(layout(), steps=0)
-    explorer._button.click()
-    assert "steps" in explorer._shown.value and not explorer.trials
+    explorer.sample_button.click()
+    assert "steps" in explorer.shown.value and not explorer.trials
 
 
 def test_a_frame_is_enlarged_and_its_box_drawn_where_it_is() -> None:
     explorer = FrameExplorer(layout(), grey())
-    boxed = shown(explorer._shown.value)
+    boxed = shown(explorer.shown.value)
     explorer.boxes.value = False
-    plain = shown(explorer._shown.value)
+    plain = shown(explorer.shown.value)
     changed = np.argwhere(abs(plain - boxed).max(-1) > 60)
     assert plain.shape == (320, 320, 3)
     assert changed.min(0) == pytest.approx([78, 78], abs=3)
@@ -120,10 +120,10 @@ def test_the_slider_and_the_box_choose_what_is_shown() -> None:
     frames = grey().frames.copy()
     frames[1] = 250
     explorer = FrameExplorer(layout(), Video(frames, 8.0))
-    assert shown(explorer._shown.value)[5, 5] == pytest.approx([128] * 3, abs=3)
+    assert shown(explorer.shown.value)[5, 5] == pytest.approx([128] * 3, abs=3)
     explorer.frame.value, explorer.boxes.value = 1, False
-    assert shown(explorer._shown.value).min() > 240
-    assert frame_caption(layout(), 1) in explorer._shown.value
+    assert shown(explorer.shown.value).min() > 240
+    assert frame_caption(layout(), 1) in explorer.shown.value
 
 
 def test_a_frames_caption_says_when_it_is_shown_and_what_it_shows() -> None:

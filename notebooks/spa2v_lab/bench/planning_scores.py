@@ -303,7 +303,7 @@ class ModelTrials:
             backend = make_backend(parse_planner(planner), seed=self.seed)
             self._announce(planner, backend)
             for placement, exemplars in TRIALS:
-                measured += self._trial(backend, placement, exemplars)
+                measured += self.trial(backend, placement, exemplars)
         if "smollm" not in planners:
             more, note = self._smollm()
             measured, notes = measured + more, notes + note
@@ -320,7 +320,7 @@ class ModelTrials:
         except PlanningError as error:
             return [], [f"smollm: not run: {error}"]
         backend = make_backend(parse_planner("smollm"), seed=self.seed)
-        return self._trial(backend, "cues", "knn"), []
+        return self.trial(backend, "cues", "knn"), []
 
     def _chosen(self, backend: Backend) -> Sequence[AnalyzedScene]:
         if backend.name == "smollm":
@@ -351,7 +351,8 @@ class ModelTrials:
                 estimates.append(estimate(prompt, spec))
         print(f"{planner}: {total(estimates)}", file=sys.stderr, flush=True)
 
-    def _trial(self, backend: Backend, placement: str, exemplars: str) -> list[Row]:
+    def trial(self, backend: Backend, placement: str, exemplars: str) -> list[Row]:
+        """Return the rows of one model that is asked in one way; answers are cached."""
         method, chosen, scores = _method(backend.name, placement, exemplars), [], []
         cache = AnswerCache()
         scenes = self._chosen(backend)

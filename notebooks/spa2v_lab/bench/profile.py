@@ -95,10 +95,10 @@ def profile_run(audio: str | os.PathLike[str], **settings) -> dict[str, float]:
         )
     if done.returncode:
         raise Spa2vError(f"the run failed: {done.stderr.strip()[-300:]}")
-    return _parts(began, json.loads(done.stdout.splitlines()[-1]))
+    return parts_between(began, json.loads(done.stdout.splitlines()[-1]))
 
 
-def _parts(began: float, told: list[tuple[str, int, int, float]]) -> dict[str, float]:
+def parts_between(began: float, told: list[tuple[str, int, int, float]]) -> dict[str, float]:
     """Return the seconds from each boundary to the next."""
     found, last = dict.fromkeys(PARTS, 0.0), began
     for stage, done, total, now in told:

@@ -106,7 +106,7 @@ def run_clips(
     done = kept.part("clips")
     for number, clip in enumerate(clips):
         if str(number) not in done:
-            kept.put(done, str(number), _measured(clip, seed + number))
+            kept.put(done, str(number), measured_clip(clip, seed + number))
         progress("clips", number + 1, len(clips))
     return Results("run", _rows(kept.raw, seed), [], _notes(kept.raw))
 
@@ -154,7 +154,8 @@ def _asked(clips: Sequence[_OwnClip], seed: int) -> dict[str, Any]:
     return {"seed": seed, "code": code_hash(), "files": hashes, "clips": clips_asked}
 
 
-def _measured(clip: _OwnClip, seed: int) -> dict[str, Any]:
+def measured_clip(clip: _OwnClip, seed: int) -> dict[str, Any]:
+    """Analyze and plan a clip, and score it, as the raw results keep it."""
     ground_truth, seen = _truth(clip)
     analyzed = AnalyzedClip(
         ground_truth=ground_truth,
@@ -181,7 +182,7 @@ def _truth(clip: _OwnClip) -> tuple[VideoSceneLayout, tuple[Video, Detections] |
         return VideoSceneLayout.load(path), None
     video = read_video(clip.file("video"))
     labels = [label.strip() for label in clip.value("label").split(",")]
-    seen = _detector().detect(video.frames, labels)
+    seen = chosen_detector().detect(video.frames, labels)
     height, width = video.frames.shape[1:3]
     empty = VideoSceneLayout(
         reasoning="seen by a detector",
@@ -196,7 +197,8 @@ def _truth(clip: _OwnClip) -> tuple[VideoSceneLayout, tuple[Video, Detections] |
     return detected_layout(seen, empty), (video, seen)
 
 
-def _detector() -> OwlVit:
+def chosen_detector() -> OwlVit:
+    """Return the detector whose weights the environment names, or the published one."""
     folder = os.environ.get(DETECTOR_VARIABLE)
     return OwlVit(folder) if folder else OwlVit()
 

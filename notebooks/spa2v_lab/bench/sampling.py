@@ -109,7 +109,7 @@ def run(
         drawn = scene(seed, number)
         layout = ground_truth_layout(drawn)
         scores.append(_scores(drawn, layout, methods))
-        kinds.append(_conditions(layout))
+        kinds.append(conditions_of(layout))
         progress("scenes", number + 1, count)
     rows = [
         _row(method, condition, scores, [condition in kind for kind in kinds], seed)
@@ -118,7 +118,9 @@ def run(
     ]
     rows += _memory(methods)
     at_full_size = sampling_gpu.rows()
-    return Results("sampling", rows + at_full_size, _goals(rows) + sampling_gpu.goals(at_full_size))
+    return Results(
+        "sampling", rows + at_full_size, goals_of(rows) + sampling_gpu.goals(at_full_size)
+    )
 
 
 def scene(seed: int, number: int, seconds: float = _SECONDS) -> Scene:
@@ -149,7 +151,8 @@ def scene(seed: int, number: int, seconds: float = _SECONDS) -> Scene:
     )
 
 
-def _conditions(layout: VideoSceneLayout) -> set[str]:
+def conditions_of(layout: VideoSceneLayout) -> set[str]:
+    """Return the conditions whose rows a scene of this layout counts for."""
     if len(layout.objects) > 1:
         return {"all", "two objects"}
     away = [abs(b.center[0] - 0.5) for row in layout.frame_boxes() for b in row if b]
@@ -252,7 +255,9 @@ def _memory(methods: tuple[str, ...]) -> list[Row]:
     ]
 
 
-def _goals(rows: list[Row]) -> list[Goal]:
+def goals_of(rows: list[Row]) -> list[Goal]:
+    """Return the goals of the small suite, measured by its rows."""
+
     def mean(method: str, condition: str, measure: str) -> float | None:
         for row in rows:
             if (row.method, row.condition) == (method, condition) and measure in row.measures:

@@ -36,7 +36,7 @@ from spa2v_lib.sampling.selfcheck import known_layout
 __all__ = ["goals", "rows", "random_pipeline"]
 
 SIZES = ((512, 320), (512, 512))
-_METHODS = {"gligen": "sd15-gligen", "migc": "sd15-migc"}  # and the preset that uses it
+METHODS = {"gligen": "sd15-gligen", "migc": "sd15-migc"}  # and the preset that uses it
 _MIGC_BLOCKS = ("mid_block.attentions.0", "up_blocks.1.attentions")  # as published
 _RATIO = "seconds, times diffusers"
 
@@ -144,7 +144,7 @@ def goals(scores: list[Row]) -> list[Goal]:
     >>> goal.met, goals([])[0].met
     (True, False)
     """
-    ratios = [row.measures[_RATIO].mean for row in scores if row.method in _METHODS]
+    ratios = [row.measures[_RATIO].mean for row in scores if row.method in METHODS]
     worst = max((ratio for ratio in ratios if ratio is not None), default=None)
     return [Goal("GPU, full size: time over diffusers' AnimateDiffPipeline", "<=", 1.15, worst)]
 
@@ -157,10 +157,10 @@ def _measured(
     device: str,
 ) -> list[Row]:
     layout = known_layout(size[0] / size[1])
-    calls = {"diffusers": lambda: _stock(pipeline, layout, size, steps)}
-    for method, preset in _METHODS.items():
+    calls = {"diffusers": lambda: stock_frames(pipeline, layout, size, steps)}
+    for method, preset in METHODS.items():
         sized = replace(get_preset(preset), size=size)
-        calls[method] = lambda m=method, p=sized: _grounded(pipeline, layout, p, m, steps)
+        calls[method] = lambda m=method, p=sized: grounded_frames(pipeline, layout, p, m, steps)
     measures = {name: _timed(pipeline, name, call, repetitions) for name, call in calls.items()}
     plain = measures["diffusers"][0]
     return [
@@ -182,7 +182,7 @@ def _timed(
     pipeline: AnimateDiffPipeline, name: str, call: Callable[[], object], repetitions: int
 ) -> tuple[list[float], float]:
     """Return the seconds of each call after a first one that is not counted, and the peak GB."""
-    with _only(pipeline, name):
+    with only_layers(pipeline, name):
         call()
         gc.collect()
         torch.cuda.reset_peak_memory_stats()
@@ -197,7 +197,7 @@ def _timed(
 
 
 @contextmanager
-def _only(pipeline: AnimateDiffPipeline, method: str) -> Iterator[None]:
+def only_layers(pipeline: AnimateDiffPipeline, method: str) -> Iterator[None]:
     """Keep the other method's layers in main memory, so that they do not count."""
     unet, home = pipeline.unet, pipeline.device
     added = {
@@ -217,9 +217,10 @@ def _only(pipeline: AnimateDiffPipeline, method: str) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _stock(
+def stock_frames(
     pipeline: AnimateDiffPipeline, layout: VideoSceneLayout, size: tuple[int, int], steps: int
 ) -> object:
+    """Sample with diffusers alone."""
     return pipeline(
         prompt=layout.caption,
         num_frames=layout.frame_count,
@@ -232,13 +233,14 @@ def _stock(
     ).frames
 
 
-def _grounded(
+def grounded_frames(
     pipeline: AnimateDiffPipeline,
     layout: VideoSceneLayout,
     preset: Preset,
     method: str,
     steps: int,
 ) -> object:
+    """Sample with a grounding method."""
     grounding = new_grounding(method, **preset.groundings[method])
     grounding.prepare(pipeline)
     how = {"seed": 0, "steps": steps, "guidance_scale": preset.guidance_scale}

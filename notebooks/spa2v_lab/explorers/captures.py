@@ -136,11 +136,11 @@ class CaptureExplorer(VBox):
         self.azimuth = IntSlider(
             value=azimuth_deg, min=-175, max=180, step=5, description="azimuth (°)"
         )
-        self._shown = HTML()
+        self.shown = HTML()
         for control in (self.capture, self.azimuth):
             control.observe(self._show, "value")
         self._show()
-        super().__init__([HBox([self.capture, self.azimuth]), self._shown])
+        super().__init__([HBox([self.capture, self.azimuth]), self.shown])
 
     def _show(self, _change: object = None) -> None:
         capture, azimuth = self.capture.value, self.azimuth.value
@@ -149,7 +149,7 @@ class CaptureExplorer(VBox):
         both = differences(capture, azimuth)
         ild, itd_us = both.ild_db[0] + 0.0, 1e6 * both.itd_s[0] + 0.0
         lines = "".join(f"<li>{escape(line)}</li>" for line in describe_matches(capture, azimuth))
-        self._shown.value = (
+        self.shown.value = (
             f"{plan_view_svg(capture, azimuth, middles)}"
             f"<p>ILD {ild:+.1f} dB, ITD {itd_us:+.0f} µs. "
             f"Directions with the same differences:</p><ul>{lines}</ul>"
@@ -230,15 +230,15 @@ class SoundExplorer(VBox):
         )  # fmt: skip
         self.capture = Dropdown(options=formats, value="ortf", description="format")
         self.room = Dropdown(options=list(ROOMS.items()), description="room")
-        self._shown = HTML()
+        self.shown = HTML()
         for control in (self.azimuth, self.capture, self.room):
             control.observe(self._show, "value")
         self._show()
-        super().__init__([HBox([self.azimuth, self.capture, self.room]), self._shown])
+        super().__init__([HBox([self.azimuth, self.capture, self.room]), self.shown])
 
     def _show(self, _change: object = None) -> None:
         azimuth, capture = self.azimuth.value, self.capture.value
         sound = sound_from(self._recording, azimuth, capture, self.room.value)
         summary = describe_differences(azimuth, capture)
         player = sound_player(sound, NAMES[capture], seconds=_SECONDS).html()
-        self._shown.value = f"{plan_view_svg(capture, azimuth)}<p>{escape(summary)}</p>{player}"
+        self.shown.value = f"{plan_view_svg(capture, azimuth)}<p>{escape(summary)}</p>{player}"

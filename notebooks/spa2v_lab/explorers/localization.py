@@ -185,6 +185,13 @@ class LocalizationExplorer(VBox):
     recording : str
         File name under ``data/recordings``.
 
+    Attributes
+    ----------
+    trajectory, capture, room, format_known : ipywidgets.Widget
+        The controls.
+    shown : ipywidgets.HTML
+        Map, summary and player.
+
     Examples
     --------
     >>> explorer = LocalizationExplorer("airplane_jet_01.flac")  # doctest: +SKIP
@@ -199,12 +206,12 @@ class LocalizationExplorer(VBox):
         self.capture = Dropdown(options=formats, value="ortf", description="format")
         self.room = Dropdown(options=list(ROOMS.items()), description="room")
         self.format_known = Checkbox(description="the capture format is known", indent=False)
-        self._shown = HTML()
+        self.shown = HTML()
         for control in (self.trajectory, self.capture, self.room, self.format_known):
             control.observe(self._show, "value")
         self._show()
         top = HBox([self.trajectory, self.capture, self.room])
-        super().__init__([top, self.format_known, self._shown])
+        super().__init__([top, self.format_known, self.shown])
 
     def _show(self, _change: object = None) -> None:
         capture = self.capture.value
@@ -216,4 +223,4 @@ class LocalizationExplorer(VBox):
             format_known=self.format_known.value,
         )
         player = sound_player(result.analysis.recording, NAMES[capture]).html()
-        self._shown.value = f"{map_svg(result.analysis)}<p>{escape(result.summary)}</p>{player}"
+        self.shown.value = f"{map_svg(result.analysis)}<p>{escape(result.summary)}</p>{player}"

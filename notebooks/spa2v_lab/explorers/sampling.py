@@ -87,6 +87,13 @@ class FrameExplorer(VBox):
     ValueError
         If it is not.
 
+    Attributes
+    ----------
+    frame, boxes : ipywidgets.Widget
+        Which frame is shown, and whether with its boxes.
+    shown : ipywidgets.HTML
+        The frame and its caption.
+
     Examples
     --------
     >>> import numpy as np
@@ -107,18 +114,18 @@ class FrameExplorer(VBox):
         play = Play(max=last, interval=round(1000 / video.fps))
         self.frame = IntSlider(max=last, description="frame")
         self.boxes = Checkbox(value=True, description="boxes")
-        self._shown = HTML()
+        self.shown = HTML()
         jslink((play, "value"), (self.frame, "value"))
         for control in (self.frame, self.boxes):
             control.observe(self._show, "value")
         self._show()
-        super().__init__([HBox([play, self.frame, self.boxes]), self._shown])
+        super().__init__([HBox([play, self.frame, self.boxes]), self.shown])
 
     def _show(self, _change: object = None) -> None:
         index, caption = self.frame.value, frame_caption(self._layout, self.frame.value)
         row = self._layout.frame_boxes()[index] if self.boxes.value else []
         image = frames_image(self._video.frames[index : index + 1], [row], width=_WIDTH)
-        self._shown.value = f"{image_html(image, caption)}<p>{escape(caption)}</p>"
+        self.shown.value = f"{image_html(image, caption)}<p>{escape(caption)}</p>"
 
 
 @dataclass(frozen=True)
@@ -259,6 +266,10 @@ class StrengthExplorer(VBox):
     ----------
     trials : list of Trial
         What was sampled, the latest last.
+    method, strength, sample_button : ipywidgets.Widget
+        What is sampled with, and what begins it.
+    shown : ipywidgets.HTML
+        The latest video, or why there is none.
 
     Examples
     --------
@@ -281,32 +292,32 @@ class StrengthExplorer(VBox):
         self._layout = layout
         self._settings = {"preset": preset, "seed": seed, "steps": steps}
         methods = [name for name in get_preset(preset).groundings if name in STRENGTHS]
-        self._method = Dropdown(options=methods, description="method")
-        self._strength = FloatSlider(value=1.0, max=1.0, step=0.05, description="strength")
-        self._button = Button(description="Sample", button_style="primary")
-        self._shown = HTML("Press <b>Sample</b> to draw the video at this strength.")
-        self._method.observe(self._reach, "value")
-        self._button.on_click(self._sample)
+        self.method = Dropdown(options=methods, description="method")
+        self.strength = FloatSlider(value=1.0, max=1.0, step=0.05, description="strength")
+        self.sample_button = Button(description="Sample", button_style="primary")
+        self.shown = HTML("Press <b>Sample</b> to draw the video at this strength.")
+        self.method.observe(self._reach, "value")
+        self.sample_button.on_click(self._sample)
         self._reach()
-        super().__init__([HBox([self._method, self._strength, self._button]), self._shown])
+        super().__init__([HBox([self.method, self.strength, self.sample_button]), self.shown])
 
     def _reach(self, _change: object = None) -> None:
         """Let the slider go as far as the method does."""
-        self._strength.max = _MOST[self._method.value]
+        self.strength.max = _MOST[self.method.value]
 
     def _sample(self, _button: object = None) -> None:
-        self._button.disabled = True
-        self._shown.value = "Sampling …"
+        self.sample_button.disabled = True
+        self.shown.value = "Sampling …"
         try:
             done = sample_at_strength(
-                self._layout, self._method.value, self._strength.value, **self._settings
+                self._layout, self.method.value, self.strength.value, **self._settings
             )
             self.trials.append(done)
-            self._shown.value = _strip(self._layout, done)
+            self.shown.value = _strip(self._layout, done)
         except Spa2vError as error:
-            self._shown.value = escape(str(error))
+            self.shown.value = escape(str(error))
         finally:
-            self._button.disabled = False
+            self.sample_button.disabled = False
 
 
 def _strip(layout: VideoSceneLayout, trial: Trial) -> str:

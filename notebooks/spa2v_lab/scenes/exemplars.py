@@ -86,21 +86,21 @@ def _write_sound(folder: Path, made: Made) -> None:
 
 
 def _line(exemplar: Exemplar) -> str:
-    rounded = _rounded(json.loads(exemplar.model_dump_json()))
-    line = json.dumps(rounded, separators=(",", ":"), ensure_ascii=False)
+    values = rounded(json.loads(exemplar.model_dump_json()))
+    line = json.dumps(values, separators=(",", ":"), ensure_ascii=False)
     Exemplar(**json.loads(line))  # rounding must not break what belongs together
     return line + "\n"
 
 
-def _rounded(value: Any, name: str = "") -> Any:
+def rounded(value: Any, name: str = "") -> Any:
     """Round every number to the digits that its name needs.
 
-    A confidence below 1 stays below: 1 means that the caller said it.
+    A confidence below 1 stays below.
     """
     if isinstance(value, dict):
-        return {key: _rounded(item, key) for key, item in value.items()}
+        return {key: rounded(item, key) for key, item in value.items()}
     if isinstance(value, list):
-        return [_rounded(item, name) for item in value]
+        return [rounded(item, name) for item in value]
     if isinstance(value, float):
         digits = _DIGITS.get(name, _USUAL_DIGITS)
         most = 1.0 - 10.0**-digits if name.endswith("confidence") and value < 1.0 else value

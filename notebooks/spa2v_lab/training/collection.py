@@ -66,9 +66,9 @@ def collect(out: Path) -> Path:
     counts: Counter[str] = Counter()
     known = packages()
     for package, rules in _rules().items():
-        chosen = _chosen(list(_members(_unpacked(package, out))), rules)
+        chosen = chosen_members(list(_members(_unpacked(package, out))), rules)
         for name, label, content in chosen:
-            group = _group(package, name, label)
+            group = group_of(package, name, label)
             file = f"{package}/{len(rows):05d}.flac"
             counts[group] += 1
             if counts[group] <= _MOST_OF_A_GROUP and _convert(content(), out / file):
@@ -100,7 +100,7 @@ def _rules() -> dict[str, list[tuple[re.Pattern[str], str, int]]]:
     return found
 
 
-def _chosen(
+def chosen_members(
     members: list[Member], rules: list[tuple[re.Pattern[str], str, int]]
 ) -> Iterator[tuple[str, str, Callable[[], bytes]]]:
     """Yield the members that a rule takes: at most so many of names that differ in digits."""
@@ -116,7 +116,7 @@ def _chosen(
             raise DataError(f"nothing in the package matches {pattern.pattern!r} any more")
 
 
-def _group(package: str, name: str, label: str) -> str:
+def group_of(package: str, name: str, label: str) -> str:
     """Return what a sound must not be parted from: of a package all of a class, or a speaker."""
     if package == "openttd-opensfx":
         return f"{package}:{name}"

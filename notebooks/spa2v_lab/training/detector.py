@@ -33,7 +33,7 @@ def _grid(side: int, device: torch.device) -> Tensor:
     return torch.stack(torch.meshgrid(at, at, indexing="xy"))
 
 
-def _targets(
+def heat_targets(
     boxes: Tensor, labels: Tensor, side: int, classes: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return heat [n, classes, side, side], sides [n, 4, side, side] and where they count."""
@@ -97,7 +97,7 @@ def train_detector(
     torch.manual_seed(plan.seed)
     draw = data.further_parts if further else data.frame_parts
     drawn = data.DrawnSet.joined(list(draw(count, 11, styles=TRAIN_STYLES, workers=workers)))
-    model = (_widened(shipped_detector()) if further else Detector()).to(device)
+    model = (widened(shipped_detector()) if further else Detector()).to(device)
     frames, boxes, labels = (
         torch.from_numpy(part).to(device) for part in (drawn.frames, drawn.boxes, drawn.labels)
     )
@@ -106,7 +106,7 @@ def train_detector(
         rows = torch.randint(len(frames), (plan.batch,), generator=generator, device=device)
         pixels = frames[rows].permute(0, 3, 1, 2).float() / 127.5 - 1
         heat, sides = model(_disturbed(pixels, generator))
-        targets, distance, counted = _targets(
+        targets, distance, counted = heat_targets(
             boxes[rows], labels[rows], heat.shape[-1], heat.shape[1]
         )
         error = F.binary_cross_entropy_with_logits(heat, targets, reduction="none")
@@ -131,7 +131,7 @@ def train_detector(
 
 
 @torch.no_grad()
-def _widened(model: Detector) -> Detector:
+def widened(model: Detector) -> Detector:
     """Return a detector that also has heat maps for `data.MORE_LABELS`, silent ones at first."""
     wide = Detector(labels=data.LABELS)
     for name, value in model.state_dict().items():

@@ -117,14 +117,15 @@ class Job:
 
     def base(self) -> Base:
         """Load the finished base."""
-        return _base(self.out, self.device)
+        return load_base(self.out, self.device)
 
 
 def _vae(folder: Path) -> PatchAutoencoder:
     return PatchAutoencoder.from_pretrained(folder / "vae", torch_dtype=torch.float32).eval()
 
 
-def _base(folder: Path, device: str) -> Base:
+def load_base(folder: Path, device: str) -> Base:
+    """Read the base of a suite."""
     unet = UNet2DConditionModel.from_pretrained(folder / "unet", torch_dtype=torch.float32)
     text = CLIPTextModel.from_pretrained(folder / "text_encoder", dtype=torch.float32)
     tokenizer = CLIPTokenizer.from_pretrained(folder / "tokenizer")
@@ -143,7 +144,7 @@ def autoencoder(job: Job, plan: Plan) -> dict:
 def base(job: Job, plan: Plan) -> dict:
     """Stage 1b."""
     if job.start:
-        model = _base(job.start, job.device)
+        model = load_base(job.start, job.device)
     else:
         new = new_base(plan.seed)
         model = Base(new.unet.to(job.device), new.text.to(job.device), new.tokenizer)

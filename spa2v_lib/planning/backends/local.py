@@ -224,7 +224,7 @@ class LocalModel:
         """
         import torch
 
-        inputs = self._inputs(prompt).to(self.weights.model.device)
+        inputs = self.inputs(prompt).to(self.weights.model.device)
         decoding = schema.model_json_schema()
         size = inputs["input_ids"].shape[1]
         most = self._room(size, longest_answer(decoding))
@@ -243,7 +243,7 @@ class LocalModel:
             )
         return self.weights.tokenizer.decode(written[0, size:], skip_special_tokens=True)
 
-    def _inputs(self, prompt: Prompt) -> Any:
+    def inputs(self, prompt: Prompt) -> Any:
         """Tokenise the prompt in the model's own chat format, clips in their places."""
         clips = [part for part in prompt.parts if isinstance(part, AudioPart)]
         if not (self.takes_audio and clips):

@@ -65,7 +65,7 @@ from spa2v_lib.sampling.grounding.cross_attention import object_token_mask, obse
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
 
-__all__ = ["LVDGuidance"]
+__all__ = ["LVDGuidance", "centre_energy"]
 
 _HALF_SCALE = 256.0  # keeps gradients in half precision above its smallest number
 
@@ -208,17 +208,29 @@ class LVDGuidance(Grounding):
             if owned.any():
                 used = owned.any(0).nonzero()[:, 0]
                 maps = heard[..., used].transpose(2, 3)  # [frames, heads, tokens, cells]
-                each = self._map_energy(maps, cover[:, index, None, None])
+                each = self.map_energy(maps, cover[:, index, None, None])
                 if self.centre:
                     there = cover[:, index].amax(-1)
-                    each = each + self.centre * _centre_energy(maps, boxes[:, index], there, size)
+                    each = each + self.centre * centre_energy(maps, boxes[:, index], there, size)
                 weight = owned[:, used].float()
                 weight = weight / weight.sum(-1, keepdim=True).clamp(min=1)
                 energies.append((each * weight[:, None]).sum())
         return torch.stack(energies).mean()
 
-    def _map_energy(self, maps: Tensor, inside: Tensor) -> Tensor:
-        """Return the energy of maps [frames, heads, tokens, cells] as [frames, heads, tokens]."""
+    def map_energy(self, maps: Tensor, inside: Tensor) -> Tensor:
+        """Return the energy of maps inside and outside a box.
+
+        Parameters
+        ----------
+        maps : Tensor [shape=(frames, heads, tokens, cells)]
+            Attention, in [0, 1].
+        inside : Tensor [shape=(frames, 1, 1, cells)]
+            How far the box covers a cell, in [0, 1].
+
+        Returns
+        -------
+        Tensor [shape=(frames, heads, tokens)]
+        """
         there = inside.amax(-1)
         within = 1 - _top_mean(maps * inside, self.share * inside.sum(-1, keepdim=True))
         without = _top_mean(maps * (1 - inside), self.share * (1 - inside).sum(-1, keepdim=True))
@@ -233,8 +245,36 @@ def _top_mean(values: Tensor, count: Tensor) -> Tensor:
     return (ordered * (rank < count)).sum(-1) / count[..., 0]
 
 
-def _centre_energy(maps: Tensor, boxes: Tensor, there: Tensor, size: MapSize) -> Tensor:
-    """Compare centres of mass, and their moves, with boxes [frames, 4], where they are there."""
+def centre_energy(maps: Tensor, boxes: Tensor, there: Tensor, size: MapSize) -> Tensor:
+    """Return the energy of centres of mass, and their moves, that differ from a box's.
+
+    Parameters
+    ----------
+    maps : Tensor [shape=(frames, heads, tokens, cells)]
+        Attention, in [0, 1].
+    boxes : Tensor [shape=(frames, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
+    there : Tensor [shape=(frames,)]
+        1 where the object is in the frame, else 0.
+    size : MapSize
+        Height and width of the maps in cells.
+
+    Returns
+    -------
+    Tensor [shape=(frames, heads, tokens)]
+        Squared distances, in picture widths and heights.
+
+    See Also
+    --------
+    LVDGuidance : Adds it, times its `centre`.
+
+    Examples
+    --------
+    >>> maps = torch.ones(2, 1, 1, 4) / 4
+    >>> box = torch.tensor([[0.0, 0.0, 1.0, 1.0], [0.5, 0.0, 1.0, 1.0]])
+    >>> centre_energy(maps, box, torch.ones(2), (2, 2)).flatten().tolist()
+    [0.0625, 0.0625]
+    """
     height, width = size
     mass = maps.unflatten(-1, size) / maps.sum(-1)[..., None, None].clamp(min=1e-8)
     x = (torch.arange(width, device=maps.device) + 0.5) / width
