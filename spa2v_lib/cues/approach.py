@@ -25,11 +25,13 @@ _REPEAT_S = (0.25, 12.0)
 _LONGEST = 0.9  # a period must leave this much of the time to be compared
 _COMPARED_S = 120.0  # repetitions are looked for, and compared, in the first two minutes
 _PARTS = 8  # of the time, for the spread of the changes between repetitions
-_SIGNIFICANT = 2.5  # times its standard error is what counts as a change
+_SIGNIFICANT, _ROOM_SIGNIFICANT = 4.0, 2.5  # times its standard error is what counts as a change
 _IN_ROOM = 0.2  # of the room's hiding: from here on the ratio of direct to reverberant sound counts
 _RATIO_SHARE = 0.25  # of the level's change that this ratio has to change by, at least
 _FEWEST_STROKES = 3  # of a sound that dies away, for their loudness to show its distance
 _LEVEL_ALONE = 0.8  # the most confidence where level is the only evidence
+_UNSEEN_ERROR = 0.7  # of ln(distance): changes up to threefold were missed in tuning scenes
+_STILL_ERROR = 0.06  # of ln(distance), of what repeats itself evenly
 _DB_PER_LOG = 20.0 / np.log(10.0)  # of level by ln(distance)
 
 # Least changes in dB that count, in the open, and by how much less in a room that hides the most.
@@ -52,6 +54,9 @@ class RadialMotion(NamedTuple):
         Its standard error.
     confidence : float
         That the source approaches or recedes at all, in [0, 1].
+    still_error : float
+        Standard error of ln(distance) if it does neither: only where a sound repeats itself does
+        an even level show that the distance stays, for another may grow as it leaves.
 
     Examples
     --------
@@ -62,6 +67,7 @@ class RadialMotion(NamedTuple):
     log_ratio: float
     error: float
     confidence: float
+    still_error: float = _UNSEEN_ERROR
 
 
 class _Change(NamedTuple):
@@ -123,11 +129,18 @@ def radial_motion(
         by_course *= soft_step(agreeing - _RATIO_SHARE, 0.03) / _LEVEL_ALONE
     need = _REPEATED_DB - _ROOM_REPEATED_DB * hidden
     by_repeats = soft_step(abs(repeated) - need, 0.15 * need)
-    by_repeats *= soft_step(abs(repeated) / spread - _SIGNIFICANT, 0.3)
-    if dies_away and repeated < 0.0 and _strokes(level[active]) < _FEWEST_STROKES:
+    significant = _SIGNIFICANT - (_SIGNIFICANT - _ROOM_SIGNIFICANT) * hidden
+    by_repeats *= soft_step(abs(repeated) / spread - significant, 0.3)
+    if ratio_change_db is not None and hidden > _IN_ROOM:
+        agreeing = ratio_change_db * np.sign(repeated) / max(abs(repeated), 1e-6)
+        by_repeats *= soft_step(agreeing + _RATIO_SHARE, 0.03)
+    strokes = _strokes(level[active]) if dies_away else _FEWEST_STROKES
+    if strokes < _FEWEST_STROKES and repeated < 0.0:
         by_repeats = 0.0
+    if strokes < 2 and change < 0.0:
+        by_course = 0.0  # the beats of one stroke repeat themselves, too, and fall with it
     against = repeated * change < 0.0
-    unsure = np.isfinite(spread) and abs(repeated) < _SIGNIFICANT * spread
+    unsure = np.isfinite(spread) and abs(repeated) < significant * spread
     if unsure or (against and np.isfinite(spread)):
         by_course *= 0.5
     if against and by_repeats > by_course:
@@ -136,7 +149,13 @@ def radial_motion(
     else:
         log_ratio = course.value * (1.0 + _HIDDEN_OF_DIRECT * hidden)
         error = 0.04 + (0.05 + 0.4 * hidden) * abs(log_ratio)
-    return RadialMotion(float(log_ratio), float(error), max(by_course, by_repeats))
+    seen = np.hypot(_STILL_ERROR, spread / _DB_PER_LOG * (1.0 + _HIDDEN_OF_ALL * hidden))
+    return RadialMotion(
+        float(log_ratio),
+        float(error),
+        max(by_course, by_repeats),
+        float(min(seen, _UNSEEN_ERROR)),
+    )
 
 
 def ratio_change(level_db: np.ndarray, directness: np.ndarray, active: np.ndarray) -> float:

@@ -333,13 +333,14 @@ def _source(
     name: str, source: DetectedSource, naming: _Naming, channels: ChannelAnalysis, alone: bool
 ) -> SourceTrack:
     features, active, track = source.features, source.active, source.track
-    known = naming.tag.label is not None
-    dies_away = known and family_of(naming.tag.label) in ("instrument", "bell or alarm")
+    likely = naming.tag if naming.tag.label is not None else naming.tag.guess()
+    dies_away = likely is not None and family_of(likely.label) in ("instrument", "bell or alarm")
     moved = follow_motion(
         features,
         active,
         track,
         signal=source.signal,
+        capture=channels.capture,
         format_known=channels.format_known,
         dies_away=dies_away,
         alone=alone,

@@ -1,21 +1,22 @@
 """How a source moves: across, towards the microphone, away from it, or not at all.
 
-A sweep of its azimuth shows a crossing, whose path `spa2v_lib.cues.passby` then fits; the course of
-its level shows approach and recession (`spa2v_lib.cues.approach`).
+A sweep of its azimuth shows a crossing (`spa2v_lib.cues.sweep`), whose path `spa2v_lib.cues.passby`
+then fits; the course of its level shows approach and recession (`spa2v_lib.cues.approach`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spa2v_lib.cues.approach import RadialMotion, radial_motion, ratio_change, soft_step
+from spa2v_lib.cues.approach import RadialMotion, radial_motion, ratio_change
 from spa2v_lib.cues.features import Features
 from spa2v_lib.cues.localization import Track
 from spa2v_lib.cues.passby import PassByEvidence, fit_pass_by
-from spa2v_lib.cues.types import MOTIONS, Motion, PassBy
+from spa2v_lib.cues.sweep import loud_span, measured_sweep
+from spa2v_lib.cues.types import MOTIONS, CaptureGuess, Motion, PassBy
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -28,12 +29,12 @@ __all__ = [
 
 _SWEEP_DEG = 10.0
 _IMAGE_SWEEP_DEG = 6.0  # an image between loudspeakers moves less than what was recorded
-_LOUD_DB = 12.0  # a source this far below its loudest half second may be masked by others
-_LEAST_LOUD_FRAMES = 10
 _GAIN_ERROR, _IMAGE_GAIN_ERROR = 0.03, 0.5
 _LEAST_RADIAL_S = 1.0  # a shorter swell cannot be distinguished from approach
-_STILL_ERROR = 0.06  # of ln(distance), of a source that does not move
+_POSSIBLE = 0.1  # a motion of this score widens the interval of the range
 _Z90 = 1.645
+
+_Ranges = tuple[np.ndarray, np.ndarray, np.ndarray]  # value, low and high
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def follow_motion(
     track: Track | None,
     *,
     signal: Recording | None = None,
+    capture: CaptureGuess | None = None,
     format_known: bool = True,
     dies_away: bool = False,
     alone: bool = True,
@@ -85,6 +87,8 @@ def follow_motion(
     signal : Recording, optional
         Its signal, of the same length, to measure the Doppler shift in: the recording itself, or
         the separated source. Without it no speed is claimed.
+    capture : CaptureGuess, optional
+        To compare what the bands say of a sweep; without it they are not compared.
     format_known : bool
         Whether the capture format is known; images between loudspeakers sweep less.
     dies_away : bool
@@ -115,8 +119,9 @@ def follow_motion(
     'stationary'
     """
     if active.sum() < 2:
-        return _stationary(
-            len(active), {name: float(name == "stationary") for name in MOTIONS}, 0.0
+        scores = {name: float(name == "stationary") for name in MOTIONS}
+        return _movement(
+            scores, 0.0, _still_ranges(len(active), RadialMotion(0.0, 0.0, 0.0)), None, None
         )
     per_frame = len(features.mel) // len(active)
     radial = radial_motion(
@@ -135,17 +140,20 @@ def follow_motion(
     sweep, crossing, crossed = 0.0, 0.0, active
     if track is not None:
         least = _SWEEP_DEG if format_known else _IMAGE_SWEEP_DEG
-        # what is left when a source has gone comes from elsewhere: from the room, or from others
-        crossed = _loud_span(features.level_db + track.direct_db, active)
-        sweep, crossing = _sweep(track.azimuth, track.error, crossed, least)
+        crossed = loud_span(features.level_db + track.direct_db, active)
+        sweep, crossing = measured_sweep(features, track, crossed, least, capture)
     scores = _scores(sweep, crossing, radial)
     motion = _best(scores)
     change = -20.0 / np.log(10.0) * radial.log_ratio
+    still, moved = _still_ranges(len(active), radial), _radial_ranges(active, radial)
     if track is not None and "crossing" in motion:
-        return _crossing(features, crossed, track, scores, change, signal, format_known)
-    if motion != "stationary":
-        return _radial_motion(features.times_s, active, scores, radial)
-    return _stationary(len(active), scores, change)
+        found = _crossing(features, crossed, track, scores, change, signal, format_known)
+    elif motion != "stationary":
+        nearest = float(features.times_s[int(moved[0].argmin())])
+        found = _movement(scores, change, moved, nearest, None)
+    else:
+        found = _movement(scores, change, still, None, None)
+    return _widened(found, still, moved)
 
 
 def undecided(frames: int) -> Movement:
@@ -221,9 +229,7 @@ def _crossing(
     return _movement(scores, change_db, ranges, closest, fitted.pass_by)
 
 
-def _radial_motion(
-    times_s: np.ndarray, active: np.ndarray, scores: dict[Motion, float], radial: RadialMotion
-) -> Movement:
+def _radial_ranges(active: np.ndarray, radial: RadialMotion) -> _Ranges:
     first, last = (int(k) for k in np.flatnonzero(active)[[0, -1]])
     course = np.clip((np.arange(len(active)) - first) / max(last - first, 1), 0.0, 1.0)
     sign, size = np.sign(radial.log_ratio), abs(radial.log_ratio)
@@ -232,50 +238,34 @@ def _radial_motion(
         np.log(1.0 + np.expm1(sign * changed) * course)
         for changed in (size, max(size - half, 0.0), size + half)
     ]
-    ranges = tuple(np.exp(log - log.min()) for log in logs)
-    nearest = float(times_s[int(ranges[0].argmin())])
-    change = -20.0 / np.log(10.0) * radial.log_ratio
-    return _movement(scores, change, ranges, nearest, None)
+    value, low, high = (np.exp(log - log.min()) for log in logs)
+    return value, low, high
 
 
-def _stationary(frames: int, scores: dict[Motion, float], change_db: float) -> Movement:
+def _still_ranges(frames: int, radial: RadialMotion) -> _Ranges:
     one = np.ones(frames)
-    far = float(np.exp(_Z90 * _STILL_ERROR))
-    return _movement(scores, change_db, (one, one, far * one), None, None)
+    return one, one, float(np.exp(_Z90 * radial.still_error)) * one
+
+
+def _widened(found: Movement, still: _Ranges, radial: _Ranges) -> Movement:
+    """Let the interval of the range hold what other motions would mean, if they are possible."""
+    others = [
+        ranges
+        for names, ranges in ((("stationary",), still), (("approaching", "receding"), radial))
+        if found.motion not in names and max(found.scores[name] for name in names) >= _POSSIBLE
+    ]
+    low, high = found.relative_range_low, found.relative_range_high
+    for _, other_low, other_high in others:
+        low, high = np.minimum(low, other_low), np.maximum(high, other_high)
+    return replace(found, relative_range_low=low, relative_range_high=high)
 
 
 def _movement(
     scores: dict[Motion, float],
     change_db: float,
-    ranges: tuple[np.ndarray, np.ndarray, np.ndarray],
+    ranges: _Ranges,
     closest_s: float | None,
     pass_by: PassBy | None,
 ) -> Movement:
     motion = _best(scores)
     return Movement(motion, scores[motion], scores, change_db, *ranges, closest_s, pass_by)
-
-
-def _loud_span(level_db: np.ndarray, active: np.ndarray) -> np.ndarray:
-    """Return the active frames from the first to the last loud one; all, if those are too few."""
-    known = np.flatnonzero(active)
-    near = np.convolve(np.pad(level_db[known], 2, mode="edge"), np.full(5, 0.2), "valid")
-    loud = known[near > near.max() - _LOUD_DB]
-    span = active.copy()
-    span[: loud[0]] = span[loud[-1] + 1 :] = False
-    return span if span.sum() >= _LEAST_LOUD_FRAMES else active
-
-
-def _sweep(
-    azimuth: np.ndarray, error: np.ndarray, active: np.ndarray, least_deg: float
-) -> tuple[float, float]:
-    """Return the total sweep in degrees (positive to the right) and the confidence in it."""
-    track, time = azimuth[active], np.flatnonzero(active)
-    edge = max(1, len(track) // 10)
-    sweep = float(track[-edge:].mean() - track[:edge].mean())
-    track, time = track - track.mean(), time - time.mean()
-    steadiness = float(track @ time) / (float(np.sqrt((track @ track) * (time @ time))) + 1e-9)
-    clear = abs(sweep) / (2.0 * float(np.median(error[active])) + 1e-6)
-    confidence = soft_step(abs(sweep) - least_deg, 0.15 * least_deg) * soft_step(
-        abs(steadiness) - 0.75, 0.05
-    )
-    return sweep, confidence * soft_step(clear - 1.5, 0.25)

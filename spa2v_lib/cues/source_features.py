@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -33,7 +33,8 @@ class SourceShare:
     Attributes
     ----------
     features : Features
-        From the source's own bins; level and mel bands include its share of the diffuse ones.
+        From the source's own bins, which are kept; level and mel bands include its share of the
+        diffuse ones.
     active : ndarray of bool [frames]
         Where it is active.
     azimuth_deg : ndarray [frames]
@@ -158,6 +159,7 @@ def _own_features(
         aligned=(cross * turn).real @ bands,
         gcc=_gcc(bins, own_weight),
         mel=_masked_mel(features.mel, bins.power, mask),
+        bins=replace(bins, weight=own * bins.weight),
     )
 
 

@@ -168,7 +168,7 @@ def loudest(cues: SpatialCues) -> SourceTrack | None:
     --------
     >>> cues = extract_cues(read_audio(known_recordings()[0].path))
     >>> loudest(cues).motion
-    'receding'
+    'stationary'
     """
     return max(cues.sources, key=lambda source: max(source.level_db), default=None)
 
@@ -196,7 +196,7 @@ def judged(known: KnownRecording, cues: SpatialCues) -> dict[str, float]:
     >>> known = known_recordings()[0]
     >>> measures = judged(known, extract_cues(read_audio(known.path)))
     >>> measures["on the right side"], measures["motion right"]
-    (1.0, 0.0)
+    (1.0, 1.0)
     """
     source = loudest(cues)
     motion = source.motion if source else ""
