@@ -7,8 +7,10 @@ import pytest
 
 from spa2v_lab.bench import run_benchmark, sampling_curve
 from spa2v_lab.bench.raw import RAW
-from spa2v_lab.bench.sampling_curve import CURVE, REFERENCE
+from spa2v_lab.bench.frame import Results
+from spa2v_lab.bench.sampling_curve import CURVE, FULL, REFERENCE, point_name, results_of
 from spa2v_lib.errors import Spa2vError
+from spa2v_lib.resources import resource
 from spa2v_lib.sampling.presets import get_preset
 
 SCORES = {"IoU": 0.8, "right class": 1.0, "consistency": 0.9, "pixel error": 20.0}
@@ -45,30 +47,36 @@ def test_what_is_measured_is_kept_and_not_measured_again(short, tmp_path, monkey
         run_benchmark("sampling", tmp_path, quick=True, curve=True, seed=1)
 
 
-def test_differences_are_of_the_same_scene_and_the_worse_end_decides():
-    def scene(gain: float, cost: float) -> dict[str, float]:
-        return {n: v * (1 + gain) for n, v in SCORES.items()} | {"processor seconds": cost}
-
-    preset = get_preset("tiny")
-    own = (preset.steps, preset.guidance_start, preset.guidance_stop)
-    usual = [scene(gain, 10.0) for gain in (0.0, -0.5, 0.2)]  # scenes differ, settings do not
-    same = [one | {"processor seconds": 2.0} for one in usual]
-    rows = sampling_curve._rows({REFERENCE: usual, own: same}, 0)
-    assert all(goal.met for goal in sampling_curve._goals(rows))
-    worse = [scene(gain - 0.02, 2.0) for gain in (0.0, -0.5, 0.2)]
-    rows = sampling_curve._rows({REFERENCE: usual, own: worse}, 0)
-    missed = {
-        goal.name.split(" of the default")[0]
-        for goal in sampling_curve._goals(rows)
-        if not goal.met
+def scene(gain: float, cost: float) -> dict[str, float | None]:
+    return {name: value * (1 + gain) for name, value in SCORES.items()} | {
+        "processor seconds": cost
     }
-    assert missed == {"IoU", "right class", "consistency"}
 
 
-def test_a_scene_without_a_measure_is_left_out():
-    own = [dict.fromkeys([*SCORES, "processor seconds"], 1.0)] * 2
-    own[1] = own[1] | {"IoU": None}
-    (row,) = sampling_curve._rows({REFERENCE: own}, 0)
+def tables(usual: list[dict], own: list[dict]) -> Results:
+    preset = get_preset("tiny")
+    points = {
+        REFERENCE: usual,
+        (preset.steps, preset.guidance_start, preset.guidance_stop): own,
+    }
+    raw = {point_name(p): {str(k): one for k, one in enumerate(of)} for p, of in points.items()}
+    return results_of(raw, 0)
+
+
+def test_differences_are_of_the_same_scene_and_the_worse_end_decides():
+    gains = (0.0, -0.5, 0.2)  # scenes differ, settings do not
+    usual = [scene(gain, 10.0) for gain in gains]
+    assert all(g.met for g in tables(usual, [scene(gain, 2.0) for gain in gains]).goals)
+    worse = tables(usual, [scene(gain - 0.02, 2.0) for gain in gains])
+    missed = [goal.name for goal in worse.goals if not goal.met]
+    assert [name.split(" of the")[0] for name in missed] == ["IoU", "right class", "consistency"]
+
+
+def test_a_scene_without_a_measure_and_one_not_yet_measured_are_left_out():
+    usual = [scene(0.0, 10.0)] * 3
+    own = [scene(0.0, 2.0), scene(0.0, 2.0) | {"IoU": None}]
+    row = tables(usual, own).rows[1]
+    assert row.count == 2
     assert row.measures["IoU"].count == 1 and row.measures["pixel error"].count == 2
 
 
@@ -76,3 +84,13 @@ def test_a_scene_without_a_measure_is_left_out():
 def test_only_sampling_has_a_curve(asked, tmp_path):
     with pytest.raises(Spa2vError, match="has a curve"):
         run_benchmark(**asked, out=tmp_path, curve=True)
+
+
+def test_the_kept_results_hold_the_default_to_25_steps():
+    preset = get_preset("tiny")
+    kept = Results.read(resource("results", "sampling_curve.json"))
+    counts = {row.method: row.count for row in kept.rows}
+    own = point_name((preset.steps, preset.guidance_start, preset.guidance_stop))
+    assert set(counts) <= {point_name(point) for point in CURVE}
+    assert counts[own] == counts[point_name(REFERENCE)] == FULL
+    assert [goal.name for goal in kept.goals if not goal.met and "processor" not in goal.name] == []

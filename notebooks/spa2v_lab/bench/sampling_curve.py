@@ -24,6 +24,7 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -39,11 +40,11 @@ from spa2v_lib.sampling import generate
 from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.sampling.tiny_detector import detect
 
-__all__ = ["CURVE", "point_name", "pixel_error", "run"]
+__all__ = ["CURVE", "FULL", "REFERENCE", "pixel_error", "point_name", "results_of", "run"]
 
 QUICK, FULL = 2, 30
 REFERENCE = (25, 0.0, 1.0)
-CURVE = (REFERENCE, (8, 0.0, 1.0), (6, 0.0, 1.0), (8, 0.0, 0.5))
+CURVE = (REFERENCE, (8, 0.0, 1.0), (6, 0.0, 1.0), (8, 0.0, 0.5), (6, 0.0, 0.5))
 """Numbers of steps, and the shares of them after which guidance begins and ends."""
 
 LEVEL = 0.9
@@ -121,8 +122,36 @@ def run(
                 warm = True
             kept.put(part, str(number), _scores(drawn, score, point))
         progress("scenes", number + 1, count)
-    measured = {p: [kept.part(point_name(p))[str(k)] for k in range(count)] for p in CURVE}
-    rows = _rows(measured, seed)
+    return results_of(kept.raw, seed)
+
+
+def results_of(raw: dict[str, Any], seed: int) -> Results:
+    """Return the tables of what is measured; a point is compared on the scenes that it has.
+
+    Parameters
+    ----------
+    raw : dict
+        From `spa2v_lab.bench.raw`.
+    seed : int
+        Of the resampling.
+
+    Examples
+    --------
+    >>> scores = {"IoU": 0.8, "right class": 1.0, "consistency": 0.9, "pixel error": 20.0}
+    >>> scores["processor seconds"] = 5.0
+    >>> raw = {point_name(point): {"0": scores} for point in CURVE}
+    >>> results_of(raw, 0).rows[1].measures["IoU, less 25 steps"].mean
+    0.0
+    """
+    usual = raw[point_name(REFERENCE)]
+    points = {p: raw.get(point_name(p), {}) for p in CURVE}
+    rows = [
+        _row(
+            point, [(one, usual[number]) for number, one in found.items() if number in usual], seed
+        )
+        for point, found in points.items()
+        if found
+    ]
     return Results("sampling", rows, _goals(rows))
 
 
@@ -169,23 +198,20 @@ def pixel_error(layout: VideoSceneLayout, frames: np.ndarray, truth: np.ndarray)
     return float(np.mean(errors)) if errors else float("nan")
 
 
-def _rows(measured: dict[Point, list[dict[str, float | None]]], seed: int) -> list[Row]:
-    """Return a row a point, with the differences from the reference."""
-    rows = []
-    for point, scores in measured.items():
-        pairs = [
-            {name: _number(value) for name, value in one.items()}
-            | {
-                f"{name}, less 25 steps": _number(value) - _number(usual[name])
-                for name, value in one.items()
-                if name != _COST
-            }
-            | {f"{_COST}, times 25 steps": _number(one[_COST]) / _number(usual[_COST])}
-            for one, usual in zip(scores, measured[REFERENCE], strict=True)
-        ]
-        measures = {name: interval([p[name] for p in pairs], seed, LEVEL) for name in pairs[0]}
-        rows.append(Row(point_name(point), "steps and guidance", len(pairs), measures))
-    return rows
+def _row(point: Point, scenes: list[tuple[dict, dict]], seed: int) -> Row:
+    """Return means, and the differences from the reference on the same scenes."""
+    pairs = [
+        {name: _number(value) for name, value in one.items()}
+        | {
+            f"{name}, less 25 steps": _number(value) - _number(usual[name])
+            for name, value in one.items()
+            if name != _COST
+        }
+        | {f"{_COST}, times 25 steps": _number(one[_COST]) / _number(usual[_COST])}
+        for one, usual in scenes
+    ]
+    measures = {name: interval([p[name] for p in pairs], seed, LEVEL) for name in pairs[0]}
+    return Row(point_name(point), "steps and guidance", len(pairs), measures)
 
 
 def _number(value: float | None) -> float:
