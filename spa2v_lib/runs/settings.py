@@ -61,25 +61,24 @@ class Settings(BaseModel):
     )
     label: Annotated[str | None, "analyze"] = Field(
         None,
-        description="What sounds; of several sources the loudest first, separated by commas, each "
-        "perhaps with its place: 'guitar@left, violin@20'. The tagger decides if not given.",
+        description="Class of the source; of several the loudest first, separated by commas, each "
+        "optionally with its direction: 'guitar@left, violin@20'. The tagger decides if not given.",
     )
     num_sources: Annotated[int | None, "analyze"] = Field(
-        None, ge=1, le=3, description="How many sources there are, if that is known."
+        None, ge=1, le=3, description="Number of sources, if known."
     )
     capture: Annotated[str, "analyze"] = Field(
         "auto",
-        description="How it was recorded: auto, panned, xy, ms, ortf, ab, binaural, foa or mono.",
+        description="Capture format: auto, panned, xy, ms, ortf, ab, binaural, foa or mono.",
     )
     spacing: Annotated[float | None, "analyze"] = Field(
         None,
         gt=0.0,
-        description="How many metres the two omnidirectional microphones of a pair are apart, if "
-        "that is known.",
+        description="Spacing of a pair of omnidirectional microphones in metres, if known.",
     )
     tagger: Annotated[str, "analyze"] = Field(
         "auto",
-        description="What names the sources: embedded, ast, clap, ast:FOLDER or clap:FOLDER; auto "
+        description="Tagger of the sources: embedded, ast, clap, ast:FOLDER or clap:FOLDER; auto "
         "takes the best whose weights are on this machine.",
     )
     clip: Annotated[int | None, "cut"] = Field(
@@ -101,14 +100,13 @@ class Settings(BaseModel):
     )
     exemplars: Annotated[str, "plan"] = Field(
         "knn",
-        description="Which examples the planner is shown: knn (the most similar), fixed, random "
-        "or none.",
+        description="Exemplars in the prompt: knn (the most similar), fixed, random or none.",
     )
-    shots: Annotated[int, "plan"] = Field(3, ge=0, description="How many examples.")
+    shots: Annotated[int, "plan"] = Field(3, ge=0, description="Number of exemplars.")
     strict: Annotated[bool, "plan"] = Field(
         False,
-        description="Refuse a recording in which nothing is recognized, instead of showing "
-        "something unknown.",
+        description="Stop with an error if no class is recognized, instead of showing an unknown "
+        "object.",
     )
     fps: Annotated[float | None, "plan"] = Field(
         None,
@@ -116,7 +114,7 @@ class Settings(BaseModel):
         le=60,
         description="Frames per second; if not given, a given layout's own, the preset's, or 8.",
     )
-    preset: Annotated[str, "sample"] = Field("tiny", description="Which weights draw the video.")
+    preset: Annotated[str, "sample"] = Field("tiny", description="Weights that generate the video.")
     base: Annotated[str | None, "sample"] = Field(
         None,
         description="Another Stable Diffusion 1.5 base: a repository of the hub "
@@ -128,12 +126,12 @@ class Settings(BaseModel):
     lora: Annotated[tuple[str, ...], "sample"] = Field(
         (),
         description="LoRA to add, motion LoRA too: a repository, owner/name/FILE.safetensors or a "
-        "file, each perhaps with its weight: FILE:0.8. Several are separated by commas.",
+        "file, each optionally with its weight: FILE:0.8. Several are separated by commas.",
     )
     speed: Annotated[str, "sample"] = Field(
         "full",
-        description="full, or fast: few steps with consistency-distilled weights, of a quality "
-        "that nobody has measured yet.",
+        description="full, or fast: few steps with consistency-distilled weights, whose quality "
+        "has not been measured yet.",
     )
     size: Annotated[str | None, "sample"] = Field(
         None, description="Width and height of the picture, as 512x320; the preset's if not given."
