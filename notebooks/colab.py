@@ -107,10 +107,14 @@ Markdown(memory_table())
 # card count as free. Autoencoders decode a few frames at a time, and in tiles where parts wait.
 #
 # **A free Colab T4** (16 GB) suffices for `sd15-migc` and `sd15-gligen`, but not for `wan-vace`:
-# its weights are 16.2 GB (5.68 billion in the text encoder and 2.15 billion in the transformer,
-# of two bytes each, 0.13 billion in the autoencoder of four). They pass through main memory, of
-# which Colab's free machine has 12.7 GB, and a T4 does not compute in bfloat16, as its attention
-# does. The check stops you before the 19 GB are downloaded.
+# its weights are 16.2 GB (5.68 billion in the text encoder and 2.15 billion in the transformer, of
+# two bytes each, 0.13 billion in the autoencoder of four). They pass through main memory, of which
+# Colab's free machine has 12.7 GB, and a T4 does not compute in bfloat16, as its attention does.
+# The check stops you before the 19 GB are downloaded. Stored in eight bits (diffusers' layerwise
+# casting) the text encoder would take 5.7 GB, so that the weights would fit a T4 with 10.5 GB;
+# bfloat16 would still be missing, and whether the transformer's numbers stay within float16, nobody
+# can tell without its weights. For GGUF files diffusers reads transformers, not this text encoder.
+# So neither is offered. On a **Mac** the Apple GPU is taken; what it needs is main memory.
 #
 # ## The weights and their licences
 #
@@ -134,6 +138,7 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 # | Wan 2.1 VACE 1.3B | Apache-2.0 | free |
 # | OWL-ViT (the detector below) | Apache-2.0 | free |
 # | LCM-LoRA (`--speed fast`) | OpenRAIL++ | as Stable Diffusion |
+# | IP-Adapter and its image encoder (`--image`) | Apache-2.0 | free |
 #
 # Read the licences themselves before you rely on this table.
 #
@@ -145,11 +150,11 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 # os.environ["SPA2V_WEIGHTS"] = "WEIGHTS"
 # ```
 #
-# The downloads are 3.8 GB for `sd15-migc` (and MIGC's file), about 6 GB for `sd15-gligen`, 19 GB
-# for `wan-vace`, and 0.13 GB more for few steps. `spa2v fetch sd15-migc` announces files, sizes
-# and free disk, downloads and checks (with `--speed fast`, `--base` or `--lora` theirs, too);
-# `spa2v doctor` lists what is installed already. An interrupted download resumes where it
-# stopped.
+# The downloads are 3.0 GB for `sd15-migc` (and MIGC's file), 5.1 GB for `sd15-gligen`, 19 GB for
+# `wan-vace`; 0.13 GB more for few steps and 2.6 GB for an image prompt. `spa2v fetch sd15-migc`
+# announces files, sizes and free disk, downloads and checks (with `--speed fast`, `--base`,
+# `--lora` or `--image` theirs, too); `spa2v doctor` lists what is installed already, and what fits
+# this machine. An interrupted download resumes where it stopped.
 #
 # On machines without a network, put all other weights there, too, as
 # `WEIGHTS/owner/repository/…`. The MIGC file is a pickle; the library reads it with
@@ -324,12 +329,29 @@ print(f"{asked.steps} steps, guidance {asked.guidance_scale:g}, {asked.size}, Lo
 #   guidance from 1 to 2: a quarter or an eighth of the denoiser's work. **What that costs in
 #   quality, nobody has measured here**; grounding has two or three steps to act in.
 #
+# ### A picture to start from
+#
+# `--image photo.jpg` conditions every frame on a picture, through
+# [IP-Adapter](https://arxiv.org/abs/2308.06721) as diffusers carries it beside a motion adapter:
+# the video resembles it in what it shows and in its colours. It is no first frame to the pixel; the
+# image encoder sees the picture's middle square, small.
+#
+# ```sh
+# spa2v generate train.flac --out out/train --preset sd15-gligen --image photo.jpg:0.6
+# ```
+#
+# The number is the picture's weight beside the text, from 0 to 1, 0.5 if it is left out. Boxes act
+# on what the text names; where the picture has its objects is not compared with the layout's first
+# boxes, and the run's notes say so: plan boxes that agree with it. The file's hash stands in
+# `run.json` beside those of the weights. It works with `sd15-migc` and `sd15-gligen`.
+#
 # ### Alternatives
 #
 # We looked for other maintained video pipelines in diffusers 0.42 that are steered by boxes or
-# trajectories: CogVideoX Fun Control, LTX-2's control LoRA and Cosmos Transfer follow control
-# videos of poses, edges or depth, LTX's conditions are pictures at given frames, Wan 2.2's
-# animation follows a person. None takes a layout. VACE's pipeline does, and also runs the VACE
+# trajectories: CogVideoX Fun Control, EasyAnimate Control, LTX-2's control LoRA and Cosmos Transfer
+# follow control videos of poses, edges or depth, LTX's conditions are pictures at given frames,
+# Wan 2.2's animation follows a person, and the trajectories that SANA-WM takes are the camera's.
+# None takes a layout. VACE's pipeline does, and also runs the VACE
 # variant of Wan 2.2 (14 billion weights), which is beyond the cards above.
 #
 # ## When something goes wrong

@@ -130,7 +130,9 @@ def device() -> str:
         return f"cuda: {torch.cuda.get_device_name()}"
     from spa2v_lib.sampling.loading import bfloat16_is_native
 
-    return f"cpu: {torch.get_num_threads()} threads" + ", bfloat16" * bfloat16_is_native()
+    apple = "; mps for published weights" * torch.backends.mps.is_available()
+    found = f"cpu: {torch.get_num_threads()} threads" + ", bfloat16" * bfloat16_is_native()
+    return found + apple
 
 
 def examine() -> list[Finding]:
@@ -200,7 +202,21 @@ def _weights(preset: Preset) -> str:
     places: dict[str, list[str]] = {}
     for part, place in whereabouts(preset).items():
         places.setdefault(place, []).append(part)
-    return "; ".join(f"{', '.join(parts)}: {place}" for place, parts in places.items())
+    here = "; ".join(f"{', '.join(parts)}: {place}" for place, parts in places.items())
+    return f"{here}; {_room(preset)}"
+
+
+def _room(preset: Preset) -> str:
+    """Say what memory a video of one window takes, and whether this machine has it."""
+    from spa2v_lib.sampling import loading
+
+    needs = f"needs {preset.gpu_gb:.1f} GB of GPU memory, {preset.offload_gb:.1f} with offload"
+    try:
+        where = loading.check_device(preset)
+    except Spa2vError:
+        return f"{needs}: not on this machine"
+    names = {"cuda": "fits this machine's GPU", "offload": "fits this machine's GPU with offload"}
+    return f"{needs}: {names.get(where, 'fits this machine')}"
 
 
 def _encoders() -> list[Finding]:

@@ -4,6 +4,8 @@ import re
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 import spa2v_lib
 from spa2v_lib.doctor import PACKAGES, environment, examine, git_state
 
@@ -47,8 +49,25 @@ def test_the_doctor_counts_no_published_weights_that_are_not_there(monkeypatch, 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     (migc,) = [f for f in examine() if f.group == "weights" and f.name == "sd15-migc"]
     assert migc.value.startswith(
-        "base, motion adapter: to be fetched; MIGC: to be put there by hand; "
+        "base: to be fetched, about 2.13 GB; motion adapter: to be fetched, about 0.84 GB; "
+        "MIGC: to be put there by hand, about 0.22 GB; needs 6.5 GB of GPU memory"
     )
+
+
+@pytest.mark.parametrize(
+    ("free_gb", "words"),
+    [
+        (12.0, "fits this machine's GPU;"),
+        (6.3, "fits this machine's GPU with offload;"),
+        (2.0, "not on this machine;"),
+    ],
+)
+def test_the_doctor_says_whether_a_preset_fits(monkeypatch, free_gb, words):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (free_gb * 1e9, 80e9))
+    (migc,) = [f for f in examine() if f.group == "weights" and f.name == "sd15-migc"]
+    assert f"needs 6.5 GB of GPU memory, 6.1 with offload: {words}" in migc.value
 
 
 def test_missing_weights_of_the_embedded_preset_are_not_good(monkeypatch, tmp_path):

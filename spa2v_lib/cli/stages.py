@@ -287,7 +287,7 @@ def doctor(
     preset: Annotated[
         str | None, typer.Option(help="Sample a known layout with this preset, and judge it.")
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to sample: auto, cuda or cpu.")] = "auto",
+    device: Annotated[str, typer.Option(help="Where to sample: auto, cuda, mps or cpu.")] = "auto",
     video: Annotated[
         Path | None, typer.Option(help="Keep the video of the check in this file.")
     ] = None,

@@ -97,6 +97,7 @@ def describe(
     (3, 8, 1.0)
     """
     from spa2v_lib.doctor import environment
+    from spa2v_lib.sampling.image_prompt import notes as image_notes
 
     count, height, width, _ = video.frames.shape
     return {
@@ -121,7 +122,14 @@ def describe(
         "code": code_hash(),
         "environment": environment(),
         "notes": list(
-            dict.fromkeys([*recording.notes, *cues.notes, *_drawn_instead(video, settings)])
+            dict.fromkeys(
+                [
+                    *recording.notes,
+                    *cues.notes,
+                    *_drawn_instead(video, settings),
+                    *image_notes(settings.sampled_with()),
+                ]
+            )
         ),
     }
 

@@ -22,7 +22,7 @@ __all__ = ["MAX_SECONDS", "VARIANT", "Settings", "Stage", "check_settings", "set
 MAX_SECONDS = 30.0
 """Default length limit in seconds: sampling takes far longer than analysis."""
 
-VARIANT = ("base", "motion", "lora", "speed", "size")
+VARIANT = ("base", "motion", "lora", "speed", "size", "image")
 """What makes a variant of a preset, see `spa2v_lib.sampling.variants`."""
 
 Stage = Literal["read", "cut", "analyze", "plan", "sample"]
@@ -135,6 +135,12 @@ class Settings(BaseModel):
     )
     size: Annotated[str | None, "sample"] = Field(
         None, description="Width and height of the picture, as 512x320; the preset's if not given."
+    )
+    image: Annotated[str | None, "sample"] = Field(
+        None,
+        description="A picture that the video is to resemble, as its first frame does: an image "
+        "prompt for IP-Adapter, perhaps with its weight from 0 to 1: FILE:0.6. Its own "
+        "arrangement is not compared with the boxes.",
     )
     grounding: Annotated[str, "sample"] = Field(
         "default",

@@ -14,6 +14,7 @@ from torch import nn
 from spa2v_lib.errors import DataError
 from spa2v_lib.resources import resource
 from spa2v_lib.sampling.fit import check_fit
+from spa2v_lib.sampling.image_prompt import add_adapter
 from spa2v_lib.sampling.presets import Preset
 from spa2v_lib.sampling.sources import locate, source_files
 from spa2v_lib.sampling.tensors import check_finite, load_part, quiet_libraries
@@ -63,6 +64,8 @@ def assemble(preset: Preset, where: str) -> DiffusionPipeline:
     with quiet_libraries():
         pipeline = _FAMILIES[preset.family](preset, folders, where)
         _fuse_loras(pipeline, preset)
+        if preset.image:
+            add_adapter(pipeline, folders["IP-Adapter"])
     return pipeline
 
 

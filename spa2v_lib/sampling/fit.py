@@ -6,10 +6,12 @@ Nothing is loaded for it. Weights that are still to be fetched are checked once 
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.errors import DataError
+from spa2v_lib.sampling.image_prompt import read_picture
 from spa2v_lib.sampling.preset import Architecture, Preset
 from spa2v_lib.sampling.presets import get_preset
 from spa2v_lib.sampling.sources import source_files
@@ -59,10 +61,16 @@ def check_fit(preset: Preset) -> None:
             f"{list(preset.architecture.channels)}; one for Stable Diffusion 1.5 is needed"
         )
     files = [path for what in preset.loras for path in source_files(preset.sources[what])]
-    if files:
-        unet = _shapes_of_unet(preset.architecture, motion or {})
-        for path in files:
-            _check_lora(path, unet, preset.architecture.text_width)
+    adapter = source_files(preset.sources["IP-Adapter"]) if preset.image else []
+    if preset.image:
+        read_picture(preset.image)
+    if not (files or adapter):
+        return
+    unet = _shapes_of_unet(preset.architecture, bool((motion or {}).get("use_motion_mid_block")))
+    for path in files:
+        _check_lora(path, unet, preset.architecture.text_width)
+    if adapter:
+        _check_adapter(adapter, unet, preset.architecture.text_width)
 
 
 def _configuration(preset: Preset, what: str) -> dict[str, Any] | None:
@@ -129,7 +137,8 @@ def _shapes(path: Path) -> dict[str, tuple[int, ...]]:
         raise DataError(f"{path.name} is no safetensors file: {error}") from error
 
 
-def _shapes_of_unet(architecture: Architecture, motion: dict[str, Any]) -> nn.Module:
+@cache
+def _shapes_of_unet(architecture: Architecture, motion_in_the_middle: bool) -> nn.Module:
     """Return the motion UNet without weights."""
     import torch
     from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
@@ -147,7 +156,7 @@ def _shapes_of_unet(architecture: Architecture, motion: dict[str, Any]) -> nn.Mo
         )
         adapter = MotionAdapter(
             block_out_channels=architecture.channels,
-            use_motion_mid_block=bool(motion.get("use_motion_mid_block", False)),
+            use_motion_mid_block=motion_in_the_middle,
         )
         return UNetMotionModel.from_unet2d(base, adapter)
 
@@ -174,6 +183,31 @@ def _check_lora(path: Path, unet: nn.Module, text_width: int) -> None:
                 else family
                 or f"; a LoRA for Stable Diffusion 1.5 (texts of {text_width}) is needed"
             )
+        )
+
+
+def _check_adapter(files: list[Path], unet: nn.Module, text_width: int) -> None:
+    """Refuse an IP-Adapter of another UNet or image encoder."""
+    from spa2v_lib.sampling.grounding.cross_attention import layers
+
+    named = {path.name: path for path in files}
+    path = named["ip-adapter_sd15.safetensors"]
+    found = _shapes(path)
+    encoder = json.loads(named["config.json"].read_text(encoding="utf-8"))
+    width = encoder.get("projection_dim")
+    order = [name.removesuffix(".processor") for name in unet.attn_processors]
+    crossed = layers(unet)
+    wanted = {"image_proj.proj.weight": (4 * text_width, width)}
+    for number, name in enumerate(name for name in order if name in crossed):
+        for part in ("to_k_ip", "to_v_ip"):
+            inner = crossed[name].to_k.out_features
+            wanted[f"ip_adapter.{2 * number + 1}.{part}.weight"] = (inner, text_width)
+    wrong = [name for name, shape in wanted.items() if found.get(name) != shape]
+    if wrong:
+        raise DataError(
+            f"{path.name} does not fit: {len(wrong)} of its weights are missing or of another "
+            f"shape, for example {wrong[0]}, which should be {list(wanted[wrong[0]])}; the "
+            "IP-Adapter for Stable Diffusion 1.5 is needed, with its own image encoder"
         )
 
 

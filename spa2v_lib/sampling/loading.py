@@ -121,7 +121,8 @@ def check_device(
     preset : Preset
         What is going to be sampled with.
     device : {"auto", "cuda", "mps", "cpu"}
-        "auto" takes a GPU if there is one, and the processor only for weights that suit it.
+        "auto" takes a GPU if there is one, and the processor only for weights that suit it. An
+        Apple GPU is taken for published weights alone; its memory is the machine's.
     frames : int, optional
         Of the video; one window of the preset if not given.
     gradients : bool
@@ -145,9 +146,11 @@ def check_device(
     """
     if device not in DEVICES:
         raise SamplingError(f"no device {device!r}; one of: {', '.join(DEVICES)}")
-    if device == "mps":
-        if not torch.backends.mps.is_available():
-            raise SamplingError("torch finds no Apple GPU (mps) here; device cpu does without")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise SamplingError("torch finds no Apple GPU (mps) here; device cpu does without")
+    apple = device == "auto" and not torch.cuda.is_available() and preset.memory is not None
+    if device == "mps" or (apple and torch.backends.mps.is_available()):
+        _check_apple(preset, frames or preset.window, gradients)
         return "mps"
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         if device == "auto" and preset.memory:
@@ -180,6 +183,28 @@ def check_device(
     )
 
 
+def _check_apple(preset: Preset, frames: int, gradients: bool) -> None:
+    """Refuse what an Apple GPU, which computes in main memory, has no room or no numbers for."""
+    if preset.bfloat16 and not torch.backends.mps.is_macos_or_newer(14, 0):
+        raise SamplingError(
+            f"preset {preset.name!r} needs bfloat16, which Apple GPUs have from macOS 14 on; take "
+            "a preset of Stable Diffusion"
+        )
+    if preset.memory is None:
+        return
+    import psutil
+
+    needed_gb = max(preset.memory.main_gb, preset.memory.needed_gb(frames, gradients=gradients))
+    held_gb = sum(_gpu_bytes(pipeline) for pipeline in _LOADED.values()) / 1e9
+    available_gb = psutil.virtual_memory().available / 1e9 + held_gb
+    if available_gb < needed_gb:
+        raise SamplingError(
+            f"preset {preset.name!r} needs {needed_gb:.1f} GB of memory for {frames} frames of "
+            f"{preset.size[0]}x{preset.size[1]} pixels; {available_gb:.1f} GB are available; make "
+            "the video shorter or smaller, or close other programs"
+        )
+
+
 def _check_main_memory(preset: Preset) -> None:
     """Refuse weights that do not fit into main memory, through which they go to the GPU."""
     import psutil
@@ -207,7 +232,7 @@ def _gpu_bytes(pipeline: DiffusionPipeline) -> int:
         for part in pipeline.components.values()
         if isinstance(part, nn.Module)
         for value in part.parameters()
-        if value.is_cuda
+        if value.device.type in ("cuda", "mps")
     )
 
 
@@ -234,7 +259,8 @@ programs
         yield
     except (MemoryError, RuntimeError) as error:
         lacking = isinstance(error, MemoryError | torch.OutOfMemoryError)
-        if not lacking and "allocate memory" not in str(error):
+        said = str(error)
+        if not (lacking or "allocate memory" in said or "out of memory" in said):
             raise
         width, height = preset.size
         raise SamplingError(
@@ -318,6 +344,8 @@ def unload() -> None:
     _LOADED.clear()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def _new_pipeline(preset: Preset, where: str) -> DiffusionPipeline:

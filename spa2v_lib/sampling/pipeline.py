@@ -11,13 +11,14 @@ the frames are diffusers' own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
+from spa2v_lib.sampling.framewise import frames_in_parts
 from spa2v_lib.sampling.grounding.base import (
     Grounding,
     GroundingInputs,
@@ -25,6 +26,7 @@ from spa2v_lib.sampling.grounding.base import (
     Recorder,
     steps_before,
 )
+from spa2v_lib.sampling.image_prompt import embedded
 from spa2v_lib.sampling.tensors import as_pixels, check_numbers
 from spa2v_lib.sampling.texts import FrameTexts, encode_texts, object_phrases
 
@@ -43,7 +45,7 @@ OnStage = Callable[..., None]
 first step, with the seconds that sampling is expected to take."""
 
 _PROBED = 2  # frames of the call that tells how fast a machine is
-_DECODED = 16  # frames that diffusers decodes at a time
+_DECODED = 16  # frames that are decoded at a time
 
 
 @torch.no_grad()
@@ -125,14 +127,19 @@ def sample(
     if guided:
         with_guidance = range(*(steps_before(x, steps) for x in (guidance_start, guidance_stop)))
     texts = encode_texts(pipeline, layout, captions, negative_prompt)
+    images = embedded(pipeline, preset, guided=guided)
+    seen = tuple(image[-1:] for image in images)  # by the conditional half
     inputs = None
     if layout.objects:
-        how = {"steps": steps, "guided": guided, "seed": seed}
+        how = {"steps": steps, "guided": guided, "seed": seed, "images": seen}
         inputs = grounding_inputs(preset, layout, texts, **how)
     if on_stage:
         calls = steps + len(with_guidance)
-        on_stage("sample", 0, steps, calls * expected_seconds(pipeline, preset, texts))
+        seconds = expected_seconds(pipeline, preset, texts, seen)
+        on_stage("sample", 0, steps, calls * seconds)
     with ExitStack() as added:
+        if layout.frame_count > preset.window:
+            added.enter_context(frames_in_parts(pipeline.unet, preset.window))
         if captions != "global":
             added.enter_context(_conditioned(pipeline, texts, guided))
         if guided:
@@ -142,8 +149,6 @@ def sample(
             hooks = added.enter_context(grounding.applied(pipeline, inputs))
         if recorder is not None:
             added.enter_context(recorder.recording(pipeline, inputs))
-        if on_stage:
-            added.enter_context(_decoding(pipeline, layout.frame_count, on_stage))
 
         def after_step(_pipeline, step: int, time, tensors: dict) -> dict:
             check_numbers(tensors["latents"], f"the latents after step {step + 1} of {steps}")
@@ -160,7 +165,7 @@ def sample(
         # Schedulers of few steps add noise between them: what comes after the initial noise.
         generator = torch.Generator("cpu").manual_seed(seed)
         noise = hooks.initial_noise(_noise(pipeline, preset, layout.frame_count, generator))
-        frames = pipeline(
+        latents = pipeline(
             prompt=layout.caption,
             negative_prompt=negative_prompt,
             num_frames=layout.frame_count,
@@ -170,16 +175,21 @@ def sample(
             guidance_scale=guidance_scale,
             generator=generator,
             latents=hooks.before_step(0, noise.to(texts.conditional)),
+            ip_adapter_image_embeds=images or None,
             cross_attention_kwargs=hooks.cross_attention_kwargs or None,
             callback_on_step_end=after_step,
-            decode_chunk_size=_DECODED,
-            output_type="np",
-        ).frames[0]
-    return as_pixels(frames)
+            output_type="latent",
+        ).frames
+    return _decoded(pipeline, latents, on_stage or (lambda *_: None))
 
 
 @torch.no_grad()
-def expected_seconds(pipeline: AnimateDiffPipeline, preset: Preset, texts: FrameTexts) -> float:
+def expected_seconds(
+    pipeline: AnimateDiffPipeline,
+    preset: Preset,
+    texts: FrameTexts,
+    images: Sequence[torch.Tensor] = (),
+) -> float:
     """Estimate how long the denoiser takes for one call on all frames, without guidance.
 
     The second of two calls on a few frames is timed; the time of a call grows with its frames.
@@ -193,6 +203,8 @@ def expected_seconds(pipeline: AnimateDiffPipeline, preset: Preset, texts: Frame
         Its window and size count.
     texts : FrameTexts
         Of the video's frames.
+    images : sequence of Tensor
+        Embeddings of an image prompt, see `GroundingInputs`.
 
     Returns
     -------
@@ -215,32 +227,30 @@ def expected_seconds(pipeline: AnimateDiffPipeline, preset: Preset, texts: Frame
     shape = 1, unet.config.in_channels, count, height, width
     latents = torch.zeros(shape).to(texts.conditional)
     now = torch.tensor(999, device=latents.device)
+    given = {"added_cond_kwargs": {"image_embeds": list(images)}} if images else {}
     for _ in range(2):  # libraries choose their kernels in the first call
         began = time.perf_counter()
-        found = unet(latents, now, encoder_hidden_states=texts.conditional[:count]).sample
+        found = unet(latents, now, encoder_hidden_states=texts.conditional[:count], **given).sample
         found.sum().item()  # waits for a GPU
         seconds = time.perf_counter() - began
     return seconds * frame_count / count
 
 
-@contextmanager
-def _decoding(pipeline: AnimateDiffPipeline, frame_count: int, on_stage: OnStage) -> Iterator[None]:
-    """Report the parts in which frames are decoded."""
-    plain, done = pipeline.vae.decode, 0
+def _decoded(pipeline: AnimateDiffPipeline, latents: torch.Tensor, on_stage: OnStage) -> np.ndarray:
+    """Decode latents [1, channels, frames, height, width] part by part.
 
-    def decode(latents: torch.Tensor, *arguments: Any, **named: Any) -> Any:
-        nonlocal done
-        on_stage("decode", done, frame_count)
-        found = plain(latents, *arguments, **named)
-        done += len(latents)
-        on_stage("decode", done, frame_count)
-        return found
-
-    pipeline.vae.decode = decode
-    try:
-        yield
-    finally:
-        del pipeline.vae.decode
+    What is decoded takes four times the memory of the bytes that are kept, in several copies: of a
+    whole video that would be more than the video.
+    """
+    count, parts = latents.shape[2], []
+    for start in range(0, count, _DECODED):
+        on_stage("decode", start, count)
+        decoded = pipeline.decode_latents(latents[:, :, start : start + _DECODED], _DECODED)
+        frames = pipeline.video_processor.postprocess_video(decoded, output_type="np")
+        parts.append(as_pixels(frames[0]))
+    on_stage("decode", count, count)
+    pipeline.maybe_free_model_hooks()  # where parts wait in main memory, the decoder again does
+    return np.concatenate(parts)
 
 
 def grounding_inputs(
@@ -251,6 +261,7 @@ def grounding_inputs(
     steps: int,
     guided: bool,
     seed: int,
+    images: tuple[torch.Tensor, ...] = (),
 ) -> GroundingInputs:
     """Turn a layout with at least one object into what grounding methods see.
 
@@ -262,7 +273,7 @@ def grounding_inputs(
         Boxes and captions of the objects.
     texts : FrameTexts
         Of the layout.
-    steps, guided, seed
+    steps, guided, seed, images
         See `GroundingInputs`.
 
     Returns
@@ -299,6 +310,7 @@ def grounding_inputs(
         guided=guided,
         seed=seed,
         picture=preset.size,
+        images=images,
     )
 
 
@@ -353,8 +365,10 @@ def _guided_within(unet: torch.nn.Module, guided: range, steps: int) -> Iterator
         step += 1
         if step in guided:
             return None
-        text = named["encoder_hidden_states"]
+        text, images = named["encoder_hidden_states"], named.get("added_cond_kwargs")
         named = {**named, "encoder_hidden_states": text[len(text) // 2 :]}
+        if images:
+            named["added_cond_kwargs"] = {k: [v[1:] for v in vs] for k, vs in images.items()}
         return (arguments[0][len(arguments[0]) // 2 :], *arguments[1:]), named
 
     def double(_unet, _arguments: tuple, found: Any) -> Any:

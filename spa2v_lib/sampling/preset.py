@@ -24,6 +24,8 @@ class Source:
         Where a person gets them, if the hub does not hold them.
     folder : str
         Where they lie on this machine, if the user named a file or folder of their own.
+    size_gb : float
+        About as much is downloaded; 0 if that is not known. Only the hub knows exactly.
 
     Examples
     --------
@@ -36,6 +38,7 @@ class Source:
     files: tuple[str, ...]
     hint: str = ""
     folder: str = ""
+    size_gb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,15 @@ class GpuMemory:
     offload_gb: float = 0.0
     main_gb: float = 0.0
 
+    def with_part(self, weights_gb: float) -> GpuMemory:
+        """Return the memory with one part more, which waits in main memory where parts do."""
+        return replace(
+            self,
+            fixed_gb=self.fixed_gb + weights_gb,
+            offload_gb=self.offload_gb + weights_gb,
+            main_gb=self.main_gb + weights_gb,
+        )
+
     def of_size(self, pixels: float) -> GpuMemory:
         """Return the memory for frames of so many times the pixels."""
         return replace(self, frame_gb=self.frame_gb * pixels, gradient_gb=self.gradient_gb * pixels)
@@ -196,6 +208,12 @@ class Preset:
         What other bases and LoRA must fit; None where none are taken.
     fast : FewSteps or None
         How it samples in few steps, if it can.
+    adapter : Source or None
+        Of the IP-Adapter and image encoder that let it take an image prompt, if it can.
+    image : str
+        Path of the image prompt that was asked for, if any.
+    image_weight : float
+        How strongly it conditions every frame, beside the text, in [0, 1].
     loras : dict of str to float
         Weights of the LoRA that are fused into the base, by their names in `sources`.
     speed : {"full", "fast"}
@@ -237,6 +255,9 @@ class Preset:
     fps: float | None = None
     architecture: Architecture | None = None
     fast: FewSteps | None = None
+    adapter: Source | None = None
+    image: str = ""
+    image_weight: float = 0.0
     loras: dict[str, float] = field(default_factory=dict)
     speed: str = "full"
     variant: str = ""

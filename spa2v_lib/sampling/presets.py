@@ -31,32 +31,48 @@ _SD15 = Source(
     "451f4fe16113bff5a5d2269ed5ad43b0592e9a14",
     ("*/config.json", "tokenizer/*", "scheduler/*")
     + tuple(f"{part}/*.fp16.safetensors" for part in ("unet", "vae", "text_encoder")),
+    size_gb=2.13,
 )
 _ANIMATEDIFF = Source(
     "guoyww/animatediff-motion-adapter-v1-5-3",
     "449d8993ead63a068e1030eb26925132814db1c8",
     ("config.json", "diffusion_pytorch_model.fp16.safetensors"),
+    size_gb=0.84,
 )
 _GLIGEN = Source(
     "masterful/gligen-1-4-generation-text-box",
     "0c6ed4f2be831b1a6d2bdd9c7bb4c796cf1d5c70",
     ("unet/diffusion_pytorch_model.fp16.*",),  # half the size of the full file
+    size_gb=2.14,
 )
 _LCM = Source(
     "latent-consistency/lcm-lora-sdv1-5",
     "cf2fced511dbe7e26c8d1d397e728fbab875db4b",
     ("pytorch_lora_weights.safetensors",),
+    size_gb=0.13,
+)
+_IP_ADAPTER = Source(
+    "h94/IP-Adapter",
+    "018e402774aeeddd60609b4ecdb7e298259dc729",
+    (
+        "models/ip-adapter_sd15.safetensors",
+        "models/image_encoder/config.json",
+        "models/image_encoder/model.safetensors",  # full precision is the only one published
+    ),
+    size_gb=2.57,
 )
 _MIGC = Source(
     "limuloo/MIGC",
     None,
     ("MIGC_SD14.ckpt",),
     hint="its authors' page, github.com/limuloo/MIGC, links to MIGC_SD14.ckpt (219 MB)",
+    size_gb=0.22,
 )
 _WAN = Source(
     "Wan-AI/Wan2.1-VACE-1.3B-diffusers",
     "ec4d2cb062b548996b179d493fdd05340de702a1",
     ("model_index.json", "*/*.json", "*/*.safetensors", "tokenizer/*"),
+    size_gb=19.0,
 )
 
 
@@ -81,6 +97,7 @@ def _sd15(name: str, summary: str, method: str, stop: float, source: Source, **m
         architecture=Architecture((320, 640, 1280, 1280), 768, grid=8),
         # As the LoRA's authors advise: 4 to 8 steps, guidance off or between 1 and 2.
         fast=FewSteps(_LCM, 6, 50, 1.5, 2.0),
+        adapter=_IP_ADAPTER,
         **more,
     )
 

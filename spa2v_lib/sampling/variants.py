@@ -7,7 +7,8 @@ hashed and recorded as the preset's own are. They are written as
 - ``owner/name/FILE.safetensors``, one file of it;
 - a folder or a ``.safetensors`` file on this machine.
 
-A LoRA may end in its weight: ``owner/name:0.8``. Whether weights fit the preset's architecture is
+A LoRA may end in its weight: ``owner/name:0.8``; so may an image prompt, a picture on this machine:
+``photo.jpg:0.6``. Whether weights fit the preset's architecture is
 the question of `spa2v_lib.sampling.fit`.
 """
 
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from spa2v_lib.errors import DataError, SamplingError
+from spa2v_lib.sampling.image_prompt import check_picture
 from spa2v_lib.sampling.presets import Preset, Source, get_preset
 
 __all__ = ["CHECKPOINT", "Speed", "user_source", "variant"]
@@ -42,6 +44,8 @@ _ON_HUB = re.compile(r"([\w.-]+/[\w.-]+)(?:/([^@]+\.safetensors))?(?:@([\w./-]+)
 _WEIGHTED = re.compile(r"(.+):(-?\d+(?:\.\d+)?)")
 _SIZE = re.compile(r"(\d{1,4})x(\d{1,4})")
 _MAX_WEIGHT = 2.0
+_IMAGE_WEIGHT = 0.5  # as IP-Adapter's authors advise beside a text
+_IMAGE_ENCODER_GB = 1.31  # 0.63 billion weights and the adapter's 0.02, of two bytes
 _SMALLEST, _LARGEST = 64, 2048  # pixels
 
 
@@ -53,6 +57,7 @@ def variant(
     lora: Sequence[str] = (),
     speed: Speed = "full",
     size: str | None = None,
+    image: str | None = None,
 ) -> Preset:
     """Look a preset up and change what was asked for.
 
@@ -72,6 +77,9 @@ def variant(
         "fast" takes the preset's weights for few steps.
     size : str, optional
         Width and height in pixels, as "512x320".
+    image : str, optional
+        A picture that every frame shall resemble, as a first frame does: an image prompt for
+        IP-Adapter, perhaps with its weight after a colon, from 0 to 1; 0.5 if not given.
 
     Returns
     -------
@@ -82,7 +90,7 @@ def variant(
     SamplingError
         If there is no such preset, or it does not take what was asked for.
     DataError
-        If a file or folder does not exist or is no safetensors.
+        If a file or folder does not exist, or is no safetensors or no picture.
 
     Examples
     --------
@@ -106,8 +114,12 @@ def variant(
             f"preset {name!r} has no weights for few steps; those that have: sd15-migc, "
             f"sd15-gligen (this one takes {preset.steps} steps, and --steps may lower them)"
         )
-    asked = (base, motion, tuple(lora), speed, size)
-    if asked == (None, None, (), "full", None):
+    if image and preset.adapter is None:
+        raise SamplingError(
+            f"preset {name!r} takes no image prompt; those that do: sd15-migc, sd15-gligen"
+        )
+    asked = (base, motion, tuple(lora), speed, size, bool(image))
+    if asked == (None, None, (), "full", None, False):
         return preset
     sources, loras = dict(preset.sources), {}
     if base:
@@ -119,13 +131,16 @@ def variant(
         own = {"steps": preset.fast.steps, "guidance_scale": preset.fast.guidance_scale}
         preset = replace(preset, speed="fast", **own)
     for number, text in enumerate(lora, start=1):
-        place, weight = _weighted(text)
+        place, weight = _weighted(text, "LoRA", 1.0, -_MAX_WEIGHT, _MAX_WEIGHT)
         what = f"LoRA {number}"
         sources[what], loras[what] = user_source(place, ("*.safetensors",)), weight
     if loras:
         preset = replace(preset, packages=(*preset.packages, "peft"), extra="lora")
     if size:
         preset = _sized(preset, size)
+    if image and preset.adapter:
+        sources["IP-Adapter"] = preset.adapter
+        preset = _with_image(preset, image)
     return replace(preset, sources=sources, loras=loras, variant=repr(asked))
 
 
@@ -185,19 +200,26 @@ def _base(preset: Preset, text: str) -> dict[str, Source]:
     source = user_source(text, _FOLDER)
     if source.files == _FOLDER:
         return {"base": source}
-    own = replace(preset.sources["base"], files=_CONFIGURATION)
+    own = replace(preset.sources["base"], files=_CONFIGURATION, size_gb=0.0)
     return {"base": own, CHECKPOINT: source}
 
 
-def _weighted(text: str) -> tuple[str, float]:
+def _with_image(preset: Preset, text: str) -> Preset:
+    place, weight = _weighted(text, "image", _IMAGE_WEIGHT, 0.0, 1.0)
+    check_picture(place)
+    memory = preset.memory.with_part(_IMAGE_ENCODER_GB) if preset.memory else None
+    return replace(preset, image=place, image_weight=weight, memory=memory)
+
+
+def _weighted(text: str, what: str, usual: float, low: float, high: float) -> tuple[str, float]:
     parts = _WEIGHTED.fullmatch(text)
     if parts is None:
-        return text, 1.0
+        return text, usual
     weight = float(parts[2])
-    if not abs(weight) <= _MAX_WEIGHT:
+    if not low <= weight <= high:
         raise SamplingError(
-            f"the weight of LoRA {parts[1]} is {weight:g}; it must lie between "
-            f"{-_MAX_WEIGHT:g} and {_MAX_WEIGHT:g}"
+            f"the weight of {what} {parts[1]} is {weight:g}; it must lie between {low:g} and "
+            f"{high:g}"
         )
     return parts[1], weight
 

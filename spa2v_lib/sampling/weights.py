@@ -92,7 +92,7 @@ def whereabouts(preset: Preset) -> dict[str, str]:
     -------
     dict of str to str
         "on disk" or "in the hub's cache", with the size; "to be fetched" or "to be put there by
-        hand"; by what the part is. Nothing for shipped weights.
+        hand", with about the size; by what the part is. Nothing for shipped weights.
 
     Examples
     --------
@@ -104,7 +104,8 @@ def whereabouts(preset: Preset) -> dict[str, str]:
 
 def _whereabouts(source: Source) -> str:
     if source_folder(source) is None:
-        return "to be fetched" if source.revision else "to be put there by hand"
+        about = f", about {source.size_gb:.2f} GB" * bool(source.size_gb)
+        return ("to be fetched" if source.revision else "to be put there by hand") + about
     place = "in the hub's cache" if user_folder(source) is None else "on disk"
     size = sum(path.stat().st_size for path in source_files(source))
     return f"{place}, {size / 1e9:.2f} GB"
@@ -240,6 +241,8 @@ def weight_files(preset: Preset) -> list[Path]:
 def weight_hashes(preset: Preset) -> dict[str, str]:
     """Return the SHA-256 of every weight file of a preset that is on this machine.
 
+    An image prompt counts as one, as "image" and its name.
+
     Wherever they came from: a file that somebody put into a folder counts as what it holds, not as
     what it is called.
 
@@ -264,6 +267,8 @@ def weight_hashes(preset: Preset) -> dict[str, str]:
         folder = resource(*preset.folder)
         return {path.relative_to(folder).as_posix(): _sha256(path) for path in weight_files(preset)}
     hashes: dict[str, str] = {}
+    if preset.image:
+        hashes[f"image {Path(preset.image).name}"] = _sha256(Path(preset.image).expanduser())
     for source in preset.sources.values():
         folder = source_folder(source)
         if folder is None:

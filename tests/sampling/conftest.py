@@ -82,7 +82,7 @@ def small_weights(tmp_path_factory, small_widths):
     """Build a folder with what the hub would give, small and random."""
     root = tmp_path_factory.mktemp("weights")
     for preset in ("sd15-gligen", "sd15-migc"):
-        write_random_weights(root, preset, small_widths)
+        write_random_weights(root, preset, small_widths, image=True)
     return root
 
 

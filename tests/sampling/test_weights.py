@@ -95,14 +95,16 @@ def test_a_run_whose_weights_cannot_come_is_refused_before_anything_is_read(hub_
 def test_where_weights_are_is_known_without_the_hub(hub_cache, monkeypatch, tmp_path):
     preset = presets.PRESETS["sd15-migc"]
     _keep(hub_cache, WAN, "model_index.json", "vae/config.json")
-    assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "to be fetched"}  # broken off
+    assert whereabouts(presets.PRESETS["wan-vace"]) == {
+        "Wan VACE": "to be fetched, about 19.00 GB"  # broken off
+    }
     _keep(hub_cache, WAN, "vae/a.safetensors", "tokenizer/spiece.model")
     assert whereabouts(presets.PRESETS["wan-vace"]) == {"Wan VACE": "in the hub's cache, 0.00 GB"}
     check_weights(presets.PRESETS["wan-vace"])
     assert whereabouts(preset) == {
-        "base": "to be fetched",
-        "motion adapter": "to be fetched",
-        "MIGC": "to be put there by hand",
+        "base": "to be fetched, about 2.13 GB",
+        "motion adapter": "to be fetched, about 0.84 GB",
+        "MIGC": "to be put there by hand, about 0.22 GB",
     }
     migc = preset.sources["MIGC"]
     own = tmp_path / "own" / migc.repository

@@ -12,8 +12,15 @@ from pathlib import Path
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel
 from safetensors.torch import save_file
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTokenizer,
+    CLIPVisionConfig,
+    CLIPVisionModelWithProjection,
+)
 
+from spa2v_lib.sampling.grounding.cross_attention import layers
 from spa2v_lib.sampling.grounding.migc_layers import MIGCLayer
 from spa2v_lib.sampling.presets import get_preset
 
@@ -45,6 +52,8 @@ class Widths:
         Rows of the text encoder's table; those beyond the tokenizer's words are never read.
     picture : tuple of int
         Channels of the autoencoder's blocks.
+    vision : tuple of int
+        Width, layers, heads and patch side of the image encoder, and width of its output.
 
     Examples
     --------
@@ -57,6 +66,7 @@ class Widths:
     text_layers: int
     vocabulary: int
     picture: tuple[int, ...]
+    vision: tuple[int, int, int, int, int] = (32, 1, 2, 56, 48)
 
     @property
     def unet(self) -> dict[str, object]:
@@ -68,11 +78,15 @@ class Widths:
         }
 
 
-FULL = Widths((320, 640, 1280, 1280), 768, 12, 49408, (128, 256, 512, 512))
+FULL = Widths(
+    (320, 640, 1280, 1280), 768, 12, 49408, (128, 256, 512, 512), (1280, 32, 16, 14, 1024)
+)
 """As published."""
 
 
-def write_random_weights(root: Path, preset: str, widths: Widths = FULL, *, seed: int = 0) -> None:
+def write_random_weights(
+    root: Path, preset: str, widths: Widths = FULL, *, seed: int = 0, image: bool = False
+) -> None:
     """Write all that a preset would fetch, as ``<root>/<owner>/<repository>/...``.
 
     Parameters
@@ -84,6 +98,8 @@ def write_random_weights(root: Path, preset: str, widths: Widths = FULL, *, seed
     widths : Widths
         The published ones take 5 to 7 GB of disk.
     seed : int
+    image : bool
+        Write what image prompts need, too: 2.6 GB as published.
 
     Examples
     --------
@@ -109,6 +125,8 @@ def write_random_weights(root: Path, preset: str, widths: Widths = FULL, *, seed
         place = root / chosen.fast.source.repository / chosen.fast.source.files[0]
         place.parent.mkdir(parents=True, exist_ok=True)
         save_file(lora_weights(widths, rank=min(_LCM_RANK, widths.text)), place)
+    if image and chosen.adapter:
+        _write_adapter(root / chosen.adapter.repository / "models", widths)
 
 
 def lora_weights(widths: Widths, *, rank: int = 4, scale: float = 0.05) -> dict[str, torch.Tensor]:
@@ -180,6 +198,39 @@ def _tokenizer() -> CLIPTokenizer:
     words = ["<|startoftext|>", "<|endoftext|>", *letters, *(f"{c}</w>" for c in letters)]
     numbers = {word: number for number, word in enumerate(words)}
     return CLIPTokenizer(vocab=numbers, merges=[], model_max_length=77)
+
+
+def _write_adapter(folder: Path, widths: Widths) -> None:
+    """Write an image encoder, and keys and values for its output in all cross-attentions."""
+    width, depth, heads, patch, seen = widths.vision
+    config = CLIPVisionConfig(
+        hidden_size=width,
+        intermediate_size=4 * width,
+        num_hidden_layers=depth,
+        num_attention_heads=heads,
+        patch_size=patch,
+        projection_dim=seen,
+        hidden_act="gelu",
+    )
+    CLIPVisionModelWithProjection(config).save_pretrained(folder / "image_encoder")
+    with torch.device("meta"):
+        unet = UNet2DConditionModel(**widths.unet)
+    shapes = {
+        "image_proj.proj.weight": (4 * widths.text, seen),
+        "image_proj.proj.bias": (4 * widths.text,),
+        "image_proj.norm.weight": (widths.text,),
+        "image_proj.norm.bias": (widths.text,),
+    }
+    attention = layers(unet)
+    order = [name.removesuffix(".processor") for name in unet.attn_processors]
+    for number, name in enumerate(name for name in order if name in attention):
+        inner = attention[name].to_k.out_features
+        for part in ("to_k_ip", "to_v_ip"):
+            shapes[f"ip_adapter.{2 * number + 1}.{part}.weight"] = (inner, widths.text)
+    weights = {
+        name: (torch.randn(shape) * shape[-1] ** -0.5).half() for name, shape in shapes.items()
+    }
+    save_file(weights, folder / "ip-adapter_sd15.safetensors")
 
 
 def _write_gligen(path: Path, widths: Widths) -> None:

@@ -64,10 +64,13 @@ from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks, steps_before
 from spa2v_lib.sampling.grounding.box_maps import MapSize, box_cover
 from spa2v_lib.sampling.grounding.cross_attention import (
+    States,
     layers,
     object_token_mask,
     probabilities,
     sizes_known,
+    split_output,
+    text_of,
 )
 
 if TYPE_CHECKING:
@@ -299,8 +302,10 @@ def _bell(low: Tensor, high: Tensor, count: int) -> Tensor:
     return (exponent - exponent.amax(-1, keepdim=True)).exp()
 
 
-class MapEditor:
+class MapEditor(torch.nn.Module):
     """An attention processor that edits the conditional half and leaves the other to `plain`.
+
+    It is a module so that a processor with weights, IP-Adapter's, moves to other devices in it.
 
     A subclass that computes the edited half in another way becomes the `editor` of a subclass of
     `AttentionGuidance`.
@@ -312,22 +317,28 @@ class MapEditor:
     """
 
     def __init__(self, plain: Any, places: _Places, sizes: dict[Attention, MapSize]) -> None:
+        super().__init__()
         self.plain, self.places, self.sizes = plain, places, sizes
 
     def __call__(
         self,
         attn: Attention,
         hidden_states: Tensor,
-        encoder_hidden_states: Tensor,
+        encoder_hidden_states: States,
         attention_mask: Tensor | None = None,
     ) -> Tensor:
-        text, first = encoder_hidden_states, len(hidden_states) - self.places.frames
+        text, first = text_of(encoder_hidden_states), len(hidden_states) - self.places.frames
         if first not in (0, self.places.frames):
             raise SamplingError(
                 f"attention guidance was given {self.places.frames} frames, and the UNet a batch "
                 f"of {len(hidden_states)}; split inference has to be switched off"
             )
         edited = self.edited(attn, hidden_states[first:], text[first:])
+        if isinstance(encoder_hidden_states, tuple):
+            whole = self.plain(attn, hidden_states, encoder_hidden_states, attention_mask)
+            given = attn, hidden_states[first:], (text[first:], [])
+            _, image = split_output(self.plain, *given, whole[first:])
+            return torch.cat([whole[:first], edited + image])
         if not first:
             return edited
         plain = self.plain(attn, hidden_states[:first], text[:first], attention_mask)

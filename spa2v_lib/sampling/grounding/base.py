@@ -56,6 +56,8 @@ class GroundingInputs:
         For methods that need randomness of their own; never the global generator.
     picture : tuple of int
         Width and height in pixels.
+    images : tuple of Tensor [shape=(1, 1, width)]
+        Embeddings of an image prompt for the conditional half; empty without one.
 
     Examples
     --------
@@ -81,6 +83,7 @@ class GroundingInputs:
     guided: bool
     seed: int
     picture: tuple[int, int] = (512, 512)
+    images: tuple[Tensor, ...] = ()
 
 
 def _same_noise(noise: Tensor) -> Tensor:

@@ -3,6 +3,10 @@
 Guidance edits these maps, energy guidance takes gradients of them, and a recorder keeps them. All
 three find the layers and the maps here. The maps are the model's own, from its queries and keys;
 `observed` sees them before any grounding method changes them.
+
+With an image prompt (`spa2v_lib.sampling.image_prompt`) the layers are given a pair, the text and
+the picture's tokens, and add what comes of each. Maps are of the text, and grounding methods change
+the text's part alone.
 """
 
 from __future__ import annotations
@@ -20,15 +24,21 @@ from spa2v_lib.sampling.grounding.box_maps import MapSize
 
 __all__ = [
     "Observer",
+    "States",
     "layers",
     "object_token_mask",
     "observed",
     "probabilities",
     "sizes_known",
     "spatial_blocks",
+    "split_output",
+    "text_of",
 ]
 
 Observer = Callable[[str, MapSize, Callable[[], Tensor]], None]
+
+States = Tensor | tuple[Tensor, list[Tensor]]
+"""What a cross-attention layer attends to: a text, or a text and the tokens of pictures."""
 
 
 def spatial_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
@@ -99,6 +109,59 @@ def probabilities(attention: Attention, pictures: Tensor, text: Tensor) -> Tenso
     return attention.get_attention_scores(query, key).unflatten(0, (len(pictures), attention.heads))
 
 
+def text_of(states: States) -> Tensor:
+    """Return the text [n, tokens, width] of what a cross-attention layer is given.
+
+    Examples
+    --------
+    >>> text_of((torch.zeros(2, 4, 8), [torch.zeros(2, 1, 4, 8)])).shape
+    torch.Size([2, 4, 8])
+    """
+    return states[0] if isinstance(states, tuple) else states
+
+
+def split_output(
+    processor: Callable[..., Tensor],
+    attention: Attention,
+    pictures: Tensor,
+    states: States,
+    output: Tensor,
+) -> tuple[Tensor, Tensor | float]:
+    """Split a layer's output into what comes of the text, and of an image prompt.
+
+    Parameters
+    ----------
+    processor : callable
+        The layer's; diffusers' processor for IP-Adapter with an image prompt.
+    attention : Attention
+    pictures : Tensor [shape=(n, cells, dim)]
+        The layer's input.
+    states : Tensor [shape=(n, tokens, width)], or a pair
+        What it attends to; see `States`.
+    output : Tensor [shape=(n, cells, dim)]
+        What `processor` returned for it.
+
+    Returns
+    -------
+    Tensor [shape=(n, cells, dim)]
+    Tensor [shape=(n, cells, dim)] or float
+        0 without an image prompt. Together they are `output`.
+
+    Examples
+    --------
+    >>> attention = Attention(16, cross_attention_dim=8, heads=2, dim_head=8)
+    >>> given = attention, torch.randn(1, 4, 16), torch.randn(1, 3, 8)
+    >>> output = attention.processor(*given)
+    >>> text, image = split_output(attention.processor, *given, output)
+    >>> text is output, image
+    (True, 0.0)
+    """
+    if not isinstance(states, tuple):
+        return output, 0.0
+    text = processor(attention, pictures, (states[0], []))
+    return text, output - text
+
+
 @contextmanager
 def sizes_known(unet: nn.Module) -> Iterator[dict[Attention, MapSize]]:
     """Keep note of every cross-attention layer's map size while the UNet runs.
@@ -158,7 +221,7 @@ def observed(unet: nn.Module, see: Observer) -> Iterator[None]:
         for name, attention in layers(unet).items():
 
             def show(attention, arguments, named, name=name) -> None:
-                pictures, text = arguments[0], named["encoder_hidden_states"]
+                pictures, text = arguments[0], text_of(named["encoder_hidden_states"])
                 see(name, sizes[attention], lambda: probabilities(attention, pictures, text))
 
             handle = attention.register_forward_pre_hook(show, with_kwargs=True)

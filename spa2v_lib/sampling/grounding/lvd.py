@@ -188,7 +188,12 @@ class LVDGuidance(Grounding):
 
         with observed(pipeline.unet, see):
             # Not by calling the UNet itself: its own hooks belong to the sampling loop.
-            pipeline.unet.forward(latents, time, encoder_hidden_states=inputs.text)
+            pipeline.unet.forward(
+                latents,
+                time,
+                encoder_hidden_states=inputs.text,
+                added_cond_kwargs={"image_embeds": list(inputs.images)} if inputs.images else None,
+            )
         if not found:
             raise SamplingError(
                 f"LVD guidance found no attention map with {self.coarsest} to {self.finest} cells "

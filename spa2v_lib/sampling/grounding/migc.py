@@ -39,7 +39,7 @@ from spa2v_lib.sampling.grounding.base import (
     steps_before,
 )
 from spa2v_lib.sampling.grounding.box_maps import MapSize, box_cover, soft_masks
-from spa2v_lib.sampling.grounding.cross_attention import sizes_known
+from spa2v_lib.sampling.grounding.cross_attention import States, sizes_known, split_output
 from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS, Region, attend
 from spa2v_lib.sampling.grounding.migc_weights import attached, load
 
@@ -254,8 +254,11 @@ def _visible(boxes: Tensor, present: Tensor) -> Tensor:
     return (present > 0) & (sides > 0).all(-1)
 
 
-class _Grounded:
-    """An attention processor: `plain`, and then MIGC on the conditional half."""
+class _Grounded(nn.Module):
+    """An attention processor: `plain`, and then MIGC on the conditional half.
+
+    It is a module so that a processor with weights, IP-Adapter's, moves to other devices in it.
+    """
 
     def __init__(
         self,
@@ -264,6 +267,7 @@ class _Grounded:
         sizes: dict[Attention, MapSize],
         strength: float,
     ) -> None:
+        super().__init__()
         self.plain, self.regions, self.sizes = plain, regions, sizes
         self.strength = strength
 
@@ -271,7 +275,7 @@ class _Grounded:
         self,
         attn: Attention,
         hidden_states: Tensor,
-        encoder_hidden_states: Tensor,
+        encoder_hidden_states: States,
         attention_mask: Tensor | None = None,
     ) -> Tensor:
         frames = len(self.regions.visible)
@@ -282,12 +286,16 @@ class _Grounded:
                 "split inference has to be switched off"
             )
         plain = self.plain(attn, hidden_states, encoder_hidden_states, attention_mask)
-        whole, x = plain[first:], hidden_states[first:]
+        x = hidden_states[first:]
+        given = encoder_hidden_states
+        if isinstance(given, tuple):
+            given = given[0][first:], []
+        whole, image = split_output(self.plain, attn, x, given, plain[first:])
         region = self.regions.at(self.sizes[attn], attn.migc.graded)
         changed = attn.migc(x, whole, self._phrases(attn, x), region)
         if self.strength != 1.0:
             changed = torch.lerp(whole, changed, self.strength)
-        return torch.cat([plain[:first], changed])
+        return torch.cat([plain[:first], changed + image])
 
     def _phrases(self, attn: Attention, x: Tensor) -> Tensor:
         """Return the cross-attention's output for each object's phrase."""
