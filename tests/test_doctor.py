@@ -65,6 +65,7 @@ def test_the_doctor_counts_no_published_weights_that_are_not_there(monkeypatch, 
 def test_the_doctor_says_whether_a_preset_fits(monkeypatch, free_gb, words):
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.get_device_name", lambda: "a GPU")
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda **_: False)
     monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (free_gb * 1e9, 80e9))
     (migc,) = [f for f in examine() if f.group == "weights" and f.name == "sd15-migc"]
     assert f"needs 6.5 GB of GPU memory, 6.1 with offload: {words}" in migc.value

@@ -23,6 +23,7 @@ def apple(monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     monkeypatch.setattr("torch.backends.mps.is_available", lambda: True)
     monkeypatch.setattr("torch.backends.mps.is_macos_or_newer", lambda *version: version <= (14, 0))
+    monkeypatch.setattr("torch.mps.empty_cache", lambda: None)
     monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     return memory
 
@@ -65,7 +66,7 @@ def test_bfloat16_needs_a_system_that_has_it(apple, monkeypatch):
         loading.check_device(preset, "mps")
 
 
-def test_weights_go_there_in_half_precision(apple, small_presets, monkeypatch):
+def test_weights_go_there_in_half_precision(small_presets, apple, monkeypatch):
     gone = []
 
     def go(pipeline, where):

@@ -9,11 +9,11 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
+from spa2v_lab.viz.attention_maps import Recorder
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.runs import generate_run, rerun, verify
 from spa2v_lib.sampling import check, generate, image_prompt, loading, presets, variant
-from spa2v_lib.sampling.attention_maps import Recorder
 from spa2v_lib.sampling.grounding import chosen_grounding
 from spa2v_lib.sampling.grounding.cross_attention import layers
 from spa2v_lib.sampling.pipeline import grounding_inputs, sample
