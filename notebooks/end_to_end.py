@@ -167,17 +167,21 @@ layout
 # ## The video
 
 # %%
+from dataclasses import replace
+
 from IPython.display import Video
 
-Video(run / "video.mp4", embed=True, html_attributes="controls loop playsinline")
+from spa2v_lib.video import read_video
+
+video = replace(read_video(run / "video.mp4"), layout=layout)
+attributes = f'controls loop playsinline poster="{video.poster()}"'
+Video(run / "video.mp4", embed=True, html_attributes=attributes)
 
 # %% [markdown]
 # *The video, with the recording as its sound.* Compare its frames with the planned boxes:
 
 # %%
-from spa2v_lib.video import read_video
-
-viz.film_strip(layout, read_video(run / "video.mp4"))
+viz.film_strip(layout, video)
 
 # %% [markdown]
 # *Six frames, from the first to the last, with the boxes that the objects should follow.*

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import io
 import os
 import tempfile
 from collections.abc import Iterator
@@ -126,8 +127,23 @@ class Video:
             _write_mp4(self, temporary, audio)
         return target
 
+    def poster(self) -> str:
+        """Return the frame that shows most, as an address that holds it.
+
+        It is the layout's fullest frame, or the middle one of a video without a layout.
+        """
+        from PIL import Image
+
+        count, height, width, _ = self.frames.shape
+        index = count // 2 if self.layout is None else min(self.layout.fullest_frame(), count - 1)
+        size = np.array([width, height]) * enlargement(height, width)  # as `save` does
+        picture = Image.fromarray(self.frames[index]).resize(size, Image.Resampling.LANCZOS)
+        stream = io.BytesIO()
+        picture.save(stream, "WEBP", quality=85)
+        return f"data:image/webp;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
     def html(self, audio: Recording | None = None) -> str:
-        """Return a ``<video>`` element that holds the whole video.
+        """Return a ``<video>`` element that holds the whole video, and its poster.
 
         Parameters
         ----------
@@ -139,7 +155,7 @@ class Video:
         encoded = base64.b64encode(data).decode()
         return (
             '<video controls loop playsinline style="max-width:100%" '
-            f'src="data:video/mp4;base64,{encoded}"></video>'
+            f'poster="{self.poster()}" src="data:video/mp4;base64,{encoded}"></video>'
         )
 
     def _repr_html_(self) -> str:

@@ -1,11 +1,16 @@
 """Videos: written with their sound, read back, and never half written."""
 
+import base64
+import io
+
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from spa2v_lib.audio.recording import Recording, read_audio
 from spa2v_lib.errors import AudioError, OutputError, VideoError
+from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video, enlargement, read_video
 
 
@@ -136,3 +141,19 @@ def test_the_notebook_view_holds_the_whole_video():
     shown = clip()._repr_html_()
     assert 'src="data:video/mp4;base64,' in shown and "http" not in shown
     assert len(clip().html(beep(2.5))) > len(clip().html())
+
+
+def test_a_poster_is_the_frame_that_shows_most():
+    boxes = [None, None, Box(x0=0.1, y0=0.4, x1=0.5, y1=0.8), None]
+    layout = VideoSceneLayout(
+        caption="a car", frame_captions=["a road"] * 4, key_times_s=[0.0, 0.25, 0.5, 0.75],
+        objects=[SceneObject(id="a", label="car", caption="a car", boxes=boxes)],
+        duration_s=1.0, fps=4.0,
+    )  # fmt: skip
+    frames = np.zeros((4, 64, 64, 3), np.uint8)
+    frames[2] = 200
+    address = Video(frames, 4.0, layout).poster()
+    picture = Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2])))
+    assert picture.size == (256, 256) and np.asarray(picture).mean() > 190
+    assert f'poster="{address}"' in Video(frames, 4.0, layout).html()
+    assert Video(frames[:2], 4.0).poster() != address

@@ -6,9 +6,7 @@ With ``:autoplay:`` it plays at once, without its sound, which browsers ask for.
 
 from __future__ import annotations
 
-import base64
 import re
-import tempfile
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,10 @@ from typing import Any
 import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
-from PIL import Image
 from sphinx.util.docutils import SphinxDirective
 
-from spa2v_lib.video import read_video
-from spa2v_lib.viz.frames import data_url
-
 FILM = re.compile(r'src="(data:video/mp4;base64,[A-Za-z0-9+/=]+)"')
+POSTER = re.compile(r'poster="(data:image/webp;base64,[A-Za-z0-9+/=]+)"')
 ROW = '<div id="spa2v-film-'  # a video with its azimuth beside it: `spa2v_lab.viz.film.Film`
 PLAYING = "muted autoplay "
 SOUND = (
@@ -50,15 +45,6 @@ def film(notebook: Path) -> str:
     return found[1]
 
 
-def poster(source: str) -> str:
-    """Return the middle frame of a video, as an address that holds it."""
-    with tempfile.NamedTemporaryFile(suffix=".mp4") as file:
-        file.write(base64.b64decode(source.partition(",")[2]))
-        file.flush()
-        frames = read_video(file.name).frames
-    return data_url(Image.fromarray(frames[len(frames) // 2]), "WEBP", quality=85)
-
-
 class NotebookVideo(SphinxDirective):
     """The video that a notebook made, with its controls."""
 
@@ -78,9 +64,10 @@ class NotebookVideo(SphinxDirective):
             )
             html = re.sub(r'<video aria-label="[^"]*"', f'<video aria-label="{words}"', html)
         else:
-            source = film(notebook)
+            source, poster = film(notebook), POSTER.search(html)
+            assert poster is not None
             html = (
-                f'<video class="spa2v-film" controls loop playsinline poster="{poster(source)}" '
+                f'<video class="spa2v-film" controls loop playsinline {poster[0]} '
                 f'aria-label="{words}" src="{source}"></video>'
             )
         if "autoplay" in self.options:

@@ -267,6 +267,18 @@ class VideoSceneLayout(StrictModel):
         """Return the boxes of every object in every video frame, as ``[frame][object]``."""
         return [self.boxes_at(time) for time in self.frame_times_s]
 
+    def fullest_frame(self) -> int:
+        """Return the number of the frame that shows most, as a poster should.
+
+        Of the frames that show the most objects, and whose boxes cover nearly as much as any of
+        them, it is the one nearest the middle.
+        """
+        rows = [[box for box in row if box is not None] for row in self.frame_boxes()]
+        shown = [(len(row), sum(box.area for box in row)) for row in rows]
+        count, area = max(shown)
+        full = [k for k, (n, covered) in enumerate(shown) if n == count and covered >= 0.9 * area]
+        return min(full, key=lambda index: abs(index - len(rows) / 2))
+
     def caption_at(self, time_s: float) -> str:
         """Return the caption of the key frame nearest to a time.
 

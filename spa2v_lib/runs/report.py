@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -82,6 +83,7 @@ def render_report(
         heading=layout.caption[:1].upper() + layout.caption[1:],
         summary=_summary(record),
         video=f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}",
+        poster=replace(video, layout=layout).poster(),
         sources=_sources(analysis.cues),
         reasoning=layout.reasoning,
         strip=_strip(video, layout),
@@ -193,4 +195,5 @@ def _plan(layout: VideoSceneLayout) -> dict[str, Any]:
         for boxes in layout.frame_boxes()
     ]
     objects = [{key: one[key] for key in ("name", "colour")} for one in _objects(layout)]
-    return {"fps": layout.fps, "frames": frames, "objects": objects}
+    poster = layout.fullest_frame()
+    return {"fps": layout.fps, "frames": frames, "objects": objects, "poster": poster}

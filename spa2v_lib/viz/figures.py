@@ -267,16 +267,9 @@ def layout_figure(layout: VideoSceneLayout, video: Video | None = None) -> go.Fi
         f"{layout.caption}: boxes in {len(boxes)} frames",
         aspect=layout.aspect,
         names=[escape(shown_label(item.label)) for item in layout.objects],
-        control=slider(labels, "time ", _busiest(boxes), " s"),
+        control=slider(labels, "time ", layout.fullest_frame(), " s"),
         side=_LARGE_SIDE,
     )
-
-
-def _busiest(boxes: Sequence[Sequence[Box | None]]) -> int:
-    """Return the middle one of the frames that show the most objects."""
-    counts = [sum(box is not None for box in row) for row in boxes]
-    most = [index for index, count in enumerate(counts) if count == max(counts)]
-    return most[len(most) // 2]
 
 
 def film_strip(

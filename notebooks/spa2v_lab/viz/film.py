@@ -8,10 +8,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from spa2v_lib.video import Video
-from spa2v_lib.viz.frames import data_url, frames_image
+from spa2v_lib.viz.frames import frames_image
 from spa2v_lib.viz.words import colour_of, shown_label
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def with_boxes(video: Video, layout: VideoSceneLayout, width: int = _WIDTH) -> V
     """
     pairs = zip(video.frames, layout.frame_boxes(), strict=True)
     drawn = [np.asarray(frames_image(frame[None], [boxes], width=width)) for frame, boxes in pairs]
-    return Video(np.stack(drawn), video.fps)
+    return Video(np.stack(drawn), video.fps, layout)
 
 
 class Film:
@@ -86,7 +85,7 @@ class Film:
         self, video: Video, layout: VideoSceneLayout, recording: Recording, cues: SpatialCues
     ) -> None:
         self._shown = with_boxes(video, layout)
-        self._start = _fullest(layout)
+        self._start = layout.fullest_frame()
         self._recording, self._cues = recording, cues
         self._caption = layout.caption
 
@@ -96,10 +95,9 @@ class Film:
     def _repr_html_(self) -> str:
         source, name = self._cues.sources[0], f"spa2v-film-{next(_NUMBERS)}"
         start = self._start
-        poster = data_url(Image.fromarray(self._shown.frames[start]), "WEBP", quality=85)
         words = escape(f"The video, with boxes: {self._caption}", quote=True)
         player = self._shown.html(self._recording).replace(
-            "<video ", f'<video aria-label="{words}" poster="{poster}" ', 1
+            "<video ", f'<video aria-label="{words}" ', 1
         )
         places = [
             _place(azimuth, time, self._cues) for time, azimuth in _points(source, self._cues)
@@ -113,18 +111,6 @@ class Film:
             f'<div style="flex:1 1 200px;max-width:260px">{_trace(source, self._cues)}</div></div>'
             f'<script>{_SCRIPT}(document.getElementById("{name}"))</script>'
         )
-
-
-def _fullest(layout: VideoSceneLayout) -> int:
-    """Return the frame whose boxes cover most; of nearly equal ones, that nearest the middle."""
-    covered = np.array(
-        [
-            sum((box.x1 - box.x0) * (box.y1 - box.y0) for box in boxes if box is not None)
-            for boxes in layout.frame_boxes()
-        ]
-    )
-    full = np.flatnonzero(covered >= 0.9 * covered.max(initial=0.0))
-    return int(min(full, key=lambda index: abs(index - len(covered) / 2), default=0))
 
 
 def _points(source: SourceTrack, cues: SpatialCues) -> list[tuple[float, float | None]]:

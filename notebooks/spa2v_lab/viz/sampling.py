@@ -86,7 +86,7 @@ def beside(videos: Sequence[Video]) -> Video:
     time, height = videos[0].frames.shape[:2]
     gap = np.full((time, height, 4, 3), 128, np.uint8)
     parts = [part for video in videos for part in (gap, video.frames)][1:]
-    return Video(np.concatenate(parts, axis=2), videos[0].fps)
+    return Video(np.concatenate(parts, axis=2), videos[0].fps, videos[0].layout)
 
 
 def denoising_figure(
