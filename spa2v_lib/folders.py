@@ -207,7 +207,9 @@ def sweep(parent: Path, prefix: str) -> list[Path]:
     Parameters
     ----------
     parent : Path
+        The folder that is swept.
     prefix : str
+        How the names of what is swept begin.
 
     Returns
     -------

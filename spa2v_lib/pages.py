@@ -24,6 +24,7 @@ def printable(text: str, *, lines: bool = False) -> str:
     Parameters
     ----------
     text : str
+        From anywhere.
     lines : bool
         Keep line feeds and tabs.
 

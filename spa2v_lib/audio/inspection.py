@@ -123,6 +123,7 @@ def check_samples(samples: np.ndarray, name: str) -> None:
     Parameters
     ----------
     samples : numpy.ndarray [channels, time]
+        Full scale is ±1.
     name : str
         What the message calls the recording.
 

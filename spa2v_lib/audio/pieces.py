@@ -213,6 +213,7 @@ def resampled(
     rates : tuple of int
         Theirs and the one wanted, in Hz.
     channels : int
+        At least 1.
     frames : int
         How many to yield in all; the last are zero if the stream's own rounding lacks one.
 

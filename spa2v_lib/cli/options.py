@@ -136,6 +136,7 @@ def clip_out(out: Path, number: int) -> Path:
     Parameters
     ----------
     out : Path
+        What ``--out`` names.
     number : int
         From 1.
 

@@ -52,6 +52,7 @@ def unlike_channels(features: Features, active: np.ndarray) -> bool:
     Parameters
     ----------
     features : Features
+        Of the whole recording, see `spa2v_lib.cues.features.extract_features`.
     active : ndarray of bool [frames]
         Where any source is active.
 

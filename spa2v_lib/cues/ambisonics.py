@@ -229,6 +229,7 @@ def track_direction(features: Features, intensity: Intensity, active: np.ndarray
     intensity : Intensity
         Of the same recording.
     active : ndarray of bool [frames]
+        Frames in which something sounds.
 
     Returns
     -------

@@ -358,6 +358,7 @@ def soft_step(value: float, width: float) -> float:
     Parameters
     ----------
     value : float
+        Any real number.
     width : float
         Above 0; the step is 0.73 there.
 

@@ -129,6 +129,7 @@ def bin_covariance(
     Parameters
     ----------
     spectra : ndarray of complex [2, frames, windows a frame, frequencies]
+        Short-time spectra of left and right.
     hz : ndarray [frequencies]
         Evenly spaced from 0.
     onsets : OnsetWeights

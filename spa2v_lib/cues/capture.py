@@ -30,6 +30,7 @@ def guess_capture(features: Features, weight: np.ndarray) -> CaptureGuess:
     Parameters
     ----------
     features : Features
+        Of the whole recording, see `spa2v_lib.cues.features.extract_features`.
     weight : ndarray [frames]
         How much each frame counts; 0 for silence, not 0 everywhere.
 
@@ -180,6 +181,7 @@ def analyze_channels(
     Parameters
     ----------
     features : Features
+        Of the whole recording, see `spa2v_lib.cues.features.extract_features`.
     active : ndarray of bool [frames]
         Where any source is active.
     channels : int

@@ -87,6 +87,7 @@ def channel_order(recording: Recording) -> ChannelOrder | None:
     Parameters
     ----------
     recording : Recording
+        At any sampling rate.
 
     Returns
     -------
@@ -139,6 +140,7 @@ def is_quiet_pair(recording: Recording) -> bool:
     Parameters
     ----------
     recording : Recording
+        At any sampling rate.
 
     Examples
     --------

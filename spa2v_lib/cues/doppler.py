@@ -66,6 +66,7 @@ def path_position(times_s: np.ndarray, closest_s: float, rate: float, mach: floa
     Parameters
     ----------
     times_s : ndarray
+        In seconds.
     closest_s, rate : float
         In s and 1/s.
     mach : float
@@ -118,6 +119,7 @@ def spectra_around(
     Parameters
     ----------
     recording : Recording
+        At any sampling rate.
     passage : Passage
         A first estimate of the path.
     start_s, stop_s : float
@@ -188,6 +190,7 @@ def measured_shift(spectra: LineSpectra, passage: Passage) -> np.ndarray:
     Parameters
     ----------
     spectra : LineSpectra
+        On an axis of equal musical steps, frame by frame.
     passage : Passage
         The expected path.
 

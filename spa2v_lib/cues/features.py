@@ -186,6 +186,7 @@ def inverted(features: Features) -> Features:
     Parameters
     ----------
     features : Features
+        Of the whole recording, see `spa2v_lib.cues.features.extract_features`.
 
     Returns
     -------
@@ -248,6 +249,7 @@ def frame_blocks(
     Parameters
     ----------
     recording : Recording
+        At any sampling rate.
     pick : callable
         Takes a block [channels, n] and returns the channels that are wanted.
     block_s : float

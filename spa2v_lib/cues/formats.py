@@ -53,6 +53,10 @@ class CaptureFormat:
     kernel : ndarray [lags, directions] or None
         Weights over `LAGS_S` of a delay that changes with frequency; None where it does not.
 
+    See Also
+    --------
+    get_format : One by its name.
+
     Examples
     --------
     >>> import numpy as np
@@ -274,6 +278,10 @@ def get_format(name: str, spacing_m: float | None = None) -> CaptureFormat:
     -------
     CaptureFormat
 
+    See Also
+    --------
+    spa2v_lib.cues.capture.guess_capture : Which format a recording has.
+
     Examples
     --------
     >>> bool(get_format("ab", 0.17).delay_s.max() < 5e-4 < get_format("ab").delay_s.max())
@@ -291,6 +299,7 @@ def level_distance(item: CaptureFormat, ild_db: np.ndarray, weight: np.ndarray) 
     Parameters
     ----------
     item : CaptureFormat
+        One of `spa2v_lib.cues.formats.FORMATS`.
     ild_db, weight : ndarray [frames, bands]
         Level differences and their weights, which add up to 1 in every frame.
 

@@ -37,6 +37,10 @@ class SourceLabel:
     place : str or None
         "left", "center", "right", or an azimuth in degrees such as "-30"; None if not given.
 
+    See Also
+    --------
+    parse_labels : Reads them from text.
+
     Examples
     --------
     >>> SourceLabel("guitar", "left").azimuth_deg, SourceLabel("violin").azimuth_deg
@@ -84,6 +88,10 @@ def parse_labels(text: str | None) -> tuple[SourceLabel, ...]:
     CueError
         If a label is empty, too long or not plain text on one line, a place is unknown, or there
         are more labels than sources can be separated.
+
+    See Also
+    --------
+    assign_labels : Gives them to the sources that were detected.
 
     Examples
     --------
@@ -175,6 +183,7 @@ def assign_labels(
     Parameters
     ----------
     labels : sequence of SourceLabel
+        What the user said, see `parse_labels`.
     azimuth_deg : sequence of float or None
         Direction of each source, loudest first; None where none is claimed.
 

@@ -64,6 +64,7 @@ def line_spectra(
     Parameters
     ----------
     recording : Recording
+        At any sampling rate.
     start_s, stop_s : float
         Centres of the first and the last window; what lies outside the recording is silent.
     step_s : float
@@ -97,7 +98,9 @@ def shift_between(
     Parameters
     ----------
     lines : ndarray [frames, steps]
+        Spectra on an axis of equal musical steps.
     template : ndarray [steps]
+        A spectrum on the same axis.
     expected : ndarray [frames]
         Shift in ln(frequency) around which is searched.
     reach : float

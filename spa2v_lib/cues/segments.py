@@ -116,6 +116,7 @@ def clips(recording: Recording) -> list[Recording]:
     Parameters
     ----------
     recording : Recording
+        At any sampling rate.
 
     Returns
     -------
@@ -125,6 +126,10 @@ def clips(recording: Recording) -> list[Recording]:
     ------
     CueError
         If the recording is silent throughout.
+
+    See Also
+    --------
+    one_clip : One of them.
 
     Examples
     --------
@@ -154,6 +159,7 @@ def one_clip(recording: Recording, number: int, max_seconds: float) -> Recording
     Parameters
     ----------
     recording : Recording
+        At any sampling rate.
     number : int
         From 1 up.
     max_seconds : float
@@ -167,6 +173,10 @@ def one_clip(recording: Recording, number: int, max_seconds: float) -> Recording
     ------
     CueError
         If there is no such scene.
+
+    See Also
+    --------
+    clips : All of them.
 
     Examples
     --------

@@ -45,12 +45,17 @@ def separate(recording: Recording, cues: SpatialCues) -> list[Recording]:
     recording : Recording
         The one that the cues were measured in; it is streamed when a signal is read.
     cues : SpatialCues
+        Of the recording.
 
     Returns
     -------
     list of Recording
         Two channels each; they add up to the recording (of ambisonics, to its `middle_side`). A
         single source, and one without a direction, is the whole recording.
+
+    See Also
+    --------
+    spa2v_lib.cues.extract.extract_cues : Directions, motion and labels of the sources.
 
     Examples
     --------
@@ -116,6 +121,7 @@ def separate_sources(
     Parameters
     ----------
     recording : Recording
+        At any sampling rate.
     capture : str
         A key of `FORMATS`.
     azimuth_deg, power : ndarray [sources, frames]

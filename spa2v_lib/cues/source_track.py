@@ -95,6 +95,10 @@ class PassBy(Frozen):
     evidence : str
         "azimuth and level", or "azimuth, level and Doppler".
 
+    See Also
+    --------
+    spa2v_lib.planning.placement.pass_by_position : Where the source is on its path.
+
     Examples
     --------
     >>> time = Range(value=2.0, low=1.5, high=2.5)
@@ -128,6 +132,10 @@ class TagSpan(Frozen):
         ``None`` where it is unknown.
     confidence : float
         In [0, 1].
+
+    See Also
+    --------
+    SourceTrack : Holds them.
 
     Examples
     --------
@@ -188,6 +196,10 @@ class SourceTrack(Frozen):
         Fundamental frequency; ``None`` where the frame has none.
     pass_by : PassBy or None
         The path of a source that crosses; ``None`` for others.
+
+    See Also
+    --------
+    spa2v_lib.cues.types.SpatialCues : Holds the tracks of a recording.
 
     Examples
     --------

@@ -37,6 +37,7 @@ def pair_spacing(features: Features, active: np.ndarray) -> Range:
     Parameters
     ----------
     features : Features
+        Of the whole recording, see `spa2v_lib.cues.features.extract_features`.
     active : ndarray of bool [frames]
         Where any source is active.
 

@@ -72,6 +72,7 @@ def steering(capture: str, spacing_m: float | None = None) -> Steering:
     Parameters
     ----------
     capture : str
+        A key of `spa2v_lib.cues.formats.FORMATS`.
     spacing_m : float, optional
         As in `spa2v_lib.cues.formats.get_format`.
 
@@ -120,6 +121,7 @@ def plane_waves(item: CaptureFormat, hz: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     item : CaptureFormat
+        One of `spa2v_lib.cues.formats.FORMATS`.
     hz : ndarray [bands]
         Above 0.
 
@@ -160,6 +162,7 @@ def diffuse_coherence(item: CaptureFormat, hz: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     item : CaptureFormat
+        One of `spa2v_lib.cues.formats.FORMATS`.
     hz : ndarray [bands]
         Above 0.
 
@@ -197,7 +200,9 @@ def densities(bins: Bins, table: Steering, begin: int, stop: int) -> np.ndarray:
     Parameters
     ----------
     bins : Bins
+        Time–frequency bins with their weights.
     table : Steering
+        Of the capture format.
     begin, stop : int
         Frames.
 

@@ -112,6 +112,7 @@ def hold(values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values : ndarray [frames]
+        NaN where nothing is known.
 
     Returns
     -------
@@ -136,6 +137,7 @@ def weighted_quantile(values: np.ndarray, weight: np.ndarray, share: float) -> f
     Parameters
     ----------
     values, weight : ndarray [n]
+        Real numbers, and how much each counts, at least 0.
     share : float
         In [0, 1].
 
@@ -160,6 +162,7 @@ def percentile_envelope(values: np.ndarray, half: int, percent: float) -> np.nda
     Parameters
     ----------
     values : ndarray [frames]
+        NaN where nothing is known.
     half : int
         At least 0.
     percent : float
@@ -189,6 +192,7 @@ def mean_near(values: np.ndarray, weight: np.ndarray, half: int = 8) -> np.ndarr
     Parameters
     ----------
     values, weight : ndarray [frames]
+        Real numbers, and how much each counts, at least 0.
     half : int
         At least 1.
 
@@ -222,7 +226,9 @@ def best_path(score: np.ndarray, price: float, every: int) -> tuple[np.ndarray, 
     Parameters
     ----------
     score : ndarray [frames, directions]
+        Log likelihood of each direction.
     price : float
+        Of one grid step of the path, at least 0, in the unit of the score.
     every : int
         Frames from knot to knot.
 
@@ -304,7 +310,9 @@ def swapped(one: np.ndarray, two: np.ndarray, frame: int) -> tuple[np.ndarray, n
     Parameters
     ----------
     one, two : ndarray [frames]
+        Directions of two sources.
     frame : int
+        Of the meeting, from 0.
 
     Returns
     -------

@@ -67,6 +67,10 @@ class CaptureGuess(Frozen):
         How far apart the microphones of a pair "ab" are: given by the user, or estimated from the
         delays; ``None`` for other formats, and where it is the usual 0.5 m.
 
+    See Also
+    --------
+    spa2v_lib.cues.capture.guess_capture : Makes one from the recording.
+
     Examples
     --------
     >>> CaptureGuess(format="xy", confidence=1.0, note="named by the user").format
@@ -125,6 +129,11 @@ class SpatialCues(Frozen):
         90 % interval of the number of sources.
     notes : list of str
         What a reader has to know: assumptions, faults of the recording.
+
+    See Also
+    --------
+    spa2v_lib.cues.extract.extract_cues : Measures them.
+    spa2v_lib.planning.plan : Makes a layout of them.
 
     Examples
     --------

@@ -42,6 +42,10 @@ class Camera:
     LayoutError
         If a value is outside its range.
 
+    See Also
+    --------
+    spa2v_lib.planning.acoustic.place_boxes : Where it sees the sources.
+
     Examples
     --------
     >>> camera = Camera(fov_deg=90.0)

@@ -105,6 +105,10 @@ class SoundClass:
         The nearest key of `CLASSES`, for presets that can draw no other; its own name where it is
         one of them.
 
+    See Also
+    --------
+    get_class : One by a label.
+
     Examples
     --------
     >>> get_class("tram").with_article, get_class("tram").drawn_as, get_class("tram").range_m

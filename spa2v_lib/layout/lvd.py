@@ -57,6 +57,7 @@ def to_lvd(layout: VideoSceneLayout) -> dict[str, Any]:
     Parameters
     ----------
     layout : VideoSceneLayout
+        Captions, and boxes per key frame.
 
     Returns
     -------
@@ -100,6 +101,10 @@ def lvd_text(fields: dict[str, Any]) -> str:
     ----------
     fields : dict
         LVD's parsed form.
+
+    See Also
+    --------
+    to_lvd : The layout that is written.
 
     Examples
     --------

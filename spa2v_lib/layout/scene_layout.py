@@ -80,6 +80,10 @@ class SceneObject(StrictModel):
     LayoutError
         If a field is not valid or a text has more than `MAX_CAPTION_CHARS` characters.
 
+    See Also
+    --------
+    VideoSceneLayout : Holds the objects of a scene.
+
     Examples
     --------
     >>> box = {"x0": 0.1, "y0": 0.4, "x1": 0.5, "y1": 0.8}

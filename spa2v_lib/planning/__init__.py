@@ -44,6 +44,10 @@ def check_planner(
         If the planner, the placement or the choice of examples is not known, the number of
         examples is negative, a package is missing, or no key is set where one is needed.
 
+    See Also
+    --------
+    plan : Calls this first.
+
     Examples
     --------
     >>> check_planner("acoustic")
@@ -183,6 +187,10 @@ def prompt_for(
     ------
     PlanningError
         If the planner is not known or asks no model, or as `plan`.
+
+    See Also
+    --------
+    plan : Asks the model.
 
     Examples
     --------

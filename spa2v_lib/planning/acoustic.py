@@ -44,13 +44,19 @@ def explain(cues: SpatialCues, placed: list[tuple[SourceTrack, SoundClass]], cam
     Parameters
     ----------
     cues : SpatialCues
+        Of the recording.
     placed : list of (SourceTrack, SoundClass)
         The sources that are shown; the others are named as left out.
     camera : Camera
+        Field of view, aspect and height; it stands at the microphone.
 
     Returns
     -------
     str
+
+    See Also
+    --------
+    plan_acoustic : Makes the layout.
 
     Examples
     --------
@@ -317,11 +323,13 @@ def place_boxes(
     Parameters
     ----------
     cues : SpatialCues
+        Of the recording.
     source : SourceTrack
         One of `cues`.
     sound_class : SoundClass
         What it is shown as, which decides its size, height and usual range.
     camera : Camera
+        Field of view, aspect and height; it stands at the microphone.
     times : ndarray [key frames]
         In seconds.
 
@@ -329,6 +337,10 @@ def place_boxes(
     -------
     list of (Box or None)
         None where it is out of view.
+
+    See Also
+    --------
+    plan_acoustic : Makes a layout of the boxes.
 
     Examples
     --------

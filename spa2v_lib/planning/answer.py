@@ -79,9 +79,11 @@ def read_layout(text: str, placement: str, canvas: Canvas) -> VideoSceneLayout:
     Parameters
     ----------
     text : str
+        What a model wrote.
     placement : {"cues", "model"}
         Who places the boxes.
     canvas : Canvas
+        What the layout is made on: cues, camera and times.
 
     Returns
     -------
@@ -122,7 +124,9 @@ def from_cues(answer: CueAnswer, canvas: Canvas) -> VideoSceneLayout:
     Parameters
     ----------
     answer : CueAnswer
+        What a model wrote: captions and classes.
     canvas : Canvas
+        What the layout is made on: cues, camera and times.
 
     Returns
     -------
@@ -179,7 +183,9 @@ def from_boxes(answer: BoxAnswer, canvas: Canvas) -> VideoSceneLayout:
     Parameters
     ----------
     answer : BoxAnswer
+        What a model wrote: captions and boxes.
     canvas : Canvas
+        What the layout is made on: cues, camera and times.
 
     Returns
     -------

@@ -42,6 +42,10 @@ def default_folder() -> Path:
     pathlib.Path
         It may not exist yet.
 
+    See Also
+    --------
+    AnswerCache : Uses it.
+
     Examples
     --------
     >>> default_folder().name
@@ -59,7 +63,9 @@ def content_key(backend: Backend, prompt: Prompt, schema: type[BaseModel]) -> st
     Parameters
     ----------
     backend : Backend
+        The model that is asked.
     prompt : Prompt
+        What the model is given.
     schema : type of BaseModel
         One of `spa2v_lib.planning.schema.SCHEMAS`.
 
@@ -67,6 +73,10 @@ def content_key(backend: Backend, prompt: Prompt, schema: type[BaseModel]) -> st
     -------
     str
         SHA-256, 64 hexadecimal digits.
+
+    See Also
+    --------
+    AnswerCache : Files answers by it.
 
     Examples
     --------

@@ -74,10 +74,15 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     Parameters
     ----------
     estimates : iterable of Estimate
+        One a request.
 
     Returns
     -------
     Estimate
+
+    See Also
+    --------
+    estimate : Of one request.
 
     Examples
     --------
@@ -159,12 +164,17 @@ def estimate(prompt: Prompt, spec: PlannerSpec) -> Estimate:
     Parameters
     ----------
     prompt : Prompt
+        What the model is given.
     spec : PlannerSpec
         The planner that would be asked.
 
     Returns
     -------
     Estimate
+
+    See Also
+    --------
+    total : Of several.
 
     Examples
     --------

@@ -111,6 +111,10 @@ def load_exemplars(path: str | Path | None = None) -> tuple[Exemplar, ...]:
     DataError
         If the file is missing, or a line is not an exemplar; the message names the line.
 
+    See Also
+    --------
+    choose_exemplars : Chooses those that are like a recording.
+
     Examples
     --------
     >>> len(load_exemplars()) > 50
@@ -137,6 +141,7 @@ def exemplar_sound(exemplar: Exemplar) -> tuple[np.ndarray, int]:
     Parameters
     ----------
     exemplar : Exemplar
+        One of `load_exemplars`.
 
     Returns
     -------
@@ -149,6 +154,10 @@ def exemplar_sound(exemplar: Exemplar) -> tuple[np.ndarray, int]:
     ------
     DataError
         If its sound is missing or cannot be read.
+
+    See Also
+    --------
+    load_exemplars : Reads the exemplars.
 
     Examples
     --------
@@ -232,6 +241,10 @@ def ranked_exemplars(
 
     Parameters, result and errors as for `choose_exemplars`.
 
+    See Also
+    --------
+    choose_exemplars : Chooses the first of them.
+
     Examples
     --------
     >>> ranked_exemplars(load_exemplars()[0].cues, "none")
@@ -286,6 +299,7 @@ def leaks(exemplar: Exemplar, cues: SpatialCues, recordings: Collection[str] = (
     Parameters
     ----------
     exemplar : Exemplar
+        One of `load_exemplars`.
     cues : SpatialCues
         Of the recording that is planned.
     recordings : collection of str
@@ -334,6 +348,7 @@ def cue_distance(a: SpatialCues, b: SpatialCues) -> float:
     Parameters
     ----------
     a, b : SpatialCues
+        Of two recordings.
 
     Returns
     -------
@@ -368,6 +383,7 @@ def source_vector(source: SourceTrack) -> np.ndarray:
     Parameters
     ----------
     source : SourceTrack
+        One source of the cues.
 
     Returns
     -------

@@ -72,7 +72,14 @@ def parse(text: str, schema: type[Answer]) -> Answer:
 def parse_all(text: str, schema: type[Answer]) -> list[Answer]:
     """Read every object in a text that fits the schema, the last one first.
 
-    Parameters, errors as for `parse`.
+    Errors as for `parse`.
+
+    Parameters
+    ----------
+    text : str
+        What a model wrote.
+    schema : type of BaseModel
+        What the answer has to be.
 
     Returns
     -------
@@ -109,6 +116,7 @@ def one_line(text: str, longest: int) -> str:
     Parameters
     ----------
     text : str
+        Of any number of lines.
     longest : int
         Characters to show, at least 1; what is cut is shown as "…".
 

@@ -48,6 +48,7 @@ def with_exemplar_height(
     Parameters
     ----------
     sound_class : SoundClass
+        Whose usual size and place decide the box.
     exemplars : sequence of Exemplar
         In the order of choice; may be empty.
     camera : Camera
@@ -180,6 +181,7 @@ def pass_by_position(
     passing : PassBy
         The path that was fitted to its sound.
     sound_class : SoundClass
+        Whose usual size and place decide the box.
     times : ndarray [times]
         In seconds.
 

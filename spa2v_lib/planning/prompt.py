@@ -181,6 +181,7 @@ def exemplar_answer(
     Parameters
     ----------
     exemplar : Exemplar
+        One of `load_exemplars`.
     times : sequence of float
         Of the frames that are written, in seconds.
     placement : {"cues", "model"}
@@ -242,6 +243,7 @@ def cue_table(cues: SpatialCues, times: Sequence[float], *, brief: bool = False)
     Parameters
     ----------
     cues : SpatialCues
+        Of the recording.
     times : sequence of float
         Of the frames that are asked for, in seconds.
     brief : bool

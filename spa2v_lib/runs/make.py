@@ -69,6 +69,11 @@ def generate_run(
     Spa2vError
         If anything about the request cannot work; nothing is written then.
 
+    See Also
+    --------
+    spa2v_lib.runs.verify : Whether a run is as it says.
+    spa2v_lib.runs.rerun : Makes it again.
+
     Examples
     --------
     >>> generate_run("nowhere.wav", "run")

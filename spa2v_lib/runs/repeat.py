@@ -175,6 +175,10 @@ def rerun(
     Spa2vError
         As for `verify` and `generate_run`.
 
+    See Also
+    --------
+    spa2v_lib.runs.verify : Whether a run is as it says.
+
     Examples
     --------
     >>> rerun("no/such/run", "out", seed=4)

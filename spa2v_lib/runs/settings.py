@@ -254,6 +254,10 @@ class Settings(BaseModel):
 def settings_table() -> str:
     """Return all parameters with defaults and meanings, as a table in Markdown.
 
+    See Also
+    --------
+    Settings : The parameters themselves.
+
     Examples
     --------
     >>> print(next(row for row in settings_table().splitlines() if "`seed`" in row))
@@ -280,12 +284,17 @@ def check_settings(settings: Settings) -> None:
     Parameters
     ----------
     settings : Settings
+        Of a run.
 
     Raises
     ------
     Spa2vError
         If there is no such preset, planner, capture format, grounding method or device, a class
         cannot be drawn, or weights, packages or keys are missing on this machine.
+
+    See Also
+    --------
+    Settings : All parameters of a run.
 
     Examples
     --------

@@ -78,6 +78,7 @@ def generate(
     Parameters
     ----------
     layout : VideoSceneLayout
+        Captions, and boxes per key frame.
     preset : str or Preset
         Which weights: a key of `PRESETS`, or what `variant` returns for another base, LoRA, size or
         few steps.
@@ -118,6 +119,12 @@ def generate(
     ------
     SamplingError, DataError
         See `check`; raised before any long work. A SamplingError also if memory runs out.
+
+    See Also
+    --------
+    check : What is refused.
+    variant : Other weights, size or speed.
+    spa2v_lib.runs.generate_run : From a recording to a folder with video and report.
 
     Examples
     --------
@@ -213,6 +220,10 @@ def preset_info(preset: str | Preset) -> dict[str, object]:
     ------
     SamplingError, DataError
         If there is no such preset, or shipped weights are missing.
+
+    See Also
+    --------
+    get_preset : The preset itself.
 
     Examples
     --------

@@ -54,6 +54,7 @@ def check(
     Parameters
     ----------
     layout : VideoSceneLayout
+        Captions, and boxes per key frame.
     preset, steps, guidance_scale, grounding, captions, device
         See `generate`.
 
@@ -71,7 +72,7 @@ def check(
 
     See Also
     --------
-    generate : Calls this first.
+    spa2v_lib.sampling.generate : Calls this first.
 
     Examples
     --------
@@ -158,6 +159,11 @@ def _check_length(layout: VideoSceneLayout, preset: Preset) -> None:
 def check_steps(steps: int | None) -> None:
     """Refuse a number of sampling steps that no preset can take; None is always right.
 
+    Parameters
+    ----------
+    steps : int or None
+        Of sampling.
+
     Raises
     ------
     SamplingError
@@ -209,6 +215,11 @@ def check_few_steps(preset: Preset, steps: int | None, guidance_scale: float | N
 def check_captions(captions: str) -> None:
     """Refuse a choice of captions that does not exist.
 
+    Parameters
+    ----------
+    captions : str
+        One of "mixed", "global" and "frame" is right.
+
     Raises
     ------
     SamplingError
@@ -259,6 +270,7 @@ def check_labels(labels: Sequence[str], preset: Preset) -> None:
     labels : sequence of str
         One an object; any words.
     preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
     Raises
     ------

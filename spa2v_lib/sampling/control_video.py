@@ -93,6 +93,10 @@ def frame_times(layout: VideoSceneLayout, max_frames: int, fps: float = 16.0) ->
     -------
     np.ndarray [shape=(frames,)]
 
+    See Also
+    --------
+    draw_control : Draws them.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.selfcheck import known_layout
@@ -145,6 +149,10 @@ def draw_control(
     Returns
     -------
     list of PIL.Image.Image
+
+    See Also
+    --------
+    frame_times : When its frames are.
 
     Examples
     --------

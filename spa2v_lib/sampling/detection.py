@@ -29,6 +29,10 @@ _LEAST_SIDE = 1e-4
 class Detection:
     """One detected object: its label, a score in [0, 1] and its box.
 
+    See Also
+    --------
+    OwlVit : Makes them.
+
     Examples
     --------
     >>> Detection("dog", 0.9, Box(x0=0.1, y0=0.2, x1=0.4, y1=0.6)).label
@@ -57,6 +61,10 @@ class OwlVit:
     ------
     DataError
         If the weights are neither on this machine nor to be had from the hub.
+
+    See Also
+    --------
+    spa2v_lib.sampling.tiny_detector.detect : For videos of the small suite.
 
     Examples
     --------

@@ -138,6 +138,10 @@ def check_device(
     SamplingError
         If there is no such device, or its memory does not suffice.
 
+    See Also
+    --------
+    spa2v_lib.sampling.checks.choose_device : The same for a layout.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.presets import get_preset
@@ -240,6 +244,13 @@ def _gpu_bytes(pipeline: DiffusionPipeline) -> int:
 def clear_memory_errors(preset: Preset, frames: int) -> Iterator[None]:
     """Turn running out of memory into one sentence that says what to lower.
 
+    Parameters
+    ----------
+    preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
+    frames : int
+        Of the video, which the message names.
+
     Raises
     ------
     SamplingError
@@ -276,6 +287,7 @@ def import_libraries(preset: Preset) -> None:
     Parameters
     ----------
     preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
     Examples
     --------
@@ -315,6 +327,10 @@ def load(
     SamplingError, DataError
         If the device does not suffice, or weights are missing or do not fit.
 
+    See Also
+    --------
+    unload : Gives the memory back.
+
     Examples
     --------
     >>> pipeline = load("tiny", "cpu", layers=["gligen"])
@@ -336,6 +352,10 @@ def load(
 
 def unload() -> None:
     """Forget all loaded pipelines and give their memory back.
+
+    See Also
+    --------
+    load : Loads a pipeline.
 
     Examples
     --------

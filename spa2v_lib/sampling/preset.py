@@ -27,6 +27,10 @@ class Source:
     size_gb : float
         About as much is downloaded; 0 if that is not known. Only the hub knows exactly.
 
+    See Also
+    --------
+    spa2v_lib.sampling.sources.locate : Finds or fetches its files.
+
     Examples
     --------
     >>> Source("owner/name", "0" * 40, ("unet/*.safetensors",)).repository
@@ -220,6 +224,10 @@ class Preset:
         "fast" samples as `fast` says.
     variant : str
         What was asked for beyond the name, see `spa2v_lib.sampling.variants`.
+
+    See Also
+    --------
+    spa2v_lib.sampling.presets.get_preset : One by its name.
 
     Examples
     --------

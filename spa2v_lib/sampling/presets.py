@@ -197,6 +197,10 @@ def get_preset(name: str | Preset) -> Preset:
     SamplingError
         If there is none of this name; the message lists those that exist.
 
+    See Also
+    --------
+    spa2v_lib.sampling.variants.variant : A preset with other weights, size or speed.
+
     Examples
     --------
     >>> get_preset("sd15-migc").guidance_scale

@@ -79,6 +79,10 @@ def known_layout(aspect: float, seconds: float = 2.0) -> VideoSceneLayout:
     -------
     VideoSceneLayout
 
+    See Also
+    --------
+    check_preset : Samples it, and looks for the object.
+
     Examples
     --------
     >>> known_layout(1.6).frame_count
@@ -113,6 +117,7 @@ def check_preset(
     name : str
         A preset.
     device : {"auto", "cuda", "mps", "cpu"}
+        Where to sample, see `spa2v_lib.sampling.loading.check_device`.
     detector : OwlVit, optional
         For presets of published weights; looked for before sampling starts if not given. Without
         one the video is made and kept, and nothing is measured.
@@ -131,6 +136,10 @@ def check_preset(
     ------
     SamplingError, DataError
         If the preset cannot be sampled.
+
+    See Also
+    --------
+    known_layout : What it samples.
 
     Examples
     --------

@@ -79,6 +79,13 @@ def read_tensors(path: Path, content: str) -> dict[str, Any]:
 def save_half(tensors: Mapping[str, Tensor], path: Path) -> None:
     """Write weights as safetensors, in half precision.
 
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        Of any precision.
+    path : Path
+        Ends in .safetensors.
+
     Examples
     --------
     >>> save_half({"weight": torch.ones(1, 2)}, Path("some.safetensors"))
@@ -127,6 +134,11 @@ def check_fit(
 def some_of(names: list[str]) -> str:
     """Name the first three, for a message.
 
+    Parameters
+    ----------
+    names : list of str
+        At least one.
+
     Examples
     --------
     >>> some_of(["a", "b", "c", "d"])
@@ -137,6 +149,15 @@ def some_of(names: list[str]) -> str:
 
 def load_weights(model: nn.Module, path: Path, content: str) -> None:
     """Give a model the weights of a file that must fit it exactly, in the model's precision.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Whose weights are replaced.
+    path : Path
+        A safetensors file.
+    content : str
+        What the message says that it should hold.
 
     Raises
     ------
@@ -207,6 +228,13 @@ def load_part(part: type, folder: str | Path, **options: Any) -> Any:
 def check_finite(tensors: Mapping[str, Tensor], name: str) -> None:
     """Refuse weights that hold NaN or infinity, of which nothing but black frames would come.
 
+    Parameters
+    ----------
+    tensors : dict of str to Tensor
+        Weights by name.
+    name : str
+        What the message calls them.
+
     Raises
     ------
     DataError
@@ -228,6 +256,13 @@ def check_finite(tensors: Mapping[str, Tensor], name: str) -> None:
 def check_numbers(tensor: Tensor, name: str) -> None:
     """Refuse to go on with NaN or infinity, of which a black video would come.
 
+    Parameters
+    ----------
+    tensor : Tensor
+        Of any shape.
+    name : str
+        What the message calls it.
+
     Raises
     ------
     SamplingError
@@ -247,6 +282,11 @@ def check_numbers(tensor: Tensor, name: str) -> None:
 
 def as_pixels(frames: np.ndarray) -> np.ndarray:
     """Turn frames [time, height, width, 3] in [0, 1] into bytes.
+
+    Parameters
+    ----------
+    frames : np.ndarray [shape=(time, height, width, 3)]
+        In [0, 1]; what lies beyond is cut off.
 
     Raises
     ------

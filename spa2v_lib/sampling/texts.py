@@ -58,8 +58,11 @@ def encode_texts(
     Parameters
     ----------
     pipeline : AnimateDiffPipeline
+        As `spa2v_lib.sampling.loading.load` returns it.
     layout : VideoSceneLayout
+        Captions, and boxes per key frame.
     captions : {"global", "frame", "mixed"}
+        Which captions condition a frame.
     negative_prompt : str
         For the unconditional half of classifier-free guidance.
 
@@ -104,6 +107,7 @@ def object_phrases(layout: VideoSceneLayout, *, directional: bool) -> tuple[str,
     Parameters
     ----------
     layout : VideoSceneLayout
+        Captions, and boxes per key frame.
     directional : bool
         Whether to say, after an object's caption, that it crosses the picture to the right, where
         its boxes do: the caption may come from a person or a language model, who need not say.
@@ -126,6 +130,13 @@ def object_phrases(layout: VideoSceneLayout, *, directional: bool) -> tuple[str,
 
 def pooled(pipeline: AnimateDiffPipeline, phrases: list[str]) -> torch.Tensor:
     """Return the pooled text embeddings of `phrases` [n], as [n, text width].
+
+    Parameters
+    ----------
+    pipeline : AnimateDiffPipeline
+        Whose text encoder is used.
+    phrases : list of str
+        At least one.
 
     Examples
     --------

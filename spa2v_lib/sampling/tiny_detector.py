@@ -87,6 +87,7 @@ def detect(
     Parameters
     ----------
     frames : np.ndarray [shape=(time, SIZE, SIZE, 3), dtype=uint8]
+        Pictures of the small suite.
     model : Detector, optional
         The shipped one if not given.
     threshold : float
@@ -96,6 +97,10 @@ def detect(
     -------
     list of list of Detection
         For each frame, the best first; at most one of a class within a box of its own.
+
+    See Also
+    --------
+    spa2v_lib.sampling.detection.OwlVit : For other pictures.
 
     Examples
     --------

@@ -92,6 +92,10 @@ def variant(
     DataError
         If a file or folder does not exist, or is no safetensors or no picture.
 
+    See Also
+    --------
+    spa2v_lib.sampling.presets.get_preset : The preset as it is.
+
     Examples
     --------
     >>> chosen = variant("sd15-migc", lora=["owner/clay-style:0.8"], speed="fast")

@@ -21,7 +21,9 @@ def substitutions(labels: Iterable[str], preset: Preset) -> dict[str, str]:
     Parameters
     ----------
     labels : iterable of str
+        One an object; any words.
     preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
     Examples
     --------
@@ -40,6 +42,7 @@ def as_drawable(layout: VideoSceneLayout, preset: Preset) -> VideoSceneLayout:
     Parameters
     ----------
     layout : VideoSceneLayout
+        Captions, and boxes per key frame.
     preset : Preset
         With an open vocabulary, the layout is returned as it is.
 

@@ -49,11 +49,16 @@ def check_weights(preset: Preset) -> None:
     Parameters
     ----------
     preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
     Raises
     ------
     DataError
         The message says what is missing and how to get it.
+
+    See Also
+    --------
+    fetch : Gets what is missing.
 
     Examples
     --------
@@ -87,12 +92,17 @@ def whereabouts(preset: Preset) -> dict[str, str]:
     Parameters
     ----------
     preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
     Returns
     -------
     dict of str to str
         "on disk" or "in the hub's cache", with the size; "to be fetched" or "to be put there by
         hand", with about the size; by what the part is. Nothing for shipped weights.
+
+    See Also
+    --------
+    fetch : Gets what is missing.
 
     Examples
     --------
@@ -117,6 +127,7 @@ def layer_file(preset: Preset, method: str) -> Path | None:
     Parameters
     ----------
     preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
     method : str
         Name of a grounding method.
 
@@ -129,6 +140,10 @@ def layer_file(preset: Preset, method: str) -> Path | None:
     ------
     DataError
         If it is neither here nor to be had.
+
+    See Also
+    --------
+    spa2v_lib.sampling.loading.load : Loads it.
 
     Examples
     --------
@@ -149,6 +164,11 @@ def layer_file(preset: Preset, method: str) -> Path | None:
 
 def planned_downloads(preset: Preset) -> list[Download]:
     """Ask the hub what it would send for a preset; nothing is fetched.
+
+    Parameters
+    ----------
+    preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
     Returns
     -------
@@ -196,6 +216,10 @@ def fetch(preset: str | Preset, announce: Announce = print) -> list[Path]:
         If there is no such preset, the hub does not answer, the disk is too small, or a part can
         only be put there by hand.
 
+    See Also
+    --------
+    planned_downloads : What would be fetched.
+
     Examples
     --------
     >>> [folder.name for folder in fetch("tiny")]
@@ -214,6 +238,11 @@ def fetch(preset: str | Preset, announce: Announce = print) -> list[Path]:
 
 def weight_files(preset: Preset) -> list[Path]:
     """Return the shipped weight files of a preset; none for published weights.
+
+    Parameters
+    ----------
+    preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
     Raises
     ------
@@ -246,6 +275,11 @@ def weight_hashes(preset: Preset) -> dict[str, str]:
     Wherever they came from: a file that somebody put into a folder counts as what it holds, not as
     what it is called.
 
+    Parameters
+    ----------
+    preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
+
     Returns
     -------
     dict of str to str
@@ -256,6 +290,10 @@ def weight_hashes(preset: Preset) -> dict[str, str]:
     ------
     DataError
         If shipped weights are missing.
+
+    See Also
+    --------
+    whereabouts : Where the weights are.
 
     Examples
     --------

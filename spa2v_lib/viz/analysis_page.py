@@ -70,6 +70,7 @@ def map_svg(analysis: Analysis) -> str:
     Parameters
     ----------
     analysis : Analysis
+        What `spa2v_lib.cues.analyze` returns: a recording, its cues and its features.
 
     Examples
     --------

@@ -82,6 +82,7 @@ def track_lines(source: SourceTrack, times: Sequence[float], colour: str) -> lis
     Parameters
     ----------
     source : SourceTrack
+        One source of the cues.
     times : sequence of float
         Of the cues, in seconds.
     colour : str
@@ -200,7 +201,7 @@ def cue_figure(cues: SpatialCues) -> go.Figure:
 
     See Also
     --------
-    cue_svg : the same for a saved page
+    spa2v_lib.viz.svg.cue_svg : the same for a saved page
 
     Examples
     --------
@@ -243,6 +244,7 @@ def azimuth_map(analysis: Analysis) -> Exhibit:
     Parameters
     ----------
     analysis : Analysis
+        What `spa2v_lib.cues.analyze` returns: a recording, its cues and its features.
 
     Returns
     -------
@@ -284,6 +286,7 @@ def level_and_pitch(analysis: Analysis) -> Exhibit:
     Parameters
     ----------
     analysis : Analysis
+        What `spa2v_lib.cues.analyze` returns: a recording, its cues and its features.
 
     Returns
     -------
@@ -335,6 +338,7 @@ def spectrograms(analysis: Analysis) -> Exhibit:
     Parameters
     ----------
     analysis : Analysis
+        What `spa2v_lib.cues.analyze` returns: a recording, its cues and its features.
 
     Returns
     -------

@@ -106,6 +106,7 @@ def pass_by_curves(
     Parameters
     ----------
     source : SourceTrack
+        One source of the cues.
     times : ndarray [frames]
         Of the cues, in seconds.
 
@@ -141,6 +142,7 @@ def mel_spectrum(part: Recording) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     part : Recording
+        A short part of a recording.
 
     Returns
     -------

@@ -319,6 +319,7 @@ def shown_boxes(layout: VideoSceneLayout, chosen: Sequence[int]) -> list[list[Bo
     Parameters
     ----------
     layout : VideoSceneLayout
+        Captions, and boxes per key frame.
     chosen : sequence of int
         Numbers of the frames.
 

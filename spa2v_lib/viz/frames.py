@@ -54,6 +54,7 @@ def data_url(picture: Image | np.ndarray, form: str = "PNG", **options: object) 
     Parameters
     ----------
     picture : PIL.Image.Image or ndarray [height, width, 3 or 4]
+        Of an array, uint8.
     form : str
         "PNG" or "WEBP".
     **options
@@ -80,6 +81,7 @@ def frames_image(
     Parameters
     ----------
     frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
+        Pictures, at least one.
     boxes : sequence of sequence of (Box or None)
         For each frame, a box for each object; None where it is out of view.
     width : int
@@ -187,6 +189,7 @@ def layout_html(layout: VideoSceneLayout) -> str:
     Parameters
     ----------
     layout : VideoSceneLayout
+        Captions, and boxes per key frame.
 
     Returns
     -------

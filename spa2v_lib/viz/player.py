@@ -154,6 +154,7 @@ def loudest_excerpt(cues: SpatialCues) -> tuple[float, float]:
     Parameters
     ----------
     cues : SpatialCues
+        Of the recording.
 
     Examples
     --------
@@ -179,6 +180,7 @@ def source_players(analysis: Analysis, *, with_recording: bool) -> tuple[Player,
     Parameters
     ----------
     analysis : Analysis
+        What `spa2v_lib.cues.analyze` returns: a recording, its cues and its features.
     with_recording : bool
         Whether several sources are preceded by the recording.
 

@@ -214,6 +214,7 @@ def shown_name(source: SourceTrack) -> str:
     Parameters
     ----------
     source : SourceTrack
+        One source of the cues.
 
     Examples
     --------
@@ -269,6 +270,7 @@ def interval_band(source: SourceTrack, times: Sequence[float], colour: str) -> l
     Parameters
     ----------
     source : SourceTrack
+        One source of the cues.
     times : sequence of float
         Of the cues, in seconds.
     colour : str

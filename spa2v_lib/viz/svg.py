@@ -115,6 +115,7 @@ def cue_svg(
     Parameters
     ----------
     cues : SpatialCues
+        Of the recording.
     evidence : ndarray [directions, frames], optional
         In [0, 1], how much sound arrives from each direction, drawn in grey under the azimuths:
         from left to right (±90°; ±180° for ambisonics), over the whole duration.

@@ -72,6 +72,7 @@ def source_name(source: SourceTrack) -> str:
     Parameters
     ----------
     source : SourceTrack
+        One source of the cues.
 
     Examples
     --------
@@ -88,6 +89,7 @@ def naming_in_words(source: SourceTrack) -> str:
     Parameters
     ----------
     source : SourceTrack
+        One source of the cues.
 
     Examples
     --------
@@ -125,6 +127,7 @@ def cues_in_words(cues: SpatialCues) -> str:
     Parameters
     ----------
     cues : SpatialCues
+        Of the recording.
 
     See Also
     --------
@@ -155,6 +158,7 @@ def map_caption(cues: SpatialCues) -> str:
     Parameters
     ----------
     cues : SpatialCues
+        Of the recording.
 
     Examples
     --------
@@ -187,6 +191,7 @@ def tracks_caption(cues: SpatialCues) -> str:
     Parameters
     ----------
     cues : SpatialCues
+        Of the recording.
 
     Examples
     --------
@@ -240,6 +245,7 @@ def pass_by_in_words(fit: PassBy) -> str:
     Parameters
     ----------
     fit : PassBy
+        The path of a source that crosses.
 
     Examples
     --------

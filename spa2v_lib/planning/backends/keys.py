@@ -79,6 +79,7 @@ def without_key(text: str, key: str) -> str:
     Parameters
     ----------
     text : str
+        That may hold a key.
     key : str
         Or `NO_KEY`.
 

@@ -55,6 +55,10 @@ def new_grounding(name: str, **knobs: float) -> Grounding | BoxOutlines:
     SamplingError
         If there is no such method, it has no such knob, or a knob is out of range.
 
+    See Also
+    --------
+    check_grounding : What is refused.
+
     Examples
     --------
     >>> new_grounding("gligen", stop=0.3).stop
@@ -76,10 +80,21 @@ def new_grounding(name: str, **knobs: float) -> Grounding | BoxOutlines:
 def check_grounding(asked: str, preset: Preset) -> None:
     """Refuse a grounding that `preset` cannot use, or knobs that it does not have.
 
+    Parameters
+    ----------
+    asked : str
+        A method, with knobs after a colon.
+    preset : Preset
+        That it is used with.
+
     Raises
     ------
     SamplingError
         The message lists what can be used.
+
+    See Also
+    --------
+    new_grounding : Makes the method.
 
     Examples
     --------
@@ -108,6 +123,7 @@ def chosen_grounding(asked: str | Grounding, preset: Preset) -> Grounding | BoxO
     asked : str or Grounding
         As users write it, or a method, which is returned as it is.
     preset : Preset
+        One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
     Returns
     -------
@@ -117,6 +133,10 @@ def chosen_grounding(asked: str | Grounding, preset: Preset) -> Grounding | BoxO
     ------
     SamplingError
         See `check_grounding`.
+
+    See Also
+    --------
+    new_grounding : Makes one by its name.
 
     Examples
     --------

@@ -235,6 +235,7 @@ def steps_before(share: float, steps: int) -> int:
     share : float
         In [0, 1].
     steps : int
+        Sampling steps in all, at least 1.
 
     Examples
     --------

@@ -33,6 +33,7 @@ def box_fourier(boxes: Tensor) -> Tensor:
     Parameters
     ----------
     boxes : Tensor [shape=(n, m, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
 
     Returns
     -------
@@ -49,6 +50,13 @@ def box_fourier(boxes: Tensor) -> Tensor:
 def cell_boxes(side: int, like: Tensor) -> Tensor:
     """Return the boxes of a square feature map's cells, row by row, as [side * side, 4].
 
+    Parameters
+    ----------
+    side : int
+        Cells of a row, at least 1.
+    like : Tensor
+        Whose device and type the boxes get.
+
     Examples
     --------
     >>> cell_boxes(2, torch.zeros(()))[1].tolist()
@@ -61,6 +69,13 @@ def cell_boxes(side: int, like: Tensor) -> Tensor:
 
 def coverage(cells: Tensor, boxes: Tensor) -> Tensor:
     """Return the share of each cell [cells, 4] that each box [n, objects, 4] covers.
+
+    Parameters
+    ----------
+    cells : Tensor [shape=(cells, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
+    boxes : Tensor [shape=(n, objects, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
 
     Returns
     -------
@@ -85,6 +100,7 @@ def seen_from_cells(boxes: Tensor, size: tuple[int, int]) -> Tensor:
     Parameters
     ----------
     boxes : Tensor [shape=(n, objects, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
     size : tuple of int
         Height and width of the feature map.
 
@@ -116,8 +132,11 @@ def box_cover(boxes: Tensor, present: Tensor, size: MapSize) -> Tensor:
     Parameters
     ----------
     boxes : Tensor [shape=(..., 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
     present : Tensor [shape=(...)]
+        1 where the object is in the frame, else 0.
     size : (int, int)
+        Height and width of the map in cells.
 
     Returns
     -------

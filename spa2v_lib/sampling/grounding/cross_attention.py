@@ -47,6 +47,11 @@ def spatial_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
     Motion modules hold transformer blocks of the same class, so they are distinguished by the
     module that holds them, not by name.
 
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.loading import load
@@ -65,6 +70,11 @@ def layers(unet: nn.Module) -> dict[str, Attention]:
     """Return the cross-attention layers that see one frame at a time, by name.
 
     Motion modules hold an ``attn2`` too, which is no cross-attention.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
 
     Examples
     --------
@@ -86,9 +96,11 @@ def probabilities(attention: Attention, pictures: Tensor, text: Tensor) -> Tenso
     Parameters
     ----------
     attention : Attention
+        A cross-attention of the UNet.
     pictures : Tensor [shape=(n, cells, dim)]
         The layer's input.
     text : Tensor [shape=(n, tokens, width)]
+        Text embeddings.
 
     Returns
     -------
@@ -168,6 +180,11 @@ def sizes_known(unet: nn.Module) -> Iterator[dict[Attention, MapSize]]:
 
     A layer itself sees a row of cells and cannot tell a wide picture from a tall one.
 
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.loading import load
@@ -201,6 +218,7 @@ def observed(unet: nn.Module, see: Observer) -> Iterator[None]:
     Parameters
     ----------
     unet : nn.Module
+        Of diffusers, with or without motion modules.
     see : callable
         Called with a layer's name, its map's size and a function that computes the map as
         `probabilities` does, so that a map nobody wants costs nothing.

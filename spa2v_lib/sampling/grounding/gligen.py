@@ -80,6 +80,7 @@ def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
     unet : nn.Module
         With grounding layers attached.
     frames : BoxTokens
+        What the layers are given of each frame.
     guided : bool
         Put the unconditional half of classifier-free guidance in front; its objects are all
         masked, as in the paper's sampler. Layers with an instance mask leave that half alone and

@@ -178,6 +178,11 @@ def _state(unet: nn.Module) -> dict[str, Tensor]:
 def parameters(unet: nn.Module) -> list[nn.Parameter]:
     """Return the parameters of the layers that `attach` added.
 
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
+
     Examples
     --------
     >>> from diffusers import UNet2DConditionModel
@@ -198,6 +203,13 @@ def parameters(unet: nn.Module) -> list[nn.Parameter]:
 
 def save(unet: nn.Module, path: Path) -> None:
     """Write the grounding layers as safetensors, in half precision.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        With layers that `attach` added.
+    path : Path
+        Ends in .safetensors.
 
     Examples
     --------
@@ -223,6 +235,7 @@ def load(unet: nn.Module, path: Path) -> None:
     Parameters
     ----------
     unet : nn.Module
+        Of diffusers, with or without motion modules.
     path : Path
         Layers that `save` wrote, or the whole published UNet with layers in diffusers' names, as
         safetensors or as a pickle, of which only tensors are read.
@@ -258,6 +271,13 @@ def load(unet: nn.Module, path: Path) -> None:
 
 def switch(unet: nn.Module, on: bool) -> None:
     """Let the grounding layers act, or pass the picture through unchanged.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        With layers that `attach` added.
+    on : bool
+        Whether they act.
 
     Examples
     --------

@@ -191,7 +191,9 @@ def grounded(unet: nn.Module, objects: Objects, *, strength: float = 1.0) -> Ite
         Called with batches of as many pictures as `objects` has frames, or twice as many: then the
         first half is the unconditional one of classifier-free guidance, and left alone.
     objects : Objects
+        Boxes, texts and tokens of the video's objects.
     strength : float
+        In [0, 1]; 0 leaves the UNet alone.
 
     Examples
     --------

@@ -80,10 +80,13 @@ def attend(
     Parameters
     ----------
     query : Tensor [shape=(n, cells, dim)]
+        Of the picture's cells; `dim` is that of all heads together.
     key, value : Tensor [shape=(n, tokens, dim)]
         Or [n, objects, tokens, dim]: each object is then attended to by itself.
     heads : int
+        Of the attention, at least 1.
     allowed : Tensor of bool [shape=(n, cells, tokens)], optional
+        Which tokens a cell may attend to; all if not given.
 
     Returns
     -------

@@ -62,6 +62,11 @@ def attach(
 def attached(unet: nn.Module) -> dict[str, Attention]:
     """Return the cross-attentions that have a MIGC layer, by name.
 
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.loading import load as load_preset
@@ -74,6 +79,11 @@ def attached(unet: nn.Module) -> dict[str, Attention]:
 
 def parameters(unet: nn.Module) -> list[nn.Parameter]:
     """Return the parameters of the layers that `attach` added.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
 
     Examples
     --------
@@ -94,6 +104,13 @@ def parameters(unet: nn.Module) -> list[nn.Parameter]:
 
 def save(unet: nn.Module, path: Path) -> None:
     """Write the MIGC layers as safetensors, in half precision.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        With layers that `attach` added.
+    path : Path
+        Ends in .safetensors.
 
     Examples
     --------
@@ -118,6 +135,13 @@ def load(unet: nn.Module, path: Path) -> None:
 
     Which cross-attentions have MIGC is decided by the keys of the file; the authors' number the
     blocks as the original Stable Diffusion does. Of a pickle only tensors are read.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
+    path : Path
+        Safetensors, or a pickle, of which only tensors are read.
 
     Raises
     ------
