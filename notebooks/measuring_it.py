@@ -191,7 +191,8 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 #   methods without spatial cues does not measure localization.
 # - **full** and **without exemplars**: exemplars teach how high objects appear in the picture,
 #   and nothing about directions; which of them are shown hardly matters.
-# - **full, true labels** and **full**: their difference is what the tagger's errors cost.
+# - **full, true labels** and **full**: their difference is what the tagger's errors cost. These
+#   clips were named by an earlier tagger, which knew fewer classes.
 
 # %%
 from IPython.display import HTML
