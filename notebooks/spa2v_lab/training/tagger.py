@@ -1,7 +1,7 @@
 """Training of the embedded tagger: ``python -m spa2v_lab.training.tagger``.
 
 With ``--sounds FOLDER`` (of `spa2v_lab.training.collection`, or ESC-10's) sounds are embedded anew;
-without, the shipped examples are learnt again, in seconds. What the tagger can do is measured by
+without, the shipped examples are learnt again, in a minute. What the tagger can do is measured by
 ``spa2v bench tagging``.
 """
 
