@@ -248,7 +248,7 @@ def _decoded(pipeline: AnimateDiffPipeline, latents: torch.Tensor, on_stage: OnS
         decoded = pipeline.decode_latents(latents[:, :, start : start + _DECODED], _DECODED)
         frames = pipeline.video_processor.postprocess_video(decoded, output_type="np")
         parts.append(as_pixels(frames[0]))
-    on_stage("decode", count, count)
+        on_stage("decode", min(start + _DECODED, count), count)
     pipeline.maybe_free_model_hooks()  # where parts wait in main memory, the decoder again does
     return np.concatenate(parts)
 
