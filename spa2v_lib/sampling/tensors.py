@@ -125,9 +125,11 @@ def check_fit(
             k for k in wanted.keys() & stored.keys() if wanted[k].shape != stored[k].shape
         ),
     }
-    told = [f"{len(keys)} {fault} ({some_of(keys)})" for fault, keys in faults.items() if keys]
-    if told:
-        raise DataError(f"{file} does not fit this UNet: of its {method} weights {', '.join(told)}")
+    faulty = [f"{len(keys)} {fault} ({some_of(keys)})" for fault, keys in faults.items() if keys]
+    if faulty:
+        raise DataError(
+            f"{file} does not fit this UNet: of its {method} weights {', '.join(faulty)}"
+        )
     check_finite(stored, file)
 
 

@@ -64,7 +64,7 @@ def test_words_are_multiplied_by_1_inside_and_little_outside(asked):
     assert swell[:2, 1:3].min() == 1 and not swell[2:].any() and not swell[:, 4:].any()
 
 
-def test_a_word_of_an_absent_object_is_heard_nowhere(asked):
+def test_a_word_of_an_absent_object_is_attended_to_nowhere(asked):
     weight, bell = _Places(AttentionGuidance(padding_tokens=0), asked, 6).maps((4, 8))
     assert torch.allclose(weight[1, 0, :, 1], torch.tensor(0.001)) and not bell[1, 0, :, 1].any()
 
@@ -83,7 +83,7 @@ def test_words_that_name_nothing_are_left_alone(bare, asked, denoise):
         assert torch.equal(denoise(), plain)
 
 
-def test_more_of_a_word_is_heard_in_its_box_and_less_outside(asked):
+def test_more_of_a_word_is_attended_to_in_its_box_and_less_outside(asked):
     """A value that only the object's word has tells how much each cell hears of it."""
     torch.manual_seed(0)
     layer = Attention(8, cross_attention_dim=16, heads=2, dim_head=4, out_bias=False)

@@ -1,4 +1,4 @@
-"""The layers where words are heard, their maps, and what boxes are on them."""
+"""The layers where words are attended to, their maps, and what boxes are on them."""
 
 import pytest
 import torch
@@ -38,9 +38,9 @@ def test_watching_changes_no_bit_and_leaves_no_hook(bare, denoise):
 def test_probabilities_are_those_that_the_layer_itself_uses(bare):
     layer = next(iter(layers(bare.unet).values()))
     pictures, text = torch.randn(2, 5, layer.to_q.in_features), torch.randn(2, 6, 16)
-    heard = probabilities(layer, pictures, text)
+    attended = probabilities(layer, pictures, text)
     value = layer.head_to_batch_dim(layer.to_v(text))
-    ours = layer.to_out[0](layer.batch_to_head_dim(heard.flatten(0, 1) @ value))
+    ours = layer.to_out[0](layer.batch_to_head_dim(attended.flatten(0, 1) @ value))
     assert (ours - layer(pictures, text)).abs().max() < 1e-5
 
 

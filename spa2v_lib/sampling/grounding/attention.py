@@ -126,13 +126,13 @@ def trajectory_noise(
     """
     generator = torch.Generator("cpu").manual_seed(seed)
     shape = (noise.shape[1], *noise.shape[3:])
-    moved, heard = noise.float().clone(), False
+    moved, pasted = noise.float().clone(), False
     for index in range(boxes.shape[1]):
         patch = torch.randn(shape, generator=generator).to(moved)
         for frame in range(boxes.shape[0]):
             if present[frame, index] > 0:
-                heard |= _paste(moved[0, :, frame], patch, boxes[frame, index])
-    if not heard:
+                pasted |= _paste(moved[0, :, frame], patch, boxes[frame, index])
+    if not pasted:
         return noise
     low = _low_pass(noise.shape[2:], space, time, order).to(moved.device)
     mixed = low * torch.fft.fftn(moved, dim=(2, 3, 4))
@@ -260,7 +260,7 @@ class _Places:
             cover = box_cover(self.boxes, self.present, size)
             bell = cover * _bells(self.boxes, size)
             owned = self.spans[:, :, self.tokens]  # [frames, objects, edited]
-            inside, bell = _heard(cover, owned), _heard(bell, owned)
+            inside, bell = _of_objects(cover, owned), _of_objects(bell, owned)
             weight = self.knobs.outside + (1 - self.knobs.outside) * inside
             weight = torch.where(owned.any(1)[:, None], weight, 1.0)
             self._maps[size] = weight[:, None], bell[:, None]
@@ -278,7 +278,7 @@ def _with_padding(spans: Tensor, count: int, sentence: int) -> Tensor:
     return spans | (spans.any(-1, keepdim=True) & last)
 
 
-def _heard(maps: Tensor, owned: Tensor) -> Tensor:
+def _of_objects(maps: Tensor, owned: Tensor) -> Tensor:
     """Turn maps of objects [frames, objects, h, w] into those of tokens [frames, cells, tokens].
 
     A token of several objects has the largest of their values.
@@ -346,13 +346,15 @@ class MapEditor(torch.nn.Module):
 
     def edited(self, attn: Attention, pictures: Tensor, text: Tensor) -> Tensor:
         """Return the layer's output for pictures [n, cells, dim] and text [n, tokens, width]."""
-        heard = probabilities(attn, pictures, text)
-        weight, bell = (m.to(heard) for m in self.places.maps(self.sizes[attn]))
-        chosen = heard[..., self.places.tokens]
+        attended = probabilities(attn, pictures, text)
+        weight, bell = (m.to(attended) for m in self.places.maps(self.sizes[attn]))
+        chosen = attended[..., self.places.tokens]
         most = chosen.amax((2, 3), keepdim=True)
-        heard[..., self.places.tokens] = chosen * weight + self.places.knobs.strength * most * bell
+        attended[..., self.places.tokens] = (
+            chosen * weight + self.places.knobs.strength * most * bell
+        )
         value = attn.head_to_batch_dim(attn.to_v(text))
-        mixed = attn.batch_to_head_dim(heard.flatten(0, 1) @ value)
+        mixed = attn.batch_to_head_dim(attended.flatten(0, 1) @ value)
         return attn.to_out[1](attn.to_out[0](mixed)) / attn.rescale_output_factor
 
 

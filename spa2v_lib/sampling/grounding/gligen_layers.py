@@ -88,12 +88,12 @@ class MaskedFuser(GatedSelfAttentionDense):
         """Add to places `x` [n, cells, dim] what the objects [n, objects, width + 5] tell them."""
         if not self.enabled:
             return x
-        if unheard := len(x) - len(objs):
-            return torch.cat([x[:unheard], self(x[unheard:], objs)])
+        if unconditional := len(x) - len(objs):
+            return torch.cat([x[:unconditional], self(x[unconditional:], objs)])
         places, tokens, mask = self._tell(objs, x)
         both = torch.cat([x + places, tokens], dim=1)
-        heard = self.attn(self.norm1(both), attention_mask=mask)[:, : x.shape[1]]
-        x = x + self.alpha_attn.tanh() * heard
+        attended = self.attn(self.norm1(both), attention_mask=mask)[:, : x.shape[1]]
+        x = x + self.alpha_attn.tanh() * attended
         return x + self.alpha_dense.tanh() * self.ff(self.norm2(x + places))
 
     def _tell(self, objs: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -102,12 +102,12 @@ class MaskedFuser(GatedSelfAttentionDense):
         It is kept from step to step, except in training, where the weights change between.
         """
         if torch.is_grad_enabled():
-            return self._told(objs, like)
+            return self._tokens_of(objs, like)
         if self._known is None or self._known[0] is not objs:
-            self._known = objs, self._told(objs, like)
+            self._known = objs, self._tokens_of(objs, like)
         return self._known[1]
 
-    def _told(self, objs: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _tokens_of(self, objs: Tensor, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         tokens, boxes, there = objs[..., :-5], objs[..., -5:-1].float(), objs[..., -1]
         side = math.isqrt(like.shape[1])
         covered = coverage(cell_boxes(side, boxes), boxes) * there[:, None]

@@ -125,8 +125,8 @@ class LVDGuidance(Grounding):
                 f"variance; {type(scheduler).__name__} does not"
             )
         scheduler.set_timesteps(inputs.steps)
-        heard = object_token_mask(inputs.spans, self.following_tokens).any()
-        steps = steps_before(self.stop, inputs.steps) if self.scale > 0 and heard else 0
+        named = object_token_mask(inputs.spans, self.following_tokens).any()
+        steps = steps_before(self.stop, inputs.steps) if self.scale > 0 and named else 0
 
         def before_step(step: int, latents: Tensor) -> Tensor:
             if step >= steps:
@@ -182,9 +182,9 @@ class LVDGuidance(Grounding):
 
         def see(_name: str, size: MapSize, maps: Callable[[], Tensor]) -> None:
             if self.coarsest <= max(size) <= self.finest:
-                heard = maps().float()
-                energy = self._layer_energy(heard, inputs, tokens, size)
-                found.append((energy, heard.shape[0] * heard.shape[1]))
+                attended = maps().float()
+                energy = self._layer_energy(attended, inputs, tokens, size)
+                found.append((energy, attended.shape[0] * attended.shape[1]))
 
         with observed(pipeline.unet, see):
             # Not by calling the UNet itself: its own hooks belong to the sampling loop.
@@ -203,7 +203,7 @@ class LVDGuidance(Grounding):
         return total, sum(energy.item() / count for energy, count in found) / len(found)
 
     def _layer_energy(
-        self, heard: Tensor, inputs: GroundingInputs, tokens: Tensor, size: MapSize
+        self, attended: Tensor, inputs: GroundingInputs, tokens: Tensor, size: MapSize
     ) -> Tensor:
         boxes, present = inputs.boxes.float(), inputs.present.float()
         cover = box_cover(boxes, present, size).flatten(2)
@@ -212,7 +212,7 @@ class LVDGuidance(Grounding):
             owned = tokens[:, index]
             if owned.any():
                 used = owned.any(0).nonzero()[:, 0]
-                maps = heard[..., used].transpose(2, 3)  # [frames, heads, tokens, cells]
+                maps = attended[..., used].transpose(2, 3)  # [frames, heads, tokens, cells]
                 each = self.map_energy(maps, cover[:, index, None, None])
                 if self.centre:
                     there = cover[:, index].amax(-1)

@@ -304,5 +304,5 @@ class _Grounded(nn.Module):
         objects = self.regions.objects
         words = objects.words.to(x)
         key, value = (part(words)[objects.which] for part in (attn.to_k, attn.to_v))
-        heard = attend(attn.to_q(x), key, value, attn.heads)
-        return attn.to_out[1](attn.to_out[0](heard)) / attn.rescale_output_factor
+        attended = attend(attn.to_q(x), key, value, attn.heads)
+        return attn.to_out[1](attn.to_out[0](attended)) / attn.rescale_output_factor

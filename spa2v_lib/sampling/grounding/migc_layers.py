@@ -105,8 +105,8 @@ def attend(
         key, value = key.flatten(0, 1), value.flatten(0, 1)
     query, key, value = (t.unflatten(-1, (heads, -1)).transpose(1, 2) for t in (query, key, value))
     mask = None if allowed is None else allowed[:, None]
-    heard = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
-    return heard.transpose(1, 2).reshape(shape)
+    attended = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    return attended.transpose(1, 2).reshape(shape)
 
 
 class _Attention(nn.Module):
@@ -245,7 +245,7 @@ class MIGCLayer(nn.Module):
         self.sac = _ShadingAggregation(dim)
         self.pos_net = _PositionNet(context, hidden)
 
-    def forward(self, x: Tensor, whole: Tensor, heard: Tensor, region: Region) -> Tensor:
+    def forward(self, x: Tensor, whole: Tensor, attended: Tensor, region: Region) -> Tensor:
         """Replace a cross-attention's output.
 
         Parameters
@@ -254,7 +254,7 @@ class MIGCLayer(nn.Module):
             The cross-attention's input.
         whole : Tensor [shape=(frames, cells, dim)]
             Its output for the picture's text.
-        heard : Tensor [shape=(frames, objects, cells, dim)]
+        attended : Tensor [shape=(frames, objects, cells, dim)]
             Its output for each object's phrase.
         region : Region
 
@@ -269,7 +269,7 @@ class MIGCLayer(nn.Module):
         else:
             rest = region.rest.to(x)
         inside = cover.flatten(2)[..., None]
-        shaded = inside * (heard + self.enhanced(x, region))
+        shaded = inside * (attended + self.enhanced(x, region))
         background = (whole * rest.flatten(1)[..., None])[:, None]
         layout = self.la(x, x, _shared(torch.cat([rest, cover], dim=1)))[:, None]
         always = region.present.new_ones(len(x), 1)
@@ -326,8 +326,8 @@ class GradedMIGCLayer(MIGCLayer):
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, x: Tensor, whole: Tensor, heard: Tensor, region: Region) -> Tensor:
-        changed = self.out(super().forward(x, whole, heard, region) - whole)
+    def forward(self, x: Tensor, whole: Tensor, attended: Tensor, region: Region) -> Tensor:
+        changed = self.out(super().forward(x, whole, attended, region) - whole)
         return torch.where(region.present.any(1)[:, None, None], whole + changed, whole)
 
     def enhanced(self, x: Tensor, region: Region) -> Tensor:
