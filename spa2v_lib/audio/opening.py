@@ -28,7 +28,7 @@ FORMATS = (
     "nistsphere nut obu ogg oma osq paf pvf qcp qoa rm rsd rso rl2 sbc sds sdx shn smjpeg sol sox "
     "spdif svs swf tak tta truehd tta ty voc vag vqf w64 wav wavarc webm wsaud wtv wv wve xa xwma"
 ).replace(" ", ",")
-"""FFmpeg's demuxers that may be used: those that carry sound or video in the file itself."""
+"""FFmpeg's demuxers that may be used – those that carry sound or video in the file itself."""
 
 _GIVE = "give the path of an audio or video file"
 # What else is called .wav or .mp3: text that names other files, and what macOS leaves beside files.

@@ -47,7 +47,7 @@ _PER_FRAME = round(HOP_S / WINDOW_STEP_S)
 _GCC_HZ = (150.0, 8000.0)
 
 LAGS_S = np.arange(-175, 176) * 1e-5
-"""Lags of the generalised cross-correlation: beyond the 1.46 ms of a pair 50 cm wide."""
+"""Lags of the generalised cross-correlation – beyond the 1.46 ms of a pair 50 cm wide."""
 
 BAND_EDGES_HZ = np.array([100, 200, 350, 550, 850, 1300, 2000, 3000, 4500, 7000, 12000], float)
 """Edges of the bands in which levels are kept."""

@@ -31,7 +31,7 @@ __all__ = [
 SOUND_M_S = 343.0
 _HEAD_M = 0.0875
 GRID_DEG = np.arange(-90.0, 90.5, 1.0)
-"""Directions that two channels can name: the front is assumed."""
+"""Directions that two channels can name – the front is assumed."""
 
 
 @dataclass(frozen=True)

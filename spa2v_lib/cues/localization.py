@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 DIRECTNESS_NODES = (0.4, 0.6, 0.8, 0.95)
-"""Shares of direct sound at which factors are kept: from a live room to the free field."""
+"""Shares of direct sound at which factors are kept – from a live room to the free field."""
 
 
 @cache

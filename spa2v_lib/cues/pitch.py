@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["LOG_STEP", "LineSpectra", "line_spectra", "shift_between", "track_pitch"]
 
 LOG_STEP = 1e-3
-"""Step of the logarithmic frequency axis: a factor of exp(0.001)."""
+"""Step of the logarithmic frequency axis – a factor of exp(0.001)."""
 
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 7000.0
 _WINDOW_S = 0.2

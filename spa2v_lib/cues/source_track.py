@@ -29,7 +29,7 @@ Motion = Literal["left_crossing", "right_crossing", "approaching", "receding", "
 MOTIONS: tuple[str, ...] = Motion.__args__
 
 LabelSource = Literal["user", "tagger", "guess", "none"]
-"""Where a label comes from: the user, a tagger that is confident enough, a tagger's best candidate
+"""Where a label comes from – the user, a tagger that is confident enough, a tagger's best candidate
 below its threshold, or nowhere."""
 
 LABEL_SOURCES: tuple[str, ...] = LabelSource.__args__

@@ -230,7 +230,7 @@ CLASSES: dict[str, SoundClass] = {
 _NEUTRAL = SoundClass(
     "object", "object", 1.0, 1.0, "ground", 0.0, "moves", "stands", "meadow", "", "bell"
 )
-"""What an unknown word is taken for: an object of one metre on the ground."""
+"""What an unknown word is taken for – an object of one metre on the ground."""
 
 
 def get_class(label: str) -> SoundClass:

@@ -45,7 +45,7 @@ MAX_DURATION_S = 24 * 3600.0
 """Longest video, in seconds."""
 
 MAX_KEY_FRAMES = 200_000
-"""Most key frames of a layout: two a second for the longest video, and some."""
+"""Most key frames of a layout – two a second for the longest video, and some."""
 
 MAX_OBJECTS = 100
 """Most objects of a layout."""

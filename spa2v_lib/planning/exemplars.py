@@ -46,7 +46,7 @@ CHOICES = ("knn", "fixed", "random", "none")
 """How to choose; ``fixed`` shows the same ones for every recording, as far as they do not leak."""
 
 SOUNDS = "sounds"
-"""Folder, beside the exemplars, of their sound: ``FAMILY.ogg``, left and then right."""
+"""Folder, beside the exemplars, of their sound – ``FAMILY.ogg``, left and then right."""
 
 _AZIMUTH_UNIT_DEG = 20.0
 _LEVEL_UNIT_DB = 6.0

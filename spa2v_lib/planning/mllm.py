@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["PLACEMENTS", "TRIES", "Question", "check_placement", "plan_with_model", "question"]
 
 PLACEMENTS = tuple(SCHEMAS)
-"""Who places the boxes: "cues", code from the measured cues; "model", the model."""
+"""Who places the boxes – "cues", code from the measured cues; "model", the model."""
 
 TRIES = 3
 """How often a model is asked before its answer is given up."""

@@ -192,7 +192,7 @@ class BoxAnswer(_Flat):
 
 
 SCHEMAS: dict[str, type[BaseModel]] = {"cues": CueAnswer, "model": BoxAnswer}
-"""What a model writes, by who places the boxes: code, from the cues, or the model."""
+"""What a model writes, by who places the boxes – code, from the cues, or the model."""
 
 
 @dataclass(frozen=True)

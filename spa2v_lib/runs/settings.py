@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_SECONDS", "VARIANT", "Settings", "Stage", "check_settings", "settings_table"]
 
 MAX_SECONDS = 30.0
-"""Default length limit in seconds: sampling takes far longer than analysis."""
+"""Default length limit in seconds – sampling takes far longer than analysis."""
 
 VARIANT = ("base", "motion", "lora", "speed", "size", "image")
 """What makes a variant of a preset, see `spa2v_lib.sampling.variants`."""

@@ -36,7 +36,7 @@ MAX_STEPS = 1000
 _MAX_OBJECTS = 28  # as many as MIGC has places for
 
 Captions = Literal["mixed", "global", "frame"]
-"""Which captions condition a frame: the video's and its own, or either alone."""
+"""Which captions condition a frame – the video's and its own, or either alone."""
 
 
 def check(

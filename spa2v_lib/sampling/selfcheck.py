@@ -21,7 +21,7 @@ from spa2v_lib.video import Video
 __all__ = ["GOOD_IOU", "Verdict", "check_preset", "known_layout"]
 
 GOOD_IOU = 0.4
-"""A mean overlap that no video reaches by chance: the car moves from one side to the other."""
+"""A mean overlap that no video reaches by chance – the car moves from one side to the other."""
 
 
 class _Detects(Protocol):

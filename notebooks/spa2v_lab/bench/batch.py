@@ -33,7 +33,7 @@ GOALS = {
     "notebook's overhead per item, seconds": ("<=", 3),
     "resuming a finished batch of 1,000 items, seconds": ("<=", 10),
 }
-"""What was asked for: relation and bound, by name."""
+"""What was asked for – relation and bound, by name."""
 
 _RATE = 48_000
 _SECONDS = 2.0

@@ -44,7 +44,7 @@ STATISTICS: dict[str, tuple[str, str]] = {
     "image median °": ("image", "median"),
     "direction coverage %": ("direction coverage", "percent"),
 }
-"""Every measure of the table: which values it pools, and how. "Coverage" is the share of true
+"""Every measure of the table – which values it pools, and how. "Coverage" is the share of true
 values within the 90 % interval; "claimed", of sounding frames for which a direction is claimed."""
 
 _RESAMPLES = 400

@@ -26,7 +26,7 @@ STEADY_PITCH = (
     "ship_horn_01.flac",
     "ship_horn_02.flac",
 )
-"""Recordings whose own pitch stays, by their notes: what changes it is the Doppler effect."""
+"""Recordings whose own pitch stays, by their notes – what changes it is the Doppler effect."""
 
 _DOPPLER_M_S = 3.0  # slower, and the pitch changes by less than a sixth of a semitone
 _LEVEL_RATE_HZ = 8000

@@ -12,7 +12,7 @@ __all__ = ["CARDS_GB", "FREE_SHARE", "fits", "memory_table"]
 
 CARDS_GB = (12, 16, 24, 80)
 FREE_SHARE = 0.95
-"""Of a card's memory: the rest is the driver's and the screen's."""
+"""Of a card's memory – the rest is the driver's and the screen's."""
 
 _FRAMES = (16, 32, 64)
 _CONTROL_FRAMES = (33, 81)

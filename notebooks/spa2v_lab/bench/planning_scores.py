@@ -250,7 +250,7 @@ MOST_QUICK, MOST = 5, 105
 """Scenes that a named model is asked about, each once a trial."""
 
 MOST_SMOLLM = 20
-"""Scenes that SmolLM2 is asked about: it writes some twelve tokens a second."""
+"""Scenes that SmolLM2 is asked about – it writes some twelve tokens a second."""
 
 _SHOTS, _SHOTS_SMOLLM = 3, 1
 _COMMAND = "spa2v bench planning --planner {planner} --out FOLDER"

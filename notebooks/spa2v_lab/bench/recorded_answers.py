@@ -55,7 +55,7 @@ SCENES = 3
 """How many scenes are asked about."""
 
 SHOTS = 1
-"""Examples that the model is shown, where it is shown any: it is small, and reads slowly."""
+"""Examples that the model is shown, where it is shown any – it is small, and reads slowly."""
 
 _SECONDS = 2.5
 _FIRST_SEED = 100

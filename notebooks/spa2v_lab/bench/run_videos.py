@@ -79,7 +79,7 @@ SAMPLING_VARIANTS = (
 """The paper's rows of stage 2, as far as they can be sampled here."""
 
 MIRRORED, DRAWN = "true layout, against its mirror", "drawn from the true layout"
-"""Rows that no sampling is needed for: chance and ceiling."""
+"""Rows that no sampling is needed for – chance and ceiling."""
 
 _SEED = 0
 

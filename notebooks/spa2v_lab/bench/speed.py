@@ -42,7 +42,7 @@ HEAVY = ("torch", "diffusers", "transformers")
 """Libraries that `import spa2v_lib` must not load."""
 
 ON, OFF = "with bfloat16", "without bfloat16"
-"""The methods of rows that sample: how the processor computes."""
+"""The methods of rows that sample – how the processor computes."""
 
 VIDEO = "generate 4 s with preset tiny, seconds"
 MEMORY = "generate 4 s with preset tiny, GB of memory"
@@ -63,7 +63,7 @@ GOALS = {
     MEMORY: ("<=", 1),
     f"{DEMO}, {OFF}": ("<=", 300),
 }
-"""What was asked for: relation and bound, by name."""
+"""What was asked for – relation and bound, by name."""
 
 CHAPTERS = (
     "quickstart", "two_channels", "hearing", "in_the_wild", "cues_to_layout",

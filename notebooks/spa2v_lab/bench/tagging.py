@@ -50,7 +50,7 @@ GOALS = {
     "named with probability >= 0.8: share of all": (">=", 0.4),
     "unknown called a class with probability >= 0.5": ("<=", 0.1),
 }
-"""What was asked for: relation and bound, by name."""
+"""What was asked for – relation and bound, by name."""
 
 _MEASURES = ("family", "class", "class among three", "certain", "certain and right")
 _CERTAIN, _LIKELY = 0.8, 0.5

@@ -24,7 +24,7 @@ from spa2v_lib.video import Video
 __all__ = ["CLIP", "ClipSimilarity"]
 
 CLIP = ("openai/clip-vit-base-patch32", "c237dc49a33fc61debc9276459120b7eac67e7ef")
-"""Repository on the Hugging Face hub, and revision: that of its conversion to safetensors, as the
+"""Repository on the Hugging Face hub, and revision – that of its conversion to safetensors, as the
 main one holds a pickle only."""
 
 _BATCH = 32  # frames at a time

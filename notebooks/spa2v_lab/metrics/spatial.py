@@ -29,7 +29,7 @@ MARGIN = 40 / 256
 """Picture widths that a direction may lie beside a box."""
 
 SLACK_S = 0.25
-"""Seconds that a box may be early or late: one frame of four a second."""
+"""Seconds that a box may be early or late – one frame of four a second."""
 
 _ROUNDING = 1e-9
 

@@ -54,7 +54,7 @@ MOVES = {"left_crossing": 582, "right_crossing": 582, "approaching": 800, "reced
 """The paper's translational clips by how the object moves."""
 
 STYLE = "fluent3d"
-"""Sprites of the reference videos: the style that the embedded suite draws."""
+"""Sprites of the reference videos – the style that the embedded suite draws."""
 
 SECONDS, FPS = 4.0, 4.0
 

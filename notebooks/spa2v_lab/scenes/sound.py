@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 PEAK = 0.7
-"""Largest sample of a rendered scene: the recordist sets the gain, so absolute level tells
+"""Largest sample of a rendered scene – the recordist sets the gain, so absolute level tells
 nothing."""
 
 _NOISE_TILT_DB = -3.0  # outdoor and room noise is nearer to pink than to white

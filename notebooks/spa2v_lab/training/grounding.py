@@ -25,7 +25,7 @@ _EARLY = 0.7
 which way it looks."""
 
 _OBJECT_WEIGHT = 8.0
-"""Added to the loss's weight where objects are: what is around them, the frozen base draws."""
+"""Added to the loss's weight where objects are – what is around them, the frozen base draws."""
 
 
 @torch.no_grad()

@@ -109,4 +109,4 @@ def _band(sound: np.ndarray, low_hz: float, high_hz: float) -> np.ndarray:
 
 
 INVENTIONS = (_coloured, _tone, _gusts, _claps, _babble, _shaped, _chirps, _beeps)
-"""Noises, tones, wind, rain, voices, sirens: made, not recorded."""
+"""Noises, tones, wind, rain, voices, sirens – made, not recorded."""

@@ -24,7 +24,7 @@ VIEWS = ("dry", "room", "noise", "codec")
 """Conditions that one sound is brought under by itself."""
 
 CONDITIONS = (*VIEWS, "separated", "scene")
-"""Separated: what our own separation leaves of a sound that was mixed with another. Scene: what a
+"""Separated – what our own separation leaves of a sound that was mixed with another. Scene: what a
 receiver records of it in a simulated scene."""
 
 _ROOMS = 12

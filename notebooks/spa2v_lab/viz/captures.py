@@ -46,7 +46,7 @@ NAMES = {
 PAIRS = tuple(NAMES)
 
 MOST_DB = 30.0
-"""Larger level differences are drawn as this one: a cardioid receives nothing from behind."""
+"""Larger level differences are drawn as this one – a cardioid receives nothing from behind."""
 
 HEAD_HZ = 2000.0
 """Frequency at which a head's level difference is given where there is room for one only."""

@@ -32,7 +32,7 @@ __all__ = [
 ]  # fmt: skip
 
 EXCERPT_S = 5.0
-"""Seconds of one excerpt: the networks were trained on up to ten."""
+"""Seconds of one excerpt – the networks were trained on up to ten."""
 
 _SHORTEST_S = 0.25
 _QUIET = 1e-3  # of the loudest excerpt's peak: 60 dB below it
@@ -285,7 +285,7 @@ NEUTRAL = (
     "This is a sound of something else.",
     "This is an unidentifiable sound.",
 )
-"""Prompts that fit any sound: a label must fit better than the best of them."""
+"""Prompts that fit any sound – a label must fit better than the best of them."""
 
 _KNOWN_ACCEPTED = 0.9
 
@@ -482,4 +482,4 @@ GENERAL = frozenset(
         "Outside, rural or natural",
     }
 )
-"""Labels of a category, a place or no object: never an answer, as nobody could draw them."""
+"""Labels of a category, a place or no object – never an answer, as nobody could draw them."""

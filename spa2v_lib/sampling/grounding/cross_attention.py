@@ -38,7 +38,7 @@ __all__ = [
 Observer = Callable[[str, MapSize, Callable[[], Tensor]], None]
 
 States = Tensor | tuple[Tensor, list[Tensor]]
-"""What a cross-attention layer attends to: a text, or a text and the tokens of pictures."""
+"""What a cross-attention layer attends to – a text, or a text and the tokens of pictures."""
 
 
 def spatial_blocks(unet: nn.Module) -> dict[str, BasicTransformerBlock]:
