@@ -3,7 +3,8 @@
 A UNet with motion modules is given all frames of a video at once. Only the motion modules need them
 together, window by window; residual blocks, self-attention and feed-forward layers within a frame
 would hold intermediate results for all of them. In parts they hold those of a few frames, however
-long the video is. What still grows with its length are the maps between the layers.
+long the video is. What still grows with its length are the maps between the layers, and what
+cross-attention holds, which grounding methods change for all frames together.
 """
 
 from __future__ import annotations
