@@ -5,7 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from spa2v_lab.bench.hearing_calibration import Errors, coverage, fitted_scales
+from spa2v_lab.bench.hearing_calibration import (
+    Errors,
+    between_renderers,
+    coverage,
+    fitted_scales,
+    widened,
+)
 from spa2v_lib.cues.features import extract_features
 from spa2v_lib.cues.formats import FORMATS
 from spa2v_lib.cues.localization import (
@@ -81,3 +87,28 @@ def test_a_renderer_with_few_scenes_counts_as_much_as_one_with_many() -> None:
     many = [scene("own", "xy", np.full(10, 0.5))] * 90
     few = [scene("KEMAR", "xy", np.full(10, 3.0))] * 10
     assert fitted_scales([*many, *few])["xy"][-1] == 3.0
+
+
+def test_factors_are_widened_until_they_hold_on_a_renderer_that_is_left_out() -> None:
+    rng = np.random.default_rng(1)
+    measured = [
+        scene(renderer, "xy", size * np.abs(rng.normal(size=200)))
+        for renderer, size in (("own", 1.0), ("pyroomacoustics", 2.0))
+        for _ in range(20)
+    ]
+    alone = fitted_scales([one for one in measured if one.renderer == "own"])
+    other = [one for one in measured if one.renderer != "own"]
+    assert coverage(other, alone) < 0.7
+    between = between_renderers(measured)
+    assert between["xy"] == between["panned"] and 1.4 < between["xy"] < 2.2
+    assert coverage(other, widened(alone, between)) >= 0.84
+
+
+def test_where_renderers_agree_nothing_is_widened() -> None:
+    rng = np.random.default_rng(2)
+    measured = [
+        scene(renderer, "ab", np.abs(rng.normal(size=200)))
+        for renderer in ("own", "pyroomacoustics")
+        for _ in range(20)
+    ]
+    assert between_renderers(measured)["ab"] < 1.1
