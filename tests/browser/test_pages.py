@@ -80,7 +80,7 @@ def test_figures_say_that_they_load_until_they_are_drawn(browser: Any, address: 
 
 def test_a_widget_says_that_it_loads_until_it_is_drawn(browser: Any, address: str) -> None:
     visit = Visit(browser, address, "notebooks/cues_to_layout.html", "light", DESKTOP)
-    place = visit.page.locator('.cell_output :has(> script[type$="widget-view+json"])').first
+    place = visit.page.locator('.cell_output:has(> script[type$="widget-view+json"])').first
     said = "(place) => getComputedStyle(place, '::before').content"
     assert place.evaluate(said) == "none"
     place.evaluate("(place) => place.querySelector('.jupyter-widgets, .lm-Widget').remove()")
