@@ -225,7 +225,7 @@ def loud_span(level_db: np.ndarray, active: np.ndarray) -> np.ndarray:
     >>> import numpy as np
     >>> level = np.repeat([-20.0, -50.0], 20)
     >>> int(loud_span(level, np.ones(40, bool)).sum())
-    21
+    19
     """
     known = np.flatnonzero(active)
     near = np.convolve(np.pad(level_db[known], 2, mode="edge"), np.full(5, 0.2), "valid")
