@@ -367,13 +367,15 @@ for name, steps in runs.items():
 # grounding, bit for bit.
 
 # %%
-from spa2v_lab.explorers.sampling import sample_at_strength, strength_figure
+from spa2v_lab.explorers.denoising import DenoisingExplorer
+from spa2v_lab.explorers.sampling import sample_at_strength
 
 trials = [sample_at_strength(layout, method, s, **settings) for s in (0.0, 0.3, 0.6, 1.0)]
-strength_figure(layout, trials)
+DenoisingExplorer(layout, trials)
 
 # %% [markdown]
-# *The same noise at four strengths; move the slider.*
+# *The same noise at four strengths, and at every step the video that the model predicts. Go back
+# to an early step and change the strength: where the object will be is decided there.*
 
 # %%
 print(f"at 0 the frames of plain sampling: {(trials[0].video.frames == moving.frames).all()}")

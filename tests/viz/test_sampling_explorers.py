@@ -14,11 +14,9 @@ from spa2v_lab.explorers.sampling import (
     STRENGTHS,
     FrameExplorer,
     StrengthExplorer,
-    Trial,
     frame_caption,
     grounding_at,
     sample_at_strength,
-    strength_figure,
 )
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
@@ -74,12 +72,10 @@ def test_strength_zero_is_plain_sampling_bit_for_bit() -> None:
     assert 0.0 <= none.iou <= 1.0
 
 
-def test_the_figure_has_a_step_for_every_try() -> None:
-    trials = [Trial("gligen", s, grey(), 0.5) for s in (0.0, 1.0)]
-    figure = strength_figure(layout(), trials)
-    assert [step.label for step in figure.layout.sliders[0].steps] == ["0", "1"]
-    assert len(figure.frames) == 2
-    assert "1 × its default strength, IoU with the boxes 0.50" in figure.layout.meta["alt"]
+def test_a_trial_records_each_of_its_steps() -> None:
+    trial = sample_at_strength(layout(), "gligen", 1.0, seed=3, steps=2)
+    assert [step.step for step in trial.steps] == [0, 1]
+    assert trial.steps[0].preview.shape == (2, 128, 128, 3)
 
 
 def test_a_press_of_the_button_samples_with_the_chosen_method_and_strength() -> None:

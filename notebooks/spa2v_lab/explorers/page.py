@@ -7,6 +7,7 @@ them in itself, so that it answers to a hand wherever it is opened.
 from __future__ import annotations
 
 import base64
+import json
 import re
 from functools import cache
 from itertools import count
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from spa2v_lib.errors import Spa2vError
 
-__all__ = ["EXPLORERS", "PageExplorer"]
+__all__ = ["EXPLORERS", "PageExplorer", "module_html"]
 
 EXPLORERS = {"around_head": "a source around a head", "stereo_file": "a stereo file of your own"}
 """Names of the explorers, and what each is about."""
@@ -52,14 +53,33 @@ class PageExplorer:
         return f"PageExplorer({self.name!r})"
 
     def _repr_html_(self) -> str:
-        place = f"spa2v-{self.name}-{next(_SHOWN)}"  # the same one may be shown twice
-        style = (_MODULES / "explorers.css").read_text(encoding="utf-8")
-        return (
-            f"<style>{style}</style>"
-            f'<div id="{place}" class="spa2v-explorer">Run this cell to show the explorer.</div>'
-            f'<script type="module">import {{ mount }} from "{_module_url(self.name)}";'
-            f'mount(document.getElementById("{place}"));</script>'
-        )
+        return module_html(self.name)
+
+
+def module_html(name: str, data: object = None) -> str:
+    """Return HTML that holds an explorer, its style and all its modules.
+
+    Parameters
+    ----------
+    name : str
+        Of a module beside this file's, whose function ``mount`` makes an element the explorer.
+    data : object, optional
+        What ``mount`` is given to show, as JSON has it.
+
+    Examples
+    --------
+    >>> "mount(document.getElementById(" in module_html("stereo_file")
+    True
+    """
+    place = f"spa2v-{name}-{next(_SHOWN)}"  # the same one may be shown twice
+    style = (_MODULES / "explorers.css").read_text(encoding="utf-8")
+    given = "" if data is None else ", " + json.dumps(data).replace("<", "\\u003c")
+    return (
+        f"<style>{style}</style>"
+        f'<div id="{place}" class="spa2v-explorer">Run this cell to show the explorer.</div>'
+        f'<script type="module">import {{ mount }} from "{_module_url(name)}";'
+        f'mount(document.getElementById("{place}"){given});</script>'
+    )
 
 
 @cache

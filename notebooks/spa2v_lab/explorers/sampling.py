@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
 
-import plotly.graph_objects as go
 from ipywidgets import (
     HTML,
     Button,
@@ -25,10 +23,10 @@ from spa2v_lab.explorers.widgets import image_html
 from spa2v_lab.scenes.export import contact_sheet
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.sampling import generate, get_preset, new_grounding
-from spa2v_lib.viz.figures import frames_figure, shown_boxes, slider
-from spa2v_lib.viz.frames import frames_image, spread
+from spa2v_lib.viz.frames import frames_image
 
 if TYPE_CHECKING:
+    from spa2v_lab.viz.attention_maps import StepRecord
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling.grounding.base import Grounding
     from spa2v_lib.video import Video
@@ -41,14 +39,12 @@ __all__ = [
     "frame_caption",
     "grounding_at",
     "sample_at_strength",
-    "strength_figure",
 ]
 
 STRENGTHS = {"migc": "strength", "gligen": "strength", "attention": "strength", "lvd": "scale"}
 """The parameter of each grounding method that says how strongly it acts."""
 
 _MOST = {"migc": 1.0, "gligen": 1.0, "attention": 2.0, "lvd": 2.0}
-_FRAMES = 6
 _WIDTH = 320  # of an enlarged frame, in pixels
 
 
@@ -140,6 +136,8 @@ class Trial:
     video : Video
     iou : float or None
         Mean IoU of detected and planned boxes; None where no shipped detector can judge.
+    steps : list of StepRecord
+        What was seen at each step.
 
     Examples
     --------
@@ -151,6 +149,7 @@ class Trial:
     strength: float
     video: Video
     iou: float | None
+    steps: list[StepRecord] = field(default_factory=list, repr=False)
 
     @property
     def summary(self) -> str:
@@ -193,7 +192,7 @@ def sample_at_strength(
     seed: int = 0,
     steps: int | None = None,
 ) -> Trial:
-    """Sample a layout with a method at some strength, and measure.
+    """Sample a layout with a method at some strength, record its steps, and measure.
 
     Parameters
     ----------
@@ -208,47 +207,18 @@ def sample_at_strength(
     --------
     >>> trial = sample_at_strength(layout, "gligen", 0.5)  # takes a minute  # doctest: +SKIP
     """
+    from spa2v_lab.viz.attention_maps import Recorder
+
     grounding = grounding_at(method, strength, preset)
-    video = generate(layout, preset, seed, steps=steps, grounding=grounding)
+    seen = Recorder()
+    video = generate(layout, preset, seed, steps=steps, grounding=grounding, recorder=seen)
     overlap = None
     if get_preset(preset).labels:
         from spa2v_lab.bench.sampling import score
         from spa2v_lib.sampling.tiny_detector import detect
 
         overlap = score(layout, video.frames, detect(video.frames))["IoU"]
-    return Trial(method, strength, video, overlap)
-
-
-def strength_figure(layout: VideoSceneLayout, trials: Sequence[Trial]) -> go.Figure:
-    """Draw some frames of every trial, with a slider over them that needs no kernel.
-
-    Parameters
-    ----------
-    layout : VideoSceneLayout
-        Of all the trials.
-    trials : sequence of Trial
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spa2v_lib import Video, VideoSceneLayout
-    >>> layout = VideoSceneLayout(caption="a street", frame_captions=["a street"],
-    ...                           key_times_s=[0.0], objects=[], duration_s=0.25, fps=8.0)
-    >>> video = Video(np.zeros((2, 32, 32, 3), np.uint8), 8.0)
-    >>> figure = strength_figure(layout, [Trial("gligen", s, video, None) for s in (0.0, 1.0)])
-    >>> [step.label for step in figure.layout.sliders[0].steps]
-    ['0', '1']
-    """
-    chosen = spread(layout.frame_count, _FRAMES)
-    labels = [f"{trial.strength:g}" for trial in trials]
-    return frames_figure(
-        [{trials[0].method: trial.video.frames[chosen]} for trial in trials],
-        [[shown_boxes(layout, chosen)]] * len(trials),
-        [f"{layout.frame_times_s[index]:.2f} s" for index in chosen],
-        f"{layout.caption}: {'; '.join(trial.summary for trial in trials)}",
-        aspect=layout.aspect,
-        control=slider(labels, "strength: ", len(trials) - 1, " × default"),
-    )
+    return Trial(method, strength, video, overlap, seen.steps)
 
 
 class StrengthExplorer(VBox):
