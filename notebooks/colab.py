@@ -258,8 +258,9 @@ for name, boxes in (("planned", planned), ("mirrored", [box.mirrored() for box i
 # two seconds, at a time; longer videos are sampled in overlapping windows and take longer. Layers
 # within a frame compute one window's frames at a time, and frames are decoded 16 at a time.
 # Cross-attention and the maps between the layers still grow with the length: with the embedded
-# suite in single precision, one process peaks at 0.72 GB for 16 frames and 1.06 GB for 64 (1.21 GB
-# without these parts). Here the recording is cut to its first `SECONDS` seconds.
+# suite in single precision, one process peaks at 0.72 GB for 16 frames, 1.06 GB for 64 and 1.46 GB
+# for 128 (0.71, 1.21 and 1.44 GB without these parts, which help at 64 and not at 128). Here the
+# recording is cut to its first `SECONDS` seconds.
 
 # %%
 import tempfile
