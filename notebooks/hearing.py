@@ -407,9 +407,9 @@ for row in fitted["coverage"]:
         print(f"{where}: {100 * row['coverage']:.0f} %, {100 * row['left_out']:.0f} %")
 
 # %% [markdown]
-# The second number is what to expect of a recording from elsewhere. Coincident pairs lose most:
-# the analysis takes the self-noise of each microphone for a diffuse field, which biases the level
-# difference, and two channels cannot distinguish the two.
+# The second number is what to expect of a recording from elsewhere. No simulator may narrow an
+# interval below the estimated error, so outdoors it holds; foreign rooms lose most, where early
+# reflections bias levels and delays.
 #
 # ## A long recording
 #
