@@ -28,7 +28,7 @@ from spa2v_lib.sampling.weights import fetch, weight_hashes
 
 if TYPE_CHECKING:
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
-    from spa2v_lib.sampling.grounding.base import Grounding, Recorder
+    from spa2v_lib.sampling.grounding.base import Grounding, StepObserver
     from spa2v_lib.sampling.pipeline import OnStage
     from spa2v_lib.video import Video
 
@@ -71,7 +71,7 @@ def generate(
     device: str = "auto",
     progress: Callable[[int, int], None] | None = None,
     on_stage: OnStage | None = None,
-    recorder: Recorder | None = None,
+    recorder: StepObserver | None = None,
 ) -> Video:
     """Sample a video that shows objects where a layout places them.
 
@@ -107,7 +107,7 @@ def generate(
     on_stage : callable, optional
         Called with the stage ("load", "sample", "decode"), the steps done, the steps in all and,
         before sampling begins, the seconds that it will take on this machine.
-    recorder : Recorder, optional
+    recorder : StepObserver, optional
         Sees every step, as `spa2v_lab.viz.attention_maps.Recorder` does, which keeps attention maps
         and previews; not with presets that draw a control video.
 

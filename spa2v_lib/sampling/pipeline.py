@@ -23,7 +23,7 @@ from spa2v_lib.sampling.grounding.base import (
     Grounding,
     GroundingInputs,
     Hooks,
-    Recorder,
+    StepObserver,
     steps_before,
 )
 from spa2v_lib.sampling.image_prompt import embedded
@@ -64,7 +64,7 @@ def sample(
     captions: Captions = "mixed",
     progress: Progress | None = None,
     on_stage: OnStage | None = None,
-    recorder: Recorder | None = None,
+    recorder: StepObserver | None = None,
 ) -> np.ndarray:
     """Sample the frames of `layout`.
 
@@ -95,7 +95,7 @@ def sample(
     on_stage : callable, optional
         Called before the first step with an estimate of the seconds, after each step, and while
         frames are decoded; see `OnStage`.
-    recorder : Recorder, optional
+    recorder : StepObserver, optional
         Keeps attention maps and previews of every step; it changes no frame.
 
     Returns

@@ -26,7 +26,7 @@ __all__ = [
     "Grounding",
     "GroundingInputs",
     "Hooks",
-    "Recorder",
+    "StepObserver",
     "check_shares",
     "steps_before",
 ]
@@ -119,7 +119,7 @@ class Hooks:
     before_step: Callable[[int, Tensor], Tensor] = _same_latents
 
 
-class Recorder(Protocol):
+class StepObserver(Protocol):
     """What sees every step of a sampling beside the grounding method, and changes none.
 
     See Also
