@@ -76,6 +76,40 @@ window.probes = {
       .flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html.slice(0, 200)}`));
   },
 
+  // Of the chapter's own controls, those after whose use the chapter is what it was before. What a
+  // control itself shows, such as a slider's handle, is no attribute and does not count.
+  async controlsWithoutEffect() {
+    probes.unfold();
+    const chapter = document.querySelector("article");
+    const state = () =>
+      chapter.outerHTML + [...chapter.querySelectorAll("canvas")].map((one) => one.toDataURL()).join();
+    const say = (control, name) => control.dispatchEvent(new Event(name, { bubbles: true }));
+    const uses = {
+      range(control) {
+        control.value = Number(control.value) === Number(control.max) ? control.min : control.max;
+        say(control, "input");
+        say(control, "change");
+      },
+      "select-one"(control) {
+        control.selectedIndex = control.selectedIndex ? 0 : 1;
+        say(control, "input");
+        say(control, "change");
+      },
+    };
+    const idle = [];
+    for (const control of chapter.querySelectorAll("button, input, select, textarea, summary")) {
+      const seen = control.isConnected && control.checkVisibility() && control.clientWidth;
+      if (!seen || control.disabled || control.type === "file") continue;
+      const before = state(), html = control.outerHTML.slice(0, 150);
+      (uses[control.type] ?? ((one) => one.click()))(control);
+      for (let wait = 0; wait < 20 && state() === before; wait++) {
+        await new Promise((done) => setTimeout(done, 50));
+      }
+      if (state() === before) idle.push(html);
+    }
+    return idle;
+  },
+
   // Of the page's ground, then of every label of a figure; in [0, 1] as WCAG defines it.
   luminances() {
     const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
