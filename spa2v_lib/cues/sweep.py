@@ -98,7 +98,8 @@ def measured_sweep(
     azimuth, time = track.azimuth[active], np.flatnonzero(active)
     edge = max(1, len(azimuth) // 10)
     degrees = float(azimuth[-edge:].mean() - azimuth[:edge].mean())
-    monotony = abs(degrees) / (float(np.abs(np.diff(azimuth)).sum()) + 1e-9)
+    steps = np.diff(np.convolve(azimuth, np.full(_SMOOTH, 1.0 / _SMOOTH), "valid"))
+    monotony = abs(float(steps.sum())) / (float(np.abs(steps).sum()) + 1e-9)
     azimuth, time = azimuth - azimuth.mean(), time - time.mean()
     length = float(np.sqrt((azimuth @ azimuth) * (time @ time))) + 1e-9
     steadiness = abs(float(azimuth @ time)) / length
@@ -111,7 +112,8 @@ def measured_sweep(
         * soft_step(abs(degrees) / doubt - _BEYOND, 0.15 * _BEYOND)
         * soft_step(monotony - _MONOTONY, 0.04)
     )
-    if capture is not None and features.bins is not None and confidence > _WORTHWHILE:
+    two_channels = capture is not None and capture.format != "foa"  # whose bins hold no azimuth
+    if two_channels and features.bins is not None and confidence > _WORTHWHILE:
         agreement = band_agreement(features.bins, track.azimuth, active, capture)
         confidence *= soft_step(agreement - _AGREEMENT, _AGREEMENT_WIDTH)
     return Sweep(degrees, confidence)
@@ -119,6 +121,7 @@ def measured_sweep(
 
 _BEYOND = 1.5  # times its estimated error is the least sweep
 _MONOTONY = 0.5  # of all its turning that has to go one way
+_SMOOTH = 5  # frames: what flickers from one to the next is noise, and no turning
 _WORTHWHILE = 0.05
 _AGREEMENT, _AGREEMENT_WIDTH = 0.0, 0.02
 
@@ -170,7 +173,7 @@ def band_agreement(
     part = replace(part, weight=part.weight * above)
     # two channels fold what is behind to the front
     path = np.degrees(np.arcsin(np.sin(np.radians(azimuth_deg[chosen]))))
-    name = "ms" if capture.format == "foa" else capture.format
+    name = capture.format
     weight = part.weight.sum(0)
     below = (np.cumsum(weight) - 0.5 * weight) / (weight.sum() + 1e-12)
     group = np.minimum((_GROUPS * below).astype(int), _GROUPS - 1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from spa2v_lab.bench.hearing_scenes import test_scenes as hearing_scenes
 from spa2v_lab.bench.real import known_recordings, loudest
 from spa2v_lib.audio.recording import Recording, read_audio
 from spa2v_lib.cues import extract_cues
@@ -56,3 +57,11 @@ def test_bands_agree_on_what_crosses_and_not_on_the_same_path_of_what_stands(ren
 def test_a_recorded_instrument_that_stands_is_not_said_to_cross(known) -> None:
     source = loudest(extract_cues(read_audio(known.path), label=known.label or None))
     assert not source.motion.endswith("_crossing")
+
+
+@pytest.mark.parametrize("number", [34, 62])
+def test_a_crossing_in_a_room_is_one_although_an_ambisonic_azimuth_flickers(number) -> None:
+    scene = hearing_scenes(number + 1)[number]
+    assert scene.capture == "foa" and scene.room.startswith("RT60")
+    source = loudest(extract_cues(scene.rendered(), capture="foa"))
+    assert (source.motion,) == scene.motions
