@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import itertools
 import re
 import subprocess
 import sys
@@ -166,24 +167,46 @@ def test_the_front_page_shows_the_video_that_the_quickstart_made() -> None:
 
 
 def test_the_record_of_a_run_on_colabs_versions_names_notebooks_and_versions() -> None:
-    from colab import record
+    from colab import here, record
 
-    text = record({"quickstart": ("runs", 12.3, "2026-01-31"), "gone": ("runs", 4.0, "2026-01-30")})
-    assert "| quickstart | runs | 12 | 2026-01-31 |" in text
+    python, line = here()
+    runs = {"3.13": ("runs", "2026-01-31")}
+    text = record({"quickstart": runs, "gone": runs}, {python: line})
+    assert "| quickstart | not run yet |  | runs | 2026-01-31 |" in text
     assert "gone" not in text
     assert f"plotly {version('plotly')}" in text
 
 
-def test_no_notebook_failed_when_it_last_ran_on_colabs_versions() -> None:
-    from colab import kept
+def test_what_the_record_says_is_kept_when_it_is_written_again(monkeypatch, tmp_path) -> None:
+    import colab
 
-    results = {name: what for name, (what, *_) in kept().items()}
-    assert {name for name, what in results.items() if what != "runs"} == set()
-    assert set(results) <= {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
-    page = (ROOT / "book/colab.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(colab, "RECORD", tmp_path / "colab.md")
+    results = {"hearing": {"3.11": ("runs", "2026-01-31")}}
+    results["quickstart"] = {"3.13": ("fails: ImportError", "2026-01-31"), **results["hearing"]}
+    versions = {"3.13": "- Python 3.13.1, with torch 2.11.0"}
+    colab.RECORD.write_text(colab.record(results, versions), encoding="utf-8")
+    again, kept = colab.kept()
+    assert {name: of for name, of in again.items() if of} == results
+    assert kept == versions
+
+
+def test_no_notebook_failed_when_it_last_ran_on_colabs_versions() -> None:
+    from colab import PYTHONS, kept
+
+    results, versions = kept()
+    whats = {(name, on): what for name, of in results.items() for on, (what, _) in of.items()}
+    assert set(whats.values()) == {"runs"}
+    notebooks = (path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    assert set(whats) <= set(itertools.product(notebooks, PYTHONS))
+    assert {on for _, on in whats} == set(versions)
     pinned = (ROOT / "book/colab-constraints.txt").read_text(encoding="utf-8")
     for name, number in re.findall(r"^(\w+)==([\d.]+)$", pinned, re.MULTILINE):
-        assert f"{name} {number}" in page
+        assert all(f"{name} {number}" in line for line in versions.values())
+    for name, number, relation in re.findall(
+        r'^(\w+)==([\d.]+); python_version (<|>=) "3.13"$', pinned, re.MULTILINE
+    ):
+        python = "3.13" if relation == ">=" else "3.11"
+        assert f"{name} {number}" in versions.get(python, f"{name} {number}")
 
 
 GOOD = '<div class="cell_output docutils container"><div class="text_html"><p>7</p></div></div>'

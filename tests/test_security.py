@@ -41,7 +41,8 @@ TEXT = {
     *(".html", ".js", ".css", ".svg", ".bib"),
 }
 CACHES = {".hypothesis", ".pytest_cache", ".ruff_cache", "__pycache__"}
-SKIPPED = {".git", "tests", "vendored", ".venv", ".venv-colab", *CACHES}
+COLABS = {".venv-colab-3.11", ".venv-colab-3.13"}
+SKIPPED = {".git", "tests", "vendored", ".venv", *COLABS, *CACHES}
 
 
 def tree(path: Path) -> ast.Module:
