@@ -142,6 +142,7 @@ def band_agreement(
     active : ndarray of bool [frames]
         Frames that count.
     capture : CaptureGuess
+        Of two channels: any format but "foa", whose azimuth the two channels do not hold.
 
     Returns
     -------
