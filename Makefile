@@ -11,6 +11,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN := $(BIN)/python -m
 OFFLINE := $(BIN)/python tests/offline $(RUN)
+# Two at once share two cores well only when each keeps to one thread: torch's threads wait for one
+# another by spinning.
+TWO := OMP_NUM_THREADS=1
 COLAB = .venv-colab-$(shell $(PYTHON) -c "import sys; print(*sys.version_info[:2], sep='.')")
 
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
@@ -60,14 +63,13 @@ demo: $(VENV)/.library
 # --- checks --------------------------------------------------------------------------------------
 
 test: lint $(VENV)/.everything
-	$(RUN) pytest -n 2 -m "not slow"
-	$(RUN) pytest -m slow
-	OMP_NUM_THREADS=1 $(MAKE) -j2 check-notebooks
-	$(MAKE) browser
+	$(TWO) $(RUN) pytest -n 2 -m "not slow"
+	$(TWO) $(RUN) pytest -n 2 --dist loadfile -m slow
+	$(TWO) $(MAKE) -j2 browser check-notebooks
 	$(RUN) pytest tests/test_security.py -k holds_a_key  # once more, in what was just made
 
 unit: $(VENV)/.everything
-	$(RUN) pytest -n 2 -m "not slow"
+	$(TWO) $(RUN) pytest -n 2 -m "not slow"
 
 lint: $(VENV)/.everything
 	$(RUN) ruff check .
@@ -83,8 +85,8 @@ notebooks: $(VENV)/.everything
 	$(BIN)/python book/execute.py
 
 # Each notebook runs with other parameters than the committed ones; then its committed outputs are
-# compared with those of a fresh run. Two at once, `make -j2 check-notebooks`, share two cores well
-# when each keeps to one thread. A run fails if anything in it tried to leave this machine.
+# compared with those of a fresh run; `make -j2 check-notebooks` has two at once. A run fails if
+# anything in it tried to leave this machine.
 check-notebooks: $(NOTEBOOKS:notebooks/%.ipynb=check-%)
 
 check-%: notebooks/%.ipynb notebooks/parameters/%.yaml $(VENV)/.everything

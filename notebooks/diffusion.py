@@ -26,7 +26,7 @@
 # **You need** the [quickstart](quickstart.ipynb). Experience with diffusion models helps but is
 # not required.
 #
-# **It takes** twenty minutes to read.
+# **It takes** twenty minutes to read; to run, 3 minutes on two processor cores without bfloat16.
 #
 # </div>
 

@@ -24,7 +24,7 @@
 #
 # **You need** [how two channels say where](two_channels.ipynb), and headphones.
 #
-# **It takes** twenty minutes to read.
+# **It takes** twenty minutes to read; to run, a minute on two processor cores without bfloat16.
 #
 # </div>
 

@@ -24,7 +24,7 @@
 #
 # **You need** [Hearing a scene](hearing.ipynb), Bayes' theorem, NumPy and headphones.
 #
-# **It takes** an hour to write.
+# **It takes** an hour to write; to run, 10 s on two processor cores without bfloat16.
 #
 # </div>
 

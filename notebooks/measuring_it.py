@@ -26,7 +26,7 @@
 # **You need** [From cues to a layout](cues_to_layout.ipynb); [Diffusion that follows
 # boxes](diffusion.ipynb) for the second table.
 #
-# **It takes** a quarter of an hour to read.
+# **It takes** a quarter of an hour to read; to run, 10 s on two processor cores without bfloat16.
 # The benchmark was run before; its raw results come with the library.
 #
 # </div>
