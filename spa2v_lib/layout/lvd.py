@@ -36,6 +36,7 @@ PICTURE = 512
 """Side of LVD's square picture in pixels."""
 
 _KEYS_A_SECOND = 2.0
+_LAST = 1e-5  # of the video: the last frame belongs to the last key frame's part
 _FARTHEST = 1e6  # pixels; beyond lie only mistakes, infinity and NaN
 # A heading at the beginning of a line, also in Markdown: "**Frame 2:**", "### Frame 2:"
 _HEADING = re.compile(
@@ -143,9 +144,10 @@ def from_lvd(
     -------
     VideoSceneLayout
         Labels and captions are LVD's names, without the numbers that tell objects of one name
-        apart ("ball 1"). Boxes are interpolated before they are cut at the picture's edges, as
-        LVD does: where one reaches outside, every video frame becomes a key frame. An object
-        wholly outside, or without extent (LVD's way of saying that it has gone), has no box there.
+        apart ("ball 1"). Boxes are interpolated as LVD does, over an object's own key frames and
+        before they are cut at the picture's edges: where one reaches outside, or an object comes
+        or goes, every video frame becomes a key frame. An object wholly outside, or without extent
+        (a language model's way of saying that it has gone), has no box there.
         Frames' captions end in the background, as LVD's prompts do.
 
     Raises
@@ -185,10 +187,9 @@ def from_lvd(
         raise LayoutError(
             f"{duration_s:g} s at {fps:g} fps is one frame; LVD's {count} key frames need two"
         )
-    if any(_reaches_outside(corners) for track in tracks for corners in track.corners):
-        dense = [number / fps for number in range(frame_count)]
-        tracks = [track.at(times, dense) for track in tracks]
-        times = dense
+    if any(track.comes_or_goes or track.reaches_outside for track in tracks):
+        tracks = [track.in_frames(frame_count) for track in tracks]
+        times = [number / fps for number in range(frame_count)]
     return VideoSceneLayout(
         reasoning=str(fields.get("Reasoning") or "").strip(),
         caption=whole,
@@ -267,20 +268,32 @@ class _Track(NamedTuple):
     name: str
     corners: list[tuple[float, ...] | None]
 
-    def at(self, times: list[float], wanted: list[float]) -> _Track:
-        """Return the track at other times, interpolated without regard to the picture's edges."""
-        return self._replace(corners=[self._between(times, time) for time in wanted])
+    @property
+    def comes_or_goes(self) -> bool:
+        return None in self.corners
 
-    def _between(self, times: list[float], time: float) -> tuple[float, ...] | None:
-        after = int(np.searchsorted(times, time, side="right"))
-        if after == len(times):
-            return self.corners[-1]
-        before, following = self.corners[after - 1], self.corners[after]
-        share = (time - times[after - 1]) / (times[after] - times[after - 1])
-        if before is None or following is None:
-            return before if share < 0.5 else following
-        pairs = zip(before, following, strict=True)
-        return tuple((1 - share) * first + share * second for first, second in pairs)
+    @property
+    def reaches_outside(self) -> bool:
+        return any(min(c) < 0.0 or max(c) > 1.0 for c in self.corners if c is not None)
+
+    def in_frames(self, count: int) -> _Track:
+        """Return the track in each of `count` video frames, without regard to the edges.
+
+        LVD gives each key frame an equal part of the video. An object is there in the parts of the
+        key frames that have it; its box moves between these, however far they are from each other.
+        """
+        keys = [number for number, box in enumerate(self.corners) if box is not None]
+        if not keys:
+            return self._replace(corners=[None] * count)
+        whole = len(self.corners)
+        shares = np.linspace(0.0, 1.0, count)
+        own = np.array([self.corners[key] for key in keys])
+        times = np.array(keys) / max(whole - 1, 1)
+        moved = np.stack([np.interp(shares, times, side) for side in own.T], axis=1).tolist()
+        there = np.isin(np.floor(shares * (1.0 - _LAST) * whole), keys)
+        return self._replace(
+            corners=[tuple(box) if seen else None for box, seen in zip(moved, there, strict=True)]
+        )
 
 
 def _frame_count(fields: dict[str, Any]) -> int:
@@ -390,10 +403,6 @@ def _item(item: Any, number: int) -> tuple[str, str, tuple[float, ...] | None]:
         return str(item["id"]), name, None
     corners = np.array([x, y, x + width, y + height], float) / PICTURE
     return str(item["id"]), name, tuple(corners.tolist())
-
-
-def _reaches_outside(corners: tuple[float, ...] | None) -> bool:
-    return corners is not None and (min(corners) < 0.0 or max(corners) > 1.0)
 
 
 def _clipped(corners: tuple[float, ...] | None) -> Box | None:

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from spa2v_lib.errors import LayoutError
@@ -59,8 +60,20 @@ def test_a_layout_of_other_key_frames_is_read_off_at_lvds_times():
 
 def test_an_object_that_is_absent_in_a_frame_has_no_box_there():
     layout = from_lvd(lvd(lambda n: kite(n) if n > 3 else []))
-    assert [box is None for box in layout.objects[0].boxes] == [True] * 3 + [False] * 3
+    assert [box is None for box in layout.objects[0].boxes] == [True] * 12 + [False] * 12
     assert to_lvd(layout)["Frame 1"] == []
+    assert to_lvd(layout)["Frame 4"][0]["box"] == pytest.approx([192, 256, 128, 64], abs=3)
+
+
+def test_an_object_that_is_away_for_a_while_moves_on_meanwhile():
+    """As in LVD's code: each key frame has a sixth of the video; boxes go from one to the next."""
+    layout = from_lvd(lvd(lambda n: kite(n) if n in (1, 4, 5) else []))
+    boxes = [row[0] for row in layout.frame_boxes()]
+    assert [n for n, box in enumerate(boxes) if box] == [0, 1, 2, 3, *range(12, 20)]
+    share = np.arange(24) / 23
+    for n in (3, 12, 17):
+        assert boxes[n].x0 == pytest.approx(np.interp(share[n], [0, 0.6, 0.8], [0, 0.375, 0.5]))
+    assert boxes[19].x0 == 0.5
 
 
 @pytest.mark.parametrize("gone", [[600, 10, 50, 50], [-90, 10, 50, 50], [100, 100, 0, 0]])
