@@ -49,7 +49,7 @@ def test_the_doctor_counts_no_published_weights_that_are_not_there(monkeypatch, 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     (migc,) = [f for f in examine() if f.group == "weights" and f.name == "sd15-migc"]
     assert migc.value.startswith(
-        "base: to be fetched, about 2.13 GB; motion adapter: to be fetched, about 0.84 GB; "
+        "base: to be fetched, about 2.13 GB; motion adapter: to be fetched, about 1.67 GB; "
         "MIGC: to be put there by hand, about 0.22 GB; needs 6.5 GB of GPU memory"
     )
 

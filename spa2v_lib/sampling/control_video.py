@@ -4,9 +4,10 @@ Paper: Jiang et al., "VACE: All-in-One Video Creation and Editing", ICCV 2025. I
 steered by the outlines of boxes, two pixels wide, on white: in its own colour for each label, which
 a table of its authors' lists, or in black. The table (``layout/ram_tag_color_list.txt`` of the
 hub's ``ali-vilab/VACE-Annotators``) is used where it is on this machine, in the folder of the
-user's weights or in the hub's cache. Videos have 4k + 1 frames at 16 frames a second; those nearest
-to the layout's own frames are kept, all of them where the layout has 16 frames a second, as a plan
-made for this preset has.
+user's weights or in the hub's cache. Its numbers are taken as red, green and blue, as the authors'
+tool for tracked layouts takes them; their tool for two boxes reverses them. Videos have 4k + 1
+frames at 16 frames a second; those nearest to the layout's own frames are kept, all of them where
+the layout has 16 frames a second, as a plan made for this preset has.
 
 Knobs of `BoxOutlines`: `conditioning_scale`, how much the control video counts (0 to 1.5, default
 1), and `light_on_dark`: users disagree about whether outlines should be dark on light or light on

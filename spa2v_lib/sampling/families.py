@@ -190,8 +190,13 @@ def _single_file(
 
 
 def _wan(preset: Preset, folders: dict[str, Path], where: str) -> DiffusionPipeline:
-    """Load Wan VACE; its autoencoder stays in full precision, as its authors run it."""
-    from diffusers import AutoencoderKLWan, WanVACEPipeline, WanVACETransformer3DModel
+    """Load Wan VACE; sampler and the autoencoder's full precision are its authors'."""
+    from diffusers import (
+        AutoencoderKLWan,
+        UniPCMultistepScheduler,
+        WanVACEPipeline,
+        WanVACETransformer3DModel,
+    )
     from transformers import UMT5EncoderModel
 
     folder, safe = folders["Wan VACE"], {"use_safetensors": True}
@@ -203,6 +208,12 @@ def _wan(preset: Preset, folders: dict[str, Path], where: str) -> DiffusionPipel
         "vae": load_part(AutoencoderKLWan, folder / "vae", torch_dtype=torch.float32, **safe),
         "transformer": transformer,
         "text_encoder": load_part(UMT5EncoderModel, folder / "text_encoder", dtype=dtype, **safe),
+        "scheduler": UniPCMultistepScheduler.from_pretrained(
+            folder / "scheduler",
+            prediction_type="flow_prediction",
+            use_flow_sigmas=True,
+            flow_shift=preset.flow_shift,
+        ),
     }
     return WanVACEPipeline.from_pretrained(folder, **parts, torch_dtype=dtype, **safe)
 

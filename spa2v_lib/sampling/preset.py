@@ -208,6 +208,8 @@ class Preset:
         The longest video; None where windows make it unlimited.
     fps : float or None
         Frames a second that the weights were trained on; None where they follow the layout.
+    flow_shift : float or None
+        Of flow matching's noise schedule: above 1, more of the steps are at high noise.
     architecture : Architecture or None
         What other bases and LoRA must fit; None where none are taken.
     fast : FewSteps or None
@@ -261,6 +263,7 @@ class Preset:
     bfloat16: bool = False
     max_frames: int | None = None
     fps: float | None = None
+    flow_shift: float | None = None
     architecture: Architecture | None = None
     fast: FewSteps | None = None
     adapter: Source | None = None

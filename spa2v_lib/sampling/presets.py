@@ -37,7 +37,7 @@ _ANIMATEDIFF = Source(
     "guoyww/animatediff-motion-adapter-v1-5-3",
     "449d8993ead63a068e1030eb26925132814db1c8",
     ("config.json", "diffusion_pytorch_model.fp16.safetensors"),
-    size_gb=0.84,
+    size_gb=1.67,  # in full precision, whatever its name says
 )
 _GLIGEN = Source(
     "masterful/gligen-1-4-generation-text-box",
@@ -159,8 +159,10 @@ PRESETS: dict[str, Preset] = {
             size=(832, 480),
             window=81,
             stride=81,
-            steps=30,
+            # As VACE's authors run it. Diffusers' example has 30 steps and a shift of 3.
+            steps=50,
             guidance_scale=5.0,
+            flow_shift=16.0,
             groundings={"boxes": {}},
             control_video=True,
             sources={"Wan VACE": _WAN},
@@ -169,8 +171,12 @@ PRESETS: dict[str, Preset] = {
             # encoder is on the GPU alone. What frames add is an estimate.
             memory=GpuMemory(fixed_gb=16.2, frame_gb=0.047, offload_gb=4.3, main_gb=17.0),
             bfloat16=True,
-            negative_prompt="overexposed, still picture, blurred details, subtitles, worst "
-            "quality, low quality, JPEG artifacts, deformed, messy background, walking backwards",
+            # What its authors' says in Chinese.
+            negative_prompt="garish colors, overexposed, static, blurred details, subtitles, "
+            "stylized, artwork, painting, frozen frame, greyish, worst quality, low quality, JPEG "
+            "artifacts, ugly, incomplete, too many fingers, badly drawn hands, badly drawn faces, "
+            "deformed, disfigured, malformed limbs, merged fingers, motionless picture, messy "
+            "background, three legs, crowd in the background, walking backwards",
             packages=("ftfy",),
             extra="wan",
             max_frames=81,

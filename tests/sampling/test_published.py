@@ -11,10 +11,10 @@ import pytest
 import torch
 from diffusers import (
     AutoencoderKLWan,
-    FlowMatchEulerDiscreteScheduler,
     MotionAdapter,
     UNet2DConditionModel,
     UNetMotionModel,
+    UniPCMultistepScheduler,
     WanVACEPipeline,
     WanVACETransformer3DModel,
 )
@@ -202,7 +202,9 @@ def _small_wan(folder) -> None:
         tokenizer=tokenizer,
         text_encoder=text,
         vae=vae,
-        scheduler=FlowMatchEulerDiscreteScheduler(shift=7.0),
+        scheduler=UniPCMultistepScheduler(
+            prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=3.0
+        ),
         transformer=transformer,
     ).save_pretrained(folder, safe_serialization=True)
 
@@ -216,6 +218,11 @@ def test_wan_vace_samples_a_drawn_layout_end_to_end(small_presets, small_weights
     )
     assert boxed.frames.shape == (4, 48, 64, 3)
     assert steps == [(1, 2), (2, 2)]
+    schedule = loading.load("wan-vace", "cpu").scheduler
+    schedule.set_timesteps(presets.PRESETS["wan-vace"].steps)
+    even = np.linspace(0.999, 0, 51)  # diffusers begins at 1
+    shifted = 16 * even / (1 + 15 * even)  # as VACE's authors spread their 50 steps
+    assert np.allclose(schedule.sigmas, shifted, atol=0.01)
     others = ("none", "boxes:light_on_dark=on", "boxes:conditioning_scale=0.5")
     hashes = [generate(_layout(), "wan-vace", grounding=g, **kept).sha256() for g in others]
     assert len({boxed.sha256(), *hashes}) == 4

@@ -103,7 +103,7 @@ def test_where_weights_are_is_known_without_the_hub(hub_cache, monkeypatch, tmp_
     check_weights(presets.PRESETS["wan-vace"])
     assert whereabouts(preset) == {
         "base": "to be fetched, about 2.13 GB",
-        "motion adapter": "to be fetched, about 0.84 GB",
+        "motion adapter": "to be fetched, about 1.67 GB",
         "MIGC": "to be put there by hand, about 0.22 GB",
     }
     migc = preset.sources["MIGC"]

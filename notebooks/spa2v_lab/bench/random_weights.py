@@ -116,7 +116,7 @@ def write_random_weights(
     adapter = MotionAdapter(
         block_out_channels=widths.channels, motion_layers_per_block=2, use_motion_mid_block=False
     )
-    adapter.half().save_pretrained(folders["motion adapter"], variant="fp16")
+    adapter.save_pretrained(folders["motion adapter"], variant="fp16")  # in full, as published
     if "GLIGEN" in folders:
         _write_gligen(folders["GLIGEN"] / "unet/diffusion_pytorch_model.fp16.bin", widths)
     else:
