@@ -150,7 +150,7 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 # os.environ["SPA2V_WEIGHTS"] = "WEIGHTS"
 # ```
 #
-# The downloads are 3.0 GB for `sd15-migc` (and MIGC's file), 5.1 GB for `sd15-gligen`, 19 GB for
+# The downloads are 3.8 GB for `sd15-migc` (and MIGC's file), 5.9 GB for `sd15-gligen`, 19 GB for
 # `wan-vace`; 0.13 GB more for few steps and 2.6 GB for an image prompt. `spa2v fetch sd15-migc`
 # announces files, sizes and free disk, downloads and checks (with `--speed fast`, `--base`,
 # `--lora` or `--image` theirs, too); `spa2v doctor` lists what is installed already, and what fits
@@ -338,16 +338,17 @@ print(f"{asked.steps} steps, guidance {asked.guidance_scale:g}, {asked.size}, Lo
 # `--image photo.jpg` conditions every frame on a picture, through
 # [IP-Adapter](https://arxiv.org/abs/2308.06721) as diffusers carries it beside a motion adapter:
 # the video resembles it in what it shows and in its colours. It is no first frame to the pixel; the
-# image encoder sees the picture's middle square, small.
+# image encoder sees the picture small, pressed into a square.
 #
 # ```sh
 # spa2v generate train.flac --out out/train --preset sd15-gligen --image photo.jpg:0.6
 # ```
 #
 # The number is the picture's weight beside the text, from 0 to 1, 0.5 if it is left out. Boxes act
-# on what the text names; where the picture has its objects is not compared with the layout's first
-# boxes, and the run's notes say so: plan boxes that agree with it. The file's hash stands in
-# `run.json` beside those of the weights. It works with `sd15-migc` and `sd15-gligen`.
+# on what the text names, so plan boxes that agree with the picture: a note of the run says which of
+# the layout's objects the self-check's detector did not detect in its first box there, and where
+# instead; where that detector is not installed, that nothing was compared. The file's hash stands
+# in `run.json` beside those of the weights. It works with `sd15-migc` and `sd15-gligen`.
 #
 # ### Alternatives
 #

@@ -97,9 +97,10 @@ def describe(
     (3, 8, 1.0)
     """
     from spa2v_lib.doctor import environment
-    from spa2v_lib.sampling.image_prompt import notes as image_notes
+    from spa2v_lib.sampling.image_layout import image_note
 
     count, height, width, _ = video.frames.shape
+    of_image = image_note(settings.sampled_with(), video.layout)
     return {
         "version": VERSION,
         "input": {
@@ -127,7 +128,7 @@ def describe(
                     *recording.notes,
                     *cues.notes,
                     *_drawn_instead(video, settings),
-                    *image_notes(settings.sampled_with()),
+                    *([of_image] if of_image else []),
                 ]
             )
         ),

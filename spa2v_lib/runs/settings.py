@@ -139,8 +139,8 @@ class Settings(BaseModel):
     image: Annotated[str | None, "sample"] = Field(
         None,
         description="A picture that the video is to resemble, as its first frame does: an image "
-        "prompt for IP-Adapter, perhaps with its weight from 0 to 1: FILE:0.6. Its own "
-        "arrangement is not compared with the boxes.",
+        "prompt for IP-Adapter, perhaps with its weight from 0 to 1: FILE:0.6. A note says "
+        "whether its objects are where the layout has them at first.",
     )
     grounding: Annotated[str, "sample"] = Field(
         "default",

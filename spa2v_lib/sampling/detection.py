@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from spa2v_lib.errors import DataError
 from spa2v_lib.layout.box import Box
 from spa2v_lib.sampling.sources import FOLDER_VARIABLE
 
-__all__ = ["OWLVIT", "Detection", "OwlVit", "detection_in_frame"]
+__all__ = ["OWLVIT", "Detection", "Detects", "OwlVit", "detection_in_frame"]
 
 OWLVIT = ("google/owlvit-base-patch32", "cbc355fb364588351c5d51c7f74465e8e7ec6f72")
 """Repository on the Hugging Face hub, and revision."""
@@ -44,6 +45,35 @@ class Detection:
     box: Box
 
 
+class Detects(Protocol):
+    """A detector.
+
+    See Also
+    --------
+    OwlVit : One for pictures of the world.
+
+    Examples
+    --------
+    >>> Detects.detect.__name__
+    'detect'
+    """
+
+    def detect(self, frames: np.ndarray, labels: Sequence[str]) -> list[list[Detection]]:
+        """Detect the objects that `labels` name.
+
+        Parameters
+        ----------
+        frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
+        labels : sequence of str
+
+        Returns
+        -------
+        list of list of Detection
+            For each frame, the best first.
+        """
+        ...
+
+
 class OwlVit:
     """Detect what words name.
 
@@ -56,6 +86,10 @@ class OwlVit:
         Of the repository.
     threshold : float
         Least score, in [0, 1]. Typical 0.05 to 0.3.
+    local : bool
+        Take what is on this machine, and download nothing.
+    device : str, optional
+        Such as "cpu"; a GPU if there is one and nothing is given.
 
     Raises
     ------
@@ -78,6 +112,9 @@ class OwlVit:
         source: str | os.PathLike[str] = OWLVIT[0],
         revision: str | None = OWLVIT[1],
         threshold: float = 0.1,
+        *,
+        local: bool = False,
+        device: str | None = None,
     ) -> None:
         os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
         import torch
@@ -88,15 +125,17 @@ class OwlVit:
         own = os.environ.get(FOLDER_VARIABLE)
         if own and os.path.isdir(os.path.join(own, source)):
             source = os.path.join(own, source)
-        kept = {} if os.path.isdir(source) else {"revision": revision}
+        kept = {} if os.path.isdir(source) else {"revision": revision, "local_files_only": local}
         try:
             self._processor = OwlViTProcessor.from_pretrained(source, **kept)
         except (OSError, ValueError) as error:
             reason = str(error).strip().splitlines()[0]
+            if local:
+                reason = "they are not on this machine; spa2v doctor --preset fetches them"
             raise DataError(f"no detector's weights at {source}: {reason}") from error
         self._model = load_part(OwlViTForObjectDetection, source, use_safetensors=True, **kept)
         self._model.eval()
-        self._device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._device = device or ("cuda" if torch.cuda.is_available() else "cpu")
         self._model.to(self._device)
         self._threshold = threshold
 

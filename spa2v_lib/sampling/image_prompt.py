@@ -6,8 +6,9 @@ tokens, which every spatial cross-attention attends to by keys and values of the
 times a weight, is added to what attention to the text gives. The classes are diffusers' own.
 
 The video resembles the picture in what it shows and how it looks; the first frame is no copy of it.
-The encoder sees its middle square, small: a wide picture is cut at its sides. Where the picture has
-its objects is not compared with the layout's first boxes.
+The encoder sees it small and pressed into a square, as IP-Adapter's authors advise for pictures
+that are none: the square from its middle, the usual way, would lose what is at the sides. Whether
+its objects are where the layout has them is the question of `spa2v_lib.sampling.image_layout`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,6 @@ __all__ = [
     "add_adapter",
     "check_picture",
     "embedded",
-    "notes",
     "read_picture",
 ]
 
@@ -92,26 +92,9 @@ def embedded(pipeline: AnimateDiffPipeline, preset: Preset, *, guided: bool) -> 
     if not preset.image:
         return []
     pipeline.set_ip_adapter_scale(preset.image_weight)
-    picture, device = read_picture(preset.image), pipeline._execution_device
+    side = pipeline.image_encoder.config.image_size
+    picture, device = read_picture(preset.image).resize((side, side)), pipeline._execution_device
     return pipeline.prepare_ip_adapter_image_embeds(picture, None, device, 1, guided)
-
-
-def notes(preset: Preset) -> list[str]:
-    """Say what is not known of an image prompt; nothing without one.
-
-    Examples
-    --------
-    >>> from spa2v_lib.sampling.presets import get_preset
-    >>> notes(get_preset("tiny"))
-    []
-    """
-    if not preset.image:
-        return []
-    return [
-        f"the image {Path(preset.image).name} conditions every frame; where it has its objects was "
-        "not compared with the layout's first boxes: where the two disagree, the video may follow "
-        "either"
-    ]
 
 
 def read_picture(path: str) -> Image:

@@ -6,26 +6,21 @@ suite is checked in the same way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.sampling import check, generate, get_preset
-from spa2v_lib.sampling.detection import Detection, OwlVit
+from spa2v_lib.sampling.detection import Detection, Detects, OwlVit
 from spa2v_lib.video import Video
 
 __all__ = ["GOOD_IOU", "Verdict", "check_preset", "known_layout"]
 
 GOOD_IOU = 0.4
 """A mean overlap that no video reaches by chance – the car moves from one side to the other."""
-
-
-class _Detects(Protocol):
-    def detect(self, frames: np.ndarray, labels: Sequence[str]) -> list[list[Detection]]: ...
 
 
 @dataclass(frozen=True)
@@ -105,7 +100,7 @@ def check_preset(
     name: str,
     *,
     device: str = "auto",
-    detector: _Detects | None = None,
+    detector: Detects | None = None,
     steps: int | None = None,
     seconds: float = 2.0,
     progress: Callable[[int, int], None] | None = None,
@@ -118,7 +113,7 @@ def check_preset(
         A preset.
     device : {"auto", "cuda", "mps", "cpu"}
         Where to sample, see `spa2v_lib.sampling.loading.check_device`.
-    detector : OwlVit, optional
+    detector : Detects, optional
         For presets of published weights; looked for before sampling starts if not given. Without
         one the video is made and kept, and nothing is measured.
     steps : int, optional
@@ -163,7 +158,7 @@ def check_preset(
     return _verdict(video, layout, _detections(video, detector))
 
 
-def _detections(video: Video, detector: _Detects | None) -> list[list[Detection]]:
+def _detections(video: Video, detector: Detects | None) -> list[list[Detection]]:
     if detector is not None:
         return detector.detect(video.frames, ["car"])
     from spa2v_lib.sampling.tiny_detector import detect

@@ -9,6 +9,7 @@ from diffusers import DDIMScheduler, MotionAdapter, UNet2DConditionModel, UNetMo
 
 from spa2v_lab.bench.random_weights import Widths, write_random_weights
 from spa2v_lib.sampling import loading, presets
+from spa2v_lib.sampling.detection import OWLVIT
 from spa2v_lib.sampling.grounding.base import GroundingInputs
 from spa2v_lib.sampling.sources import FOLDER_VARIABLE
 
@@ -100,3 +101,36 @@ def small_presets(small_weights, small_widths, monkeypatch):
     loading.unload()
     yield
     loading.unload()
+
+
+@pytest.fixture
+def small_detector(tmp_path):
+    """Build a random OWL-ViT in the folder that it has with `tmp_path` as ``SPA2V_WEIGHTS``."""
+    from transformers import (
+        CLIPTokenizer,
+        OwlViTConfig,
+        OwlViTForObjectDetection,
+        OwlViTImageProcessor,
+        OwlViTProcessor,
+    )
+
+    folder = tmp_path / OWLVIT[0]
+    torch.manual_seed(0)
+    letters = [chr(97 + i) for i in range(26)]
+    words = ["<|startoftext|>", "<|endoftext|>", "!</w>", *letters, *(f"{c}</w>" for c in letters)]
+    tokenizer = CLIPTokenizer(
+        vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=16
+    )
+    images = OwlViTImageProcessor(size={"height": 32, "width": 32})
+    OwlViTProcessor(images, tokenizer).save_pretrained(folder)
+    text = {
+        "vocab_size": len(words), "hidden_size": 16, "intermediate_size": 32, "bos_token_id": 0,
+        "num_hidden_layers": 1, "num_attention_heads": 2, "eos_token_id": 1, "pad_token_id": 2,
+    }  # fmt: skip
+    vision = {
+        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "image_size": 32, "patch_size": 8,
+    }  # fmt: skip
+    config = OwlViTConfig(text_config=text, vision_config=vision, projection_dim=16)
+    OwlViTForObjectDetection(config).save_pretrained(folder)
+    return folder

@@ -94,38 +94,12 @@ def test_detections_are_clipped_to_the_picture_and_slivers_dropped():
     assert detection_in_frame("car", 0.5, np.array([1.5, 0.5, 0.3, 0.2])) is None
 
 
-def test_owlvit_answers_for_every_frame_with_boxes_of_asked_labels(tmp_path, monkeypatch):
-    import torch
-    from transformers import (
-        CLIPTokenizer,
-        OwlViTConfig,
-        OwlViTForObjectDetection,
-        OwlViTImageProcessor,
-        OwlViTProcessor,
-    )
-
-    torch.manual_seed(0)
-    letters = [chr(97 + i) for i in range(26)]
-    words = ["<|startoftext|>", "<|endoftext|>", "!</w>", *letters, *(f"{c}</w>" for c in letters)]
-    tokenizer = CLIPTokenizer(
-        vocab={word: i for i, word in enumerate(words)}, merges=[], model_max_length=16
-    )
-    images = OwlViTImageProcessor(size={"height": 32, "width": 32})
-    OwlViTProcessor(images, tokenizer).save_pretrained(tmp_path)
-    text = {
-        "vocab_size": len(words), "hidden_size": 16, "intermediate_size": 32, "bos_token_id": 0,
-        "num_hidden_layers": 1, "num_attention_heads": 2, "eos_token_id": 1, "pad_token_id": 2,
-    }  # fmt: skip
-    vision = {
-        "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1,
-        "num_attention_heads": 2, "image_size": 32, "patch_size": 8,
-    }  # fmt: skip
-    config = OwlViTConfig(text_config=text, vision_config=vision, projection_dim=16)
-    OwlViTForObjectDetection(config).save_pretrained(tmp_path)
+def test_owlvit_answers_for_every_frame_with_boxes_of_asked_labels(small_detector, monkeypatch):
     frames = np.random.default_rng(0).integers(0, 255, (2, 20, 40, 3), dtype=np.uint8)
-    found = OwlVit(tmp_path, threshold=0.0).detect(frames, ["dog", "car"])
-    monkeypatch.setenv("SPA2V_WEIGHTS", str(tmp_path.parent))
-    assert OwlVit(tmp_path.name, threshold=0.0).detect(frames, ["dog", "car"]) == found
+    found = OwlVit(small_detector, threshold=0.0).detect(frames, ["dog", "car"])
+    monkeypatch.setenv("SPA2V_WEIGHTS", str(small_detector.parent))
+    named = OwlVit(small_detector.name, threshold=0.0, local=True, device="cpu")
+    assert named.detect(frames, ["dog", "car"]) == found
     assert len(found) == 2 and all(len(row) > 1 for row in found)
     assert {d.label for row in found for d in row} <= {"dog", "car"}
     for row in found:
