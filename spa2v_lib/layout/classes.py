@@ -2,10 +2,10 @@
 
 These are rounded figures of common knowledge (how large a bus usually looks, that ships are on
 water), not measurements and not statistics of any data set. Planning places objects with them;
-simulated scenes must therefore draw their own sizes and ranges from elsewhere. `CLASSES` holds what
-the preset ``tiny`` can draw; ``objects.csv`` beside this file holds more, with synonyms, and any
-other word takes the entry of its head noun. The sentences made of these words are in
-`spa2v_lib.layout.captions`.
+simulated scenes must therefore draw their own sizes and ranges from elsewhere. They are in
+``objects.csv`` beside this file, with synonyms; `CLASSES` holds those that the preset ``tiny`` can
+draw, and a word that is not there takes the entry of its head noun. The sentences made of these
+words are in `spa2v_lib.layout.captions`.
 """
 
 from __future__ import annotations
@@ -172,59 +172,30 @@ _DETERMINERS = frozenset(
 _LONGEST_WORD = 80
 
 
-def _vehicle(name: str, width: float, height: float, noun: str = "") -> SoundClass:
-    return SoundClass(
-        name, noun or name, width, height, "ground", 0.0, "drives", "stands", "street",
-        "vehicle", name,
-    )  # fmt: skip
+@cache
+def _table() -> tuple[tuple[SoundClass, tuple[str, ...]], ...]:
+    """Return the rows of ``objects.csv``: each object, and its synonyms."""
+    rows = []
+    with files("spa2v_lib.layout").joinpath("objects.csv").open(encoding="utf-8") as table:
+        for row in csv.DictReader(table):
+            noun, synonyms = row.pop("name"), row.pop("synonyms")
+            sizes = {name: float(row.pop(name)) for name in ("width_m", "height_m", "base_m")}
+            own = row["drawn_as"].replace("_", " ") == noun
+            name = row["drawn_as"] if own else noun
+            entry = SoundClass(name=name, noun=noun, **sizes, **row)
+            rows.append((entry, tuple(filter(None, synonyms.split(";")))))
+    return tuple(rows)
 
 
-def _flying(
-    name: str, width: float, height: float, base: float, still: str, family: str
-) -> SoundClass:
-    return SoundClass(
-        name, name, width, height, "air", base, "flies", still, "meadow", family, name
-    )
-
-
-def _animal(name: str, width: float, height: float, verb: str, where: str) -> SoundClass:
-    return SoundClass(
-        name, name, width, height, "ground", 0.0, verb, "stands", where, "animal", name
-    )
-
-
-def _held(name: str, size: float, base: float, verb: str, still: str, family: str) -> SoundClass:
-    return SoundClass(name, name, size, size, "held", base, verb, still, "stage", family, name)
-
+_DRAWN = (
+    "ambulance", "bus", "car", "fire_engine", "motorcycle", "truck", "train", "airplane",
+    "helicopter", "bird", "ship", "cow", "dog", "horse", "lion", "monkey", "sheep", "bell", "drum",
+    "guitar",
+)  # fmt: skip
 
 CLASSES: dict[str, SoundClass] = {
-    c.name: c
-    for c in (
-        _vehicle("ambulance", 3.6, 2.8),
-        _vehicle("bus", 4.4, 3.4),
-        _vehicle("car", 2.6, 1.7),
-        _vehicle("fire_engine", 4.0, 3.2, "fire engine"),
-        _vehicle("motorcycle", 2.0, 1.4),
-        _vehicle("truck", 4.2, 3.4),
-        replace(_vehicle("train", 5.0, 4.2), verb="rolls", background="meadow"),
-        _flying("airplane", 32.0, 30.0, 18.0, "hangs", "aircraft"),
-        _flying("helicopter", 11.0, 9.0, 6.0, "hovers", "aircraft"),
-        _flying("bird", 0.5, 0.5, 1.4, "hovers", "bird"),
-        replace(
-            _vehicle("ship", 24.0, 22.0),
-            place="water", verb="sails", still="lies", background="sea",
-        ),
-        _animal("cow", 2.2, 2.0, "walks", "meadow"),
-        _animal("dog", 0.9, 0.9, "runs", "meadow"),
-        _animal("horse", 2.4, 2.3, "gallops", "meadow"),
-        _animal("lion", 1.5, 1.5, "walks", "desert"),
-        _animal("monkey", 0.9, 0.9, "walks", "desert"),
-        _animal("sheep", 1.3, 1.2, "walks", "meadow"),
-        _held("bell", 0.7, 1.2, "swings", "hangs", "bell or alarm"),
-        _held("drum", 0.8, 0.6, "moves", "stands", "instrument"),
-        _held("guitar", 0.9, 0.8, "moves", "stands", "instrument"),
-    )
-}  # fmt: skip
+    name: entry for name in _DRAWN for entry, _ in _table() if entry.name == name
+}
 """What the tiny suite was trained to draw, by label."""
 
 _NEUTRAL = SoundClass(
@@ -338,23 +309,8 @@ def known_words() -> dict[str, SoundClass]:
     (True, 'violin')
     """
     words: dict[str, SoundClass] = {}
-    with files("spa2v_lib.layout").joinpath("objects.csv").open(encoding="utf-8") as table:
-        for row in csv.DictReader(table):
-            name = row["name"]
-            entry = CLASSES.get(name) or SoundClass(
-                name,
-                name,
-                float(row["width_m"]),
-                float(row["height_m"]),
-                row["place"],
-                float(row["base_m"]),
-                row["verb"],
-                row["still"],
-                row["background"],
-                row["family"],
-                row["drawn_as"],
-            )
-            words |= dict.fromkeys((name, *filter(None, row["synonyms"].split(";"))), entry)
+    for entry, synonyms in _table():
+        words |= dict.fromkeys((entry.noun, *synonyms), entry)
     words |= {entry.noun: entry for entry in CLASSES.values()}
     for family, noun in FAMILIES.items():
         words.setdefault(noun, replace(_NEUTRAL, family=family, drawn_as=_DRAWN_FAMILY[family]))
