@@ -183,8 +183,9 @@ def weights_of(settings: Settings) -> dict[str, str]:
 def code_hash() -> str:
     """Return the SHA-256 of the code that cues, layout and frames follow from.
 
-    That is the code of the stages and of the run that joins them, without docstrings and comments.
-    Pages, figures, batches and the command line change no result, and are left out.
+    That is the code of the stages with their tables, and of the run that joins them, without
+    docstrings and comments. Pages, figures, batches and the command line change no result, and are
+    left out.
 
     Examples
     --------
@@ -195,8 +196,11 @@ def code_hash() -> str:
     places = [*(_PACKAGE / part for part in _DECISIVE)]
     places += [_PACKAGE / "runs" / name for name in _DECISIVE_OF_RUNS]
     for place in places:
-        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
-            code = bare_code(path.read_text(encoding="utf-8"))
+        for path in sorted(place.rglob("*")) if place.is_dir() else [place]:
+            if path.suffix not in (".py", ".csv"):
+                continue
+            text = path.read_text(encoding="utf-8")
+            code = bare_code(text) if path.suffix == ".py" else text
             digest.update(f"{path.relative_to(_PACKAGE).as_posix()}\n{code}\n".encode())
     return digest.hexdigest()
 

@@ -220,4 +220,6 @@ def test_the_code_hash_follows_from_the_code_of_the_stages_alone(tmp_path, monke
     assert hashed("runs/a.py", "x = 2\n") == before
     assert hashed("cues/tagging/a.py", '"""Words."""\n\n# more words\nx = (\n    1\n)\n') == before
     assert hashed("cues/tagging/a.py", "x = 2\n") != before
+    assert hashed("layout/objects.csv", "name\n") != hashed("layout/objects.csv", "name\nbus\n")
+    (tmp_path / "layout" / "objects.csv").unlink()
     assert hashed("cues/tagging/a.py", "x = 1\n") == before != hashed("runs/make.py", "y = 3\n")

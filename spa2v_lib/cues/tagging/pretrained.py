@@ -13,6 +13,7 @@ import csv
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -380,106 +381,16 @@ def _scored(
     )
 
 
-_LABELS_OF = {
-    "ambulance": ("Ambulance (siren)",),
-    "bus": ("Bus",),
-    "car": (
-        "Car",
-        "Car alarm",
-        "Car passing by",
-        "Race car, auto racing",
-        "Vehicle horn, car horn, honking",
-    ),
-    "fire_engine": ("Fire engine, fire truck (siren)",),
-    "motorcycle": ("Motorcycle",),
-    "truck": ("Truck", "Air horn, truck horn"),
-    "train": (
-        "Train",
-        "Train whistle",
-        "Train horn",
-        "Rail transport",
-        "Railroad car, train wagon",
-    ),
-    "airplane": ("Fixed-wing aircraft, airplane",),
-    "helicopter": ("Helicopter",),
-    "bird": (
-        "Bird",
-        "Bird vocalization, bird call, bird song",
-        "Chirp, tweet",
-        "Squawk",
-        "Pigeon, dove",
-        "Coo",
-        "Crow",
-        "Caw",
-        "Owl",
-        "Hoot",
-        "Bird flight, flapping wings",
-    ),
-    "ship": ("Ship",),
-    "cow": ("Cattle, bovinae", "Moo"),
-    "dog": ("Dog", "Bark", "Yip", "Bow-wow", "Whimper (dog)"),
-    "horse": ("Horse", "Clip-clop", "Neigh, whinny"),
-    "sheep": ("Sheep",),
-    "bell": (
-        "Bell",
-        "Church bell",
-        "Jingle bell",
-        "Bicycle bell",
-        "Cowbell",
-        "Tubular bells",
-        "Change ringing (campanology)",
-    ),
-    "drum": (
-        "Drum",
-        "Drum kit",
-        "Snare drum",
-        "Rimshot",
-        "Drum roll",
-        "Bass drum",
-        "Timpani",
-        "Tabla",
-    ),
-    "guitar": (
-        "Guitar",
-        "Electric guitar",
-        "Bass guitar",
-        "Acoustic guitar",
-        "Steel guitar, slide guitar",
-        "Tapping (guitar technique)",
-        "Strum",
-    ),
-}
+def _audioset() -> dict[str, str]:
+    """Return the table of labels of AudioSet: our class of each, empty where there is none."""
+    with files("spa2v_lib.cues.tagging").joinpath("audioset.csv").open(encoding="utf-8") as table:
+        return {row["label"]: row["class"] for row in csv.DictReader(table)}
 
-CLASS_OF: dict[str, str] = {label: name for name, labels in _LABELS_OF.items() for label in labels}
+
+_AUDIOSET = _audioset()
+
+CLASS_OF = {label: name for label, name in _AUDIOSET.items() if name}
 """Labels of AudioSet that certainly are one of our classes; "Roar", say, need not be a lion's."""
 
-GENERAL = frozenset(
-    {
-        "Animal",
-        "Domestic animals, pets",
-        "Livestock, farm animals, working animals",
-        "Wild animals",
-        "Music",
-        "Musical instrument",
-        "Plucked string instrument",
-        "Percussion",
-        "Vehicle",
-        "Motor vehicle (road)",
-        "Emergency vehicle",
-        "Aircraft",
-        "Engine",
-        "Sound effect",
-        "Noise",
-        "Environmental noise",
-        "Silence",
-        "Reverberation",
-        "Echo",
-        "Field recording",
-        "Inside, small room",
-        "Inside, large room or hall",
-        "Inside, public space",
-        "Outside, urban or manmade",
-        "Outside, rural or natural",
-    }
-)
+GENERAL = frozenset(label for label, name in _AUDIOSET.items() if not name)
 """Labels of a category, a place or no object – never an answer, as nobody could draw them."""
