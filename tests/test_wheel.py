@@ -22,11 +22,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 
 @pytest.mark.slow
-def test_every_module_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+def test_every_module_is_in_the_wheel_and_what_lies_beside_it(wheel: zipfile.ZipFile) -> None:
     for base, package in ((ROOT, "spa2v_lib"), (ROOT / "notebooks", "spa2v_lab")):
-        modules = {str(path.relative_to(base)) for path in (base / package).rglob("*.py")}
-        assert modules
-        assert modules - set(wheel.namelist()) == set()
+        found = [path for path in (base / package).rglob("*") if "__pycache__" not in path.parts]
+        files = {str(path.relative_to(base)) for path in found if path.is_file()}
+        assert {Path(name).suffix for name in files} >= {".py", ".csv", ".html"}
+        assert files - set(wheel.namelist()) == set()
 
 
 @pytest.mark.slow

@@ -109,7 +109,7 @@ def results_table(rows: Sequence[Row], measures: Sequence[str]) -> str:
     >>> "[0.70, 0.85]" in results_table([row], ["LTSim"])
     True
     """
-    return _template("rows").render(rows=rows, measures=measures)
+    return _template("results_rows.html").render(rows=rows, measures=measures)
 
 
 def results_page(title: str, rows: Sequence[Row], notes: Sequence[str]) -> str:
@@ -141,48 +141,16 @@ def results_page(title: str, rows: Sequence[Row], notes: Sequence[str]) -> str:
             plot = figure.to_html(full_html=False, include_plotlyjs=not sections)
             table = results_table(chosen, measures)
             sections.append({"title": f"{stage}: {condition}", "table": table, "plot": plot})
-    return _template("page").render(title=title, notes=notes, sections=sections)
-
-
-_TEMPLATES = {
-    "rows": """
-<table class="dataframe"><thead><tr><th></th><th>n</th>
-{%- for name in measures %}<th>{{ name }}</th>{% endfor %}</tr></thead><tbody>
-{%- for row in rows %}
-<tr><th style="text-align:left">{{ row.method | short }}</th><td>{{ row.count }}</td>
-{%- for name in measures %}{% set one = row.measures.get(name) %}<td>
-{%- if one is none or one.mean is none %}–{% else %}{{ "%.2f" | format(one.mean) }}
-{%- if one.low is not none and one.high is not none -%}
-<br><small style="white-space:nowrap">[{{ "%.2f" | format(one.low) }}, {{ "%.2f" | format(one.high) }}]</small>
-{%- endif %}{% endif %}</td>{% endfor %}</tr>
-{%- endfor %}
-</tbody></table>""",
-    "page": """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{{ title }}</title>
-<meta name="color-scheme" content="light dark">
-<style>
-body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
-td,th{padding:.15rem .6rem;text-align:right}.wide{overflow-x:auto}
-table{border-collapse:collapse}tr:nth-child(even){background:rgba(128,128,128,.1)}
-</style>
-<h1>{{ title }}</h1><ul>{% for note in notes %}<li>{{ note }}</li>{% endfor %}</ul>
-{%- for section in sections %}
-<h2>{{ section.title }}</h2>
-<div class="wide">{{ section.table | safe }}</div>
-{{ section.plot | safe }}
-{%- endfor %}
-</html>
-""",
-}
+    return _template("results_page.html").render(title=title, notes=notes, sections=sections)
 
 
 @cache
 def _template(name: str) -> Template:
-    """Return one of `_TEMPLATES`; whatever it shows is escaped."""
-    from jinja2 import DictLoader, Environment, StrictUndefined
+    """Return a template of this package; whatever it shows is escaped."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=DictLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined
+        loader=PackageLoader("spa2v_lab"), autoescape=True, undefined=StrictUndefined
     )
     environment.filters["short"] = _short
     return environment.get_template(name)

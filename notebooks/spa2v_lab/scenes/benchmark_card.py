@@ -106,7 +106,8 @@ def card(clips: Sequence[Clip], seed: int) -> str:
     objects = [obj for clip in clips for obj in clip.scene.objects]
     indoors = sum(clip.scene.rt60_s > 0 for clip in clips)
     tested = test_recordings()
-    return _CARD.format(
+    text = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
+    return text.format(
         count=len(clips),
         seed=seed,
         types=_table("clips", "type", (clip.scene_type for clip in clips), benchmark.SCENE_TYPES),
@@ -150,51 +151,3 @@ def _table(title: str, column: str, names: Iterable[str], paper: dict[str, int])
 
 def _listed(counts: Counter[str]) -> str:
     return ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
-
-
-_CARD = """# Benchmark: {count} simulated clips, seed {seed}
-
-Each clip is {seconds} s of sound with a true layout and a drawn reference video of {fps} frames a
-second, made from one description. Everything follows from the seed: the same version of the library
-draws the same clips.
-
-## What it holds
-
-The paper's benchmark was not released; these clips have its proportions as its page gives them.
-
-{types}
-
-{sides}
-
-{moves}
-
-Objects: {labels}. Captured as: {receivers}; the planner does not know which. {indoors} clips are in
-rooms with reverberation times from 0.2 to 0.6 s. Diffuse noise lies 10 to 30 dB below the sound.
-
-## What is held out
-
-- **Recordings.** Exemplars that planners may be shown ({exemplars} of those shipped) hold none of
-  these recordings: {held_out}. Classes with one recording only have it on both sides: {shared};
-  a clip is never shown an exemplar of its own recording.
-- **Rooms.** No clip has the exemplars' reverberation time.
-- **Sprites.** Reference videos are drawn in one style ({style}), the one that the embedded suite
-  was trained on. Exemplars have no pictures; their boxes have the shapes of all three styles.
-- **Distributions.** Sizes, paths and cameras are drawn from distributions that planning does not
-  know. Exemplars are drawn from the same ones, as the paper's exemplars come from its own data set.
-
-## What it measures
-
-Whether a layout, or a video, shows the right objects in the right places at the right times, when
-the sound is reverberant, noisy and of unknown capture.
-
-## What it cannot measure
-
-- Real scenes: rooms are empty boxes, paths straight lines, objects upright cards; real recordings
-  were moved through simulated space.
-- Tagging: the embedded tagger was trained on these very recordings.
-- Beauty: the reference videos are cartoons, and so is all that the embedded suite draws. Distances
-  between videos in this world say nothing about photographs.
-- Front and back: everything is in front.
-- The paper's numbers: clips, classes, videos and judges differ. The tables can be read beside one
-  another, not subtracted.
-"""

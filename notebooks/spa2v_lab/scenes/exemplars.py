@@ -131,7 +131,8 @@ def _write_readme(folder: Path, exemplars: list[Exemplar], tries: int) -> None:
     mirrored = sum(exemplar.variant == "mirrored" for exemplar in exemplars)
     counts = Counter(name for exemplar in exemplars for name in exemplar.attributes)
     rows = "\n".join(f"| {name} | {count} |" for name, count in sorted(counts.items()))
-    text = _README.format(
+    text = Path(__file__).with_suffix(".md").read_text(encoding="utf-8")
+    text = text.format(
         count=len(exemplars),
         mirrored=mirrored,
         drawn=len(exemplars) - mirrored,
@@ -142,38 +143,6 @@ def _write_readme(folder: Path, exemplars: list[Exemplar], tries: int) -> None:
     with replacing(folder / "README.md") as partial:
         partial.write_text(text, encoding="utf-8")
 
-
-_README = """# Exemplars
-
-{count} simulated scenes with known truth, shown to language models as examples of what a plan looks
-like. Each line of `exemplars.jsonl` is one scene: the cues that were measured in its sound
-(rounded), which object each source is, and the true layout with captions and reasoning, all written
-by templates from the scene's own geometry. {drawn} are drawn scenes; {mirrored} more are mirrors of
-some of them, left and right exchanged in sound and layout, and marked `"variant": "mirrored"`.
-
-Made by `python -m spa2v_lab.scenes.exemplars`. X/Y and M/S were named to hearing, as they cannot be
-told from panning, and so were sources that it named wrongly or not at all (their label confidence
-is 1). Only scenes that are heard as they are were kept (number of sources, motion, and direction
-within 12° in the median): {kept} of {tries} that were drawn. So they say nothing about how often
-hearing is right.
-
-An exemplar is never shown for a recording that it was made from, nor for the mirror or reversal of
-its own sound (`spa2v_lib.planning.exemplars.leaks`).
-
-| attribute | exemplars |
-|---|---|
-{rows}
-
-## Licence
-
-`exemplars.jsonl` holds measurements and text under the project's licence (Apache-2.0).
-
-`sounds/NNN.ogg` is what a model hears of scene NNN: the left clip, then the right one, 16 kHz,
-coded as Opus. Measurements were taken before that. These sounds were rendered from recordings of
-this project's `data/recordings` and keep their licences: `recordings.csv` names each recording with
-author, licence, source and the scenes in which it sounds. Name the authors where you pass a sound
-on; a sound that holds a CC BY-SA recording is under that licence as a whole.
-"""
 
 if __name__ == "__main__":
     write_exemplars()
