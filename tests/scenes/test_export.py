@@ -5,8 +5,8 @@ import json
 import pytest
 from PIL import Image
 
-from spa2v_lab.scenes.export import sounding_recordings, write_scenes
-from spa2v_lab.scenes.recordings import recording_info
+from spa2v_lab.scenes.export import write_scenes
+from spa2v_lab.scenes.recordings import recording_info, sounding_recordings
 from spa2v_lib.audio.recording import read_audio
 from spa2v_lib.errors import OutputError, SceneError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from spa2v_lab.bench.hearing_truth import STEADY_PITCH, GroundTruth, ground_truths
-from spa2v_lab.scenes.recordings import RecordingInfo, recordings_table
+from spa2v_lab.scenes.recordings import RecordingInfo, movable_recordings
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.layout.camera import Camera
@@ -183,7 +183,7 @@ def single_recording_classes() -> tuple[str, ...]:
     >>> len(single_recording_classes()) > 0
     True
     """
-    return tuple(label for label, files in _by_class().items() if len(files) == 1)
+    return tuple(label for label, files in movable_recordings().items() if len(files) == 1)
 
 
 @cache
@@ -204,19 +204,11 @@ def recordings_of(split: Split) -> tuple[RecordingInfo, ...]:
     True
     """
     chosen: list[RecordingInfo] = []
-    for files in _by_class().values():
+    for files in movable_recordings().values():
         half = (len(files) + 1) // 2
         part = files[:half] if split == "tuning" else files[half:]
         chosen += part if len(files) > 1 else files
     return tuple(chosen)
-
-
-def _by_class() -> dict[str, list[RecordingInfo]]:
-    found: dict[str, list[RecordingInfo]] = {}
-    for info in recordings_table():
-        if info.serves_motion_truth:
-            found.setdefault(info.label, []).append(info)
-    return found
 
 
 def _hearing_scene(split: Split, number: int, seed: int) -> HearingScene:

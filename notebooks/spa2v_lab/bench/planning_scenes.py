@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spa2v_lab.scenes.export import sounding_recordings
 from spa2v_lab.scenes.receivers import RECEIVERS
+from spa2v_lab.scenes.recordings import sounding_recordings
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
 from spa2v_lab.scenes.scene import Scene, ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound

@@ -22,7 +22,7 @@ from pydantic import BaseModel
 
 from spa2v_lab.bench.replay import RecordedAnswer, Replay, recorded_answers
 from spa2v_lab.metrics.layout import evaluate
-from spa2v_lab.scenes.export import sounding_recordings
+from spa2v_lab.scenes.recordings import sounding_recordings
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
 from spa2v_lab.scenes.scene import Scene, ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound

@@ -13,7 +13,7 @@ does not know. Recordings are split: see `test_recordings`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -21,7 +21,7 @@ import numpy as np
 
 from spa2v_lab.scenes.exemplar_scenes import ScenePlan, placed_object
 from spa2v_lab.scenes.receivers import RECEIVERS
-from spa2v_lab.scenes.recordings import recordings_table
+from spa2v_lab.scenes.recordings import sounding_recordings
 from spa2v_lab.scenes.scene import Scene, WorldObject, ground_truth_layout
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.classes import CLASSES
@@ -236,7 +236,7 @@ def _reverberation(rng: np.random.Generator) -> float:
             return rt60
 
 
-def test_recordings() -> dict[str, list[str]]:
+def test_recordings() -> dict[str, Sequence[str]]:
     """Return by class the recordings that sound in the benchmark.
 
     Those that no shipped exemplar was made from; where exemplars were made from all of a class's
@@ -254,7 +254,7 @@ def test_recordings() -> dict[str, list[str]]:
     >>> sorted(test_recordings())[:3]
     ['airplane', 'bell', 'bird']
     """
-    return {label: _tested(files) for label, files in _files_by_class().items()}
+    return {label: _tested(files) for label, files in sounding_recordings().items()}
 
 
 def exemplar_pool() -> list[Exemplar]:
@@ -291,20 +291,12 @@ def shared_classes() -> list[str]:
     """
     return sorted(
         label
-        for label, files in _files_by_class().items()
+        for label, files in sounding_recordings().items()
         if len(files) == 1 and files[0] in _in_exemplars()
     )
 
 
-def _files_by_class() -> dict[str, list[str]]:
-    files: dict[str, list[str]] = {}
-    for row in recordings_table():
-        if row.label in CLASSES and row.serves_motion_truth:
-            files.setdefault(row.label, []).append(row.file)
-    return files
-
-
-def _tested(files: list[str]) -> list[str]:
+def _tested(files: Sequence[str]) -> Sequence[str]:
     fresh = [file for file in files if file not in _in_exemplars()]
     return fresh or files[1::2] or files
 

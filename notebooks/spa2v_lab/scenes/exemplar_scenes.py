@@ -12,7 +12,7 @@ import numpy as np
 
 from spa2v_lab.scenes.exemplar_words import reasoning
 from spa2v_lab.scenes.picture import STYLES
-from spa2v_lab.scenes.recordings import RecordingInfo, recordings_table
+from spa2v_lab.scenes.recordings import RecordingInfo, recording_info, recordings_table
 from spa2v_lab.scenes.sampler import sample_object
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject, ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound
@@ -202,7 +202,7 @@ def _choose_files(rng: np.random.Generator, plan: ScenePlan) -> list[str]:
     files: list[str] = []
     for motion in plan.motions:
         usable: dict[str, list[str]] = {}
-        taken = {_label(file) for file in files}
+        taken = {recording_info(file).label for file in files}
         for row in recordings_table():
             fits = not row.own_motion if motion == "stationary" else _serves(row)
             if row.label in CLASSES and row.label not in taken and fits:
@@ -213,10 +213,6 @@ def _choose_files(rng: np.random.Generator, plan: ScenePlan) -> list[str]:
 
 def _serves(row: RecordingInfo) -> bool:
     return row.serves_motion_truth and row.label in CLASSES and CLASSES[row.label].place != "held"
-
-
-def _label(file: str) -> str:
-    return next(row.label for row in recordings_table() if row.file == file)
 
 
 def placed_object(
@@ -255,7 +251,7 @@ def placed_object(
     True
     """
     while True:
-        obj = sample_object(rng, _label(file), motion, camera, duration_s, styles)
+        obj = sample_object(rng, recording_info(file).label, motion, camera, duration_s, styles)
         box = obj.box(camera, 0.0) or obj.box(camera, duration_s)
         if box and (side is None or position_phrase(box.center[0]) == _SIDES[side]):
             return replace(obj, recording=file)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lab.scenes.receivers import RECEIVERS
-from spa2v_lab.scenes.recordings import recordings_table
+from spa2v_lab.scenes.recordings import sounding_recordings
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
 from spa2v_lib.errors import SceneError
 from spa2v_lib.folders import result_folder
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = [
     "MARKER",
     "contact_sheet",
-    "sounding_recordings",
     "write_list",
     "write_scene",
     "write_scenes",
@@ -73,27 +72,6 @@ def contact_sheet(frames: np.ndarray, layout: VideoSceneLayout, width: int = 128
     chosen = spread(len(frames), _SHEET_FRAMES)
     boxes = [layout.boxes_at(index / layout.fps) for index in chosen]
     return frames_image(frames[chosen], boxes, width=width)
-
-
-def sounding_recordings() -> dict[str, tuple[str, ...]]:
-    """Return, by class, the recordings whose level over time is theirs only by the motion.
-
-    See Also
-    --------
-    spa2v_lab.scenes.recordings.recordings_table : all recordings
-
-    Examples
-    --------
-    >>> "truck_01.flac" in sounding_recordings()["truck"]
-    True
-    """
-    from spa2v_lib.layout.classes import CLASSES
-
-    recordings: dict[str, tuple[str, ...]] = {}
-    for row in recordings_table():
-        if row.label in CLASSES and row.serves_motion_truth:
-            recordings[row.label] = (*recordings.get(row.label, ()), row.file)
-    return recordings
 
 
 def write_scenes(

@@ -11,9 +11,17 @@ import numpy as np
 
 from spa2v_lib.audio.recording import read_audio
 from spa2v_lib.errors import SceneError
+from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.resources import resource
 
-__all__ = ["RecordingInfo", "emitted", "recording_info", "recordings_table"]
+__all__ = [
+    "RecordingInfo",
+    "emitted",
+    "movable_recordings",
+    "recording_info",
+    "recordings_table",
+    "sounding_recordings",
+]
 
 _CROSSFADE_S = 0.1
 _ALIGN_S = 0.02  # the loop's end may move this far, to where the waveforms meet best
@@ -102,6 +110,42 @@ def recordings_table() -> tuple[RecordingInfo, ...]:
             )
             for row in csv.DictReader(stream)
         )
+
+
+def movable_recordings() -> dict[str, list[RecordingInfo]]:
+    """Return, by class, the recordings whose level over time is theirs only by the motion.
+
+    See Also
+    --------
+    recordings_table : all recordings
+    sounding_recordings : their files, of classes that can be drawn
+
+    Examples
+    --------
+    >>> all(info.serves_motion_truth for info in movable_recordings()["truck"])
+    True
+    """
+    found: dict[str, list[RecordingInfo]] = {}
+    for info in recordings_table():
+        if info.serves_motion_truth:
+            found.setdefault(info.label, []).append(info)
+    return found
+
+
+def sounding_recordings() -> dict[str, tuple[str, ...]]:
+    """Return the files of `movable_recordings`, of the classes that the tiny suite draws.
+
+    See Also
+    --------
+    movable_recordings : of all classes
+
+    Examples
+    --------
+    >>> "truck_01.flac" in sounding_recordings()["truck"]
+    True
+    """
+    found = movable_recordings()
+    return {label: tuple(i.file for i in found[label]) for label in found if label in CLASSES}
 
 
 def recording_info(file: str) -> RecordingInfo:

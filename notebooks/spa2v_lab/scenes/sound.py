@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,18 +14,14 @@ from spa2v_lab.scenes.propagation import (
     received,
 )
 from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, Receiver, get_receiver
-from spa2v_lab.scenes.recordings import RecordingInfo, emitted, recording_info, recordings_table
+from spa2v_lab.scenes.recordings import emitted
 from spa2v_lab.scenes.rooms import IMAGE_ORDER, Room, diffuse_noise, reverberant_tail
+from spa2v_lab.scenes.scene import Scene, WorldObject
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import SceneError
 
 __all__ = [
     "PEAK",
-    "RecordingInfo",
-    "SoundScene",
-    "SoundingObject",
-    "recording_info",
-    "recordings_table",
     "render_sound",
 ]
 
@@ -38,67 +33,11 @@ _NOISE_TILT_DB = -3.0  # outdoor and room noise is nearer to pink than to white
 _PATH_STEPS = 64
 _SPARE_S = 0.1
 
-
-class SoundingObject(Protocol):
-    """What is asked of an object; those without a recording are silent.
-
-    See Also
-    --------
-    spa2v_lab.scenes.scene.WorldObject : one that has a look as well
-
-    Examples
-    --------
-    >>> from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
-    >>> from spa2v_lib.layout.camera import Camera
-    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
-    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0, "truck_01.flac")
-    >>> bus.position(np.array([1.0])).tolist()
-    [[0.0, 8.0]]
-    """
-
-    recording: str | None
-    base_m: float
-    height_m: float
-    gain_db: float
-    onset_s: float
-
-    def position(self, t: np.ndarray) -> np.ndarray:
-        """Times [n] to places [n, 2], metres right and ahead; also for times before 0."""
+# From times [n] to places [n, 3] in metres: to the right, ahead and up from the microphones.
+_Places = Callable[[np.ndarray], np.ndarray]
 
 
-class _Camera(Protocol):
-    height_m: float
-
-
-class SoundScene(Protocol):
-    """What is asked of a scene; `spa2v_lab.scenes.scene.Scene` gives it.
-
-    See Also
-    --------
-    spa2v_lab.scenes.scene.Scene : one that has a picture as well
-
-    Examples
-    --------
-    >>> from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
-    >>> from spa2v_lib.layout.camera import Camera
-    >>> path = StraightPath((-4.0, 8.0), (4.0, 0.0))
-    >>> bus = WorldObject("bus", "fluent3d", path, "right_crossing", 3.0, 2.5, 0.0, "truck_01.flac")
-    >>> scene = Scene((bus,), "street", Camera(), duration_s=1.0, seed=0)
-    >>> scene.receiver, scene.duration_s
-    ('xy', 1.0)
-    """
-
-    objects: Sequence[SoundingObject]
-    camera: _Camera
-    duration_s: float
-    receiver: str
-    rt60_s: float
-    room_margin_m: float
-    noise_db: float | None
-    seed: int
-
-
-def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
+def render_sound(scene: Scene, rate: int = 44_100) -> Recording:
     """Render what the scene's receiver records.
 
     Every recording is brought to the same RMS at 1 m, changed by the object's `gain_db`, and
@@ -110,7 +49,7 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
 
     Parameters
     ----------
-    scene : SoundScene
+    scene : Scene
     rate : int
         Sampling rate in Hz.
 
@@ -156,7 +95,7 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
     sound = np.zeros((receiver.channels, frames))
     for obj, path in zip(objects, paths, strict=True):
         emission = _emission(obj, path, scene, room, rate)
-        sound += _direct(emission, receiver, path, frames, rate)
+        sound += absorbed_by_air(*received(emission, receiver, path, frames, rate), rate)
         if room is not None:
             sound += _early(emission, receiver, path, room, frames, rate)
             sound += _late(obj, tail, scene, frames, rate)
@@ -172,9 +111,7 @@ def render_sound(scene: SoundScene, rate: int = 44_100) -> Recording:
     return Recording.from_samples(sound * (PEAK / np.abs(sound).max()), rate, name="scene")
 
 
-def _path_from_microphone(
-    obj: SoundingObject, microphone_height_m: float
-) -> Callable[[np.ndarray], np.ndarray]:
+def _path_from_microphone(obj: WorldObject, microphone_height_m: float) -> _Places:
     up = obj.base_m + obj.height_m / 2 - microphone_height_m
 
     def path(times_s: np.ndarray) -> np.ndarray:
@@ -184,9 +121,9 @@ def _path_from_microphone(
 
 
 def _emission(
-    obj: SoundingObject,
-    path: Callable[[np.ndarray], np.ndarray],
-    scene: SoundScene,
+    obj: WorldObject,
+    path: _Places,
+    scene: Scene,
     room: Room | None,
     rate: int,
 ) -> Emission:
@@ -199,21 +136,10 @@ def _emission(
     return Emission.from_samples(10 ** (obj.gain_db / 20) * samples, fine, begin_s)
 
 
-def _direct(
-    emission: Emission,
-    receiver: Receiver,
-    path: Callable[[np.ndarray], np.ndarray],
-    frames: int,
-    rate: int,
-) -> np.ndarray:
-    sound, distance = received(emission, receiver, path, frames, rate)
-    return absorbed_by_air(sound, distance, rate)
-
-
 def _early(
     emission: Emission,
     receiver: Receiver,
-    path: Callable[[np.ndarray], np.ndarray],
+    path: _Places,
     room: Room,
     frames: int,
     rate: int,
@@ -236,9 +162,7 @@ def _early(
     return total
 
 
-def _late(
-    obj: SoundingObject, tail: np.ndarray, scene: SoundScene, frames: int, rate: int
-) -> np.ndarray:
+def _late(obj: WorldObject, tail: np.ndarray, scene: Scene, frames: int, rate: int) -> np.ndarray:
     from scipy.signal import fftconvolve
 
     lead_s = tail.shape[1] / rate
