@@ -73,7 +73,8 @@ class SceneScores:
     scores: dict[str, Scores]
 
 
-Condition = tuple[str, Callable[[HearingScene], bool]]
+Scenes = Callable[[HearingScene], bool]
+Condition = tuple[str, Scenes]
 
 
 def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
@@ -212,95 +213,76 @@ def _compared(condition: str) -> bool:
     return "20 dB" in condition and not cell and not condition.startswith("any")
 
 
+def _where(count: int | None = None, motion: str = "", **wanted: object) -> Scenes:
+    """Choose scenes by the number of sources, the first one's motion, and the scene's fields."""
+    return lambda item: (
+        (count is None or len(item.motions) == count)
+        and item.motions[0].endswith(motion)
+        and all(getattr(item, name) == value for name, value in wanted.items())
+    )
+
+
+def _sources(count: int) -> str:
+    return f"{count} source{'s'[: count > 1]}"
+
+
 def simulated_conditions() -> list[Condition]:
     """Return the marginals for each number of sources, and the cells that the goals name."""
     conditions: list[Condition] = []
     for count in (1, 2, 3):
-        name = f"{count} source{'s'[: count > 1]}"
+        name = _sources(count)
+        conditions += [(name, _where(count)), (f"{name}, 20 dB", _where(count, snr_db=20))]
         conditions += [
-            (name, lambda item, n=count: len(item.motions) == n),
-            (f"{name}, 20 dB", lambda item, n=count: len(item.motions) == n and item.snr_db == 20),
+            (f"{name}, 20 dB, {value}", _where(count, snr_db=20, **{field: value}))
+            for field, values in (("capture", CAPTURE_ORDER), ("room", ROOMS))
+            for value in values
         ]
-        for values, attribute in (
-            (CAPTURE_ORDER, "capture"),
-            (ROOMS, "room"),
-        ):
-            conditions += [
-                (
-                    f"{name}, 20 dB, {value}",
-                    lambda item, n=count, a=attribute, v=value: (
-                        len(item.motions) == n and item.snr_db == 20 and getattr(item, a) == v
-                    ),
-                )
-                for value in values
-            ]
         conditions += [
-            (
-                f"{name}, {snr} dB",
-                lambda item, n=count, v=snr: len(item.motions) == n and item.snr_db == v,
-            )
+            (f"{name}, {snr} dB", _where(count, snr_db=snr))
             for snr in sorted(set(SNR_ORDER_DB) - {20})
         ]
     conditions += [
-        (
-            f"1 source, 20 dB, {capture}, {room}",
-            lambda item, c=capture, r=room: (
-                len(item.motions) == 1 and item.snr_db == 20 and (item.capture, item.room) == (c, r)
-            ),
-        )
+        (f"1 source, 20 dB, {capture}, {room}", _where(1, snr_db=20, capture=capture, room=room))
         for capture in CAPTURE_ORDER
         for room in ROOMS
     ]
-    motions = ("stationary", "crossing", "approaching", "receding", "pass_by")
     conditions += [
-        (
-            f"1 source, 20 dB, {motion.replace('_', '-')}",
-            lambda item, m=motion: (
-                len(item.motions) == 1 and item.snr_db == 20 and item.motions[0].endswith(m)
-            ),
-        )
-        for motion in motions
+        (f"1 source, 20 dB, {motion.replace('_', '-')}", _where(1, motion, snr_db=20))
+        for motion in ("stationary", "crossing", "approaching", "receding", "pass_by")
     ]
-    return [*conditions, ("any number, 20 dB", lambda item: item.snr_db == 20)]
+    return [*conditions, ("any number, 20 dB", _where(snr_db=20))]
 
 
 def external_conditions() -> list[Condition]:
     """Return rows by renderer and number of sources, motion, microphones or room, and by codec."""
-
-    def rendered(
-        renderer: str, count: int | None = None, motion: str = "", **wanted: str
-    ) -> Callable[[HearingScene], bool]:
-        return lambda item: (
-            item.renderer == renderer
-            and (count is None or len(item.motions) == count)
-            and item.motions[0].endswith(motion)
-            and all(getattr(item, name) == value for name, value in wanted.items())
-        )
-
     conditions: list[Condition] = []
     for renderer in RENDERERS:
         conditions += [
-            (f"{renderer}, {count} source{'s'[: count > 1]}, 20 dB", rendered(renderer, count))
+            (f"{renderer}, {_sources(count)}, 20 dB", _where(count, renderer=renderer))
             for count in (1, 2, 3)
         ]
         conditions += [
-            (f"{renderer}, 1 source, 20 dB, {motion}", rendered(renderer, 1, motion))
+            (f"{renderer}, 1 source, 20 dB, {motion}", _where(1, motion, renderer=renderer))
             for motion in ("stationary", "crossing", "approaching", "receding")
         ]
+    simulated = {"renderer": "pyroomacoustics"}
     conditions += [
-        (f"pyroomacoustics, {count} source{'s'[: count > 1]}, 20 dB, {room}", holds)
+        (
+            f"pyroomacoustics, {_sources(count)}, 20 dB, {room}",
+            _where(count, room=room, **simulated),
+        )
         for count in (1, 2, 3)
         for room in ROOMS
-        for holds in [rendered("pyroomacoustics", count, room=room)]
     ]
     conditions += [
-        (f"pyroomacoustics, 1 source, 20 dB, {capture}, {room}", holds)
+        (
+            f"pyroomacoustics, 1 source, 20 dB, {capture}, {room}",
+            _where(1, capture=capture, room=room, **simulated),
+        )
         for capture in ("xy", "ms", "ortf", "ab")
         for room in ROOMS
-        for holds in [rendered("pyroomacoustics", 1, capture=capture, room=room)]
     ]
-    conditions += [(f"{codec}, 20 dB", rendered(codec)) for codec in CODECS]
-    return conditions
+    return conditions + [(f"{codec}, 20 dB", _where(renderer=codec)) for codec in CODECS]
 
 
 def _notes() -> list[str]:
