@@ -45,11 +45,12 @@ from spa2v_lab.bench.planning_scenes import (
     analyzed_scene,
     ground_truth_cues,
     label_only_cues,
+    renamed,
 )
 from spa2v_lab.bench.planning_scores import ModelTrials, check_planners, goals, rows, scored, worded
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import PlanningError
-from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.exemplars import choose_exemplars, ranked_exemplars
 from spa2v_lib.runs import StageProgress
@@ -138,7 +139,7 @@ def _layouts(scenes: list[AnalyzedScene], seed: int) -> dict[str, list[VideoScen
         "nearest exemplar": [_nearest(analyzed) for analyzed in scenes],
         "mirrored": [layout.mirrored() for layout in planned],
         "another scene": [
-            _renamed(scenes[other].ground_truth, analyzed)
+            _like(analyzed, scenes[other].ground_truth)
             for other, analyzed in zip(_others(len(scenes), seed), scenes, strict=True)
         ],
         "ground truth": [analyzed.ground_truth for analyzed in scenes],
@@ -159,16 +160,7 @@ def _planned(
 def _nearest(analyzed: AnalyzedScene) -> VideoSceneLayout:
     """Return the layout of the nearest exemplar, stretched to the scene's length."""
     (nearest,) = choose_exemplars(analyzed.cues, 1, recordings=analyzed.recordings)
-    layout, ground_truth = nearest.layout, analyzed.ground_truth
-    stretch = ground_truth.key_times_s[-1] / layout.key_times_s[-1]
-    shown = layout.model_copy(
-        update={
-            "key_times_s": [stretch * time for time in layout.key_times_s],
-            "duration_s": ground_truth.duration_s,
-            "fps": ground_truth.fps,
-        }
-    )
-    return _renamed(shown, analyzed)
+    return _like(analyzed, nearest.layout)
 
 
 def _others(count: int, seed: int) -> list[int]:
@@ -177,10 +169,5 @@ def _others(count: int, seed: int) -> list[int]:
     return ((np.arange(count) + steps) % count).tolist()
 
 
-def _renamed(layout: VideoSceneLayout, analyzed: AnalyzedScene) -> VideoSceneLayout:
-    label = analyzed.label
-    objects = [
-        SceneObject(id=obj.id, label=label, caption=label, boxes=obj.boxes)
-        for obj in layout.objects
-    ]
-    return layout.model_copy(update={"objects": objects})
+def _like(analyzed: AnalyzedScene, layout: VideoSceneLayout) -> VideoSceneLayout:
+    return renamed(layout, analyzed.ground_truth, [analyzed.label] * len(layout.objects))

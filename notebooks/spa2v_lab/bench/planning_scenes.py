@@ -5,6 +5,7 @@ Sizes, paths and cameras are drawn from distributions that planning does not kno
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,10 +17,11 @@ from spa2v_lab.scenes.scene import Scene, ground_truth_layout
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues, extract_cues
-from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
 
 __all__ = [
     "AnalyzedScene",
+    "renamed",
     "without_spatial_cues",
     "label_only_cues",
     "folded_to_mono",
@@ -198,6 +200,40 @@ def folded_to_mono(sound: Recording) -> Recording:
     """
     samples = sound.samples[:1] if sound.channels == 4 else sound.samples.mean(0, keepdims=True)
     return Recording.from_samples(samples, sound.rate, name=sound.name)
+
+
+def renamed(
+    layout: VideoSceneLayout, like: VideoSceneLayout, labels: Sequence[str | None]
+) -> VideoSceneLayout:
+    """Return a layout stretched to another's length, its objects in turn under these labels.
+
+    Parameters
+    ----------
+    layout, like : VideoSceneLayout
+        Of more than one key frame.
+    labels : sequence of str or None
+        Objects beyond them, and those whose label is None, are left out.
+
+    Examples
+    --------
+    >>> truth = analyzed_scene(seed=0, number=0).ground_truth
+    >>> renamed(truth, truth, ["tram"]).objects[0].caption
+    'tram'
+    """
+    stretch = like.key_times_s[-1] / layout.key_times_s[-1]
+    objects = [
+        SceneObject(id=obj.id, label=label, caption=label, boxes=obj.boxes)
+        for obj, label in zip(layout.objects, labels, strict=False)
+        if label
+    ]
+    return layout.model_copy(
+        update={
+            "key_times_s": [stretch * time for time in layout.key_times_s],
+            "duration_s": like.duration_s,
+            "fps": like.fps,
+            "objects": objects,
+        }
+    )
 
 
 def _with_sources(cues: SpatialCues, **changes: object) -> SpatialCues:

@@ -40,6 +40,8 @@ from spa2v_lab.metrics import (
 from spa2v_lab.scenes.receivers import RECEIVERS
 from spa2v_lab.scenes.sampler import MOTIONS
 from spa2v_lab.scenes.sound import render_sound
+from spa2v_lib.audio.recording import Recording
+from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import AnswerError, PlanningError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning import check_planner, make_backend, parse_planner
@@ -54,6 +56,7 @@ __all__ = [
     "check_planners",
     "goals",
     "off_centre",
+    "planned_scores",
     "row",
     "rows",
     "scored",
@@ -121,6 +124,54 @@ def worded(ground_truth: VideoSceneLayout, layout: VideoSceneLayout) -> Scores:
         "class right": class_recall(ground_truth, layout),
         "caption": caption_overlap(ground_truth, layout),
     }
+
+
+def planned_scores(
+    ground_truth: VideoSceneLayout,
+    sound: Recording,
+    cues: SpatialCues,
+    backend: Backend,
+    **how: object,
+) -> Scores:
+    """Score what a model plans, without the silent objects that it added; answers are cached.
+
+    Parameters
+    ----------
+    ground_truth : VideoSceneLayout
+        An answer that cannot be used counts as its picture without an object.
+    sound : Recording
+    cues : SpatialCues
+        Of `sound`.
+    backend : Backend
+        The model.
+    **how
+        As `spa2v_lib.planning.mllm.plan_with_model` takes it.
+
+    Returns
+    -------
+    dict of str to float
+        `scored` and `worded`, and whether it "answered".
+
+    See Also
+    --------
+    ModelTrials : asks a model of many scenes
+
+    Examples
+    --------
+    >>> from spa2v_lib.planning import make_backend, parse_planner
+    >>> backend = make_backend(parse_planner("smollm"))
+    >>> planned_scores(truth, sound, cues, backend)["answered"]  # doctest: +SKIP
+    1.0
+    """
+    try:
+        layout = plan_with_model(sound, cues, backend, cache=AnswerCache(), **how)
+        sources = {source.id for source in cues.sources}
+        kept = [obj for obj in layout.objects if obj.id in sources]
+        shown, answered = layout.model_copy(update={"objects": kept}), 1.0
+    except AnswerError:
+        shown = ground_truth.model_copy(update={"objects": [], "caption": ""})
+        answered = 0.0
+    return scored(ground_truth, shown) | worded(ground_truth, shown) | {"answered": answered}
 
 
 def off_centre(ground_truth: VideoSceneLayout) -> bool:
@@ -353,40 +404,14 @@ class ModelTrials:
 
     def trial(self, backend: Backend, placement: str, exemplars: str) -> list[Row]:
         """Return the rows of one model that is asked in one way; answers are cached."""
-        method, chosen, scores = _method(backend.name, placement, exemplars), [], []
-        cache = AnswerCache()
-        scenes = self._chosen(backend)
+        method = f"{backend.name}, placement {placement}, exemplars {exemplars}"
+        scenes, scores = self._chosen(backend), []
         for number, analyzed in enumerate(scenes):
-            asked = self._asked(analyzed, number, backend.name)
-            try:
-                layout = plan_with_model(
-                    render_sound(analyzed.scene),
-                    analyzed.unaided,
-                    backend,
-                    placement=placement,
-                    exemplars=exemplars,
-                    cache=cache,
-                    **asked,
-                )
-                shown, answered = _sounding(layout, analyzed), 1.0
-            except AnswerError:
-                shown, answered = (
-                    analyzed.ground_truth.model_copy(update={"objects": [], "caption": ""}),
-                    0.0,
-                )
-            chosen.append(analyzed)
-            compared = scored(analyzed.ground_truth, shown) | worded(analyzed.ground_truth, shown)
-            scores.append(compared | {"answered": answered})
+            how = {"placement": placement, "exemplars": exemplars}
+            how |= self._asked(analyzed, number, backend.name)
+            sound = render_sound(analyzed.scene)
+            scores.append(
+                planned_scores(analyzed.ground_truth, sound, analyzed.unaided, backend, **how)
+            )
             self.progress(method, number + 1, len(scenes))
-        return rows(method, scores, chosen, self.seed, short=True)
-
-
-def _sounding(layout: VideoSceneLayout, analyzed: AnalyzedScene) -> VideoSceneLayout:
-    """Leave out the silent objects that the model added."""
-    sources = {source.id for source in analyzed.unaided.sources}
-    kept = [obj for obj in layout.objects if obj.id in sources]
-    return layout.model_copy(update={"objects": kept})
-
-
-def _method(planner: str, placement: str, exemplars: str) -> str:
-    return f"{planner}, placement {placement}, exemplars {exemplars}"
+        return rows(method, scores, scenes, self.seed, short=True)

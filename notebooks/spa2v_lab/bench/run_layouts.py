@@ -42,8 +42,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from spa2v_lab.bench.planning_scenes import folded_to_mono, without_spatial_cues
-from spa2v_lab.bench.planning_scores import HOSTED, scored, worded
+from spa2v_lab.bench.planning_scenes import folded_to_mono, renamed, without_spatial_cues
+from spa2v_lab.bench.planning_scores import HOSTED, planned_scores
 from spa2v_lab.bench.raw import RawResults
 from spa2v_lab.scenes.benchmark import Clip, draw, exemplar_pool
 from spa2v_lab.scenes.scene import Scene, WorldObject
@@ -52,12 +52,10 @@ from spa2v_lab.training.tagger import without_recordings
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues, extract_cues
 from spa2v_lib.cues.types import SourceTrack
-from spa2v_lib.errors import AnswerError, PlanningError
-from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
+from spa2v_lib.errors import PlanningError
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning import make_backend, parse_planner, plan_acoustic
-from spa2v_lib.planning.answer_cache import AnswerCache
 from spa2v_lib.planning.exemplars import Exemplar, ranked_exemplars
-from spa2v_lib.planning.mllm import plan_with_model
 from spa2v_lib.runs import StageProgress
 
 __all__ = [
@@ -118,26 +116,18 @@ def planned_by_models(
 
 def _asked(backend: Any, seed: int, number: int, how: dict[str, Any]) -> dict[str, float]:
     analyzed = analyzed_clip(draw(seed, number), seed)
-    ground_truth = analyzed.ground_truth
-    try:
-        layout = plan_with_model(
-            analyzed.sound,
-            analyzed.cues,
-            backend,
-            seed=seed + number,
-            recordings=analyzed.recordings,
-            pool=analyzed.pool,
-            fps=ground_truth.fps,
-            aspect=ground_truth.aspect,
-            cache=AnswerCache(),
-            **how,
-        )
-        sources = {source.id for source in analyzed.cues.sources}
-        objects = [obj for obj in layout.objects if obj.id in sources]
-        shown, answered = layout.model_copy(update={"objects": objects}), 1.0
-    except AnswerError:
-        shown, answered = analyzed.empty, 0.0
-    return scored(ground_truth, shown) | worded(ground_truth, shown) | {"answered": answered}
+    return planned_scores(
+        analyzed.ground_truth,
+        analyzed.sound,
+        analyzed.cues,
+        backend,
+        seed=seed + number,
+        recordings=analyzed.recordings,
+        pool=analyzed.pool,
+        fps=analyzed.ground_truth.fps,
+        aspect=analyzed.ground_truth.aspect,
+        **how,
+    )
 
 
 def _not_run(quick: bool, seed: int) -> str:
@@ -303,7 +293,7 @@ def simulated_layouts(
     return {
         "full, recordings left out": analyzed.planned(analyzed.named_without_recordings),
         "full, true labels": analyzed.planned(with_true_labels(analyzed.cues, clip.scene)),
-        "another clip": _renamed(other, analyzed.ground_truth, labels),
+        "another clip": renamed(other, analyzed.ground_truth, labels),
     }
 
 
@@ -348,26 +338,6 @@ def _gap(source: SourceTrack, obj: WorldObject, cues: SpatialCues) -> float:
 
 def _copied(analyzed: AnalyzedClip) -> VideoSceneLayout:
     nearest = analyzed.ranked(analyzed.cues)[0].layout
-    return _renamed(
+    return renamed(
         nearest, analyzed.ground_truth, [source.label for source in analyzed.cues.sources]
-    )
-
-
-def _renamed(
-    layout: VideoSceneLayout, like: VideoSceneLayout, labels: Sequence[str | None]
-) -> VideoSceneLayout:
-    """Return a layout stretched to another's length, its objects in turn under these labels."""
-    stretch = like.key_times_s[-1] / layout.key_times_s[-1]
-    objects = [
-        SceneObject(id=obj.id, label=label, caption=label, boxes=obj.boxes)
-        for obj, label in zip(layout.objects, labels, strict=False)
-        if label
-    ]
-    return layout.model_copy(
-        update={
-            "key_times_s": [stretch * time for time in layout.key_times_s],
-            "duration_s": like.duration_s,
-            "fps": like.fps,
-            "objects": objects,
-        }
     )

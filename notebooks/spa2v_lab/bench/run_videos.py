@@ -21,7 +21,7 @@ from spa2v_lab.bench.planning_scores import off_centre
 from spa2v_lab.bench.run_layouts import AnalyzedClip
 from spa2v_lab.metrics import iou, ltsim, mirror_gap
 from spa2v_lab.metrics.spatial import spatial_av_align
-from spa2v_lab.metrics.video import object_consistency
+from spa2v_lab.metrics.video import consistency
 from spa2v_lab.scenes.scene import Scene
 from spa2v_lib.layout.box import Box
 from spa2v_lib.layout.scene_layout import SceneObject, VideoSceneLayout
@@ -143,13 +143,8 @@ def _judged(
 ) -> VideoScores:
     from spa2v_lab.metrics.frechet import DrawnWorldFeatures
 
-    boxes = ground_truth.frame_boxes()
-    alike = [
-        object_consistency(frames, [row[index] for row in boxes])
-        for index in range(len(ground_truth.objects))
-    ]
     return _compared(ground_truth, seen) | {
-        "consistency": float(np.nanmean(alike)) if np.isfinite(alike).any() else float("nan"),
+        "consistency": consistency(frames, ground_truth),
         "Spatial AV-Align": spatial_av_align(analyzed.cues, seen, ground_truth.fps),
         "features": [round(float(v), 5) for v in DrawnWorldFeatures()(frames)],
         "peaks": _peaks(frames, ground_truth.fps),

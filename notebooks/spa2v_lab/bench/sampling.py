@@ -23,7 +23,7 @@ IoU
 right class
     Share of those frames in which the class is detected with any overlap at all.
 consistency
-    `spa2v_lab.metrics.video.object_consistency` along the boxes.
+    `spa2v_lab.metrics.video.consistency` along the boxes.
 seconds, times plain
     To sample a video, and over the time of "none" on the same scene.
 memory, times plain
@@ -45,8 +45,9 @@ import numpy as np
 
 from spa2v_lab.bench import given_layouts, sampling_curve, sampling_gpu
 from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval
+from spa2v_lab.bench.planning_scores import off_centre
 from spa2v_lab.bench.speed import measured_process
-from spa2v_lab.metrics.video import object_consistency
+from spa2v_lab.metrics.video import consistency
 from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
 from spa2v_lab.scenes.scene import Scene, ground_truth_layout
@@ -61,7 +62,6 @@ __all__ = ["run", "scene", "score"]
 
 QUICK, FULL = 6, 30
 _SECONDS = 2.0  # one window of the motion modules
-_OFF_CENTRE = 0.12  # least mean distance from the middle, in picture widths
 _FIRST_SEED = 9_000_000_000  # beyond the 31 bits that training scenes are drawn from
 _SEED = 0
 _MEASURES = ("IoU", "right class", "consistency", "seconds", "seconds, times plain")
@@ -155,9 +155,7 @@ def conditions_of(layout: VideoSceneLayout) -> set[str]:
     """Return the conditions whose rows a scene of this layout counts for."""
     if len(layout.objects) > 1:
         return {"all", "two objects"}
-    away = [abs(b.center[0] - 0.5) for row in layout.frame_boxes() for b in row if b]
-    off_centre = bool(away) and float(np.mean(away)) >= _OFF_CENTRE
-    return {"all", "one object"} | ({"one object, off-centre"} if off_centre else set())
+    return {"all", "one object"} | ({"one object, off-centre"} if off_centre(layout) else set())
 
 
 def _scores(scene: Scene, layout: VideoSceneLayout, methods: tuple[str, ...]) -> Scores:
@@ -217,14 +215,10 @@ def score(
     ]
     if not overlaps:
         return dict.fromkeys(_MEASURES[:3], float("nan"))
-    alike = [
-        object_consistency(frames, [row[index] for row in boxes])
-        for index in range(len(layout.objects))
-    ]
     return {
         "IoU": float(np.mean(overlaps)),
         "right class": float(np.mean(np.array(overlaps) > 0)),
-        "consistency": float(np.nanmean(alike)) if not np.all(np.isnan(alike)) else float("nan"),
+        "consistency": consistency(frames, layout),
     }
 
 

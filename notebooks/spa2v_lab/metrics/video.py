@@ -12,11 +12,45 @@ import numpy as np
 from PIL import Image
 
 from spa2v_lib.layout.box import Box
+from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
-__all__ = ["object_consistency"]
+__all__ = ["consistency", "object_consistency"]
 
 _SIDE = 24  # pixels to which crops are brought, so that size and place do not count
 _LEAST_CONTRAST = 2.0  # grey levels; a crop flatter than this shows nothing
+
+
+def consistency(frames: np.ndarray, layout: VideoSceneLayout) -> float:
+    """Return `object_consistency` along a layout's boxes, on average over its objects.
+
+    Parameters
+    ----------
+    frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
+    layout : VideoSceneLayout
+        Of as many frames.
+
+    Returns
+    -------
+    float
+        In [-1, 1]; NaN if no object is shown in two neighbouring frames.
+
+    Examples
+    --------
+    >>> from spa2v_lib.layout.scene_layout import SceneObject
+    >>> box = Box(x0=0.0, y0=0.0, x1=0.5, y1=0.5)
+    >>> item = SceneObject(id="bus", label="bus", caption="a bus", boxes=[box])
+    >>> layout = VideoSceneLayout(caption="a bus", frame_captions=["a bus"], key_times_s=[0.0],
+    ...                           objects=[item], duration_s=1.0)
+    >>> frame = np.random.default_rng(0).integers(0, 255, (32, 32, 3), np.uint8)
+    >>> round(consistency(np.stack([frame] * 8), layout), 6)
+    1.0
+    """
+    boxes = layout.frame_boxes()
+    alike = [
+        object_consistency(frames, [row[index] for row in boxes])
+        for index in range(len(layout.objects))
+    ]
+    return float(np.nanmean(alike)) if np.isfinite(alike).any() else float("nan")
 
 
 def object_consistency(frames: np.ndarray, boxes: Sequence[Box | None]) -> float:
@@ -41,6 +75,10 @@ def object_consistency(frames: np.ndarray, boxes: Sequence[Box | None]) -> float
     ------
     ValueError
         If there are not as many boxes as frames.
+
+    See Also
+    --------
+    consistency : of all objects of a layout
 
     Examples
     --------
