@@ -110,7 +110,7 @@ def test_an_interrupted_measurement_goes_on(cheap, monkeypatch, tmp_path):
 
 
 def test_the_start_of_a_run_is_measured_until_its_first_step(tmp_path):
-    audio = speed._passing_noise(0.5, 0).save(tmp_path / "passing.wav")
+    audio = speed.passing_noise(0.5, 0).save(tmp_path / "passing.wav")
     seconds, processor_s = speed._until_first_step(audio, tmp_path / "out", speed.OFF)
     assert 0.5 < processor_s < 100 and 0.5 < seconds < 600
     assert not (tmp_path / "out").exists()

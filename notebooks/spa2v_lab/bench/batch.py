@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spa2v_lab.bench.frame import Goal, Results, Row, interval
+from spa2v_lab.bench.speed import passing_noise
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.runs import StageProgress
 
@@ -35,7 +36,6 @@ GOALS = {
 }
 """What was asked for – relation and bound, by name."""
 
-_RATE = 48_000
 _SECONDS = 2.0
 _FINISHED = 1000
 
@@ -63,7 +63,9 @@ def run(*, quick: bool, seed: int, progress: StageProgress) -> Results:
     count = 5 if quick else 14
     with tempfile.TemporaryDirectory() as name, _one_thread():
         place = Path(name).resolve()
-        _sounds(place / "sounds", count, seed)
+        for number in range(count):
+            sound = passing_noise(_SECONDS, [seed, number])
+            sound.save(place / "sounds" / f"{number:03d}.wav")
         gaps: dict[int, list[float]] = {}
         overheads: list[float] = []
         for workers in (1, 2):
@@ -112,19 +114,6 @@ def _one_thread() -> Iterator[None]:
         del os.environ["OMP_NUM_THREADS"]
         if before is not None:
             os.environ["OMP_NUM_THREADS"] = before
-
-
-def _sounds(folder: Path, count: int, seed: int) -> None:
-    """Write noises that are panned from left to right."""
-    from spa2v_lib.audio.recording import Recording
-
-    folder.mkdir()
-    frames = round(_SECONDS * _RATE)
-    angle = np.linspace(0.1, np.pi / 2 - 0.1, frames)
-    for number in range(count):
-        noise = 0.1 * np.random.default_rng([seed, number]).standard_normal(frames)
-        samples = np.stack([noise * np.cos(angle), noise * np.sin(angle)])
-        Recording.from_samples(samples, _RATE).save(folder / f"{number:03d}.wav")
 
 
 def _gaps(place: Path, workers: int, seed: int) -> tuple[list[float], list[float]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -13,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spa2v_lab.bench.frame import Row, interval
-from spa2v_lab.bench.speed import measured_process
+from spa2v_lab.bench.speed import measured_process, printed
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.layout.camera import Camera
@@ -126,15 +124,8 @@ def real_time_factors(sources: int, repetitions: int, seed: int) -> tuple[list[f
         "from spa2v_lab.bench.hearing_cost import _print_factors; "
         f"_print_factors({sources}, {repetitions}, {seed})"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **_ONE_THREAD},
-    )
-    if done.returncode:
-        raise Spa2vError(f"hearing cannot be timed: {done.stderr.strip()[-300:]}")
-    factors, scores = json.loads(done.stdout)
+    found = printed(code, failure="hearing cannot be timed", **_ONE_THREAD)
+    factors, scores = json.loads(found)
     return factors, scores
 
 

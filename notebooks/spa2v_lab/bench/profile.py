@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spa2v_lib.errors import Spa2vError
+from spa2v_lab.bench.speed import printed
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -90,12 +88,8 @@ def profile_run(audio: str | os.PathLike[str], **settings) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         arguments = [str(Path(audio).resolve()), str(Path(folder) / "run"), json.dumps(settings)]
         began = time.time()
-        done = subprocess.run(
-            [sys.executable, "-c", _RUN, *arguments], capture_output=True, text=True
-        )
-    if done.returncode:
-        raise Spa2vError(f"the run failed: {done.stderr.strip()[-300:]}")
-    return parts_between(began, json.loads(done.stdout.splitlines()[-1]))
+        found = printed(_RUN, *arguments, failure="the run failed")
+    return parts_between(began, json.loads(found.splitlines()[-1]))
 
 
 def parts_between(began: float, told: list[tuple[str, int, int, float]]) -> dict[str, float]:

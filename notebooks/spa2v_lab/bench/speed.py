@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHAPTERS", "FIRST", "GOALS", "HEAVY", "MEMORY", "OFF", "ON", "REFERENCE", "DEMO", "VIDEO",
-    "Measured", "import_seconds", "measured_process", "run",
+    "Measured", "import_seconds", "measured_process", "passing_noise", "printed", "run",
 ]  # fmt: skip
 
 HEAVY = ("torch", "diffusers", "transformers")
@@ -216,11 +216,47 @@ def import_seconds() -> tuple[float, list[str]]:
     --------
     >>> seconds, heavy = import_seconds()  # doctest: +SKIP
     """
-    done = subprocess.run([sys.executable, "-c", _IMPORT], capture_output=True, text=True)
-    if done.returncode:
-        raise Spa2vError(f"spa2v_lib cannot be imported: {done.stderr.strip()[-300:]}")
-    seconds, heavy = json.loads(done.stdout)
+    seconds, heavy = json.loads(printed(_IMPORT, failure="spa2v_lib cannot be imported"))
     return seconds, heavy
+
+
+def printed(code: str, *arguments: str, failure: str, **environment: str) -> str:
+    """Run Python code in a process of its own, and return what it printed.
+
+    Parameters
+    ----------
+    code : str
+        As ``python -c`` takes it.
+    *arguments : str
+        The code's, in ``sys.argv``.
+    failure : str
+        What the message says if it fails, before the end of its standard error.
+    **environment : str
+        Beside this process's own.
+
+    Raises
+    ------
+    Spa2vError
+        If it fails.
+
+    See Also
+    --------
+    measured_process : its time and memory
+
+    Examples
+    --------
+    >>> printed("import sys; print(sys.argv[1])", "one", failure="nothing can be printed")
+    'one\\n'
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    if done.returncode:
+        raise Spa2vError(f"{failure}: {done.stderr.strip()[-300:]}")
+    return done.stdout
 
 
 class Measured(NamedTuple):
@@ -279,16 +315,9 @@ def measured_process(command: list[str], **environment: str) -> Measured:
     True
     """
     begin = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", _LAUNCH, *command],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-    )
+    found = printed(_LAUNCH, *command, failure="no process can be measured here", **environment)
     seconds = time.perf_counter() - begin
-    if done.returncode:
-        raise Spa2vError(f"no process can be measured here: {done.stderr.strip()[-300:]}")
-    code, peak, processor_s, said = json.loads(done.stdout)
+    code, peak, processor_s, said = json.loads(found)
     if code:
         raise Spa2vError(f"{' '.join(command[1:4])} failed with code {code}: {said.strip()[-500:]}")
     unit = 1.0 if sys.platform == "darwin" else 1024.0  # bytes there, KiB elsewhere
@@ -299,7 +328,7 @@ def _hearing_factors(seed: int, repetitions: int) -> list[float]:
     """Return seconds of sound per second of work, for ten seconds of stereo at 48 kHz."""
     from spa2v_lib.cues import extract_cues
 
-    recording = _passing_noise(10.0, seed)
+    recording = passing_noise(10.0, seed)
     extract_cues(recording, label="car")  # libraries load on the first call
     factors = []
     for _ in range(repetitions):
@@ -316,7 +345,7 @@ def _switch(method: str) -> dict[str, str]:
 def _timed_run(seed: int, method: str, *, reference: bool) -> Values:
     """Measure ``spa2v generate`` on four seconds once, and, if asked, the reference's steps."""
     with tempfile.TemporaryDirectory() as folder:
-        audio = _passing_noise(4.0, seed).save(Path(folder) / "passing.wav")
+        audio = passing_noise(4.0, seed).save(Path(folder) / "passing.wav")
         command = [sys.executable, "-m", "spa2v_lib.cli", "generate", str(audio)]
         command += ["--label", "car", "--seed", str(seed), "--overwrite"]
         command += ["--out", str(Path(folder) / "run")]
@@ -337,15 +366,9 @@ def _timed_run(seed: int, method: str, *, reference: bool) -> Values:
 
 def _until_first_step(audio: Path, out: Path, method: str) -> tuple[float, float]:
     """Return the seconds from the start of a process to its first sampling step, and its cost."""
-    done = subprocess.run(
-        [sys.executable, "-c", _UNTIL_FIRST_STEP, str(audio), str(out), str(time.time())],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **_switch(method)},
-    )
-    if done.returncode:
-        raise Spa2vError(f"no video was begun: {done.stderr.strip()[-300:]}")
-    seconds, processor_s = map(float, done.stdout.split()[-2:])
+    given = (str(audio), str(out), str(time.time()))
+    found = printed(_UNTIL_FIRST_STEP, *given, failure="no video was begun", **_switch(method))
+    seconds, processor_s = map(float, found.split()[-2:])
     return seconds, processor_s
 
 
@@ -369,8 +392,19 @@ def _chapter(name: str, method: str) -> Values:
     }
 
 
-def _passing_noise(seconds: float, seed: int) -> Recording:
-    """Return noise that is panned from left to right."""
+def passing_noise(seconds: float, seed: int | Sequence[int]) -> Recording:
+    """Return noise that is panned from left to right.
+
+    Parameters
+    ----------
+    seconds : float
+    seed : int or sequence of int
+
+    Examples
+    --------
+    >>> passing_noise(0.5, seed=0)
+    <Recording 'recording': 0.50 s, 2 channels, 48000 Hz>
+    """
     from spa2v_lib.audio.recording import Recording
 
     rng = np.random.default_rng(seed)
