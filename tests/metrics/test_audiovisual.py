@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spa2v_lab.metrics import aligned, audio_onsets, av_align, av_align_chance, motion_peaks
+from spa2v_lab.metrics import aligned, audio_onsets, av_align, motion_peaks
 from spa2v_lab.metrics import audiovisual as module
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import MetricError, VideoError
@@ -166,22 +166,3 @@ def test_clicks_with_jumps_agree_and_between_them_do_not():
 def test_stillness_in_silence_is_not_defined():
     assert math.isnan(av_align(jumps(), FPS, clicks()))
     assert av_align(jumps(), FPS, clicks(1.0)) == av_align(jumps(8), FPS, clicks()) == 0.0
-
-
-def test_chance_by_hand():
-    onsets, peaks = [[1.0], [2.0], []], [[1.0], [1.0, 2.0], []]
-    # Onsets of 0 with peaks of 1: 1/2, of 2: 0. Onsets of 1 with peaks of 0: 0, of 2: 0.
-    # Onsets of 2 with peaks of 0: 0, of 1: 0.
-    assert av_align_chance(onsets, peaks, 0.125) == pytest.approx(0.5 / 6)
-
-
-def test_pairings_with_nothing_do_not_count_for_chance():
-    # Left: onset of 0 with no peaks of 1 and 2 (0 twice); onsets of 1 and 2 are empty as well.
-    assert av_align_chance([[1.0], [], []], [[1.0], [], []], 0.125) == pytest.approx(0.0)
-    assert math.isnan(av_align_chance([[], []], [[], []], 0.125))
-    assert math.isnan(av_align_chance([[1.0]], [[1.0]], 0.125))
-
-
-def test_chance_needs_both_of_each_clip():
-    with pytest.raises(MetricError, match="onsets of 1 clips and peaks of 2"):
-        av_align_chance([[1.0]], [[1.0], []], 0.125)

@@ -4,7 +4,6 @@ from spa2v_lab.metrics.audiovisual import (
     aligned,
     audio_onsets,
     av_align,
-    av_align_chance,
     motion_peaks,
 )
 from spa2v_lab.metrics.clip_score import ClipSimilarity
@@ -45,7 +44,6 @@ __all__ = [
     "aligned",
     "audio_onsets",
     "av_align",
-    "av_align_chance",
     "caption_overlap",
     "class_recall",
     "coverage",

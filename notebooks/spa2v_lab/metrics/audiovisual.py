@@ -14,7 +14,8 @@ Scores lie in [0, 1], higher is better.
 clips out and say how many they were. Onsets without a peak, or peaks without an onset, disagree: 0.
 
 *Chance.* In a clip that is full of onsets and peaks many of them meet by accident. A value of
-AV-Align says something only beside `av_align_chance` of the same clips.
+AV-Align says something only beside that of sounds and videos from different clips, as ``spa2v bench
+run`` states it.
 
 *Pixels.* Flow is not divided by anything: the published threshold, as the window that the flow is
 sought in, is in pixels and not in shares of the picture. The same pan has more peaks in a larger
@@ -41,7 +42,6 @@ __all__ = [
     "aligned",
     "audio_onsets",
     "av_align",
-    "av_align_chance",
     "motion_peaks",
 ]
 
@@ -223,46 +223,3 @@ def av_align(frames: np.ndarray, fps: float, recording: Recording) -> float:
     nan
     """
     return aligned(audio_onsets(recording), motion_peaks(frames, fps), 1 / fps)
-
-
-def av_align_chance(
-    onsets: Sequence[Sequence[float]], peaks: Sequence[Sequence[float]], window_s: float
-) -> float:
-    """Return what AV-Align would be if every video had another clip's sound.
-
-    The mean over all pairings of a clip's peaks with the onsets of each other clip; pairings with
-    neither do not count. Clips of one length make it fair: onsets after a video's end meet nothing.
-
-    Parameters
-    ----------
-    onsets, peaks : sequence of sequence of float
-        Of every clip, in the same order; seconds.
-    window_s : float
-
-    Returns
-    -------
-    float
-        In [0, 1]; NaN if no pairing counts, as with fewer than two clips.
-
-    Raises
-    ------
-    MetricError
-        If there are not as many lists of onsets as of peaks, or the window is not above 0.
-
-    Examples
-    --------
-    >>> av_align_chance([[0.1], [0.9]], [[0.1], [0.1]], 0.125)
-    0.5
-    """
-    if len(onsets) != len(peaks):
-        raise MetricError(
-            f"onsets of {len(onsets)} clips and peaks of {len(peaks)}; both are needed of each clip"
-        )
-    values = [
-        aligned(sounds, moves, window_s)
-        for i, sounds in enumerate(onsets)
-        for j, moves in enumerate(peaks)
-        if i != j
-    ]
-    known = [value for value in values if not math.isnan(value)]
-    return float(np.mean(known)) if known else math.nan

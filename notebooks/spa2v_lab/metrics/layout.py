@@ -38,7 +38,6 @@ from spa2v_lab.metrics.pairing import (
     score_of,
     track_likeness,
     tracks_of,
-    validate,
 )
 from spa2v_lib.layout.box import Box, motion_of
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
@@ -67,7 +66,6 @@ def iou(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
     >>> iou(truth, truth), iou(truth, truth.mirrored())
     (1.0, 0.0)
     """
-    validate(truth, estimate)
     return float(np.mean([frame_score(a, b, Box.iou) for a, b in frames_of(truth, estimate)]))
 
 
@@ -89,7 +87,6 @@ def coverage(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
     >>> coverage(truth, truth), coverage(truth, truth.mirrored())
     (1.0, 1.0)
     """
-    validate(truth, estimate)
     return float(
         np.mean([frame_score(a, b, lambda p, q: 1.0) for a, b in frames_of(truth, estimate)])
     )
@@ -113,7 +110,6 @@ def x_center_error(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float
     >>> x_center_error(truth, truth), x_center_error(truth, truth.mirrored())
     (0.0, 0.5)
     """
-    validate(truth, estimate)
     errors = [
         -likeness
         for a, b in frames_of(truth, estimate)
@@ -145,7 +141,6 @@ def motion_direction(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> flo
     >>> motion_direction(truth, truth), motion_direction(truth, truth.mirrored())
     (1.0, 1.0)
     """
-    validate(truth, estimate)
     times = frame_times(truth, estimate)
     tracks = [tracks_of(layout, times) for layout in (truth, estimate)]
     score = score_of(*tracks, track_likeness, lambda a, b: float(motion_of(a) == motion_of(b)))

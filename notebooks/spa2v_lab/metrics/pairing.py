@@ -77,6 +77,11 @@ def frame_times(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> list[flo
     list of float
         In seconds, from 0 to the end of the longer one.
 
+    Raises
+    ------
+    LayoutError
+        If they cannot be compared, see `validate`.
+
     Examples
     --------
     >>> from spa2v_lib.layout.scene_layout import SceneObject
@@ -87,6 +92,7 @@ def frame_times(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> list[flo
     >>> frame_times(truth, truth)[:3], len(frame_times(truth, truth))
     ([0.0, 0.125, 0.25], 8)
     """
+    validate(truth, estimate)
     longest = max(truth.duration_s, estimate.duration_s)
     return [k / truth.fps for k in range(max(1, round(longest * truth.fps)))]
 

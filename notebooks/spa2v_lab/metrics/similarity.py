@@ -29,7 +29,6 @@ from spa2v_lab.metrics.pairing import (
     score_of,
     track_likeness,
     tracks_of,
-    validate,
 )
 from spa2v_lib.layout.box import Box
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
@@ -96,7 +95,6 @@ def ltsim(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
     >>> round(ltsim(truth, truth.mirrored()), 2)
     0.78
     """
-    validate(truth, estimate)
     return float(np.mean([_ltsim(a, b) for a, b in frames_of(truth, estimate)]))
 
 
@@ -151,7 +149,6 @@ def docsim(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
     >>> round(docsim(truth, truth.mirrored()), 2)
     0.5
     """
-    validate(truth, estimate)
     scores = [score_of(a, b, _likeness, _likeness) for a, b in frames_of(truth, estimate)]
     known = [score for score in scores if score is not None]
     return float(np.mean(known)) if known else math.nan
@@ -200,7 +197,6 @@ def max_iou(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
     >>> max_iou(truth, truth), max_iou(truth, truth.mirrored())
     (1.0, 0.0)
     """
-    validate(truth, estimate)
     return float(
         np.mean(
             [
@@ -229,7 +225,6 @@ def max_iou_coverage(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> flo
     >>> max_iou_coverage(truth, truth), max_iou_coverage(truth, truth.mirrored())
     (1.0, 1.0)
     """
-    validate(truth, estimate)
     return float(np.mean([_same_objects(a, b) for a, b in frames_of(truth, estimate)]))
 
 
@@ -258,7 +253,6 @@ def tube_iou(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
     >>> tube_iou(truth, truth), tube_iou(truth, truth.mirrored())
     (1.0, 0.0)
     """
-    validate(truth, estimate)
     times = frame_times(truth, estimate)
     score = score_of(tracks_of(truth, times), tracks_of(estimate, times), _volumes, _volumes)
     return 1.0 if score is None else score
@@ -300,7 +294,6 @@ def size_trend(truth: VideoSceneLayout, estimate: VideoSceneLayout) -> float:
     >>> size_trend(truth, truth)  # the height never changes
     nan
     """
-    validate(truth, estimate)
     times = frame_times(truth, estimate)
     true, estimated = tracks_of(truth, times), tracks_of(estimate, times)
     scores = []
