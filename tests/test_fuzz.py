@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spa2v_lib import cli
-from spa2v_lib.audio.recording import read_audio
+from spa2v_lib.audio import read_audio
 from spa2v_lib.batch.manifest import read_rows
 from spa2v_lib.batch.tasks import Template, make_tasks
 from spa2v_lib.cues import extract_cues

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from spa2v_lib.audio.recording import Recording, read_audio
+from spa2v_lib.audio import Recording, read_audio
 from spa2v_lib.errors import AudioError, OutputError, VideoError
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video, enlargement, read_video

@@ -1,4 +1,4 @@
-"""Decode a sound file in pieces, with whichever library reads it completely.
+"""Read a sound file in pieces, with whichever library decodes it completely.
 
 libsndfile (through soundfile) and FFmpeg (through PyAV) both read most files. libsndfile is
 preferred where its result is whole, since it is exact to the sample and quick; FFmpeg reads what it
@@ -8,19 +8,21 @@ are those of the decoded sound; what headers state only serves to tell what is m
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spa2v_lib.audio.ffmpeg import ffmpeg_decoder, in_order
 from spa2v_lib.audio.headers import Header, read_header
-from spa2v_lib.audio.inspection import Inspection
+from spa2v_lib.audio.inspection import Inspection, check_duration, check_max_seconds, check_rate
 from spa2v_lib.audio.libsndfile import soundfile_decoder
 from spa2v_lib.audio.opening import check_media
 from spa2v_lib.audio.pieces import BrokenOffError, Decoder, Format
+from spa2v_lib.audio.recording import Recording
 from spa2v_lib.errors import AudioError
 from spa2v_lib.files import displayed
 
-__all__ = ["Scan", "open_audio"]
+__all__ = ["Scan", "open_audio", "read_audio"]
 
 # Lengths that headers state may differ by what codecs add at the ends (priming and padding).
 _SLACK_S = 0.1
@@ -63,6 +65,77 @@ class Scan:
     inspection: Inspection
     notes: tuple[str, ...]
     formats: frozenset[Format] = frozenset()
+
+
+def read_audio(
+    path: str | os.PathLike[str], *, max_seconds: float | None = None, track: int | None = None
+) -> Recording:
+    """Open and check a sound file, or the sound track of a video.
+
+    The file is decoded once, in blocks, to check it; its length is that of the decoded sound. The
+    samples are decoded again when they are used, so that a long recording never sits in memory as
+    a whole.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        An ordinary local file that libsndfile or FFmpeg reads, at any rate, with one or more
+        channels. Never an address or a playlist; a pipe must be written to a file first.
+    max_seconds : float, optional
+        Keep only the first seconds, at least `MIN_SECONDS`; the recording's notes say so.
+    track : int, optional
+        Number of the sound track, from 1, where a file has several; the first if not given.
+
+    Returns
+    -------
+    Recording
+        With `notes` about missing sound, pauses (which are filled with silence), changes of rate
+        or channels on the way, silence, clipping, dead or equal channels, and cuts.
+
+    Raises
+    ------
+    AudioError
+        If the file is missing, no ordinary file, not audio, empty, without (such) a sound track,
+        shorter than `MIN_SECONDS`, has fewer than 1000 samples a second, or holds samples that
+        are NaN, infinite or beyond 2**31.
+
+    See Also
+    --------
+    spa2v_lib.audio.recording.Recording.from_samples : from an array.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> tone = 0.5 * np.sin(np.arange(22050) / 10)
+    >>> path = Recording.from_samples([tone, 0.2 * tone], 44100).save(folder / "tone.wav")
+    >>> recording = read_audio(path, max_seconds=0.25)
+    >>> recording, recording.notes
+    (<Recording 'tone.wav': 0.25 s, 2 channels, 44100 Hz>, ('cut to the first 0.25 s of 0.50 s',))
+    """
+    if max_seconds is not None:
+        check_max_seconds(max_seconds)
+    decoder, scan = open_audio(Path(path), track, max_seconds)
+    if scan.frames == 0:
+        raise AudioError(f"{displayed(path)} holds no samples; give a file with sound in it")
+    rate, names = decoder.format
+    name, layout = displayed(decoder.path.name), () if "" in names else names
+    check_rate(rate, name)
+    check_duration(scan.frames / rate, name)
+    known = (*decoder.notes, *scan.notes, *_cut_note(decoder, scan))
+    found = scan.inspection.notes(layout)
+    return Recording(
+        lambda frame: (piece.samples for piece in decoder.pieces(frame)),
+        name=name,
+        rate=rate,
+        channels=len(names),
+        frames=scan.frames,
+        path=Path(path),
+        notes=(*known, *(note for note in found if note not in known)),
+        channel_layout=layout,
+        silent_channels=scan.inspection.silent_channels(),
+    )
 
 
 def open_audio(path: Path, track: int | None, limit_s: float | None) -> tuple[Decoder, Scan]:
@@ -179,3 +252,10 @@ def _wider(scan: Scan, target: Format) -> tuple[str, ...] | None:
     widest = max(scan.formats, key=lambda found: len(found.channels), default=target)
     more = len(widest.channels) > len(target.channels)
     return in_order(widest.channels) if more else None
+
+
+def _cut_note(decoder: Decoder, scan: Scan) -> tuple[str, ...]:
+    if not scan.limited:
+        return ()
+    whole = "" if decoder.stated_s is None else f" of {decoder.stated_s:.2f} s"
+    return (f"cut to the first {scan.frames / decoder.format.rate:.2f} s{whole}",)

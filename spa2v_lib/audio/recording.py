@@ -1,4 +1,4 @@
-"""Recordings: read lazily and in blocks, checked before any work starts, written, played."""
+"""A `Recording`: read lazily and in blocks, checked before any work starts, written, played."""
 
 from __future__ import annotations
 
@@ -12,26 +12,18 @@ from typing import Any
 import numpy as np
 
 from spa2v_lib.audio.arrays import as_samples, split_pair
-from spa2v_lib.audio.decoding import Scan, open_audio
-from spa2v_lib.audio.inspection import (
-    Inspection,
-    check_duration,
-    check_max_seconds,
-    check_rate,
-    check_samples,
-)
+from spa2v_lib.audio.inspection import Inspection, check_duration, check_rate, check_samples
 from spa2v_lib.audio.output import PLAYER_SECONDS, player_html, write_sound
-from spa2v_lib.audio.pieces import Decoder, fold_gains, regrouped, resampled, skipping
+from spa2v_lib.audio.pieces import fold_gains, regrouped, resampled, skipping
 from spa2v_lib.errors import AudioError
-from spa2v_lib.files import displayed
 
-__all__ = ["Recording", "read_audio"]
+__all__ = ["Recording"]
 
 
 class Recording:
     """Sound in one or more channels; samples are read when they are first needed.
 
-    Made by `read_audio` or `Recording.from_samples`.
+    Made by `spa2v_lib.audio.read_audio` or `Recording.from_samples`.
 
     Attributes
     ----------
@@ -58,7 +50,7 @@ class Recording:
 
     See Also
     --------
-    read_audio : from a file.
+    spa2v_lib.audio.decoding.read_audio : from a file.
     spa2v_lib.cues.extract_cues : what is where, and when.
 
     Examples
@@ -82,10 +74,11 @@ class Recording:
         path: Path | None = None,
         notes: tuple[str, ...] = (),
         channel_layout: tuple[str, ...] = (),
+        silent_channels: tuple[int, ...] = (),
     ) -> None:
         self._pieces_from = pieces_from
         self._start = 0
-        self.silent_channels: tuple[int, ...] = ()
+        self.silent_channels = silent_channels
         self.name, self.path, self.notes, self.channel_layout = name, path, notes, channel_layout
         self.rate, self.channels, self.frames = rate, channels, frames
 
@@ -120,7 +113,7 @@ class Recording:
 
         See Also
         --------
-        read_audio : reads files, also those that other libraries do not.
+        spa2v_lib.audio.decoding.read_audio : reads files, also those that other libraries do not.
 
         Examples
         --------
@@ -310,13 +303,10 @@ class Recording:
         inspection = Inspection(self.channels, self.name)
         for block in self.blocks():
             inspection.update(block)
-        self._note(inspection)
-        return self
-
-    def _note(self, inspection: Inspection) -> None:
         self.silent_channels = inspection.silent_channels()
         found = inspection.notes(self.channel_layout)
         self.notes += tuple(note for note in found if note not in self.notes)
+        return self
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write a .wav (32-bit float) or .flac (24-bit, clipped at full scale) file.
@@ -357,79 +347,3 @@ class Recording:
         vars(made).pop("samples", None)  # those of the whole, if they were read
         vars(made).update(changes)
         return made
-
-
-def read_audio(
-    path: str | os.PathLike[str], *, max_seconds: float | None = None, track: int | None = None
-) -> Recording:
-    """Open and check a sound file, or the sound track of a video.
-
-    The file is decoded once, in blocks, to check it; its length is that of the decoded sound. The
-    samples are decoded again when they are used, so that a long recording never sits in memory as
-    a whole.
-
-    Parameters
-    ----------
-    path : str or os.PathLike
-        An ordinary local file that libsndfile or FFmpeg reads, at any rate, with one or more
-        channels. Never an address or a playlist; a pipe must be written to a file first.
-    max_seconds : float, optional
-        Keep only the first seconds, at least `MIN_SECONDS`; the recording's notes say so.
-    track : int, optional
-        Number of the sound track, from 1, where a file has several; the first if not given.
-
-    Returns
-    -------
-    Recording
-        With `notes` about missing sound, pauses (which are filled with silence), changes of rate
-        or channels on the way, silence, clipping, dead or equal channels, and cuts.
-
-    Raises
-    ------
-    AudioError
-        If the file is missing, no ordinary file, not audio, empty, without (such) a sound track,
-        shorter than `MIN_SECONDS`, has fewer than 1000 samples a second, or holds samples that
-        are NaN, infinite or beyond 2**31.
-
-    See Also
-    --------
-    Recording.from_samples : from an array.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> import numpy as np
-    >>> folder = pathlib.Path(tempfile.mkdtemp())
-    >>> tone = 0.5 * np.sin(np.arange(22050) / 10)
-    >>> path = Recording.from_samples([tone, 0.2 * tone], 44100).save(folder / "tone.wav")
-    >>> recording = read_audio(path, max_seconds=0.25)
-    >>> recording, recording.notes
-    (<Recording 'tone.wav': 0.25 s, 2 channels, 44100 Hz>, ('cut to the first 0.25 s of 0.50 s',))
-    """
-    if max_seconds is not None:
-        check_max_seconds(max_seconds)
-    decoder, scan = open_audio(Path(path), track, max_seconds)
-    if scan.frames == 0:
-        raise AudioError(f"{displayed(path)} holds no samples; give a file with sound in it")
-    rate, names = decoder.format
-    recording = Recording(
-        lambda frame: (piece.samples for piece in decoder.pieces(frame)),
-        name=displayed(decoder.path.name),
-        rate=rate,
-        channels=len(names),
-        frames=scan.frames,
-        path=Path(path),
-        notes=(*decoder.notes, *scan.notes, *_cut_note(decoder, scan)),
-        channel_layout=() if "" in names else names,
-    )
-    check_rate(rate, recording.name)
-    check_duration(recording.duration_s, recording.name)
-    recording._note(scan.inspection)
-    return recording
-
-
-def _cut_note(decoder: Decoder, scan: Scan) -> tuple[str, ...]:
-    if not scan.limited:
-        return ()
-    whole = "" if decoder.stated_s is None else f" of {decoder.stated_s:.2f} s"
-    return (f"cut to the first {scan.frames / decoder.format.rate:.2f} s{whole}",)

@@ -65,7 +65,7 @@ def cues(
     >>> print(result.output.splitlines()[0])
     rain.wav: 1.00 s, 2 channels, 16000 Hz; read as ...; 1 source
     """
-    from spa2v_lib.audio.recording import read_audio
+    from spa2v_lib.audio import read_audio
     from spa2v_lib.cues import extract_cues
     from spa2v_lib.cues.segments import clips as split
     from spa2v_lib.cues.tagging import get_tagger
@@ -213,7 +213,7 @@ def _show_prompt(source: Path, settings: Settings, aspect: float) -> None:
 
 
 def _analyzed(source: Path, settings: Settings) -> tuple[Recording, SpatialCues]:
-    from spa2v_lib.audio.recording import read_audio
+    from spa2v_lib.audio import read_audio
     from spa2v_lib.runs.make import analyze_recording
 
     recording = read_audio(source, track=settings.track)

@@ -200,7 +200,7 @@ def read_recording(audio: str | os.PathLike[str], settings: Settings) -> Recordi
     >>> read_recording(path, Settings(max_seconds=0.5)).duration_s
     0.5
     """
-    from spa2v_lib.audio.recording import read_audio
+    from spa2v_lib.audio import read_audio
     from spa2v_lib.cues.segments import one_clip
 
     if settings.clip is None:

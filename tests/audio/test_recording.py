@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from spa2v_lib.audio.recording import Recording, read_audio
+from spa2v_lib.audio import Recording, read_audio
 from spa2v_lib.errors import AudioError, OutputError
 
 RATE = 44_100

@@ -17,7 +17,7 @@ PARAMETERS = 'RECORDING = ""\nLABEL = ""\nSEED = 0\nOUT = ""'
 # Seeds from 990 on are for what goes wrong.
 CELLS = (
     "from pathlib import Path\n"
-    "from spa2v_lib.audio.recording import read_audio\n"
+    "from spa2v_lib.audio import read_audio\n"
     "sound = read_audio(RECORDING)",
     "import os, signal, time\n"
     "if SEED == 990: raise ValueError('no such <b>luck</b>')\n"

@@ -80,7 +80,7 @@ def test_every_scene_counts_once_in_each_partition_of_the_set():
 
 
 def test_long_sound_has_its_length_and_no_two_blocks_alike(tmp_path):
-    from spa2v_lib.audio.recording import read_audio
+    from spa2v_lib.audio import read_audio
 
     sound = read_audio(write_long_sound(tmp_path / "long.flac", 20.0, seed=0))
     assert (sound.duration_s, sound.rate, sound.channels) == (20.0, 48_000, 2)

@@ -10,7 +10,7 @@ import pytest
 
 from spa2v_lab.bench.frame import run_benchmark
 from spa2v_lab.bench.real import judged, known_recordings, level_alone
-from spa2v_lib.audio.recording import Recording, read_audio
+from spa2v_lib.audio import Recording, read_audio
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.errors import DataError, Spa2vError
 

@@ -30,7 +30,7 @@ def refused(result, *words):
 @pytest.mark.parametrize("command", [("cues",), ("cues", "--clips"), ("plan",)])
 def test_a_recording_is_not_overwritten_by_what_is_heard_in_it(spa2v, audio, monkeypatch, command):
     before = audio.read_bytes()
-    monkeypatch.setattr("spa2v_lib.audio.recording.read_audio", pytest.fail)
+    monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
     assert refused(spa2v(*command, audio, "--out", audio), "does not end in .json")
     assert audio.read_bytes() == before
 

@@ -88,6 +88,6 @@ def bursts() -> Callable[..., np.ndarray]:
 
 @pytest.fixture(scope="session")
 def shipped() -> Callable[[str], Recording]:
-    from spa2v_lib.audio.recording import read_audio
+    from spa2v_lib.audio import read_audio
 
     return lambda file: read_audio(resource("recordings", file))

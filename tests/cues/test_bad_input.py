@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import spa2v_lib.cues
-from spa2v_lib.audio.recording import Recording, read_audio
+from spa2v_lib.audio import Recording, read_audio
 from spa2v_lib.cues import SpatialCues, extract_cues
 from spa2v_lib.errors import AudioError, CueError
 

@@ -13,7 +13,7 @@ import soundfile
 RATE = 48_000
 _HEAR = """
 import resource, sys
-from spa2v_lib.audio.recording import read_audio
+from spa2v_lib.audio import read_audio
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.segments import split_scenes
 recording = read_audio(sys.argv[1])

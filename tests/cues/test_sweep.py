@@ -5,7 +5,7 @@ import pytest
 
 from spa2v_lab.bench.hearing_scenes import test_scenes as hearing_scenes
 from spa2v_lab.bench.real import known_recordings, loudest
-from spa2v_lib.audio.recording import Recording, read_audio
+from spa2v_lib.audio import Recording, read_audio
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.detection import detect_sources
 from spa2v_lib.cues.sweep import band_agreement

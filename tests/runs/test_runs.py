@@ -168,7 +168,7 @@ def test_stages_are_reported_in_order(audio, out, drawn):
 def test_a_request_that_cannot_work_is_refused_before_the_recording_is_opened(
     tmp_path, monkeypatch, weights_present, settings, error, words
 ):
-    monkeypatch.setattr("spa2v_lib.audio.recording.read_audio", pytest.fail)
+    monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
     if settings.get("preset") == "huge":
         monkeypatch.setattr(sampling, "preset_info", sampling.get_preset)
     with pytest.raises(error, match=words):

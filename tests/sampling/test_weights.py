@@ -82,7 +82,7 @@ def test_fetch_announces_repository_files_and_size_before_it_downloads(hub_cache
 
 
 def test_a_run_whose_weights_cannot_come_is_refused_before_anything_is_read(hub_cache, monkeypatch):
-    monkeypatch.setattr("spa2v_lib.audio.recording.read_audio", pytest.fail)
+    monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
     asked = {"audio": "any.wav", "out": hub_cache / "out", "device": "cpu"}
     with pytest.raises(DataError, match="base.* neither in .* HF_HUB_OFFLINE forbids"):
         generate_run(preset="sd15-gligen", **asked)

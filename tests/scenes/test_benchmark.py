@@ -22,7 +22,7 @@ from spa2v_lab.scenes.benchmark import (
 )
 from spa2v_lab.scenes.benchmark_card import card, write_benchmark
 from spa2v_lab.scenes.recordings import recording_info
-from spa2v_lib.audio.recording import read_audio
+from spa2v_lib.audio import read_audio
 from spa2v_lib.layout.captions import position_phrase
 from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.layout.scene_layout import VideoSceneLayout

@@ -7,7 +7,7 @@ from PIL import Image
 
 from spa2v_lab.scenes.export import write_scenes
 from spa2v_lab.scenes.recordings import recording_info, sounding_recordings
-from spa2v_lib.audio.recording import read_audio
+from spa2v_lib.audio import read_audio
 from spa2v_lib.errors import OutputError, SceneError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.video import read_video

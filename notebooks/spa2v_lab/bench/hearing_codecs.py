@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from spa2v_lab.bench.hearing_scenes import HearingScene, test_scenes
-from spa2v_lib.audio.recording import Recording, read_audio
+from spa2v_lib.audio import Recording, read_audio
 
 __all__ = ["CODECS", "CodecScene", "codec_scenes", "through_codec"]
 

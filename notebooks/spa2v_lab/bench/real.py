@@ -36,7 +36,7 @@ from typing import get_args
 import numpy as np
 
 from spa2v_lab.bench.frame import Results, Row, interval
-from spa2v_lib.audio.recording import read_audio
+from spa2v_lib.audio import read_audio
 from spa2v_lib.cues import extract_cues
 from spa2v_lib.cues.types import SourceTrack, SpatialCues
 from spa2v_lib.errors import DataError

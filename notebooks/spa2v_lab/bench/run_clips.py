@@ -37,7 +37,7 @@ from spa2v_lab.bench.run_tables import STAGE1, score_row
 from spa2v_lab.bench.run_videos import detected_layout
 from spa2v_lab.metrics.audiovisual import av_align
 from spa2v_lab.metrics.spatial import spatial_av_align
-from spa2v_lib.audio.recording import Recording, read_audio
+from spa2v_lib.audio import Recording, read_audio
 from spa2v_lib.batch.manifest import ManifestRow, read_rows
 from spa2v_lib.errors import BatchError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout

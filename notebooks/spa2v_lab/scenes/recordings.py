@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from spa2v_lib.audio.recording import read_audio
+from spa2v_lib.audio import read_audio
 from spa2v_lib.errors import SceneError
 from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.resources import resource

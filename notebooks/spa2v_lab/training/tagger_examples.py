@@ -21,7 +21,7 @@ from spa2v_lab.scenes.sampler import sample_scene
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lab.training.tagger_outliers import INVENTIONS, invented
 from spa2v_lab.training.tagger_views import CONDITIONS, RATE, VIEWS, separated_pair, view
-from spa2v_lib.audio.recording import read_audio
+from spa2v_lib.audio import read_audio
 from spa2v_lib.cues.tagging.embedded import excerpts
 from spa2v_lib.cues.tagging.embedding import Embedding, load_embedding
 from spa2v_lib.layout.classes import CLASSES, family_of

@@ -297,7 +297,7 @@ def _prompt(label: str) -> str:
 
 
 def _shipped() -> Iterable[tuple[str, Recording]]:
-    from spa2v_lib.audio.recording import read_audio
+    from spa2v_lib.audio import read_audio
 
     with resource("recordings", "recordings.csv").open(encoding="utf-8", newline="") as table:
         for row in csv.DictReader(table):
