@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spa2v_lib.cues.features import WINDOW_STEP_S
 from spa2v_lib.cues.tracking import percentile_envelope
+from spa2v_lib.cues.windows import WINDOW_STEP_S
 
 __all__ = ["RadialMotion", "radial_motion", "ratio_change", "repetition", "soft_step"]
 

@@ -11,7 +11,7 @@ megabytes. Every size is set in seconds and hertz, so that all sample rates are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ import numpy as np
 
 from spa2v_lib.cues.bins import Bins, OnsetWeights, bin_covariance
 from spa2v_lib.cues.types import HOP_S
+from spa2v_lib.cues.windows import PER_FRAME, frame_blocks, window_size, window_start
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -31,19 +32,12 @@ __all__ = [
     "LAGS_S",
     "MEL_BANDS",
     "MEL_EDGES_HZ",
-    "WINDOW_STEP_S",
     "Features",
     "extract_features",
-    "frame_blocks",
     "inverted",
     "mel_triangles",
 ]
 
-WINDOW_STEP_S = 0.025
-"""Seconds from one short-time spectrum to the next."""
-
-_WINDOW_S = 2.0 * WINDOW_STEP_S
-_PER_FRAME = round(HOP_S / WINDOW_STEP_S)
 _GCC_HZ = (150.0, 8000.0)
 
 LAGS_S = np.arange(-175, 176) * 1e-5
@@ -241,53 +235,6 @@ def mel_triangles(hz: np.ndarray, edges_hz: np.ndarray | None = None) -> np.ndar
     return np.maximum(np.minimum(rise, fall), 0.0).astype(np.float32)
 
 
-def frame_blocks(
-    recording: Recording, pick: Callable[[np.ndarray], np.ndarray], block_s: float
-) -> Iterator[tuple[np.ndarray, int, int, int]]:
-    """Yield a recording in pieces that hold whole frames with all of their windows.
-
-    Parameters
-    ----------
-    recording : Recording
-        At any sampling rate.
-    pick : callable
-        Takes a block [channels, n] and returns the channels that are wanted.
-    block_s : float
-        Seconds read at a time; above 0.
-
-    Yields
-    ------
-    samples : ndarray [channels, n]
-    first : int
-        Sample of the recording at which they begin.
-    start, stop : int
-        Frames that they hold.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from spa2v_lib.audio import Recording
-    >>> second = Recording.from_samples(np.zeros((2, 8000)), 8000)
-    >>> [(start, stop) for _, _, start, stop in frame_blocks(second, lambda block: block, 0.5)]
-    [(0, 4), (4, 9), (9, 10)]
-    """
-    rate = recording.rate
-    pending, first, done = None, 0, 0
-    for block in recording.blocks(block_s):
-        picked = pick(block)
-        pending = picked if pending is None else np.concatenate([pending, picked], axis=1)
-        ready = _frames_within(first + pending.shape[1], rate)
-        if ready > done:
-            yield pending, first, done, ready
-            done = ready
-            keep = max(0, _start(done * _PER_FRAME, rate) - first)
-            pending, first = pending[:, keep:], first + keep
-    total = max(1, round((first + pending.shape[1]) / (rate * HOP_S)))
-    if total > done:
-        tail = int(rate * (HOP_S + _WINDOW_S))
-        yield np.pad(pending, ((0, 0), (0, tail))), first, done, total
-
-
 def _concatenated(parts: Iterable[tuple[np.ndarray, ...]]) -> list[np.ndarray]:
     """Concatenate the columns of `parts` along time, one by one: an hour is not held twice."""
     columns = [list(column) for column in zip(*parts, strict=True)]
@@ -296,22 +243,6 @@ def _concatenated(parts: Iterable[tuple[np.ndarray, ...]]) -> list[np.ndarray]:
 
 def _pair(block: np.ndarray) -> np.ndarray:
     return np.repeat(block, 2, axis=0) if block.shape[0] == 1 else block[:2]
-
-
-def _size(rate: int) -> int:
-    return max(8, 2 * round(_WINDOW_S * rate / 2))
-
-
-def _start(window: int, rate: int) -> int:
-    return round((window + 0.5) * WINDOW_STEP_S * rate) - _size(rate) // 2
-
-
-def _frames_within(samples: int, rate: int) -> int:
-    """Return how many whole frames, from the start, need no sample beyond `samples`."""
-    count = int(samples / (rate * HOP_S))
-    while count > 0 and _start(count * _PER_FRAME - 1, rate) + _size(rate) > samples:
-        count -= 1
-    return count
 
 
 @dataclass(frozen=True)
@@ -328,7 +259,7 @@ class _Tables:
 
 @lru_cache(maxsize=4)
 def _tables(rate: int) -> _Tables:
-    size = _size(rate)
+    size = window_size(rate)
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     hz = np.fft.rfftfreq(size, 1.0 / rate)
     hz = hz[hz <= BAND_EDGES_HZ[-1]]
@@ -346,13 +277,13 @@ def _window_spectra(
     `samples` [channels, n] begin at sample `first` and hold the frames `start` to `stop`.
     """
     tables = _tables(rate)
-    starts = [_start(k, rate) - first for k in range(start * _PER_FRAME, stop * _PER_FRAME)]
+    starts = [window_start(k, rate) - first for k in range(start * PER_FRAME, stop * PER_FRAME)]
     before = max(0, -starts[0])
     padded = np.pad(samples, ((0, 0), (before, 0)))
-    index = (np.array(starts) + before)[:, None] + np.arange(_size(rate))
+    index = (np.array(starts) + before)[:, None] + np.arange(window_size(rate))
     scaled = tables.window / np.sqrt(0.5 * np.sum(tables.window**2) * len(tables.window))
     spectra = np.fft.rfft(padded[:, index] * scaled)[..., : len(tables.hz)].astype(np.complex64)
-    return spectra.reshape(len(samples), stop - start, _PER_FRAME, -1), tables
+    return spectra.reshape(len(samples), stop - start, PER_FRAME, -1), tables
 
 
 def _mel_power(spectra: np.ndarray, tables: _Tables) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from spa2v_lib.cues.types import HOP_S
+from spa2v_lib.cues.windows import windowed
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -194,28 +195,12 @@ def _chunks(values: np.ndarray, size: int) -> Iterator[np.ndarray]:
 
 def _powers(recording: Recording, times_s: np.ndarray) -> Iterator[np.ndarray]:
     """Yield power spectra [frames, bins] around `times_s`, of the louder channel of each window."""
-    rate = recording.rate
-    size = 2 * round(_WINDOW_S * rate / 2)
-    window = np.hanning(size + 1)[:-1].astype(np.float32)
-    starts = np.round(times_s * rate).astype(int) - size // 2
-    blocks = recording.blocks(5.0)
-    held, first = np.zeros((recording.channels, 0), np.float32), 0
-    for chunk in _chunks(starts, _BLOCK_FRAMES):
-        keep = max(0, chunk[0] - first)
-        while first + held.shape[1] < chunk[-1] + size:
-            block = next(blocks, None)
-            if block is None:
-                break
-            held = np.concatenate([held, block], axis=1)
-        held, first = held[:, keep:], first + min(keep, held.shape[1])
-        before = max(0, first - chunk[0])
-        after = max(0, chunk[-1] + size - first - held.shape[1])
-        padded = np.pad(held, ((0, 0), (before, after)))
-        energy = np.cumsum(np.pad(padded.astype(np.float64) ** 2, ((0, 0), (1, 0))), axis=1)
-        begin = chunk - first + before
-        louder = (energy[:, begin + size] - energy[:, begin]).argmax(0)
-        windows = padded[louder[:, None], begin[:, None] + np.arange(size)] * window
-        spectra = np.fft.rfft(windows, 2 * size)
+    size = 2 * round(_WINDOW_S * recording.rate / 2)
+    hann = np.hanning(size + 1)[:-1].astype(np.float32)
+    starts = np.round(times_s * recording.rate).astype(int) - size // 2
+    for windows in windowed(recording, starts, size, _BLOCK_FRAMES):
+        louder = (windows.astype(np.float64) ** 2).sum(2).argmax(0)
+        spectra = np.fft.rfft(windows[louder, np.arange(len(louder))] * hann, 2 * size)
         yield spectra.real**2 + spectra.imag**2
 
 

@@ -21,6 +21,7 @@ from spa2v_lib.cues.ambisonics import middle_side
 from spa2v_lib.cues.formats import GRID_DEG, get_format
 from spa2v_lib.cues.steering import diffuse_coherence, plane_waves
 from spa2v_lib.cues.types import HOP_S
+from spa2v_lib.cues.windows import windowed
 
 if TYPE_CHECKING:
     from spa2v_lib.cues.types import SpatialCues
@@ -192,7 +193,7 @@ def _images(
     frame_s = (np.arange(azimuth_deg.shape[1]) + 0.5) * HOP_S
     signs = np.array([1.0, polarity], np.float32)[:, None, None]
     tail = np.zeros((len(azimuth_deg), 2, early), np.float32)
-    groups = _windowed(recording, starts, size, _GROUP)
+    groups = windowed(recording.stereo(), starts, size, _GROUP)
     for begin, samples in zip(range(0, count, _GROUP), groups, strict=True):
         middle_s = (starts[begin : begin + _GROUP] + size / 2) / rate
         azimuth, strength = (
@@ -226,36 +227,6 @@ def _towards(waves: np.ndarray, azimuth_deg: np.ndarray) -> np.ndarray:
     part = (place - index).astype(np.float32)
     between = waves[..., index] * (1.0 - part) + waves[..., index + 1] * part
     return between.transpose(2, 0, 3, 1)
-
-
-def _windowed(
-    recording: Recording, starts: np.ndarray, size: int, group: int
-) -> Iterator[np.ndarray]:
-    """Yield windows [2, up to `group`, size] that begin at the rising samples `starts`.
-
-    Parameters
-    ----------
-    recording : Recording
-        Read in blocks; outside it is silence. One channel is doubled.
-    starts : ndarray of int
-        May be negative, and lie past the end.
-    size, group : int
-    """
-    blocks = recording.stereo().blocks(5.0)
-    pending, first = np.zeros((2, 0), np.float32), 0
-    for begin in range(0, len(starts), group):
-        chunk = starts[begin : begin + group]
-        while first + pending.shape[1] < chunk[-1] + size:
-            block = next(blocks, None)
-            if block is None:
-                break
-            pending = np.concatenate([pending, block[:2]], axis=1)
-        drop = int(np.clip(chunk[0] - first, 0, pending.shape[1]))
-        pending, first = pending[:, drop:], first + drop
-        before = max(0, first - int(chunk[0]))
-        after = max(0, int(chunk[-1]) + size - first - pending.shape[1])
-        padded = np.pad(pending, ((0, 0), (before, after)))
-        yield padded[:, (chunk - first + before)[:, None] + np.arange(size)]
 
 
 def _divided(
