@@ -18,7 +18,8 @@ from spa2v_lib.audio.pieces import skipping
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.channel_order import CHANNELS, ChannelOrder, channel_order
 from spa2v_lib.cues.features import BAND_EDGES_HZ, BAND_WIDTHS_HZ, Features
-from spa2v_lib.cues.localization import Track, frame_loudness, half_interval
+from spa2v_lib.cues.intervals import half_interval
+from spa2v_lib.cues.localization import Track, frame_loudness
 from spa2v_lib.cues.tracking import local_lines, mean_near
 from spa2v_lib.cues.types import HOP_S
 from spa2v_lib.cues.windows import frame_blocks

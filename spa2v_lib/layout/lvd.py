@@ -314,8 +314,10 @@ def _frame_count(fields: dict[str, Any]) -> int:
 def _tracks(fields: dict[str, Any], count: int) -> list[_Track]:
     tracks: dict[str, _Track] = {}
     for number in range(1, count + 1):
-        ids: set[str] = set()
-        for item in _frame(fields, number):
+        items, ids = fields[f"Frame {number}"], set()
+        if not isinstance(items, list):
+            raise LayoutError(f"LVD frame {number} is {type(items).__name__}; a list is needed")
+        for item in items:
             track_id, name, corners = _item(item, number)
             if track_id in ids:
                 raise LayoutError(f"LVD frame {number}: two objects have the id {track_id}")
@@ -371,13 +373,6 @@ def _pixels(box: Box) -> list[int]:
     x0, y0, x1, y1 = (round(value * PICTURE) for value in box.as_tuple())
     x0, y0 = min(x0, PICTURE - 1), min(y0, PICTURE - 1)
     return [x0, y0, max(x1 - x0, 1), max(y1 - y0, 1)]
-
-
-def _frame(fields: dict[str, Any], number: int) -> list[Any]:
-    items = fields[f"Frame {number}"]
-    if not isinstance(items, list):
-        raise LayoutError(f"LVD frame {number} is {type(items).__name__}; a list is needed")
-    return items
 
 
 def _item(item: Any, number: int) -> tuple[str, str, tuple[float, ...] | None]:

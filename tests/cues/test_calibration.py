@@ -14,13 +14,8 @@ from spa2v_lab.bench.hearing_calibration import (
 )
 from spa2v_lib.cues.features import extract_features
 from spa2v_lib.cues.formats import FORMATS
-from spa2v_lib.cues.localization import (
-    DIRECTNESS_NODES,
-    activity,
-    half_interval,
-    interval_scales,
-    track_azimuth,
-)
+from spa2v_lib.cues.intervals import DIRECTNESS_NODES, half_interval, interval_scales
+from spa2v_lib.cues.localization import activity, track_azimuth
 from spa2v_lib.resources import resource
 
 

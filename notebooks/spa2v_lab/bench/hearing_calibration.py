@@ -26,12 +26,8 @@ from spa2v_lab.bench.hearing_scores import circular_error_deg
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.ambisonics import measure_intensity, middle_side, track_direction
 from spa2v_lib.cues.features import extract_features
-from spa2v_lib.cues.localization import (
-    DIRECTNESS_NODES,
-    activity,
-    half_interval,
-    track_azimuth,
-)
+from spa2v_lib.cues.intervals import DIRECTNESS_NODES, half_interval
+from spa2v_lib.cues.localization import activity, track_azimuth
 from spa2v_lib.cues.tracking import weighted_quantile
 from spa2v_lib.files import replacing
 
