@@ -13,13 +13,17 @@ from spa2v_lib.errors import SceneError
 from spa2v_lib.layout.captions import Motion
 
 if TYPE_CHECKING:
-    from spa2v_lab.bench import Results
+    from rich.table import Table
 
-__all__ = ["bench", "register", "scenes"]
+    from spa2v_lab.bench import Interval, Results
+
+__all__ = ["bench", "register", "scenes", "tables"]
 
 Seed = Annotated[int, typer.Option(min=0, help="The only source of randomness.")]
 
 _WIDE = 150  # columns; a narrower terminal breaks whole lines rather than cells
+_ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
+_MOST_ROWS = 60  # beyond them a terminal shows no intervals
 
 
 def register(app: typer.Typer) -> None:
@@ -164,10 +168,60 @@ def _show_results(results: Results) -> None:
     """Print a benchmark's rows, its goals, and what could not be measured."""
     console = terminal.new_console()
     console.width = max(console.width, _WIDE)
-    for table in results.tables():
+    for table in tables(results):
         console.print(table)
     for goal in results.goals:
         value = "not computed" if goal.value is None else f"{goal.value:.3g}"
         verdict = "[green]met[/]" if goal.met else "[red]missed[/]"
         console.print(f"{verdict}: {goal.name}: {value} (goal {goal.relation} {goal.bound:g})")
     terminal.show_notes(results.notes)
+
+
+def tables(results: Results) -> list[Table]:
+    """Return a benchmark's rows for the terminal, a few measures a table.
+
+    Rows without any of its measures are left out of a table; where there are very many rows, the
+    intervals are left to the file.
+
+    Parameters
+    ----------
+    results : Results
+
+    Examples
+    --------
+    >>> from spa2v_lab.bench import Results, Row
+    >>> len(tables(Results("speed", [Row.of("spa2v", "all", [{"score": 0.5}])], [])))
+    1
+    """
+    measures = list(dict.fromkeys(name for row in results.rows for name in row.measures))
+    bare = len(results.rows) > _MOST_ROWS
+    size = _ABREAST_BARE if bare else _ABREAST
+    groups = [measures[k : k + size] for k in range(0, len(measures), size)]
+    return [_table(results, group, bare) for group in groups]
+
+
+def _table(results: Results, measures: list[str], bare: bool) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("method", "condition", "n"):
+        table.add_column(name, no_wrap=True)
+    for name in measures:
+        table.add_column(name)
+    method = None
+    for row in results.rows:
+        if not any(name in row.measures for name in measures):
+            continue
+        cells = [_cell(row.measures.get(name), bare) for name in measures]
+        name = "" if row.method == method else row.method
+        table.add_row(name, row.condition, str(row.count), *cells)
+        method = row.method
+    return table
+
+
+def _cell(one: Interval | None, bare: bool) -> str:
+    if one is None or one.mean is None:
+        return ""
+    if bare or one.low is None or one.high is None:
+        return f"{one.mean:.3g}"
+    return f"{one.mean:.3g} [{one.low:.3g}, {one.high:.3g}]"

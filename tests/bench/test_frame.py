@@ -10,6 +10,7 @@ import pytest
 
 from spa2v_lab.bench import frame
 from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval, run_benchmark
+from spa2v_lab.cli import tables
 from spa2v_lib.errors import OutputError, Spa2vError
 
 
@@ -100,7 +101,7 @@ def test_the_table_has_a_line_a_row_and_leaves_unmeasured_cells_empty():
         Row("ours", "all", 1, {"a": Interval(1.0, 1.0, 1.0, 1)}),
         Row("ours", "half", 1, {"b": Interval(None, None, None, 0)}),
     ]
-    (table,) = Results("batch", rows, []).tables()
+    (table,) = tables(Results("batch", rows, []))
     assert [column.header for column in table.columns] == ["method", "condition", "n", "a", "b"]
     assert table.row_count == 2
     assert list(table.columns[3].cells) == ["1 [1, 1]", ""]
@@ -112,7 +113,7 @@ def test_many_measures_are_split_over_tables_that_hold_only_rows_with_them():
         Row("ours", "all", 3, {f"m{k}": known for k in range(7)}),
         Row("ours", "half", 3, {"m0": Interval(4.0, None, None, 3)}),
     ]
-    first, second = Results("batch", rows, []).tables()
+    first, second = tables(Results("batch", rows, []))
     assert (first.row_count, second.row_count) == (2, 1)
     assert [column.header for column in second.columns[3:]] == ["m6"]
     assert list(first.columns[3].cells) == ["1 [0.5, 2]", "4"]
@@ -120,7 +121,7 @@ def test_many_measures_are_split_over_tables_that_hold_only_rows_with_them():
 
 def test_very_many_rows_leave_their_intervals_to_the_file():
     rows = [Row("ours", str(k), 1, {"a": Interval(1.0, 0.0, 2.0, 1)}) for k in range(100)]
-    (table,) = Results("batch", rows, []).tables()
+    (table,) = tables(Results("batch", rows, []))
     assert set(table.columns[3].cells) == {"1"}
 
 

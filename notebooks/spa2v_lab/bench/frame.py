@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -26,9 +26,6 @@ from spa2v_lib.errors import Spa2vError
 from spa2v_lib.files import write_text
 from spa2v_lib.folders import check_folder, result_folder
 from spa2v_lib.runs import StageProgress
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 __all__ = [
     "BENCHMARKS",
@@ -53,8 +50,6 @@ _ASKING = ("planning", "run")  # those that can ask language models
 _KEEPING = ("run", "speed")  # what they measure is in the folder from the first item on
 _OWN = ("real", "tagging", "run")  # those that can take recordings of one's own
 _RESAMPLES = 2000
-_ABREAST, _ABREAST_BARE = 6, 9  # measures side by side in a terminal, with intervals or without
-_MOST_ROWS = 60  # beyond them a terminal shows no intervals
 
 
 @dataclass(frozen=True)
@@ -105,6 +100,31 @@ class Row:
     condition: str
     count: int
     measures: dict[str, Interval]
+
+    @classmethod
+    def of(
+        cls,
+        method: str,
+        condition: str,
+        scores: Sequence[Mapping[str, float | None]],
+        seed: int = 0,
+        level: float = 0.95,
+    ) -> Row:
+        """Return the row of scores, scene by scene; one that is missing or None is NaN.
+
+        Parameters
+        ----------
+        method, condition : str
+        scores : sequence of mapping
+            From a measure's name to its value, one a scene.
+        seed, level
+            As `interval` takes them.
+        """
+        names = dict.fromkeys(name for one in scores for name in one)
+        given = {name: [one.get(name) for one in scores] for name in names}
+        known = {k: [math.nan if v is None else v for v in values] for k, values in given.items()}
+        measures = {name: interval(values, seed, level) for name, values in known.items()}
+        return cls(method, condition, len(scores), measures)
 
 
 @dataclass(frozen=True)
@@ -175,8 +195,6 @@ class Results:
     >>> results = Results("speed", [row], [Goal("score", ">=", 0.9, 0.5)])
     >>> [goal.name for goal in results.goals if not goal.met]
     ['score']
-    >>> len(results.tables())
-    1
     """
 
     name: str
@@ -200,36 +218,6 @@ class Results:
         ]
         goals = [Goal.from_dict(goal) for goal in written["goals"]]
         return cls(written["benchmark"], rows, goals, written["notes"])
-
-    def tables(self) -> list[Table]:
-        """Return the rows for the terminal, a few measures a table.
-
-        Rows without any of its measures are left out of a table; where there are very many rows,
-        the intervals are left to the file.
-        """
-        measures = list(dict.fromkeys(name for row in self.rows for name in row.measures))
-        bare = len(self.rows) > _MOST_ROWS
-        size = _ABREAST_BARE if bare else _ABREAST
-        groups = [measures[k : k + size] for k in range(0, len(measures), size)]
-        return [self._table(group, bare) for group in groups]
-
-    def _table(self, measures: list[str], bare: bool) -> Table:
-        from rich.table import Table
-
-        table = Table(box=None, pad_edge=False)
-        for name in ("method", "condition", "n"):
-            table.add_column(name, no_wrap=True)
-        for name in measures:
-            table.add_column(name)
-        method = None
-        for row in self.rows:
-            if not any(name in row.measures for name in measures):
-                continue
-            cells = [_cell(row.measures.get(name), bare) for name in measures]
-            name = "" if row.method == method else row.method
-            table.add_row(name, row.condition, str(row.count), *cells)
-            method = row.method
-        return table
 
     def as_dict(self, **given: Any) -> dict[str, Any]:
         """Return the content of the file."""
@@ -388,11 +376,3 @@ def interval(values: Sequence[float], seed: int = 0, level: float = 0.95) -> Int
     )
     low, high = resampled.confidence_interval
     return Interval(mean, float(low), float(high), len(known))
-
-
-def _cell(one: Interval | None, bare: bool) -> str:
-    if one is None or one.mean is None:
-        return ""
-    if bare or one.low is None or one.high is None:
-        return f"{one.mean:.3g}"
-    return f"{one.mean:.3g} [{one.low:.3g}, {one.high:.3g}]"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Goal, Results, Row, interval
+from spa2v_lab.bench.frame import Goal, Results, Row
 from spa2v_lib.errors import LayoutError, Spa2vError
 from spa2v_lib.layout.classes import get_class
 from spa2v_lib.layout.lvd import from_lvd
@@ -27,7 +27,6 @@ __all__ = ["drawable", "read_layouts", "run"]
 
 QUICK, FULL = 6, 30
 Score = Callable[..., dict[str, float]]
-_MEASURES = ("IoU", "right class", "consistency")
 
 
 def read_layouts(folder: Path) -> list[VideoSceneLayout]:
@@ -132,7 +131,7 @@ def run(folder: Path, score: Score, *, quick: bool, seed: int, progress: StagePr
         progress("layouts", number, len(chosen))
     counts = [len(layout.objects) for layout in chosen]
     rows = [
-        Row(name, condition, len(kept), _measured(kept, seed))
+        Row.of(name, condition, kept, seed)
         for name, found in scores.items()
         for condition, least, most in (("all", 1, 99), ("one object", 1, 1), ("several", 2, 99))
         if (kept := [s for s, n in zip(found, counts, strict=True) if least <= n <= most])
@@ -143,10 +142,6 @@ def run(folder: Path, score: Score, *, quick: bool, seed: int, progress: StagePr
         Goal("given layouts: right class", ">=", 0.8, means["right class"].mean),
     ]
     return Results("sampling", rows, goals)
-
-
-def _measured(scores: list[dict[str, float]], seed: int) -> dict:
-    return {name: interval([one[name] for one in scores], seed) for name in _MEASURES}
 
 
 def _layouts_of(path: Path) -> Iterator[VideoSceneLayout]:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Goal, Row, interval
+from spa2v_lab.bench.frame import Goal, Row
 from spa2v_lab.bench.planning_scenes import AnalyzedScene
 from spa2v_lab.metrics import (
     caption_overlap,
@@ -57,7 +57,6 @@ __all__ = [
     "goals",
     "off_centre",
     "planned_scores",
-    "row",
     "rows",
     "scored",
     "worded",
@@ -239,24 +238,7 @@ def rows(
         ]
     pairs = list(zip(scores, scenes, strict=True))
     met = [(name, [s for s, h in pairs if holds(h)]) for name, holds in conditions]
-    return [row(method, name, found, seed) for name, found in met if found]
-
-
-def row(method: str, condition: str, scores: Sequence[Scores], seed: int) -> Row:
-    """Return the mean of every measure, with its interval.
-
-    See Also
-    --------
-    rows : of all conditions
-
-    Examples
-    --------
-    >>> row("acoustic", "all", [{"MaxIoU": 0.4}, {"MaxIoU": 0.6}], seed=0).measures["MaxIoU"].mean
-    0.5
-    """
-    names = list(dict.fromkeys(name for score in scores for name in score))
-    measures = {name: interval([s.get(name, np.nan) for s in scores], seed) for name in names}
-    return Row(method, condition, len(scores), measures)
+    return [Row.of(method, name, found, seed) for name, found in met if found]
 
 
 def goals(rows: Sequence[Row], method: str) -> list[Goal]:

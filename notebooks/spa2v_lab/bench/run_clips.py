@@ -33,7 +33,7 @@ from spa2v_lab.bench.frame import Results, Row
 from spa2v_lab.bench.planning_scores import scored, worded
 from spa2v_lab.bench.raw import RAW, RawResults
 from spa2v_lab.bench.run_layouts import AnalyzedClip, layouts_of
-from spa2v_lab.bench.run_tables import STAGE1, score_row
+from spa2v_lab.bench.run_tables import STAGE1
 from spa2v_lab.bench.run_videos import detected_layout
 from spa2v_lab.metrics.audiovisual import av_align
 from spa2v_lab.metrics.spatial import spatial_av_align
@@ -215,9 +215,7 @@ def _rows(raw: Mapping[str, Any], seed: int) -> list[Row]:
     clips = [raw["clips"][key] for key in sorted(raw["clips"], key=int)]
     methods = dict.fromkeys(name for clip in clips for name in clip["scores"])
     return [
-        score_row(
-            f"{STAGE1}: {name}", "own clips", [c["scores"].get(name, {}) for c in clips], seed
-        )
+        Row.of(f"{STAGE1}: {name}", "own clips", [c["scores"].get(name, {}) for c in clips], seed)
         for name in methods
     ]
 

@@ -18,7 +18,7 @@ from spa2v_lab.bench.run_videos import DRAWN, SAMPLING_VARIANTS
 from spa2v_lab.scenes.benchmark import FPS, SCENE_TYPES
 from spa2v_lib.resources import install_command
 
-__all__ = ["STAGE1", "STAGE2", "results_of", "score_row", "stage1_rows", "stage2_rows"]
+__all__ = ["STAGE1", "STAGE2", "results_of", "stage1_rows", "stage2_rows"]
 
 STAGE1, STAGE2 = "layouts", "videos"
 """What the rows' methods begin with."""
@@ -81,9 +81,7 @@ def stage1_rows(raw: Raw, seed: int) -> list[Row]:
         ),
     ]
     rows = [
-        score_row(
-            f"{STAGE1}: {method}", name, [c["scores"][method] for c in clips if holds(c)], seed
-        )
+        Row.of(f"{STAGE1}: {method}", name, [c["scores"][method] for c in clips if holds(c)], seed)
         for method in clips[0]["scores"]
         for name, holds in conditions
     ]
@@ -93,9 +91,7 @@ def stage1_rows(raw: Raw, seed: int) -> list[Row]:
 def _model_rows(raw: Raw, seed: int) -> list[Row]:
     """Return the rows of the language models that were asked."""
     return [
-        score_row(
-            f"{STAGE1}: {method}", "all", [by_clip[k] for k in sorted(by_clip, key=int)], seed
-        )
+        Row.of(f"{STAGE1}: {method}", "all", [by_clip[k] for k in sorted(by_clip, key=int)], seed)
         for method, by_clip in raw.get("models", {}).items()
         if by_clip
     ]
@@ -122,31 +118,12 @@ def stage2_rows(raw: Raw, seed: int) -> list[Row]:
     for variant in (name for name in clips[0] if name != "sound"):
         kept = [one[variant] for one in clips]
         scores = [{k: v for k, v in one.items() if k not in _NOT_SCORES} for one in kept]
-        row = score_row(f"{STAGE2}: {variant}", "all", scores, seed)
+        row = Row.of(f"{STAGE2}: {variant}", "all", scores, seed)
         row.measures.update(_alignment(clips, variant, seed))
         if variant != DRAWN and "features" in kept[0]:
             row.measures[_DISTANCE] = _distance(kept, [one[DRAWN] for one in clips])
         rows.append(row)
     return rows
-
-
-def score_row(method: str, condition: str, scores: Sequence[Mapping], seed: int) -> Row:
-    """Return the mean of every score with its interval; None and what is missing do not count.
-
-    See Also
-    --------
-    spa2v_lab.bench.interval : of one measure
-
-    Examples
-    --------
-    >>> row = score_row("full", "all", [{"MaxIoU": 0.4}, {"MaxIoU": None}], seed=0)
-    >>> row.measures["MaxIoU"].count
-    1
-    """
-    names = list(dict.fromkeys(name for score in scores for name in score))
-    values = {name: [_number(score.get(name)) for score in scores] for name in names}
-    measures = {name: interval(scores, seed) for name, scores in values.items()}
-    return Row(method, condition, len(scores), measures)
 
 
 def _number(value: float | None) -> float:

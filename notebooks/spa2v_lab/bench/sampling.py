@@ -44,7 +44,7 @@ from pathlib import Path
 import numpy as np
 
 from spa2v_lab.bench import given_layouts, sampling_curve, sampling_gpu
-from spa2v_lab.bench.frame import Goal, Interval, Results, Row, interval
+from spa2v_lab.bench.frame import Goal, Interval, Results, Row
 from spa2v_lab.bench.planning_scores import off_centre
 from spa2v_lab.bench.speed import measured_process
 from spa2v_lab.metrics.video import consistency
@@ -64,7 +64,7 @@ QUICK, FULL = 6, 30
 _SECONDS = 2.0  # one window of the motion modules
 _FIRST_SEED = 9_000_000_000  # beyond the 31 bits that training scenes are drawn from
 _SEED = 0
-_MEASURES = ("IoU", "right class", "consistency", "seconds", "seconds, times plain")
+_SCORES = ("IoU", "right class", "consistency")
 _ONE_VIDEO = (
     "import sys; from spa2v_lib.sampling import generate; "
     "from spa2v_lib.sampling.selfcheck import known_layout; "
@@ -214,7 +214,7 @@ def score(
         if box is not None
     ]
     if not overlaps:
-        return dict.fromkeys(_MEASURES[:3], float("nan"))
+        return dict.fromkeys(_SCORES, float("nan"))
     return {
         "IoU": float(np.mean(overlaps)),
         "right class": float(np.mean(np.array(overlaps) > 0)),
@@ -224,9 +224,7 @@ def score(
 
 def _row(method: str, condition: str, scores: list[Scores], chosen: list[bool], seed: int) -> Row:
     kept = [s[method] for s, wanted in zip(scores, chosen, strict=True) if wanted]
-    names = [name for name in _MEASURES if any(name in one for one in kept)]
-    measures = {name: interval([one[name] for one in kept], seed) for name in names}
-    return Row(method, condition, len(kept), measures)
+    return Row.of(method, condition, kept, seed)
 
 
 def _memory(methods: tuple[str, ...]) -> list[Row]:

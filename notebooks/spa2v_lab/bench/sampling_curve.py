@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from spa2v_lab.bench.frame import Goal, Results, Row, interval
+from spa2v_lab.bench.frame import Goal, Results, Row
 from spa2v_lab.bench.raw import RAW, RawResults
 from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lab.scenes.scene import Scene, ground_truth_layout
@@ -210,8 +210,7 @@ def _row(point: Point, scenes: list[tuple[dict, dict]], seed: int) -> Row:
         | {f"{_COST}, times 25 steps": _number(one[_COST]) / _number(usual[_COST])}
         for one, usual in scenes
     ]
-    measures = {name: interval([p[name] for p in pairs], seed, LEVEL) for name in pairs[0]}
-    return Row(point_name(point), "steps and guidance", len(pairs), measures)
+    return Row.of(point_name(point), "steps and guidance", pairs, seed, LEVEL)
 
 
 def _number(value: float | None) -> float:
