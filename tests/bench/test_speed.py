@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spa2v_lab.bench import speed
+from spa2v_lab.bench.processes import Measured
 from spa2v_lib.errors import Spa2vError
 
 
@@ -51,7 +52,7 @@ def cheap(monkeypatch):
 
     def cost(command, **environment):
         slow = 3.0 if "25" in command else 1.0
-        return speed.Measured(slow * (4.0 if environment["SPA2V_BFLOAT16"] == "off" else 1), 0.5, 1)
+        return Measured(slow * (4.0 if environment["SPA2V_BFLOAT16"] == "off" else 1), 0.5, 1)
 
     monkeypatch.setattr(speed, "measured_process", cost)
     monkeypatch.setattr(speed, "_until_first_step", lambda *_: (5.0, 4.0))

@@ -5,7 +5,7 @@ import sys
 import pytest
 import torch
 
-from spa2v_lab.bench.speed import measured_process
+from spa2v_lab.bench.processes import measured_process
 from spa2v_lib.sampling.framewise import frames_in_parts
 from spa2v_lib.sampling.grounding.lvd import LVDGuidance
 

@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from spa2v_lab.bench.processes import measured_process
 from spa2v_lab.bench.random_weights import write_random_weights
-from spa2v_lab.bench.speed import measured_process
 from spa2v_lib.sampling.sources import FOLDER_VARIABLE
 
 __all__ = ["PRESETS", "full_width"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from spa2v_lab.bench.frame import Row, interval
-from spa2v_lab.bench.speed import measured_process, printed
+from spa2v_lab.bench.processes import measured_process, printed
 from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.layout.camera import Camera

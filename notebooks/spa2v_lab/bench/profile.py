@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spa2v_lab.bench.speed import printed
+from spa2v_lab.bench.processes import printed
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

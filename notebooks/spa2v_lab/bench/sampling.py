@@ -46,7 +46,7 @@ import numpy as np
 from spa2v_lab.bench import given_layouts, sampling_curve, sampling_gpu
 from spa2v_lab.bench.frame import Goal, Interval, Results, Row
 from spa2v_lab.bench.planning_scores import off_centre
-from spa2v_lab.bench.speed import measured_process
+from spa2v_lab.bench.processes import measured_process
 from spa2v_lab.metrics.video import consistency
 from spa2v_lab.scenes.picture import draw_scene
 from spa2v_lab.scenes.sampler import MOTIONS, sample_scene
