@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from spa2v_lab.bench import sampling_gpu
+from spa2v_lab.bench.random_weights import Widths
 from spa2v_lib.sampling.grounding import migc_weights
 from spa2v_lib.sampling.grounding.cross_attention import spatial_blocks
 from spa2v_lib.sampling.presets import get_preset
@@ -15,7 +16,8 @@ from spa2v_lib.sampling.selfcheck import known_layout
 
 @pytest.fixture(scope="module")
 def pipeline():
-    return sampling_gpu.random_pipeline((32, 32, 64, 64), text_width=48, latent_width=32)
+    small = Widths((32, 32, 64, 64), text=48, text_layers=2, vocabulary=54, picture=(32,) * 4)
+    return sampling_gpu.random_pipeline(small)
 
 
 def test_every_method_samples_and_only_its_own_layers_take_part(pipeline):

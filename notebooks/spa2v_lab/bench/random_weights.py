@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, MotionAdapter, UNet2DConditionModel
@@ -24,7 +25,7 @@ from spa2v_lib.sampling.grounding.cross_attention import layers
 from spa2v_lib.sampling.grounding.migc_layers import MIGCLayer
 from spa2v_lib.sampling.presets import get_preset
 
-__all__ = ["FULL", "Widths", "lora_weights", "write_random_weights"]
+__all__ = ["FULL", "Widths", "lora_weights", "random_parts", "write_random_weights"]
 
 _BLOCKS = {
     "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
@@ -112,11 +113,13 @@ def write_random_weights(
     torch.manual_seed(seed)
     chosen = get_preset(preset)
     folders = {what: root / source.repository for what, source in chosen.sources.items()}
-    _write_base(folders["base"], widths)
-    adapter = MotionAdapter(
-        block_out_channels=widths.channels, motion_layers_per_block=2, use_motion_mid_block=False
-    )
-    adapter.save_pretrained(folders["motion adapter"], variant="fp16")  # in full, as published
+    parts, half = random_parts(widths), {"variant": "fp16", "safe_serialization": True}
+    for name in ("unet", "vae", "text_encoder"):
+        parts[name].half().save_pretrained(folders["base"] / name, **half)
+    for name in ("tokenizer", "scheduler"):
+        parts[name].save_pretrained(folders["base"] / name)
+    adapter = parts["motion_adapter"]  # in full precision, as published
+    adapter.save_pretrained(folders["motion adapter"], variant="fp16")
     if "GLIGEN" in folders:
         _write_gligen(folders["GLIGEN"] / "unet/diffusion_pytorch_model.fp16.bin", widths)
     else:
@@ -127,6 +130,58 @@ def write_random_weights(
         save_file(lora_weights(widths, rank=min(_LCM_RANK, widths.text)), place)
     if image and chosen.adapter:
         _write_adapter(root / chosen.adapter.repository / "models", widths)
+
+
+def random_parts(widths: Widths, tokenizer: CLIPTokenizer | None = None) -> dict[str, Any]:
+    """Return the parts of a Stable Diffusion with a motion adapter, with random weights.
+
+    Parameters
+    ----------
+    widths : Widths
+    tokenizer : CLIPTokenizer, optional
+        One that spells, in texts of the published length, if not given.
+
+    Returns
+    -------
+    dict of str to object
+        By the names that ``AnimateDiffPipeline`` has for them; in single precision.
+
+    Examples
+    --------
+    >>> sorted(random_parts(Widths((32, 32, 64, 64), 32, 1, 54, (32,) * 4)))
+    ['motion_adapter', 'scheduler', 'text_encoder', 'tokenizer', 'unet', 'vae']
+    """
+    tokenizer = tokenizer or _tokenizer()
+    unet = UNet2DConditionModel(**widths.unet)
+    vae = AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        block_out_channels=widths.picture,
+        layers_per_block=2,
+    )
+    ends = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in _ENDS}
+    text = CLIPTextConfig(
+        vocab_size=widths.vocabulary,
+        hidden_size=widths.text,
+        intermediate_size=4 * widths.text,
+        num_hidden_layers=widths.text_layers,
+        num_attention_heads=widths.text // min(64, widths.text),
+        **ends,
+    )
+    return {
+        "unet": unet,
+        "vae": vae,
+        "text_encoder": CLIPTextModel(text),
+        "tokenizer": tokenizer,
+        "motion_adapter": MotionAdapter(
+            block_out_channels=widths.channels,
+            motion_layers_per_block=2,
+            use_motion_mid_block=False,
+        ),
+        "scheduler": DDIMScheduler(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear"
+        ),
+    }
 
 
 def lora_weights(widths: Widths, *, rank: int = 4, scale: float = 0.05) -> dict[str, torch.Tensor]:
@@ -161,32 +216,6 @@ def lora_weights(widths: Widths, *, rank: int = 4, scale: float = 0.05) -> dict[
             weights[f"{written}.lora_up.weight"] = scale * torch.randn(outputs, rank)
             weights[f"{written}.alpha"] = torch.tensor(float(rank))
     return {name: value.half() for name, value in weights.items()}
-
-
-def _write_base(folder: Path, widths: Widths) -> None:
-    half = {"variant": "fp16", "safe_serialization": True}
-    UNet2DConditionModel(**widths.unet).half().save_pretrained(folder / "unet", **half)
-    vae = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=widths.picture,
-        layers_per_block=2,
-    )
-    vae.half().save_pretrained(folder / "vae", **half)
-    tokenizer = _tokenizer()
-    tokenizer.save_pretrained(folder / "tokenizer")
-    ends = {f"{name}_token_id": getattr(tokenizer, f"{name}_token_id") for name in _ENDS}
-    text = CLIPTextConfig(
-        vocab_size=widths.vocabulary,
-        hidden_size=widths.text,
-        intermediate_size=4 * widths.text,
-        num_hidden_layers=widths.text_layers,
-        num_attention_heads=widths.text // min(64, widths.text),
-        **ends,
-    )
-    CLIPTextModel(text).half().save_pretrained(folder / "text_encoder", **half)
-    scheduler = DDIMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
-    scheduler.save_pretrained(folder / "scheduler")
 
 
 _ENDS = ("bos", "eos", "pad")

@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
-from diffusers import (
-    AnimateDiffPipeline,
-    AutoencoderKL,
-    DDIMScheduler,
-    MotionAdapter,
-    UNet2DConditionModel,
-)
-from transformers import CLIPTextConfig, CLIPTextModel
+from diffusers import AnimateDiffPipeline
 
 from spa2v_lab.bench.frame import Goal, Interval, Row, interval
+from spa2v_lab.bench.random_weights import FULL, Widths, random_parts
 from spa2v_lab.training.words import new_tokenizer
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.sampling import new_grounding
@@ -41,19 +35,13 @@ _MIGC_BLOCKS = ("mid_block.attentions.0", "up_blocks.1.attentions")  # as publis
 _RATIO = "seconds, times diffusers"
 
 
-def random_pipeline(
-    widths: Sequence[int] = (320, 640, 1280, 1280), text_width: int = 768, latent_width: int = 128
-) -> AnimateDiffPipeline:
+def random_pipeline(widths: Widths = FULL) -> AnimateDiffPipeline:
     """Build Stable Diffusion 1.5 with AnimateDiff, GLIGEN and MIGC layers, weights random.
 
     Parameters
     ----------
-    widths : sequence of int
-        Of the UNet's four levels; the default is the published one, as are the others.
-    text_width : int
-        Of the text encoder's tokens.
-    latent_width : int
-        Of the autoencoder's first level.
+    widths : Widths
+        The published ones of Stable Diffusion 1.5 if not given.
 
     Returns
     -------
@@ -62,42 +50,14 @@ def random_pipeline(
 
     Examples
     --------
-    >>> pipeline = random_pipeline((32, 32, 64, 64), text_width=48, latent_width=32)
-    >>> pipeline.unet.config.block_out_channels
+    >>> small = Widths((32, 32, 64, 64), text=48, text_layers=2, vocabulary=54, picture=(32,) * 4)
+    >>> random_pipeline(small).unet.config.block_out_channels
     (32, 32, 64, 64)
     """
     torch.manual_seed(0)
     tokenizer = new_tokenizer()  # an ordinary CLIP tokenizer; its length is that of the captions
-    unet = UNet2DConditionModel(
-        block_out_channels=widths,
-        cross_attention_dim=text_width,
-        attention_head_dim=8,
-        down_block_types=("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
-        up_block_types=("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
-    )
-    text = CLIPTextConfig(
-        vocab_size=len(tokenizer), hidden_size=text_width, intermediate_size=4 * text_width,
-        num_hidden_layers=12, num_attention_heads=12, bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    vae = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=tuple(latent_width * factor for factor in (1, 2, 4, 4)),
-        layers_per_block=2,
-    )
-    pipeline = AnimateDiffPipeline(
-        vae=vae,
-        text_encoder=CLIPTextModel(text),
-        tokenizer=tokenizer,
-        unet=unet,
-        motion_adapter=MotionAdapter(
-            block_out_channels=widths, motion_layers_per_block=2, use_motion_mid_block=False
-        ),
-        scheduler=DDIMScheduler(
-            beta_start=0.00085, beta_end=0.012, beta_schedule="linear", clip_sample=False
-        ),
-    )
+    parts = random_parts(replace(widths, vocabulary=len(tokenizer)), tokenizer)
+    pipeline = AnimateDiffPipeline(**parts)
     gligen_layers.attach(pipeline.unet)
     names = [n for n in layers(pipeline.unet) if n.startswith(_MIGC_BLOCKS)]
     migc_weights.attach(pipeline.unet, names, hidden=512, graded=False)
