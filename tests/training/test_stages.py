@@ -9,6 +9,7 @@ from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject, ground_trut
 from spa2v_lab.training import data
 from spa2v_lab.training.autoencoder import EncodedSet, encode_set, to_pixels, train_autoencoder
 from spa2v_lab.training.base import (
+    Base,
     new_base,
     new_unet,
     object_weights,
@@ -129,8 +130,8 @@ def test_later_stages_leave_the_base_as_it_was(encoded, tmp_path):
     before = {name: value.clone() for name, value in unet.state_dict().items()}
     words = {name: value.clone() for name, value in text.state_dict().items()}
     clips = _encoded(data.clips(3, seed=1))
-    adapter, _ = train_motion(*base, clips, None, Plan(3, 1, 1e-2), tmp_path)
-    train_gligen(*base, encoded, None, Plan(2, 4, 1e-2), tmp_path)
+    adapter, _ = train_motion(base, clips, None, Plan(3, 1, 1e-2), tmp_path)
+    train_gligen(base, encoded, None, Plan(2, 4, 1e-2), tmp_path)
     after = unet.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert all(torch.equal(text.state_dict()[name], value) for name, value in words.items())
@@ -204,8 +205,8 @@ def test_migc_layers_learn_and_the_base_stays_as_it_was(tmp_path):
     latents = torch.randn(8, unet.config.in_channels, side, side)
     targets = (torch.from_numpy(part) for part in (drawn.boxes, drawn.phrases))
     encoded, plan = EncodedSet(latents, drawn.captions, *targets), Plan(4, 4, 1e-2, warmup=1)
-    base, parts = (unet, text, tokenizer), ("mid_block", "up_blocks.1")
-    log = train_migc(*base, encoded, None, plan, tmp_path, parts=parts)
+    base, parts = Base(unet, text, tokenizer), ("mid_block", "up_blocks.1")
+    log = train_migc(base, encoded, None, plan, tmp_path, parts=parts)
     assert all(torch.equal(unet.state_dict()[name], value) for name, value in before.items())
     layers = migc_weights.attached(unet)
     assert {name.split(".attentions")[0] for name in layers} == {"mid_block", "up_blocks.1"}

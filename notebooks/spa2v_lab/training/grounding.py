@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from diffusers import UNet2DConditionModel
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 
 from spa2v_lab.training.autoencoder import EncodedSet
-from spa2v_lab.training.base import drop_captions, object_weights, tokenize, velocity_loss
+from spa2v_lab.training.base import Base, drop_captions, object_weights, tokenize, velocity_loss
 from spa2v_lab.training.data import PHRASES
 from spa2v_lab.training.loop import Plan, fit
 from spa2v_lib.sampling.grounding import gligen_layers, migc_weights
@@ -45,28 +45,27 @@ def _open_gates(unet: UNet2DConditionModel) -> None:
                 torch.nn.init.zeros_(last.bias)
 
 
-def _tokens(tokenizer: CLIPTokenizer, drawn: EncodedSet) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the ids of the set's captions, of no caption, and of `PHRASES`."""
+def _frozen(
+    base: Base, drawn: EncodedSet, seed: int
+) -> tuple[UNet2DConditionModel, CLIPTextModel, Tensor, Tensor, Tensor]:
+    """Freeze a base; return its networks, and the ids of all captions, of none, and of `PHRASES`."""
+    torch.manual_seed(seed)
+    unet, text, tokenizer = base
+    unet.requires_grad_(False)
+    text.requires_grad_(False)
     sentences = list(drawn.captions), [""], list(PHRASES)
-    ids, empty, prompts = (tokenize(tokenizer, part).to(drawn.latents.device) for part in sentences)
-    return ids, empty, prompts
+    return unet, text, *(tokenize(tokenizer, s).to(drawn.latents.device) for s in sentences)
 
 
 def train_gligen(
-    unet: UNet2DConditionModel,
-    text: CLIPTextModel,
-    tokenizer: CLIPTokenizer,
-    drawn: EncodedSet,
-    start: Path | None,
-    plan: Plan,
-    folder: Path,
+    base: Base, drawn: EncodedSet, start: Path | None, plan: Plan, folder: Path
 ) -> dict:
-    """Attach GLIGEN layers to `unet` and train them; the base keeps its weights.
+    """Attach GLIGEN layers to a base and train them; the base keeps its weights.
 
     Parameters
     ----------
-    unet, text, tokenizer
-        The base; it is frozen.
+    base : Base
+        It is frozen.
     drawn : EncodedSet
     start : Path or None
         Layers that were trained before, for example on smaller pictures; new ones if None.
@@ -81,18 +80,15 @@ def train_gligen(
     Examples
     --------
     >>> plan = Plan(5000, 256, 1e-3)
-    >>> log = train_gligen(*base, drawn, None, plan, Path("work"))  # doctest: +SKIP
+    >>> log = train_gligen(base, drawn, None, plan, Path("work"))  # doctest: +SKIP
     """
-    torch.manual_seed(plan.seed)
-    unet.requires_grad_(False)
-    text.requires_grad_(False)
+    unet, text, ids, empty, prompts = _frozen(base, drawn, plan.seed)
     if start:
         gligen_layers.load(unet, start)
     else:
         gligen_layers.attach(unet, masked=True)
         _open_gates(unet)
     latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
-    ids, empty, prompts = _tokens(tokenizer, drawn)
     pooled = text(prompts).pooler_output
 
     def loss(generator: torch.Generator) -> Tensor:
@@ -115,23 +111,21 @@ def train_gligen(
 
 
 def train_migc(
-    unet: UNet2DConditionModel,
-    text: CLIPTextModel,
-    tokenizer: CLIPTokenizer,
+    base: Base,
     drawn: EncodedSet,
     start: Path | None,
     plan: Plan,
     folder: Path,
     parts: tuple[str, ...] = ("mid_block", "up_blocks"),
 ) -> dict:
-    """Attach MIGC layers to `unet` and train them; the base keeps its weights.
+    """Attach MIGC layers to a base and train them; the base keeps its weights.
 
     Objects take random places among MIGC's, so that a video may hold more of them than a drawn
     frame.
 
     Parameters
     ----------
-    unet, text, tokenizer, drawn, start, plan, folder
+    base, drawn, start, plan, folder
         As for `train_gligen`.
     parts : tuple of str
         Where the UNet's cross-attentions get new layers.
@@ -143,17 +137,14 @@ def train_migc(
     Examples
     --------
     >>> plan = Plan(4000, 256, 1e-3)
-    >>> log = train_migc(*base, drawn, None, plan, Path("work"))  # doctest: +SKIP
+    >>> log = train_migc(base, drawn, None, plan, Path("work"))  # doctest: +SKIP
     """
-    torch.manual_seed(plan.seed)
-    unet.requires_grad_(False)
-    text.requires_grad_(False)
+    unet, text, ids, empty, prompts = _frozen(base, drawn, plan.seed)
     if start:
         migc_weights.load(unet, start)
     else:
         migc_weights.attach(unet, [name for name in layers(unet) if name.startswith(parts)])
     latents, boxes, which, device = drawn.latents, drawn.boxes, drawn.phrases, drawn.latents.device
-    ids, empty, prompts = _tokens(tokenizer, drawn)
     phrases = text(prompts)
 
     def loss(generator: torch.Generator) -> Tensor:

@@ -9,12 +9,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
+from diffusers import MotionAdapter, UNetMotionModel
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTokenizer
 
 from spa2v_lab.training.autoencoder import EncodedSet
-from spa2v_lab.training.base import WIDTHS, drop_captions, object_weights, tokenize, velocity_loss
+from spa2v_lab.training.base import (
+    WIDTHS,
+    Base,
+    drop_captions,
+    object_weights,
+    tokenize,
+    velocity_loss,
+)
 from spa2v_lab.training.data import CLIP_FRAMES
 from spa2v_lab.training.loop import Plan, fit
 
@@ -43,20 +49,14 @@ def new_adapter() -> MotionAdapter:
 
 
 def train_motion(
-    unet: UNet2DConditionModel,
-    text: CLIPTextModel,
-    tokenizer: CLIPTokenizer,
-    drawn: EncodedSet,
-    start: MotionAdapter | None,
-    plan: Plan,
-    folder: Path,
+    base: Base, drawn: EncodedSet, start: MotionAdapter | None, plan: Plan, folder: Path
 ) -> tuple[MotionAdapter, dict]:
     """Train the motion adapter on clips.
 
     Parameters
     ----------
-    unet, text, tokenizer
-        The base; it is frozen.
+    base : Base
+        It is frozen.
     drawn : EncodedSet
         The clips, frame after frame.
     start : MotionAdapter or None
@@ -73,9 +73,10 @@ def train_motion(
     Examples
     --------
     >>> plan = Plan(5000, 16, 5e-4)
-    >>> adapter, log = train_motion(*base, clips, None, plan, Path("work"))  # doctest: +SKIP
+    >>> adapter, log = train_motion(base, clips, None, plan, Path("work"))  # doctest: +SKIP
     """
     torch.manual_seed(plan.seed)
+    unet, text, tokenizer = base
     latents = drawn.latents.unflatten(0, (-1, CLIP_FRAMES)).transpose(1, 2)
     device = latents.device
     model = UNetMotionModel.from_unet2d(unet, start or _zeroed(new_adapter())).to(device)

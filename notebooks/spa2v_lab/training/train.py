@@ -22,6 +22,7 @@ import argparse
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -35,8 +36,7 @@ from spa2v_lab.training.detector import train_detector
 from spa2v_lab.training.grounding import train_gligen, train_migc
 from spa2v_lab.training.loop import Plan
 from spa2v_lab.training.motion import train_motion
-from spa2v_lib.sampling.grounding import migc_weights
-from spa2v_lib.sampling.grounding.gligen_layers import save as save_gligen
+from spa2v_lib.sampling.grounding import gligen_layers, migc_weights
 from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 
 __all__ = ["PLANS", "Job", "main", "run"]
@@ -165,29 +165,25 @@ def motion(job: Job, plan: Plan) -> dict:
     start = job.start and MotionAdapter.from_pretrained(
         job.start / "motion_adapter", torch_dtype=torch.float32
     )
-    adapter, log = train_motion(*job.base(), job.clips(), start, plan, job.work)
+    adapter, log = train_motion(job.base(), job.clips(), start, plan, job.work)
     adapter.half().save_pretrained(job.out / "motion_adapter")
     return log
 
 
-def gligen_layers(job: Job, plan: Plan) -> dict:
-    """Stage 3."""
-    unet, text, tokenizer = job.base()
-    start = job.start and job.start / "grounding" / "gligen.safetensors"
-    log = train_gligen(unet, text, tokenizer, job.frames(), start, plan, job.work)
-    (job.out / "grounding").mkdir(exist_ok=True)
-    save_gligen(unet, job.out / "grounding" / "gligen.safetensors")
+def grounding(name: str, job: Job, plan: Plan) -> dict:
+    """Stage 3, with layers of one type; each is used without the other."""
+    train, save = _GROUNDING[name]
+    path, model = Path("grounding") / f"{name}.safetensors", job.base()
+    log = train(model, job.frames(), job.start and job.start / path, plan, job.work)
+    (job.out / path).parent.mkdir(exist_ok=True)
+    save(model.unet, job.out / path)
     return log
 
 
-def migc_layers(job: Job, plan: Plan) -> dict:
-    """Stage 3 once more, with the other type of layers; each is used without the other."""
-    unet, text, tokenizer = job.base()
-    start = job.start and job.start / "grounding" / "migc.safetensors"
-    log = train_migc(unet, text, tokenizer, job.frames(), start, plan, job.work)
-    (job.out / "grounding").mkdir(exist_ok=True)
-    migc_weights.save(unet, job.out / "grounding" / "migc.safetensors")
-    return log
+_GROUNDING = {
+    "gligen": (train_gligen, gligen_layers.save),
+    "migc": (train_migc, migc_weights.save),
+}
 
 
 def detector(job: Job, plan: Plan) -> dict:
@@ -207,8 +203,8 @@ STAGES = {
     "autoencoder": autoencoder,
     "base": base,
     "motion": motion,
-    "gligen": gligen_layers,
-    "migc": migc_layers,
+    "gligen": partial(grounding, "gligen"),
+    "migc": partial(grounding, "migc"),
     "detector": detector,
 }
 
