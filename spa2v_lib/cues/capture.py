@@ -20,7 +20,7 @@ _POSSIBLE = 0.1  # of the best format's likelihood: such formats widen the inter
 _PER_HEIGHT = 20.0  # misfit for peaks that are lower by all of their height
 
 
-def guess_capture(features: Features, weight: np.ndarray) -> CaptureGuess:
+def guess_capture(features: Features, weight: np.ndarray) -> tuple[CaptureGuess, list[str]]:
     """Name the format whose delays and levels fit the recording best.
 
     Every frame is compared with every direction of every format; the misfit counts the delay and
@@ -36,7 +36,13 @@ def guess_capture(features: Features, weight: np.ndarray) -> CaptureGuess:
 
     Returns
     -------
-    CaptureGuess
+    guess : CaptureGuess
+    others : list of str
+        Formats that are possible, too.
+
+    See Also
+    --------
+    analyze_channels : decides what follows from it.
 
     Examples
     --------
@@ -46,14 +52,9 @@ def guess_capture(features: Features, weight: np.ndarray) -> CaptureGuess:
     >>> from spa2v_lib.cues.features import extract_features
     >>> recording = Recording.from_samples(np.stack([0.3 * noise, noise]), 16000)
     >>> features = extract_features(recording, with_bins=True)
-    >>> guess_capture(features, np.ones(10)).format
+    >>> guess_capture(features, np.ones(10))[0].format
     'panned'
     """
-    return _guessed(features, weight)[0]
-
-
-def _guessed(features: Features, weight: np.ndarray) -> tuple[CaptureGuess, list[str]]:
-    """Return the best format, and others that are possible."""
     chosen = np.flatnonzero(weight > 0.0)
     chosen = chosen[:: max(1, len(chosen) // 300)]
     share = weight[chosen] / weight[chosen].sum()
@@ -242,7 +243,7 @@ def analyze_channels(
                 notes += (_SPACING.format(given=100.0 * spacing_m, least=100.0 * least_m),)
     else:
         weight = np.where(active, features.coherence**2, 0.0)
-        guess, others = _guessed(features, weight)
+        guess, others = guess_capture(features, weight)
         spacing = pair_spacing(features, active) if "ab" in (guess.format, *others) else None
         readings = tuple(
             reading for name in (guess.format, *others) for reading in _readings(name, spacing)

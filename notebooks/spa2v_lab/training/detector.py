@@ -24,7 +24,6 @@ __all__ = ["evaluate", "train_detector"]
 
 TRAIN_STYLES = ("fluent3d", "noto")
 HELD_OUT_STYLE = "twemoji"
-_STRIDE = 4
 
 
 def _grid(side: int, device: torch.device) -> Tensor:
