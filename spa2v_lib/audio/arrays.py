@@ -118,7 +118,8 @@ def as_samples(samples: Any, name: str) -> np.ndarray:
             f"{name}: samples are of type {array.dtype}; real numbers are needed, as float32 or "
             "int16"
         )
-    if array.dtype.itemsize == 8 and array.dtype.kind in "iu" and _fits_32_bits(array):
+    long = array.dtype.itemsize == 8 and array.dtype.kind in "iu"
+    if long and int(array.min()) >= -(2**31) and int(array.max()) < 2**31:
         raise AudioError(
             f"{name}: samples are {array.dtype} but use a small part of its range, so full scale "
             "is unknown; convert them first, as .astype(numpy.int16)"
@@ -139,10 +140,6 @@ def _plain(samples: Any, name: str) -> np.ndarray:
         return np.asarray(samples)
     except (ValueError, TypeError) as error:
         raise AudioError(f"{name}: samples are no array of numbers: {error}") from None
-
-
-def _fits_32_bits(array: np.ndarray) -> bool:
-    return int(array.max()) < 2**31 and int(array.min()) >= -(2**31)
 
 
 def _channels_first(array: np.ndarray, name: str) -> np.ndarray:

@@ -286,14 +286,10 @@ def _window_spectra(
     return spectra.reshape(len(samples), stop - start, PER_FRAME, -1), tables
 
 
-def _mel_power(spectra: np.ndarray, tables: _Tables) -> np.ndarray:
-    power = spectra.real**2 + spectra.imag**2
-    return power.sum(0) @ tables.mel
-
-
 def _band_sums(spectra: np.ndarray, tables: _Tables) -> tuple[np.ndarray, ...]:
     """Return left, right, cross, aligned, gcc and mel of `Features`."""
-    power = (spectra.real**2 + spectra.imag**2).mean(2)
+    of_windows = spectra.real**2 + spectra.imag**2
+    power = of_windows.mean(2)
     cross = (spectra[0] * spectra[1].conj()).mean(1)
     gcc = _phat(cross[:, tables.in_gcc], power[:, :, tables.in_gcc]) @ tables.lag
     gcc = gcc.real.astype(np.float32)
@@ -305,7 +301,7 @@ def _band_sums(spectra: np.ndarray, tables: _Tables) -> tuple[np.ndarray, ...]:
         cross.real @ tables.bands,
         (cross * turn).real @ tables.bands,
         gcc,
-        _mel_power(spectra, tables),
+        of_windows.sum(0) @ tables.mel,
     )
 
 

@@ -30,6 +30,7 @@ _FLOOR_DB = -85.0
 _COINCIDENT = ("panned", "xy", "ms")
 _OUTWARDS = 0.3  # how much further to the side the direct sound is, were all sound diffuse
 _PAN_SIGMA_DEG, _ILD_SIGMA_DB = 18.0, 4.0  # standard error of directions from levels, beside delays
+_DELAY_ROOM_DEG, _LEVEL_ROOM_DEG = 36.0, 60.0  # usual error, were all sound diffuse
 _LEVEL_POWER = 0.2  # of a band's power in its weight: weak bands count, too
 
 
@@ -172,7 +173,7 @@ def track_azimuth(
     weight = np.where(active, frame_weight * frame_loudness(features), 0.0)
     smooth, error = local_lines(raw, weight)
     directness = mean_near(share, weight)
-    room = _room_error_deg(item) * (1.0 - directness) ** 2
+    room = (_DELAY_ROOM_DEG if item.has_delay else _LEVEL_ROOM_DEG) * (1.0 - directness) ** 2
     floor = _floor_deg(item, smooth)
     spread = np.sqrt(error**2 + floor**2 + room**2)
     if not item.has_delay:
@@ -369,11 +370,6 @@ def _peak_near(
     bend = before - 2.0 * here + after
     shift = np.where(bend < -1e-9, 0.5 * (before - after) / np.minimum(bend, -1e-9), 0.0)
     return peak + np.clip(shift, -1.0, 1.0), here
-
-
-def _room_error_deg(item: CaptureFormat) -> float:
-    """Return the usual error in degrees, were all sound diffuse; reflections bias levels most."""
-    return 36.0 if item.has_delay else 60.0
 
 
 def _floor_deg(item: CaptureFormat, azimuth: np.ndarray) -> np.ndarray:

@@ -107,7 +107,8 @@ def split_scenes(
         cuts = [start, *frames[_cuts(_descriptors(features, frames), least)], stop]
         for first, last in zip(cuts[:-1], cuts[1:], strict=True):
             scenes += _divided(features.level_db, first, last, least, most)
-    return [_segment(first, last) for first, last in scenes]
+    times = [[round(float(frame * HOP_S), 3) for frame in ends] for ends in scenes]
+    return [Segment(*ends) for ends in times]
 
 
 def clips(recording: Recording) -> list[Recording]:
@@ -204,10 +205,6 @@ def _measured(source: Recording | Features) -> Features:
     from spa2v_lib.cues.features import Features, extract_features
 
     return source if isinstance(source, Features) else extract_features(source)
-
-
-def _segment(first: int, last: int) -> Segment:
-    return Segment(round(float(first * HOP_S), 3), round(float(last * HOP_S), 3))
 
 
 def _spans(sounding: np.ndarray) -> list[tuple[int, int]]:

@@ -18,7 +18,7 @@ from spa2v_lab.bench import hearing_baselines as baselines
 from spa2v_lab.bench.frame import Results, Row
 from spa2v_lab.bench.hearing_codecs import CODECS, CodecScene, codec_scenes
 from spa2v_lab.bench.hearing_cost import cost_rows
-from spa2v_lab.bench.hearing_goals import STATISTICS, Scores, goals, pooled
+from spa2v_lab.bench.hearing_goals import KNOWN, STATISTICS, UNKNOWN, Scores, goals, pooled
 from spa2v_lab.bench.hearing_renderers import RENDERERS, external_scenes, has_kemar
 from spa2v_lab.bench.hearing_scenes import (
     CAPTURE_ORDER,
@@ -45,8 +45,6 @@ __all__ = ["KNOWN", "UNKNOWN", "SceneScores", "analyzed", "rows_of", "run"]
 QUICK, FULL = 66, 660
 _EXTERNAL_QUICK, _EXTERNAL_FULL = 33, 330
 
-KNOWN = "spa2v, format known"
-UNKNOWN = "spa2v, format unknown"
 
 _BASELINE_SNR_DB = 20
 _MOST_BASELINE_SOURCES = 2

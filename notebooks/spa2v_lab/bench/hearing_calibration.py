@@ -276,7 +276,8 @@ def _coverage_table(
     rows: list[dict[str, object]] = []
     for renderer in dict.fromkeys(scene.renderer for scene in measured):
         without = [scene for scene in measured if scene.renderer != renderer]
-        paired = any(n > 1 for n in _renderers_by_format(without).values())
+        by_format = Counter(capture for capture, _ in {(s.capture, s.renderer) for s in without})
+        paired = any(count > 1 for count in by_format.values())
         others = widened(fitted_scales(without), between_renderers(without) if paired else between)
         for capture in CAPTURE_ORDER:
             for room in ROOMS:
@@ -305,10 +306,6 @@ def _fitted(measured: Sequence[Errors]) -> dict[str, object]:
         "scales": scales,
         "coverage": _coverage_table(measured, scales, between),
     }
-
-
-def _renderers_by_format(measured: Iterable[Errors]) -> Counter[str]:
-    return Counter(capture for capture, _ in {(s.capture, s.renderer) for s in measured})
 
 
 def main() -> None:

@@ -10,10 +10,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from spa2v_lab.bench.frame import Goal, Interval, Row
+from spa2v_lab.bench.hearing_codecs import CODECS
 from spa2v_lab.bench.hearing_cost import FACTOR, PEAK
+from spa2v_lab.bench.hearing_scenes import ROOMS
 
 __all__ = [
+    "KNOWN",
     "STATISTICS",
+    "UNKNOWN",
     "Scores",
     "goals",
     "pooled",
@@ -105,10 +109,9 @@ def _weighted(values: np.ndarray, weights: np.ndarray, statistic: str) -> float:
     return float(values[min(np.searchsorted(reached, share * reached[-1]), len(values) - 1)])
 
 
-_KNOWN = "spa2v, format known"
-_UNKNOWN = "spa2v, format unknown"
-_ROOMS = ("RT60 0.3 s", "RT60 0.6 s")
-_CODECS = ("AAC 128", "MP3 128", "MP3 64", "Opus 64")
+KNOWN = "spa2v, format known"
+UNKNOWN = "spa2v, format unknown"
+"""The methods of rows that are not baselines."""
 
 
 def _everywhere(condition: str) -> tuple[str, ...]:
@@ -140,16 +143,16 @@ _DELAYS, _LEVELS = ("ortf", "ab", "binaural"), ("panned", "xy", "ms")
 _INTERVALS = (
     *_everywhere("1 source, 20 dB"),
     *_everywhere("2 sources, 20 dB"),
-    *(f"{codec}, 20 dB" for codec in _CODECS),
+    *(f"{codec}, 20 dB" for codec in CODECS),
 )
 
 _GOALS: tuple[tuple[str, str, float, str, tuple[str, ...], str], ...] = (
     # name, relation, bound, method, conditions of which the worst counts, measure
     *(
-        (f"{what}, azimuth {name}, °", "<=", bound, _UNKNOWN, rows, f"azimuth {name} °")
+        (f"{what}, azimuth {name}, °", "<=", bound, UNKNOWN, rows, f"azimuth {name} °")
         for what, rows, median, p95 in (
-            ("outdoors", _cells(_DELAYS, ("anechoic",)), 2, 12),
-            ("rooms", _cells(_DELAYS, _ROOMS), 5, 25),
+            ("outdoors", _cells(_DELAYS, ROOMS[:1]), 2, 12),
+            ("rooms", _cells(_DELAYS, ROOMS[1:]), 5, 25),
         )
         for name, bound in (("median", median), ("p95", p95))
     ),
@@ -157,14 +160,14 @@ _GOALS: tuple[tuple[str, str, float, str, tuple[str, ...], str], ...] = (
         "image position median of panned, XY, M/S, °",
         "<=",
         5,
-        _UNKNOWN,
-        _cells(_LEVELS, ("anechoic", *_ROOMS)),
+        UNKNOWN,
+        _cells(_LEVELS, ROOMS),
         "image median °",
     ),
-    ("left, centre or right, %", ">=", 97, _KNOWN, _everywhere("1 source, 20 dB"), "side right %"),
+    ("left, centre or right, %", ">=", 97, KNOWN, _everywhere("1 source, 20 dB"), "side right %"),
     *(
         (f"90 % interval of {what}, %", relation, bound, method, _INTERVALS, f"{what} coverage %")
-        for what, method in (("azimuth", _UNKNOWN), ("range", _UNKNOWN), ("count", _UNKNOWN))
+        for what, method in (("azimuth", UNKNOWN), ("range", UNKNOWN), ("count", UNKNOWN))
         for relation, bound in ((">=", 85), ("<=", 95))
     ),
     *(
@@ -172,7 +175,7 @@ _GOALS: tuple[tuple[str, str, float, str, tuple[str, ...], str], ...] = (
             f"number right, {n}{where}, %",
             ">=",
             bound,
-            _UNKNOWN,
+            UNKNOWN,
             _by_number(suffix)[n],
             "count right %",
         )
@@ -182,11 +185,11 @@ _GOALS: tuple[tuple[str, str, float, str, tuple[str, ...], str], ...] = (
         )
         for n, bound in enumerate(bounds, 1)
     ),
-    ("two sources, azimuth median, °", "<=", 5, _KNOWN, _by_number()[2], "azimuth median °"),
-    ("crossing direction, %", ">=", 99, _UNKNOWN, _by_number()[1], "crossing right %"),
-    ("standing called standing, %", ">=", 97, _UNKNOWN, _by_number()[1], "standing right %"),
+    ("two sources, azimuth median, °", "<=", 5, KNOWN, _by_number()[2], "azimuth median °"),
+    ("crossing direction, %", ">=", 99, UNKNOWN, _by_number()[1], "crossing right %"),
+    ("standing called standing, %", ">=", 97, UNKNOWN, _by_number()[1], "standing right %"),
     *(
-        (name, ">=", bound, _UNKNOWN, _by_number()[1], measure)
+        (name, ">=", bound, UNKNOWN, _by_number()[1], measure)
         for name, bound, measure in (
             ("approach or recession, right of those claimed, %", 95, "radial claimed right %"),
             ("approach or recession, claimed of those true, %", 85, "radial right %"),
@@ -197,8 +200,8 @@ _GOALS: tuple[tuple[str, str, float, str, tuple[str, ...], str], ...] = (
         "codecs, median shift, °",
         "<=",
         1.5,
-        _KNOWN,
-        tuple(f"{codec}, 20 dB" for codec in _CODECS),
+        KNOWN,
+        tuple(f"{codec}, 20 dB" for codec in CODECS),
         "shift median °",
     ),
     ("1 source, times real time", ">=", 50, "spa2v", ("1 source, 48 kHz, one core",), FACTOR),

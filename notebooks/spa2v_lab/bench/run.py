@@ -16,7 +16,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -132,15 +132,11 @@ def _plan(kept: RawResults, count: int, seed: int, progress: StageProgress) -> N
 def _measured(todo: Sequence[int], seed: int, count: int) -> Iterator[tuple[int, dict]]:
     jobs = [(seed, number, count) for number in todo]
     if len(jobs) < _FEW or (os.cpu_count() or 1) < 2:
-        yield from _numbered(todo, map(_scored, jobs))
+        yield from zip(todo, map(_scored, jobs), strict=True)
         return
     # Spawned, as a process that has loaded torch must not be forked.
     with ProcessPoolExecutor(_WORKERS, multiprocessing.get_context("spawn")) as pool:
-        yield from _numbered(todo, pool.map(_scored, jobs))
-
-
-def _numbered(todo: Sequence[int], measured: Iterable[dict]) -> Iterator[tuple[int, dict]]:
-    yield from zip(todo, measured, strict=True)
+        yield from zip(todo, pool.map(_scored, jobs), strict=True)
 
 
 def _scored(job: tuple[int, int, int]) -> dict[str, Any]:

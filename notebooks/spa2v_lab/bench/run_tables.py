@@ -198,14 +198,11 @@ def _notes(raw: Raw) -> list[str]:
         f"videos: {len(raw.get('stage2', {}))} clips in {len(SAMPLING_VARIANTS)} variants; "
         "distances between so few are biased upward",
     ]
-    if any(
-        variant.get("peaks") is None
-        for c in raw.get("stage2", {}).values()
-        for variant in _variants(c)
-    ):
+    videos = [
+        clip.get(one.name, {})
+        for clip in raw.get("stage2", {}).values()
+        for one in SAMPLING_VARIANTS
+    ]
+    if any(video and video.get("peaks") is None for video in videos):
         notes.append(f"AV-Align: not run, as OpenCV is missing: {install_command('bench')}")
     return notes + raw.get("notes", [])
-
-
-def _variants(clip: Raw) -> list[Raw]:
-    return [clip[variant.name] for variant in SAMPLING_VARIANTS if variant.name in clip]
