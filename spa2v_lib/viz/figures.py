@@ -128,7 +128,6 @@ def frames_figure(
 
     See Also
     --------
-    spa2v_lib.viz.frames.frames_image : the same as a picture
     spa2v_lib.viz.frames.frames_html : the same in a saved page
 
     Examples

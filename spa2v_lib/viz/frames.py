@@ -1,8 +1,4 @@
-"""Frames with their boxes, drawn as a picture and as HTML for saved pages.
-
-`frames_image` draws pixels, `frames_html` elements of a page; the third kind of output, plotly's
-figures, is `spa2v_lib.viz.figures.frames_figure`.
-"""
+"""Frames with their boxes as HTML for saved pages; `spa2v_lib.viz.figures` has plotly's figures."""
 
 from __future__ import annotations
 
@@ -22,9 +18,8 @@ if TYPE_CHECKING:
     from spa2v_lib.layout.box import Box
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
-__all__ = ["data_url", "frames_html", "frames_image", "layout_html", "spread"]
+__all__ = ["data_url", "frames_html", "layout_html", "spread"]
 
-_GAP, _LINE = 4, 3  # pixels
 _KEY_FRAMES = 12
 
 
@@ -73,52 +68,6 @@ def data_url(picture: Image | np.ndarray, form: str = "PNG", **options: object) 
     return f"data:image/{form.lower()};base64,{base64.b64encode(stream.getvalue()).decode()}"
 
 
-def frames_image(
-    frames: np.ndarray, boxes: Sequence[Sequence[Box | None]], *, width: int = 128
-) -> Image:
-    """Draw frames in a row, with outlines around what their boxes hold.
-
-    Parameters
-    ----------
-    frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
-        Pictures, at least one.
-    boxes : sequence of sequence of (Box or None)
-        For each frame, a box for each object; None where it is out of view.
-    width : int
-        Of a frame as drawn, in pixels.
-
-    Returns
-    -------
-    PIL.Image.Image
-
-    See Also
-    --------
-    frames_html : the same in a saved page
-    spa2v_lib.viz.figures.frames_figure : the same as a plotly figure
-
-    Examples
-    --------
-    >>> from spa2v_lib.layout.box import Box
-    >>> frames = np.zeros((2, 8, 16, 3), np.uint8)
-    >>> frames_image(frames, [[Box(x0=0.2, y0=0.2, x1=0.6, y1=0.8)], [None]], width=64).size
-    (132, 32)
-    """
-    from PIL import Image, ImageDraw
-
-    height = round(width * frames.shape[1] / frames.shape[2])
-    row = Image.new("RGB", (len(frames) * (width + _GAP) - _GAP, height), "white")
-    for column, (frame, objects) in enumerate(zip(frames, boxes, strict=True)):
-        picture = Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS)
-        pen = ImageDraw.Draw(picture)
-        for index, box in enumerate(objects):
-            if box is not None:
-                corners = np.reshape(box.as_tuple(), (2, 2)) * (width - 1, height - 1)
-                corners += [[1 - _LINE], [_LINE - 1]]  # around the object, not over it
-                pen.rectangle(corners.ravel().tolist(), outline=colour_of(index), width=_LINE)
-        row.paste(picture, (column * (width + _GAP), 0))
-    return row
-
-
 def frames_html(
     boxes: Sequence[Sequence[Box | None]],
     times_s: Sequence[float],
@@ -149,7 +98,7 @@ def frames_html(
 
     See Also
     --------
-    frames_image : the same as a picture
+    spa2v_lib.viz.figures.frames_figure : the same as a plotly figure
 
     Examples
     --------

@@ -20,10 +20,9 @@ from ipywidgets import (
 )
 
 from spa2v_lab.explorers.widgets import image_html
-from spa2v_lab.scenes.export import contact_sheet
+from spa2v_lab.scenes.export import contact_sheet, frames_image
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.sampling import generate, get_preset, new_grounding
-from spa2v_lib.viz.frames import frames_image
 
 if TYPE_CHECKING:
     from spa2v_lab.viz.attention_maps import StepRecord

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from spa2v_lab.scenes.scene import Scene
+    from spa2v_lib.layout.box import Box
     from spa2v_lib.layout.captions import Motion
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
 
 __all__ = [
     "MARKER",
     "contact_sheet",
+    "frames_image",
     "write_list",
     "write_scene",
     "write_scenes",
@@ -35,6 +37,7 @@ MARKER = "scenes.json"
 
 _SHEET_SIDE = 128
 _SHEET_FRAMES = 8
+_GAP, _LINE = 4, 3  # pixels
 
 
 def contact_sheet(frames: np.ndarray, layout: VideoSceneLayout, width: int = 128) -> Image:
@@ -67,11 +70,61 @@ def contact_sheet(frames: np.ndarray, layout: VideoSceneLayout, width: int = 128
     >>> contact_sheet(np.zeros((8, 32, 32, 3), np.uint8), layout, width=32).size
     (284, 32)
     """
-    from spa2v_lib.viz.frames import frames_image, spread
+    from spa2v_lib.viz.frames import spread
 
     chosen = spread(len(frames), _SHEET_FRAMES)
     boxes = [layout.boxes_at(index / layout.fps) for index in chosen]
     return frames_image(frames[chosen], boxes, width=width)
+
+
+def frames_image(
+    frames: np.ndarray, boxes: Sequence[Sequence[Box | None]], *, width: int = 128
+) -> Image:
+    """Draw frames in a row, with outlines around what their boxes hold.
+
+    Parameters
+    ----------
+    frames : ndarray [shape=(time, height, width, 3), dtype=uint8]
+        Pictures, at least one.
+    boxes : sequence of sequence of (Box or None)
+        For each frame, a box for each object; None where it is out of view.
+    width : int
+        Of a frame as drawn, in pixels.
+
+    Returns
+    -------
+    PIL.Image.Image
+
+    See Also
+    --------
+    spa2v_lib.viz.frames.frames_html : the same in a saved page
+    spa2v_lib.viz.figures.frames_figure : the same as a plotly figure
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from spa2v_lib.layout.box import Box
+    >>> frames = np.zeros((2, 8, 16, 3), np.uint8)
+    >>> frames_image(frames, [[Box(x0=0.2, y0=0.2, x1=0.6, y1=0.8)], [None]], width=64).size
+    (132, 32)
+    """
+    import numpy as np
+    from PIL import Image, ImageDraw
+
+    from spa2v_lib.viz.words import colour_of
+
+    height = round(width * frames.shape[1] / frames.shape[2])
+    row = Image.new("RGB", (len(frames) * (width + _GAP) - _GAP, height), "white")
+    for column, (frame, objects) in enumerate(zip(frames, boxes, strict=True)):
+        picture = Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS)
+        pen = ImageDraw.Draw(picture)
+        for index, box in enumerate(objects):
+            if box is not None:
+                corners = np.reshape(box.as_tuple(), (2, 2)) * (width - 1, height - 1)
+                corners += [[1 - _LINE], [_LINE - 1]]  # around the object, not over it
+                pen.rectangle(corners.ravel().tolist(), outline=colour_of(index), width=_LINE)
+        row.paste(picture, (column * (width + _GAP), 0))
+    return row
 
 
 def write_scenes(

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from spa2v_lab.scenes.export import frames_image
 from spa2v_lib.video import Video
-from spa2v_lib.viz.frames import frames_image
 from spa2v_lib.viz.words import colour_of, shown_label
 
 if TYPE_CHECKING:
