@@ -1,51 +1,37 @@
 """Rendered scenes: geometry in, level, pitch and direction out."""
 
-from dataclasses import dataclass
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from spa2v_lab.scenes import sound as sound_module
 from spa2v_lab.scenes.receivers import RECEIVERS, SPEED_OF_SOUND
+from spa2v_lab.scenes.scene import Scene, StraightPath, WorldObject
 from spa2v_lab.scenes.sound import PEAK, render_sound
 from spa2v_lib.errors import SceneError
+from spa2v_lib.layout.camera import Camera
 
 RATE = 44_100
 HORN = "train_diesel_01.flac"
 APPLAUSE = "ambience_applause_01.flac"
 
 
-@dataclass(frozen=True)
-class Thing:
-    """A stand-in for a scene's object: a straight path at the microphone's height."""
-
-    start: tuple[float, float]
-    velocity: tuple[float, float] = (0.0, 0.0)
-    recording: str | None = APPLAUSE
-    base_m: float = 0.5
-    height_m: float = 2.0
-    gain_db: float = 0.0
-    onset_s: float = 0.0
-
-    def position(self, t: np.ndarray) -> np.ndarray:
-        return np.asarray(self.start) + np.outer(t, self.velocity)
+def bus(
+    start: tuple[float, float],
+    velocity: tuple[float, float] = (0.0, 0.0),
+    recording: str | None = APPLAUSE,
+    **more: float,
+) -> WorldObject:
+    """An object on a straight path at the microphone's height."""
+    look = {"label": "bus", "style": "noto", "motion": "stationary", "width_m": 1.0}
+    size = {"height_m": 2.0, "base_m": 0.5} | more
+    return WorldObject(path=StraightPath(start, velocity), recording=recording, **look, **size)
 
 
-def scene(*objects: Thing, receiver="xy", rt60_s=0.0, noise_db=None, duration_s=1.5, seed=0):
-    return SimpleNamespace(
-        objects=objects,
-        camera=SimpleNamespace(height_m=1.5),
-        duration_s=duration_s,
-        receiver=receiver,
-        rt60_s=rt60_s,
-        room_margin_m=1.5,
-        noise_db=noise_db,
-        seed=seed,
-    )
+def scene(*objects: WorldObject, duration_s=1.5, seed=0, **options) -> Scene:
+    return Scene(objects, "meadow", Camera(height_m=1.5), duration_s, seed, **options)
 
 
-def rendered(*objects: Thing, **options) -> np.ndarray:
+def rendered(*objects: WorldObject, **options) -> np.ndarray:
     return render_sound(scene(*objects, **options), RATE).samples.astype(float)
 
 
@@ -68,14 +54,14 @@ def pitch_hz(part: np.ndarray) -> float:
 @pytest.mark.parametrize("receiver", ["xy", "binaural"])
 @pytest.mark.parametrize("speed", [-30.0, 15.0])
 def test_pitch_follows_the_doppler_formula(pure_tone, receiver, speed):
-    sound = rendered(Thing((0, 60), (0, speed)), receiver=receiver)
+    sound = rendered(bus((0, 60), (0, speed)), receiver=receiver)
     expected = 1000.0 / (1 + speed / SPEED_OF_SOUND)
     assert pitch_hz(sound[0, 5000:-5000]) == pytest.approx(expected, rel=2e-3)
 
 
 def test_a_real_horn_that_approaches_sounds_higher_than_one_that_recedes():
     pitches = [
-        pitch_hz(rendered(Thing((0, 60), (0, v), recording=HORN))[0, 5000:-5000]) for v in (-25, 25)
+        pitch_hz(rendered(bus((0, 60), (0, v), recording=HORN))[0, 5000:-5000]) for v in (-25, 25)
     ]
     assert pitches[0] / pitches[1] == pytest.approx(
         (SPEED_OF_SOUND + 25) / (SPEED_OF_SOUND - 25), rel=1e-2
@@ -83,7 +69,7 @@ def test_a_real_horn_that_approaches_sounds_higher_than_one_that_recedes():
 
 
 def test_level_doubles_when_the_distance_halves(pure_tone):
-    sound = rendered(Thing((0, 40), (0, -20)), receiver="ab")
+    sound = rendered(bus((0, 40), (0, -20)), receiver="ab")
     t = np.array([0.3, 1.2])
     emitted = (t - 40 / SPEED_OF_SOUND) / (1 - 20 / SPEED_OF_SOUND)
     distance = 40 - 20 * emitted
@@ -94,7 +80,7 @@ def test_level_doubles_when_the_distance_halves(pure_tone):
 
 
 def test_gain_changes_the_level_of_one_object_among_others(pure_tone):
-    both = [Thing((-10, 0.001)), Thing((10, 0.001), gain_db=-12.0)]
+    both = [bus((-10, 0.001)), bus((10, 0.001), gain_db=-12.0)]
     sound = rendered(*both, receiver="panned")
     levels = 20 * np.log10(sound[:, 5000:-5000].std(axis=1))
     assert levels[0] - levels[1] == pytest.approx(12.0, abs=0.1)
@@ -102,15 +88,15 @@ def test_gain_changes_the_level_of_one_object_among_others(pure_tone):
 
 @pytest.mark.parametrize("receiver", [name for name, r in RECEIVERS.items() if r.channels == 2])
 def test_a_mirrored_path_swaps_the_channels(receiver):
-    here = rendered(Thing((-6, 4), (5, 0)), receiver=receiver)
-    there = rendered(Thing((6, 4), (-5, 0)), receiver=receiver)
+    here = rendered(bus((-6, 4), (5, 0)), receiver=receiver)
+    there = rendered(bus((6, 4), (-5, 0)), receiver=receiver)
     assert np.allclose(here, there[::-1], rtol=0, atol=1e-6)
     assert np.abs(here - there).max() > 0.05
 
 
 def test_ambisonics_have_four_channels_and_a_mirrored_path_turns_the_side_alone():
-    here = rendered(Thing((-6, 4), (5, 0)), receiver="foa")
-    there = rendered(Thing((6, 4), (-5, 0)), receiver="foa")
+    here = rendered(bus((-6, 4), (5, 0)), receiver="foa")
+    there = rendered(bus((6, 4), (-5, 0)), receiver="foa")
     assert here.shape[0] == 4
     assert np.allclose(here, there * np.array([1, -1, 1, 1])[:, None], rtol=0, atol=1e-6)
     assert here[1].std() > 0.01
@@ -119,14 +105,14 @@ def test_ambisonics_have_four_channels_and_a_mirrored_path_turns_the_side_alone(
 @pytest.mark.parametrize(("receiver", "expected"), [("xy", 8.5), ("ortf", 10.8), ("ab", 0.0)])
 def test_the_rendered_level_difference_is_the_receivers(receiver, expected):
     angle = np.radians(60)
-    left, right = rendered(Thing((8 * np.sin(angle), 8 * np.cos(angle))), receiver=receiver)
+    left, right = rendered(bus((8 * np.sin(angle), 8 * np.cos(angle))), receiver=receiver)
     assert 20 * np.log10(right.std() / left.std()) == pytest.approx(expected, abs=0.1)
 
 
 @pytest.mark.parametrize(("receiver", "expected"), [("ortf", 429), ("ab", 1262), ("xy", 0)])
 def test_the_rendered_time_difference_is_the_receivers(receiver, expected):
     angle = np.radians(60)
-    left, right = rendered(Thing((8 * np.sin(angle), 8 * np.cos(angle))), receiver=receiver)
+    left, right = rendered(bus((8 * np.sin(angle), 8 * np.cos(angle))), receiver=receiver)
     size = 1 << 17
     cross = np.fft.irfft(np.fft.rfft(left, size) * np.fft.rfft(right, size).conj(), 4 * size)
     lag = np.argmax(np.roll(cross, 2 * size)) - 2 * size
@@ -134,9 +120,7 @@ def test_the_rendered_time_difference_is_the_receivers(receiver, expected):
 
 
 def test_binaural_treble_is_further_to_one_side_than_bass():
-    left, right = (
-        np.abs(np.fft.rfft(c)) ** 2 for c in rendered(Thing((6, 6)), receiver="binaural")
-    )
+    left, right = (np.abs(np.fft.rfft(c)) ** 2 for c in rendered(bus((6, 6)), receiver="binaural"))
     bins = np.fft.rfftfreq(round(1.5 * RATE), 1 / RATE)
 
     def difference_db(low, high):
@@ -150,7 +134,7 @@ def test_height_counts_in_the_distance():
     click_delays = []
     for base in (0.5, 59.5):
         sound = rendered(
-            Thing((0, 80), recording="bell_cowbell_01.flac", base_m=base), duration_s=0.5
+            bus((0, 80), recording="bell_cowbell_01.flac", base_m=base), duration_s=0.5
         )
         click_delays.append(np.flatnonzero(np.abs(sound[0]) > 0.1)[0] / RATE)
     expected = (np.hypot(80, 59) - 80) / SPEED_OF_SOUND
@@ -159,7 +143,7 @@ def test_height_counts_in_the_distance():
 
 def test_far_sources_lose_treble():
     def treble_share(trajectory):
-        sound = rendered(Thing((0, trajectory)))[0]
+        sound = rendered(bus((0, trajectory)))[0]
         power = np.abs(np.fft.rfft(sound)) ** 2
         bins = np.fft.rfftfreq(sound.size, 1 / RATE)
         return 10 * np.log10(power[bins > 6000].sum() / power[bins < 2000].sum())
@@ -168,7 +152,7 @@ def test_far_sources_lose_treble():
 
 
 def test_reverberation_lowers_the_level_difference_and_lasts_after_the_sound():
-    obj = Thing((3, 3), recording="drum_snare_01.flac", onset_s=0.1)
+    obj = bus((3, 3), recording="drum_snare_01.flac", onset_s=0.1)
     dry = rendered(obj, duration_s=0.65)
     wet = rendered(obj, duration_s=0.65, rt60_s=0.8)
 
@@ -188,14 +172,14 @@ def test_the_reflections_of_a_mirrored_path_swap_the_channels(monkeypatch):
         sound_module, "reverberant_tail", lambda room, receiver, rate, rng: np.zeros((2, 100))
     )
     options = {"receiver": "ortf", "rt60_s": 0.6}
-    here = rendered(Thing((-3, 3), (4, 0)), **options)
-    there = rendered(Thing((3, 3), (-4, 0)), **options)
+    here = rendered(bus((-3, 3), (4, 0)), **options)
+    there = rendered(bus((3, 3), (-4, 0)), **options)
     assert np.allclose(here, there[::-1], rtol=0, atol=1e-5)
-    assert np.abs(here - rendered(Thing((-3, 3), (4, 0)), receiver="ortf")).max() > 0.02
+    assert np.abs(here - rendered(bus((-3, 3), (4, 0)), receiver="ortf")).max() > 0.02
 
 
 def test_noise_has_the_wanted_level_and_comes_from_the_seed():
-    obj = Thing((2, 6))
+    obj = bus((2, 6))
     clean = rendered(obj)
     noisy = rendered(obj, noise_db=-10.0)
     scale = (noisy * clean).sum() / (clean**2).sum()
@@ -208,13 +192,13 @@ def test_noise_has_the_wanted_level_and_comes_from_the_seed():
 
 @pytest.mark.parametrize("rate", [16_000, 48_000])
 def test_length_rate_channels_and_peak_are_as_promised(rate):
-    recording = render_sound(scene(Thing((1, 5))), rate)
+    recording = render_sound(scene(bus((1, 5))), rate)
     assert (recording.rate, recording.channels, recording.duration_s) == (rate, 2, 1.5)
     assert np.abs(recording.samples).max() == pytest.approx(PEAK)
 
 
 def test_a_far_fast_source_sounds_from_the_first_sample():
-    sound = rendered(Thing((0, 250), (0, -90), recording="helicopter_01.flac"))
+    sound = rendered(bus((0, 250), (0, -90), recording="helicopter_01.flac"))
     assert (np.abs(sound[0].reshape(-1, RATE // 20)).max(axis=1) > 1e-3).all()
 
 
@@ -222,12 +206,12 @@ def test_a_far_fast_source_sounds_from_the_first_sample():
     ("objects", "options", "words"),
     [
         ((), {}, "silent"),
-        ((Thing((0, 5), recording=None),), {}, "silent"),
-        ((Thing((0, 5), recording="no.flac"),), {}, r"no\.flac"),
-        ((Thing((0, 5)),), {"receiver": "surround"}, "surround"),
-        ((Thing((0, 500), (0, -400)),), {}, "fast as sound"),
-        ((Thing((0, 60)),), {"rt60_s": 0.1}, "cannot reverberate"),
-        ((Thing((0, 5), onset_s=9.0),), {}, "starts too late"),
+        ((bus((0, 5), recording=None),), {}, "silent"),
+        ((bus((0, 5), recording="no.flac"),), {}, r"no\.flac"),
+        ((bus((0, 5)),), {"receiver": "surround"}, "surround"),
+        ((bus((0, 500), (0, -400)),), {}, "fast as sound"),
+        ((bus((0, 60)),), {"rt60_s": 0.1}, "cannot reverberate"),
+        ((bus((0, 5), onset_s=9.0),), {}, "starts too late"),
     ],
 )
 def test_impossible_scenes_are_refused(objects, options, words):

@@ -158,13 +158,6 @@ def _emission(obj: WorldObject, seconds: float) -> Emission:
     return Emission.from_samples(dry * 10 ** (obj.gain_db / 20), rate, -_BEFORE_S)
 
 
-def _places(obj: WorldObject, times_s: np.ndarray, height_m: float) -> np.ndarray:
-    """Return where an object is [n, 3]: metres right, ahead and up from the microphones."""
-    up = obj.base_m + obj.height_m / 2 - height_m
-    flat = obj.position(times_s)
-    return np.column_stack([flat, np.full(len(flat), up)])
-
-
 def _kemar_sound(scene: HearingScene) -> np.ndarray:
     """Overlap-add of blocks, each through the response of its own direction [2, samples]."""
     seconds = scene.scene.duration_s
@@ -178,10 +171,10 @@ def _kemar_source(obj: WorldObject, seconds: float, height_m: float) -> np.ndarr
     grid = np.arange(0.0, seconds + 0.1, _GRID_S)
 
     def travel_s(left_s: np.ndarray) -> np.ndarray:
-        return np.linalg.norm(_places(obj, left_s, height_m), axis=1) / SPEED_OF_SOUND
+        return np.linalg.norm(obj.places(height_m, left_s), axis=1) / SPEED_OF_SOUND
 
     left = emission_times(grid, travel_s)
-    x, z, _ = _places(obj, left, height_m).T
+    x, z, _ = obj.places(height_m, left).T
     azimuth = np.degrees(np.arctan2(x, z))
     dry = _emission(obj, seconds).at(np.interp(times, grid, left))
     dry = dry / np.interp(times, grid, SPEED_OF_SOUND * travel_s(left))
@@ -236,14 +229,14 @@ def _room_sound(item: ExternalScene) -> np.ndarray:
     scene = item.scene
     height, seconds = scene.camera.height_m, scene.duration_s
     ends = np.array([0.0, seconds])
-    places = np.concatenate([_places(obj, ends, height) for obj in scene.objects])
+    places = np.concatenate([obj.places(height, ends) for obj in scene.objects])
     room = None
     if scene.rt60_s > 0:
         room = Room.around(places, height, scene.rt60_s, scene.room_margin_m)
     sound = np.zeros((2, round(seconds * _RATE)))
     for obj in scene.objects:
         emission, still = _emission(obj, seconds), not np.any(obj.path.velocity)
-        along = _places(obj, np.linspace(0.0, seconds, 1 if still else _RESPONSES), height)
+        along = obj.places(height, np.linspace(0.0, seconds, 1 if still else _RESPONSES))
         boxes = [_shoebox(room, place, item) for place in along]
         if not still:
             sound += _followed(boxes[0], boxes[-1], emission, seconds)

@@ -166,10 +166,10 @@ def emission_sounding(recording: str, left_s: np.ndarray, onset_s: float = 0.0) 
 
 
 def _ground_truth(obj: WorldObject, scene: Scene, times_s: np.ndarray) -> GroundTruth:
-    up = obj.base_m + obj.height_m / 2 - scene.camera.height_m
+    height = scene.camera.height_m
 
     def travel_s(emission_s: np.ndarray) -> np.ndarray:
-        return _distance(obj, emission_s, up) / SPEED_OF_SOUND
+        return _distance(obj, emission_s, height) / SPEED_OF_SOUND
 
     left_s = emission_times(times_s, travel_s)
     x, z = obj.position(left_s).T
@@ -178,7 +178,7 @@ def _ground_truth(obj: WorldObject, scene: Scene, times_s: np.ndarray) -> Ground
     closest_s, nearest_s = None, 0.0
     if speed > 0:
         nearest_s = -float(np.array(obj.path.start) @ velocity) / speed**2
-    distance = float(_distance(obj, np.array([nearest_s]), up)[0])
+    distance = float(_distance(obj, np.array([nearest_s]), height)[0])
     if obj.motion in ("left_crossing", "right_crossing"):
         closest_s = nearest_s + distance / SPEED_OF_SOUND
     return GroundTruth(
@@ -186,7 +186,7 @@ def _ground_truth(obj: WorldObject, scene: Scene, times_s: np.ndarray) -> Ground
         recording=obj.recording,
         motion=obj.motion,
         azimuth_deg=np.degrees(np.arctan2(x, z)),
-        range_m=_distance(obj, left_s, up),
+        range_m=_distance(obj, left_s, height),
         sounding=emission_sounding(obj.recording, left_s, obj.onset_s),
         closest_s=closest_s,
         speed_m_s=speed,
@@ -194,6 +194,6 @@ def _ground_truth(obj: WorldObject, scene: Scene, times_s: np.ndarray) -> Ground
     )
 
 
-def _distance(obj: WorldObject, times_s: np.ndarray, up_m: float) -> np.ndarray:
-    x, z = obj.position(times_s).T
-    return np.sqrt(x**2 + z**2 + up_m**2)
+def _distance(obj: WorldObject, times_s: np.ndarray, height_m: float) -> np.ndarray:
+    x, z, up = obj.places(height_m, times_s).T
+    return np.sqrt(x**2 + z**2 + up**2)

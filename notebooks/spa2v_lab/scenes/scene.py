@@ -98,6 +98,11 @@ class WorldObject:
         """Return ``(x, z)`` in metres at times `t` [n], as [n, 2]."""
         return self.path(t)
 
+    def places(self, height_m: float, t: np.ndarray) -> np.ndarray:
+        """Return its middle at times `t` [n] in metres right, ahead and up from `height_m` [n, 3]."""
+        up = self.base_m + self.height_m / 2 - height_m
+        return np.column_stack([self.position(t), np.full(len(t), up)])
+
     def azimuth_deg(self, t: np.ndarray) -> np.ndarray:
         """Return its direction at times `t` [n] in degrees, positive to the right [n]."""
         x, z = self.position(t).T

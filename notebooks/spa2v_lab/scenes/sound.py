@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -84,7 +85,7 @@ def render_sound(scene: Scene, rate: int = 44_100) -> Recording:
         raise SceneError("no object of the scene has a recording: it would be silent")
     receiver = get_receiver(scene.receiver)
     frames = round(scene.duration_s * rate)
-    paths = [_path_from_microphone(obj, scene.camera.height_m) for obj in objects]
+    paths = [partial(obj.places, scene.camera.height_m) for obj in objects]
     room_rng, noise_rng = np.random.default_rng(scene.seed).spawn(2)
     room = None
     if scene.rt60_s > 0:
@@ -109,15 +110,6 @@ def render_sound(scene: Scene, rate: int = 44_100) -> Recording:
         level = 10 ** (scene.noise_db / 20) * np.sqrt(np.mean(sound**2) / np.mean(noise**2))
         sound += level * noise
     return Recording.from_samples(sound * (PEAK / np.abs(sound).max()), rate, name="scene")
-
-
-def _path_from_microphone(obj: WorldObject, microphone_height_m: float) -> _Places:
-    up = obj.base_m + obj.height_m / 2 - microphone_height_m
-
-    def path(times_s: np.ndarray) -> np.ndarray:
-        return np.column_stack([obj.position(times_s), np.full(len(times_s), up)])
-
-    return path
 
 
 def _emission(
