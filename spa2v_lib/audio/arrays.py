@@ -102,6 +102,10 @@ def as_samples(samples: Any, name: str) -> np.ndarray:
     AudioError
         If the array is empty, has another shape, or is not of real numbers.
 
+    See Also
+    --------
+    full_scale_float : How integers are scaled.
+
     Examples
     --------
     >>> as_samples(np.zeros((44100, 2), np.int16), "a").shape

@@ -162,6 +162,10 @@ def open_audio(path: Path, track: int | None, limit_s: float | None) -> tuple[De
     AudioError
         If it is no ordinary file, no audio, has no such track, or cannot be used.
 
+    See Also
+    --------
+    read_audio : A recording of what this decodes.
+
     Examples
     --------
     >>> import pathlib, tempfile

@@ -59,6 +59,10 @@ def ffmpeg_decoder(
     AudioError
         If it is no audio, has no such track, or holds no samples.
 
+    See Also
+    --------
+    spa2v_lib.audio.libsndfile.soundfile_decoder : The other library, which is exact to the sample.
+
     Examples
     --------
     >>> import pathlib, tempfile

@@ -129,6 +129,10 @@ def read_header(path: Path, size: int) -> Header:
     Header
         With an empty `container` if it is of another kind.
 
+    See Also
+    --------
+    ogg_chain, mp3_index_frames : What only one container states.
+
     Examples
     --------
     >>> import pathlib, tempfile

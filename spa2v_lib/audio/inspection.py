@@ -132,6 +132,10 @@ def check_samples(samples: np.ndarray, name: str) -> None:
     AudioError
         If a sample is not finite, or beyond 2**31 where 1 is full scale.
 
+    See Also
+    --------
+    Inspection : Checks a recording block by block.
+
     Examples
     --------
     >>> check_samples(np.array([[0.0, np.nan]]), "a.wav")

@@ -30,6 +30,10 @@ def soundfile_decoder(path: Path, header: Header) -> Decoder | None:
     header : Header
         Of the file.
 
+    See Also
+    --------
+    spa2v_lib.audio.ffmpeg.ffmpeg_decoder : The other library, which reads more.
+
     Examples
     --------
     >>> import pathlib, tempfile

@@ -142,6 +142,10 @@ def check_media(path: str | os.PathLike[str], error: type[Spa2vError]) -> tuple[
     Spa2vError
         Of the type `error`.
 
+    See Also
+    --------
+    open_container : Opens what passes.
+
     Examples
     --------
     >>> import pathlib, tempfile
@@ -199,6 +203,10 @@ def open_container(
     ------
     av.error.FFmpegError
         If no allowed format fits.
+
+    See Also
+    --------
+    check_media : To be called first.
 
     Examples
     --------

@@ -56,6 +56,10 @@ def unlike_channels(features: Features, active: np.ndarray) -> bool:
     active : ndarray of bool [frames]
         Where any source is active.
 
+    See Also
+    --------
+    channel_alignment : Finds out why.
+
     Examples
     --------
     >>> import numpy as np
@@ -86,6 +90,10 @@ def channel_alignment(recording: Recording) -> Alignment:
     Returns
     -------
     Alignment
+
+    See Also
+    --------
+    unlike_channels : Whether it is worth asking.
 
     Examples
     --------

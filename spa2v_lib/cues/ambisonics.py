@@ -103,6 +103,10 @@ def middle_side(recording: Recording) -> Recording:
     -------
     Recording
 
+    See Also
+    --------
+    measure_intensity : What the two channels do not hold.
+
     Examples
     --------
     >>> import numpy as np
@@ -150,6 +154,10 @@ def measure_intensity(recording: Recording, block_s: float = _BLOCK_S) -> Intens
     -------
     Intensity
         Frames as in `extract_features`.
+
+    See Also
+    --------
+    track_direction : Follows a source by it.
 
     Examples
     --------
@@ -237,6 +245,10 @@ def track_direction(features: Features, intensity: Intensity, active: np.ndarray
     -------
     Track
         `azimuth` lies in (-180, 180]; `low` and `high` lie around it and may pass ±180.
+
+    See Also
+    --------
+    spa2v_lib.cues.localization.track_azimuth : The same from two channels.
 
     Examples
     --------

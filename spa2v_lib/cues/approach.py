@@ -106,6 +106,10 @@ def radial_motion(
     -------
     RadialMotion
 
+    See Also
+    --------
+    spa2v_lib.cues.motion.follow_motion : Weighs it against a crossing.
+
     Examples
     --------
     >>> import numpy as np

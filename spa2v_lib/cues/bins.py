@@ -79,6 +79,11 @@ def weighted_bins(bins: Bins, active: np.ndarray) -> Bins:
     -------
     Bins
 
+    See Also
+    --------
+    spa2v_lib.cues.features.extract_features : Measures the bins.
+    spa2v_lib.cues.multisource.count_sources : Finds the sources in them.
+
     Examples
     --------
     >>> import numpy as np

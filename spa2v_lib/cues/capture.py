@@ -198,6 +198,10 @@ def analyze_channels(
     -------
     ChannelAnalysis
 
+    See Also
+    --------
+    guess_capture : Names the format, where nobody does.
+
     Examples
     --------
     >>> import numpy as np

@@ -40,6 +40,10 @@ def analyzed_pair(recording: Recording) -> Recording:
     Recording
         Of two channels.
 
+    See Also
+    --------
+    channel_order : Recognizes ambisonics, of which no pair is taken.
+
     Examples
     --------
     >>> from spa2v_lib.audio.recording import Recording
@@ -93,6 +97,10 @@ def channel_order(recording: Recording) -> ChannelOrder | None:
     -------
     ChannelOrder or None
         None if the four channels are not recognized, or are not four.
+
+    See Also
+    --------
+    spa2v_lib.cues.ambisonics.measure_intensity : Analyzes such channels.
 
     Examples
     --------

@@ -161,6 +161,10 @@ def focus(spectra: LineSpectra, passage: Passage) -> float | None:
     float or None
         None if no shift, or hardly any, is measured.
 
+    See Also
+    --------
+    measured_shift : The shift of each frame.
+
     Examples
     --------
     >>> import numpy as np
@@ -198,6 +202,10 @@ def measured_shift(spectra: LineSpectra, passage: Passage) -> np.ndarray:
     -------
     ndarray [frames]
         In ln(frequency), plus an arbitrary constant; NaN where spectra are not alike.
+
+    See Also
+    --------
+    focus : One speed for all of them.
 
     Examples
     --------

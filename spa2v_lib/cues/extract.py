@@ -201,6 +201,11 @@ def analyze(
     CueError
         As `extract_cues`.
 
+    See Also
+    --------
+    extract_cues : The cues alone.
+    spa2v_lib.cues.separation.separate : Each source's own signal.
+
     Examples
     --------
     >>> import numpy as np

@@ -30,6 +30,10 @@ def interval_scales() -> dict[str, tuple[float, ...]]:
     ``python -m spa2v_lab.bench.hearing_calibration`` fits it; the model card beside the file says
     how well it holds.
 
+    See Also
+    --------
+    half_interval : Applies them.
+
     Examples
     --------
     >>> len(interval_scales()["xy"]) == len(DIRECTNESS_NODES)
@@ -61,6 +65,10 @@ def half_interval(
     -------
     ndarray
         Of the same shape.
+
+    See Also
+    --------
+    spa2v_lib.cues.localization.track_azimuth : Estimates the errors.
 
     Examples
     --------

@@ -156,6 +156,10 @@ def number_of_sources(labels: Sequence[SourceLabel], num_sources: int | None) ->
     CueError
         If the number is out of range, or smaller than the number of labels.
 
+    See Also
+    --------
+    parse_labels : Reads the labels.
+
     Examples
     --------
     >>> number_of_sources(parse_labels("guitar, violin"), None)
@@ -193,6 +197,10 @@ def assign_labels(
         One a source.
     notes : tuple of str
         Labels without a source, places that contradict the measurement, repeated labels.
+
+    See Also
+    --------
+    parse_labels : Reads the labels.
 
     Examples
     --------

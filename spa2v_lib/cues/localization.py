@@ -151,6 +151,11 @@ def track_azimuth(
     -------
     Track
 
+    See Also
+    --------
+    spa2v_lib.cues.ambisonics.track_direction : All around, from ambisonics.
+    spa2v_lib.cues.multisource.count_sources : Where there are several.
+
     Examples
     --------
     >>> import numpy as np

@@ -104,6 +104,12 @@ def follow_motion(
         approach and recession change the level while the azimuth stays, and are claimed of sounds
         that last at least a second.
 
+    See Also
+    --------
+    spa2v_lib.cues.sweep.measured_sweep : Whether the azimuth sweeps.
+    spa2v_lib.cues.approach.radial_motion : What the level shows.
+    spa2v_lib.cues.passby.fit_pass_by : The path of a crossing.
+
     Examples
     --------
     >>> import numpy as np

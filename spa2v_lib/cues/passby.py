@@ -133,6 +133,11 @@ def fit_pass_by(evidence: PassByEvidence, recording: Recording | None = None) ->
     PassByFit or None
         None if fewer than five frames are known, or no path explains them.
 
+    See Also
+    --------
+    spa2v_lib.cues.sweep.measured_sweep : Whether there is a crossing.
+    spa2v_lib.cues.doppler.focus : Its speed, from the Doppler shift.
+
     Examples
     --------
     >>> import numpy as np

@@ -75,6 +75,11 @@ def line_spectra(
     -------
     LineSpectra
 
+    See Also
+    --------
+    shift_between : Compares them.
+    track_pitch : The fundamental of each.
+
     Examples
     --------
     >>> import numpy as np
@@ -113,6 +118,10 @@ def shift_between(
         In ln(frequency), finer than `LOG_STEP`.
     likeness : ndarray [frames]
         Correlation with the shifted template, in [-1, 1].
+
+    See Also
+    --------
+    line_spectra : The spectra.
 
     Examples
     --------
@@ -158,6 +167,10 @@ def track_pitch(recording: Recording, frames: int, active: np.ndarray) -> np.nda
     -------
     ndarray [frames]
         In Hz; NaN where the frame is silent, or holds no clear pitch between 60 and 2000 Hz.
+
+    See Also
+    --------
+    spa2v_lib.cues.doppler.measured_shift : How the pitch of a passing source changes.
 
     Notes
     -----

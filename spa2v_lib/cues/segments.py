@@ -82,6 +82,10 @@ def split_scenes(
     CueError
         If the lengths are out of range.
 
+    See Also
+    --------
+    spa2v_lib.cues.extract.extract_cues : Analyzes each of them.
+
     Examples
     --------
     >>> import numpy as np

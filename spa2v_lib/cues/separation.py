@@ -136,6 +136,10 @@ def separate_sources(
     -------
     list of Recording
 
+    See Also
+    --------
+    separate : Takes both from cues.
+
     Examples
     --------
     >>> import numpy as np

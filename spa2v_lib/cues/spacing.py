@@ -47,6 +47,10 @@ def pair_spacing(features: Features, active: np.ndarray) -> Range:
         Where no source passes by, the value is the usual 0.5 m, or what the longest delay asks
         for, and the interval is all that the delays allow.
 
+    See Also
+    --------
+    spa2v_lib.cues.formats.get_format : A pair of that spacing.
+
     Examples
     --------
     >>> from spa2v_lib.audio import Recording

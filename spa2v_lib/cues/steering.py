@@ -80,6 +80,10 @@ def steering(capture: str, spacing_m: float | None = None) -> Steering:
     -------
     Steering
 
+    See Also
+    --------
+    densities : What it says of bins.
+
     Examples
     --------
     >>> steering("ab").spaced, steering("xy").spaced
@@ -209,6 +213,11 @@ def densities(bins: Bins, table: Steering, begin: int, stop: int) -> np.ndarray:
     Returns
     -------
     ndarray [frames, bands, directions]
+
+    See Also
+    --------
+    steering : The table of a format.
+    spa2v_lib.cues.mixture.fit_mixtures : Explains them by sources.
 
     Examples
     --------

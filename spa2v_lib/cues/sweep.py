@@ -80,6 +80,11 @@ def measured_sweep(
     -------
     Sweep
 
+    See Also
+    --------
+    band_agreement : Whether the bands agree with it.
+    spa2v_lib.cues.passby.fit_pass_by : The path of a crossing.
+
     Examples
     --------
     >>> import numpy as np
@@ -149,6 +154,10 @@ def band_agreement(
     float
         Mean over groups of bands, per weight of a bin; below 0 where fixed directions, another in
         every group, explain more.
+
+    See Also
+    --------
+    measured_sweep : Asks it of a sweep.
 
     Examples
     --------

@@ -36,6 +36,10 @@ def local_lines(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.
     smooth, error : ndarray [frames]
         The track and its standard error from the spread of the values around it.
 
+    See Also
+    --------
+    mean_near : A plain mean around each frame.
+
     Notes
     -----
     Cleveland, "Robust locally weighted regression and smoothing scatterplots", JASA 74, 1979.
@@ -200,6 +204,10 @@ def mean_near(values: np.ndarray, weight: np.ndarray, half: int = 8) -> np.ndarr
     -------
     ndarray [frames]
         Held where no weight is near.
+
+    See Also
+    --------
+    local_lines : Follows a change without lagging.
 
     Examples
     --------

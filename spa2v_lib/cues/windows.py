@@ -84,6 +84,10 @@ def frame_blocks(
     start, stop : int
         Frames that they hold.
 
+    See Also
+    --------
+    windowed : Windows at any places.
+
     Examples
     --------
     >>> import numpy as np
@@ -136,6 +140,10 @@ def windowed(
     Yields
     ------
     ndarray [channels, up to `group`, size]
+
+    See Also
+    --------
+    frame_blocks : Blocks of whole cue frames.
 
     Examples
     --------

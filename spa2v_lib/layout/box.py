@@ -228,6 +228,10 @@ def motion_of(track: list[Box | None]) -> Motion | None:
     Motion or None
         None if it is never in the picture.
 
+    See Also
+    --------
+    spa2v_lib.layout.captions.video_caption : The sentence that names motions.
+
     Examples
     --------
     >>> left, right = (Box(x0=x, y0=0.4, x1=x + 0.2, y1=0.6) for x in (0.1, 0.7))

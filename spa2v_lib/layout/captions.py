@@ -57,6 +57,10 @@ def object_caption(label: str | SoundClass) -> str:
     label : str or SoundClass
         Any word, see `spa2v_lib.layout.classes.get_class`.
 
+    See Also
+    --------
+    directional_caption : With the direction in which it moves.
+
     Examples
     --------
     >>> object_caption("airplane")
@@ -79,6 +83,10 @@ def directional_caption(caption: str, rightward: bool) -> str:
         Caption of the object, for example "a bus".
     rightward : bool
         Whether it moves to the right in the picture.
+
+    See Also
+    --------
+    object_caption : Without a direction.
 
     Examples
     --------

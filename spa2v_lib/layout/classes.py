@@ -258,6 +258,10 @@ def family_of(label: str) -> str:
     label : str
         Name of a class, in any spelling that `get_class` takes.
 
+    See Also
+    --------
+    get_class : All that is usual for it.
+
     Examples
     --------
     >>> family_of("tram"), family_of("crow"), family_of("flurble")
@@ -302,6 +306,10 @@ def check_word(label: str) -> str:
 @cache
 def known_words() -> dict[str, SoundClass]:
     """Return every word with an entry of its own.
+
+    See Also
+    --------
+    get_class : Takes any words.
 
     Examples
     --------

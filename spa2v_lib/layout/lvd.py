@@ -229,6 +229,10 @@ def parse_lvd(text: str) -> dict[str, Any]:
     LayoutError
         If a frame is not a list in Python's or JSON's notation.
 
+    See Also
+    --------
+    from_lvd : Makes a layout of it.
+
     Examples
     --------
     >>> parse_lvd("Sure!\\n**Frame 1:** [{'id': 0}]\\n**Background keyword:** sea\\n\\nEnjoy!")

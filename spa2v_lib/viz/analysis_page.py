@@ -41,6 +41,10 @@ def analysis_html(analysis: Analysis) -> str:
     str
         HTML that needs nothing else; all text is escaped.
 
+    See Also
+    --------
+    map_svg : Its first figure alone.
+
     Examples
     --------
     >>> from spa2v_lib import Recording
@@ -71,6 +75,10 @@ def map_svg(analysis: Analysis) -> str:
     ----------
     analysis : Analysis
         What `spa2v_lib.cues.analyze` returns: a recording, its cues and its features.
+
+    See Also
+    --------
+    spa2v_lib.viz.svg.cue_svg : Without the evidence.
 
     Examples
     --------

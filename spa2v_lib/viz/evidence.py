@@ -55,6 +55,10 @@ def direction_evidence(analysis: Analysis) -> tuple[np.ndarray, np.ndarray]:
         In [0, 1]; on a scale of decibels, 0 where it is 30 dB below the most.
     azimuth_deg : ndarray [directions]
 
+    See Also
+    --------
+    spa2v_lib.viz.analysis_page.map_svg : Draws it.
+
     Examples
     --------
     >>> from spa2v_lib import Recording
@@ -149,6 +153,10 @@ def mel_spectrum(part: Recording) -> tuple[np.ndarray, np.ndarray]:
     level_db : ndarray [bands, windows]
     hz : ndarray [bands]
         Centres of the bands.
+
+    See Also
+    --------
+    spa2v_lib.viz.svg.spectrogram_svg : Draws one.
 
     Examples
     --------

@@ -145,6 +145,10 @@ def layout_html(layout: VideoSceneLayout) -> str:
     str
         HTML that needs nothing else; all text is escaped.
 
+    See Also
+    --------
+    spa2v_lib.viz.figures.layout_figure : All frames, behind a slider.
+
     Examples
     --------
     >>> from spa2v_lib import VideoSceneLayout

@@ -129,6 +129,10 @@ def sound_player(
     colour : str, optional
         That of the source in the figure.
 
+    See Also
+    --------
+    source_players : Of every source of an analysis.
+
     Examples
     --------
     >>> from spa2v_lib import Recording
@@ -183,6 +187,10 @@ def source_players(analysis: Analysis, *, with_recording: bool) -> tuple[Player,
         What `spa2v_lib.cues.analyze` returns: a recording, its cues and its features.
     with_recording : bool
         Whether several sources are preceded by the recording.
+
+    See Also
+    --------
+    sound_player : Of one recording.
 
     Examples
     --------

@@ -230,6 +230,10 @@ def spectrogram_svg(
     str
         One ``<svg>`` element that needs nothing else.
 
+    See Also
+    --------
+    cue_svg : Azimuth and level over time.
+
     Examples
     --------
     >>> svg = spectrogram_svg("car", "#2f7fd8", np.ones((4, 8)), (50.0, 8000.0), (0.0, 2.0))

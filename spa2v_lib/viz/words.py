@@ -91,6 +91,10 @@ def naming_in_words(source: SourceTrack) -> str:
     source : SourceTrack
         One source of the cues.
 
+    See Also
+    --------
+    source_name : The label alone.
+
     Examples
     --------
     >>> from types import SimpleNamespace
@@ -160,6 +164,10 @@ def map_caption(cues: SpatialCues) -> str:
     cues : SpatialCues
         Of the recording.
 
+    See Also
+    --------
+    cues_in_words : For those who cannot see the figure.
+
     Examples
     --------
     >>> from types import SimpleNamespace
@@ -192,6 +200,10 @@ def tracks_caption(cues: SpatialCues) -> str:
     ----------
     cues : SpatialCues
         Of the recording.
+
+    See Also
+    --------
+    cues_in_words : For those who cannot see the figure.
 
     Examples
     --------
