@@ -81,12 +81,12 @@ recording = render_sound(scene)
 
 # %%
 import spa2v_lib as spa2v
-from spa2v_lib import viz
+from spa2v_lab.viz.analysis import azimuth_map, level_and_pitch, spectrograms
 from spa2v_lib.cues import analyze
 
 analysis = analyze(recording)
 cues = analysis.cues
-viz.azimuth_map(analysis)
+azimuth_map(analysis)
 
 # %% [markdown]
 # *Direction of arrival over time. Grey is the evidence of each tenth of a second, without
@@ -131,7 +131,7 @@ print(f"direction off by {np.median(off):.0f}° in the median, {off.max():.0f}°
 # moment and place.)
 
 # %%
-viz.level_and_pitch(analysis)
+level_and_pitch(analysis)
 
 # %% [markdown]
 # *Measured level and pitch; dashed, those of the fitted pass-by. The bar on the time axis is the
@@ -214,7 +214,7 @@ if RT60_S > 0:
     ways = (Trajectory(FIRST, -50, 50, from_m=1.5), Trajectory(SECOND, 50, -50, from_m=1.5))
 crossing = render_sound(stage(*ways, capture="ortf", seconds=6.0, rt60_s=RT60_S))
 crossed = analyze(crossing)
-viz.azimuth_map(crossed)
+azimuth_map(crossed)
 
 # %% [markdown]
 # *Two tracks through the crossing. Listen to the recording, then to each separated source.*
@@ -256,7 +256,7 @@ for source in crossed.cues.sources:
 print(f"number of sources, 90 % interval: {crossed.cues.count_low} to {crossed.cues.count_high}")
 
 # %%
-viz.spectrograms(crossed)
+spectrograms(crossed)
 
 # %% [markdown]
 # *The spectrogram of each separated source, over the excerpt that is played. At three seconds,

@@ -9,33 +9,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spa2v_lib.viz.cue_figures import (
-        azimuth_map,
-        cue_figure,
-        level_and_pitch,
-        spectrograms,
-    )
+    from spa2v_lib.viz.cue_figures import cue_figure
     from spa2v_lib.viz.figures import film_strip, layout_figure
     from spa2v_lib.viz.svg import cue_svg
 
 _HOMES = {
-    "azimuth_map": "cue_figures",
     "cue_figure": "cue_figures",
     "cue_svg": "svg",
     "film_strip": "figures",
     "layout_figure": "figures",
-    "level_and_pitch": "cue_figures",
-    "spectrograms": "cue_figures",
 }
 
 __all__ = [
-    "azimuth_map",
     "cue_figure",
     "cue_svg",
     "film_strip",
     "layout_figure",
-    "level_and_pitch",
-    "spectrograms",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Sounds to listen to inside a page, and figures shown together with their sounds."""
+"""Sounds to listen to inside a page."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ import numpy as np
 from spa2v_lib.viz.words import SOURCE_COLOURS, source_name
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
-
     from spa2v_lib.audio import Recording
     from spa2v_lib.cues.extract import Analysis
     from spa2v_lib.cues.types import SpatialCues
 
-__all__ = ["Exhibit", "Player", "loudest_excerpt", "sound_player", "source_players"]
+__all__ = ["Player", "loudest_excerpt", "sound_player", "source_players"]
 
 _EXCERPT_S = 12.0
 _MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000)
@@ -61,51 +59,6 @@ class Player:
             f'<audio controls preload="metadata" aria-label="{escape(self.name)}" '
             f'style="height:34px;max-width:100%" src="data:audio/mpeg;base64,{data}"></audio></div>'
         )
-
-
-@dataclass(frozen=True)
-class Exhibit:
-    """A figure with its caption and players; shows itself in a notebook.
-
-    Attributes
-    ----------
-    figure : plotly.graph_objects.Figure
-    caption : str
-        What can be seen, also for those who cannot see it.
-    players : tuple of Player
-
-    Examples
-    --------
-    >>> import plotly.graph_objects as go
-    >>> shown = Exhibit(go.Figure(), "An empty figure.", (Player("train", None, b""),))
-    >>> shown.below().count("<audio ")
-    1
-    """
-
-    figure: Figure
-    caption: str
-    players: tuple[Player, ...] = ()
-
-    def below(self) -> str:
-        """Return caption and players as HTML, for under the figure; all text is escaped."""
-        players = "".join(player.html() for player in self.players)
-        return (
-            '<div class="spa2v-below" style="max-width:60em">'
-            f'<p style="opacity:.8;margin:.2rem 0 .6rem">{escape(self.caption)}</p>{players}</div>'
-        )
-
-    def html(self, number: int = 1) -> str:
-        """Return the whole as HTML, for a page that has loaded plotly.js; see `figure_html`."""
-        from spa2v_lib.viz.style import figure_html
-
-        return f"<figure>{figure_html(self.figure, number)}{self.below()}</figure>"
-
-    def _ipython_display_(self) -> None:
-        # two outputs: JupyterLab draws figures from plotly's JSON and knows players as HTML only
-        from IPython.display import HTML, display
-
-        display(self.figure)
-        display(HTML(self.below()))
 
 
 def sound_player(

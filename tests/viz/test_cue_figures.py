@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from spa2v_lab.viz.analysis import azimuth_map, level_and_pitch, spectrograms
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues.extract import Analysis
 from spa2v_lib.cues.types import CaptureGuess, PassBy, Range, SourceTrack, SpatialCues
-from spa2v_lib.viz import azimuth_map, level_and_pitch, spectrograms
 from spa2v_lib.viz.evidence import direction_evidence, mel_spectrum
 from spa2v_lib.viz.player import sound_player
 from spa2v_lib.viz.words import map_caption

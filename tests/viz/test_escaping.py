@@ -11,13 +11,14 @@ from PIL import Image
 
 from spa2v_lab.explorers.layout_editor import editor_html
 from spa2v_lab.explorers.widgets import image_html
+from spa2v_lab.viz.analysis import Exhibit
 from spa2v_lib import viz
 from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import Analysis, SpatialCues, extract_cues
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
 from spa2v_lib.video import Video
 from spa2v_lib.viz.analysis_page import analysis_html
-from spa2v_lib.viz.player import Exhibit, Player, sound_player
+from spa2v_lib.viz.player import Player, sound_player
 from spa2v_lib.viz.style import figure_html
 
 EVIL = "'\"></script></svg><script>alert(1)</script><img src=x onerror=alert(1)>&amp;<!--<script>"

@@ -14,10 +14,10 @@ from ipywidgets import HTML, Checkbox, Dropdown, HBox, VBox
 from spa2v_lab.explorers.captures import ROOMS
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lab.scenes.stage import Trajectory, stage
+from spa2v_lab.viz.analysis import track_lines
 from spa2v_lab.viz.captures import NAMES
 from spa2v_lib.cues.extract import Analysis, analyze
 from spa2v_lib.viz.analysis_page import map_svg
-from spa2v_lib.viz.cue_figures import track_lines
 from spa2v_lib.viz.figures import slider
 from spa2v_lib.viz.player import sound_player
 from spa2v_lib.viz.style import TEXT, azimuth_ticks, interval_band, styled
