@@ -13,7 +13,7 @@ from spa2v_lab.explorers.captures import (
     plan_view_svg,
     sound_from,
 )
-from spa2v_lab.scenes.receivers import SPEED_OF_SOUND
+from spa2v_lab.scenes.receivers import SPEED_OF_SOUND, lobes
 from spa2v_lab.viz.captures import (
     MOST_DB,
     NAMES,
@@ -21,7 +21,6 @@ from spa2v_lab.viz.captures import (
     differences,
     differences_figure,
     head_figure,
-    lobes,
     matching_directions,
     microphones_figure,
     plane_figure,

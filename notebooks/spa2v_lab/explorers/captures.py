@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ipywidgets import HTML, Dropdown, HBox, IntSlider, VBox
 
+from spa2v_lab.scenes.receivers import lobes
 from spa2v_lab.scenes.sound import render_sound
 from spa2v_lab.scenes.stage import Trajectory, stage
-from spa2v_lab.viz.captures import NAMES, differences, lobes, matching_directions
+from spa2v_lab.viz.captures import NAMES, differences, matching_directions
 from spa2v_lib.viz.player import sound_player
 from spa2v_lib.viz.words import SOURCE_COLOURS
 

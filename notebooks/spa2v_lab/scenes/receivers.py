@@ -25,6 +25,7 @@ __all__ = [
     "Receiver",
     "SphericalHead",
     "get_receiver",
+    "lobes",
 ]
 
 SPEED_OF_SOUND = 343.0
@@ -286,6 +287,44 @@ def get_receiver(name: str) -> Receiver:
     if name not in RECEIVERS:
         raise SceneError(f"receiver {name!r} is unknown; choose one of {', '.join(RECEIVERS)}")
     return RECEIVERS[name]
+
+
+def lobes(capture: str) -> list[np.ndarray]:
+    """Return outlines of what picks the sound up, seen from above, left channel first.
+
+    Parameters
+    ----------
+    capture : str
+        One of two channels, of `RECEIVERS`.
+
+    Returns
+    -------
+    list of ndarray [n, 2]
+        Right and ahead. Of microphones: how strongly each receives every direction, at most 1 from
+        its place; spacings are drawn to scale among themselves, 1 for 0.5 m. Of panning: the
+        loudspeakers; of a head: its outline (with a nose) and both ears.
+
+    Examples
+    --------
+    >>> [outline.shape for outline in lobes("xy")]
+    [(121, 2), (121, 2)]
+    """
+    receiver = get_receiver(capture)
+    around = np.arange(-180.0, 181.0, 3.0)
+    ring = np.column_stack([np.sin(np.radians(around)), np.cos(np.radians(around))])
+    if isinstance(receiver, Panned):
+        base = np.radians(receiver.base_deg)
+        return [0.08 * ring + (side * np.sin(base), np.cos(base)) for side in (-1.0, 1.0)]
+    if isinstance(receiver, CardioidPair | OmniPair):
+        half = receiver.spacing_m  # 0.5 m is 1, half of it to either side
+        gains = receiver.gains(around, np.zeros_like(around))
+        return [
+            0.8 * gain[:, None] * ring + (side * half, 0.0)
+            for gain, side in zip(gains, (-1.0, 1.0), strict=True)
+        ]
+    head = 0.35 * ring
+    head[np.abs(around) <= 6.0] *= 1.2
+    return [head, *(0.06 * ring + (side * 0.38, 0.0) for side in (-1.0, 1.0))]
 
 
 def _unit_vector(

@@ -13,7 +13,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from spa2v_lab.scenes.receivers import CardioidPair, OmniPair, Panned, get_receiver
+from spa2v_lab.scenes.receivers import get_receiver, lobes
 from spa2v_lib.viz.figures import slider
 from spa2v_lib.viz.style import GRID, TEXT, faded, styled
 from spa2v_lib.viz.words import colour_of
@@ -27,7 +27,6 @@ __all__ = [
     "differences",
     "differences_figure",
     "head_figure",
-    "lobes",
     "microphones_figure",
     "plane_figure",
     "matching_directions",
@@ -151,44 +150,6 @@ def matching_directions(
     return ranges
 
 
-def lobes(capture: str) -> list[np.ndarray]:
-    """Return outlines of what picks the sound up, seen from above, left channel first.
-
-    Parameters
-    ----------
-    capture : str
-        One of `PAIRS`.
-
-    Returns
-    -------
-    list of ndarray [n, 2]
-        Right and ahead. Of microphones: how strongly each receives every direction, at most 1 from
-        its place; spacings are drawn to scale among themselves, 1 for 0.5 m. Of panning: the
-        loudspeakers; of a head: its outline (with a nose) and both ears.
-
-    Examples
-    --------
-    >>> [outline.shape for outline in lobes("xy")]
-    [(121, 2), (121, 2)]
-    """
-    receiver = get_receiver(capture)
-    around = np.arange(-180.0, 181.0, 3.0)
-    ring = np.column_stack([np.sin(np.radians(around)), np.cos(np.radians(around))])
-    if isinstance(receiver, Panned):
-        base = np.radians(receiver.base_deg)
-        return [0.08 * ring + (side * np.sin(base), np.cos(base)) for side in (-1.0, 1.0)]
-    if isinstance(receiver, CardioidPair | OmniPair):
-        half = receiver.spacing_m  # 0.5 m is 1, half of it to either side
-        gains = receiver.gains(around, np.zeros_like(around))
-        return [
-            0.8 * gain[:, None] * ring + (side * half, 0.0)
-            for gain, side in zip(gains, (-1.0, 1.0), strict=True)
-        ]
-    head = 0.35 * ring
-    head[np.abs(around) <= 6.0] *= 1.2
-    return [head, *(0.06 * ring + (side * 0.38, 0.0) for side in (-1.0, 1.0))]
-
-
 _FRONT = np.arange(-90.0, 91.0, 2.0)
 _DASHES = ("solid", "dash", "dot", "solid", "solid", "solid")
 _COLOURS = (0, 0, 0, 1, 2, 3)  # those that cannot be told apart share one
@@ -213,8 +174,7 @@ def microphones_figure() -> go.Figure:
     shown = PAIRS.index("ortf")
     for trace, (row, column) in zip(frames[shown], places, strict=True):
         figure.add_trace(trace, row, column)
-    for trace in figure.data:
-        trace.showlegend = False
+    figure.update_traces(showlegend=False)
     figure.frames = [
         go.Frame(data=data, name=str(index), traces=list(range(len(data))))
         for index, data in enumerate(frames)
@@ -359,9 +319,7 @@ def _dots(azimuth_deg: float) -> list[go.Scatter]:
 def _from_above(name: str) -> list[go.Scatter]:
     """Return three outlines, the direction ahead, and the curves of both differences."""
     shapes = lobes(name)
-    colours = (
-        [colour_of(0), colour_of(1)] if len(shapes) == 2 else [TEXT, colour_of(0), colour_of(1)]
-    )
+    colours = [TEXT, colour_of(0), colour_of(1)][-len(shapes) :]
     shapes, colours = [*shapes, np.full((1, 2), np.nan)][:3], [*colours, TEXT][:3]
     traces = [
         go.Scatter(
