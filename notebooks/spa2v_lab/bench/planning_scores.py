@@ -251,7 +251,7 @@ def goals(rows: Sequence[Row], method: str) -> list[Goal]:
     Examples
     --------
     >>> scores = [{"MaxIoU": 0.5, "motion direction": 1.0, "x-centre error": 0.02}]
-    >>> [goal.met for goal in goals([row("acoustic", "all", scores, 0)], "acoustic")]
+    >>> [goal.met for goal in goals([Row.of("acoustic", "all", scores)], "acoustic")]
     [True, True, True]
     """
     (measures,) = [r.measures for r in rows if (r.method, r.condition) == (method, "all")]
