@@ -76,7 +76,7 @@ def to_lvd(layout: VideoSceneLayout) -> dict[str, Any]:
     >>> to_lvd(layout)["Frame 6"]
     [{'id': 0, 'name': 'kite', 'box': [0, 256, 128, 64]}]
     """
-    times = _times(layout.frame_count, layout.fps, KEY_FRAMES)
+    times = np.linspace(0.0, (layout.frame_count - 1) / layout.fps, KEY_FRAMES).tolist()
     frames = {
         f"Frame {number}": [
             {"id": index, "name": item.caption, "box": _pixels(box)}
@@ -182,12 +182,12 @@ def from_lvd(
     if not duration_s > 0 or not fps > 0:
         raise LayoutError(f"duration is {duration_s:g} s at {fps:g} fps; both must be above 0")
     frame_count = max(1, round(duration_s * fps))
-    times = _times(frame_count, fps, count)
+    times = np.linspace(0.0, (frame_count - 1) / fps, count).tolist()
     if len(set(times)) < count:
         raise LayoutError(
             f"{duration_s:g} s at {fps:g} fps is one frame; LVD's {count} key frames need two"
         )
-    if any(track.comes_or_goes or track.reaches_outside for track in tracks):
+    if not all(track.stays_inside for track in tracks):
         tracks = [track.in_frames(frame_count) for track in tracks]
         times = [number / fps for number in range(frame_count)]
     return VideoSceneLayout(
@@ -229,10 +229,6 @@ def parse_lvd(text: str) -> dict[str, Any]:
     LayoutError
         If a frame is not a list in Python's or JSON's notation.
 
-    See Also
-    --------
-    from_lvd : Makes a layout of it.
-
     Examples
     --------
     >>> parse_lvd("Sure!\\n**Frame 1:** [{'id': 0}]\\n**Background keyword:** sea\\n\\nEnjoy!")
@@ -273,12 +269,8 @@ class _Track(NamedTuple):
     corners: list[tuple[float, ...] | None]
 
     @property
-    def comes_or_goes(self) -> bool:
-        return None in self.corners
-
-    @property
-    def reaches_outside(self) -> bool:
-        return any(min(c) < 0.0 or max(c) > 1.0 for c in self.corners if c is not None)
+    def stays_inside(self) -> bool:
+        return all(c is not None and min(c) >= 0.0 and max(c) <= 1.0 for c in self.corners)
 
     def in_frames(self, count: int) -> _Track:
         """Return the track in each of `count` video frames, without regard to the edges.
@@ -367,10 +359,6 @@ def _literal(key: str, value: str) -> Any:
 def _first_line(value: str) -> str:
     line = value.strip().splitlines()[0] if value.strip() else ""
     return line.strip(" \t*_`\"'").removesuffix(".")
-
-
-def _times(frame_count: int, fps: float, key_frames: int) -> list[float]:
-    return np.linspace(0.0, (frame_count - 1) / fps, key_frames).tolist()
 
 
 def _pixels(box: Box) -> list[int]:
