@@ -11,9 +11,9 @@
 # %% [markdown]
 # # From cues to a layout
 #
-# Turn directions into boxes that you can read, edit and save. The analysis gives the *direction*
-# of a source and how its distance changes; a picture needs a rectangle. A camera at the
-# microphone takes you from one to the other, with some general knowledge about the object.
+# Turn directions into boxes that you can read, edit and save. The analysis gives the *direction* of
+# a source and how its distance changes; the picture needs a rectangle. A camera model at the
+# microphone leads from one to the other, with some general knowledge about the object.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
@@ -93,8 +93,7 @@ print(f"from {source.azimuth_start_deg:+.0f}Â° to {source.azimuth_end_deg:+.0f}Â
 # $$
 #
 # where $x$ runs from 0 at the left edge to 1 at the right, and $f$ is the focal length in picture
-# widths. Equal angles are *not* equal distances in the picture: the tangent stretches it towards
-# the sides.
+# widths. Equal angles are *not* equal distances in the picture: the tangent stretches the sides.
 
 # %%
 from spa2v_lib import Camera
@@ -230,13 +229,13 @@ print(f"the mirrored plan {metrics.iou(truth, layout.mirrored()):.1f}")
 print(f"distance of the centres: {metrics.x_center_error(truth, layout):.2f} picture widths")
 
 # %% [markdown]
-# The centres agree, because the direction is measured. The overlap is lower, because size and
-# distance are those of an average bus, and this one differs. The benchmark `spa2v bench planning`
-# measures both on hundreds of scenes.
+# The centres agree, because the direction is measured. The overlap is far from 1, because the
+# planner assumes an average bus at its usual distance, and this one differs. The benchmark `spa2v
+# bench planning` measures both on hundreds of scenes.
 #
 # ## How errors in the cues change the boxes
 #
-# Which errors cost most? Shift the direction or scale the distance, and compare the boxes:
+# Which errors cost most overlap? Shift the direction or scale the distance, and compare the boxes:
 
 # %%
 from spa2v_lab.viz.geometry import overlap_figure
@@ -258,15 +257,15 @@ for factor in (1.2, 1.5, 2.0):
 
 # %% [markdown]
 # The curves lie close together: at the side the tangent moves a box further, but the box is also
-# wider, because its depth is smaller. And as every class fills about a third of the picture at
-# its usual distance, the curves look much the same for all classes. An error of ten degrees costs
-# some two fifths of the overlap. A range that is wrong by a factor of 1.4 costs half, because the
-# area goes with the square of the range. So a measured change of range is worth much, and the
-# mean overlap of planned boxes stays far below 1 even when every direction is correct.
+# wider, because its depth is smaller. And as every class fills about a third of the picture at its
+# usual distance, the curves look much the same for all classes. An error of ten degrees costs some
+# two fifths of the overlap; a range that is wrong by a factor of 1.4 costs half, because the area
+# falls with the square of the range. So it pays to measure changes of range, and the mean overlap
+# of planned boxes stays far below 1 even when every direction is correct.
 #
 # ## Editing by hand
 #
-# You can change every box of a plan. Sample it first, then edit what you do not like.
+# You can change every box of a plan. Sample the plan first, then edit what you do not like.
 
 # %%
 video = spa2v.generate(layout, preset="tiny", seed=SEED, steps=STEPS)

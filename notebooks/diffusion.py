@@ -11,10 +11,10 @@
 # %% [markdown]
 # # Diffusion that follows boxes
 #
-# See how a diffusion model turns a layout into a video, one part at a time, always from the same
-# noise: an image model that generates objects, motion modules that let its frames attend to each
-# other, and grounding, which conditions each position of each frame on the object that belongs
-# there. Attention maps show you what happens inside.
+# See how a diffusion model turns a layout into a video. You add its parts one at a time, always
+# from the same noise: an image model that generates objects, motion modules that let its frames
+# attend to each other, and grounding, which conditions each position of each frame on the object
+# that belongs there. Attention maps show you what happens inside.
 #
 # <div class="admonition note" style="border-left: 4px solid #2962ff; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>About this chapter</b></p>
@@ -201,8 +201,8 @@ for name, values in scores.items():
     print(f"{name}: IoU {values['IoU']:.1f}")
 
 # %% [markdown]
-# One scene proves nothing; [The training-free claim, tested](training_free.ipynb) takes several,
-# and the benchmark 30 with one object.
+# One scene proves nothing: [The training-free claim, tested](training_free.ipynb) samples several,
+# and the benchmark thirty.
 #
 # ## Four grounding methods
 #
@@ -232,9 +232,9 @@ for name, values in scores.items():
 # outside, hardly any attention reaches the object.
 #
 # A box does not determine in which direction its object faces. The suite's sprites face left,
-# except for objects that move to the right. Where the boxes move to the right, the caption says
-# so: "a truck from left to right". Without such directional captions in training, the layers drew
-# trucks with two fronts.
+# except for objects that move to the right. Where the boxes move to the right, the caption says so:
+# "a truck from left to right". Layers trained without such directional captions generated trains
+# with two fronts.
 #
 # ### MIGC: shade each object separately
 #
@@ -442,15 +442,15 @@ profile = profile_run(sound, label="train", max_seconds=2.0)
 profile_figure(profile)
 
 # %% [markdown]
-# *A whole run of a short recording, from the start of the process to its last file. Reading,
-# importing libraries and writing the report take as long for a short recording as for a long one;
-# the steps grow with its seconds, and take half as long where guidance rests.*
+# *A whole run of a short recording, from the start of the process to its last file. Importing the
+# libraries and writing the report take about as long for a short recording as for a long one; the
+# sampling steps take longer the longer the recording is.*
 #
 # ## How few steps suffice
 #
-# Fewer steps, then, are what makes it faster. `spa2v bench sampling --curve` samples layouts that
-# no training saw, each from the same noise in several numbers of steps, and compares them scene by
-# scene:
+# So the number of steps decides how long you wait. How many are needed? `spa2v bench sampling
+# --curve` samples layouts outside the training data, each from the same noise with several numbers
+# of steps, and compares them scene by scene:
 
 # %%
 from spa2v_lab.bench.frame import Results
@@ -468,11 +468,11 @@ HTML(results_table(curve.rows[1:], [f"{name}, less 25 steps" for name in quality
 # from 25 steps on the same scenes. The pixel error is in 8-bit values inside the boxes, compared
 # with the drawn scene.*
 #
-# On nearly every scene few steps are as good as 25, and more consistent from frame to frame. One
-# scene suffers: a dog, small and far away, that runs towards the camera. The detector recognizes it
-# in every frame of 25 steps, in five of eight with 8, and in half with 6. That scene widens the
-# intervals, so it is not shown that nothing is worse by more than 0.01. The default is 8, for a
-# third of the cost; where an object is missing, try `--steps 25`.
+# On nearly every scene 8 steps are as good as 25, and the object is more consistent from frame to
+# frame. One scene suffers: a dog, small and far away, that runs towards the camera. With 25 steps
+# the detector recognizes it in every frame, with 8 in five frames of eight, with 6 in half of them.
+# This one scene widens the intervals, so the benchmark cannot exclude a loss of a few hundredths.
+# The default is 8 steps, for a third of the cost; where an object is missing, try `--steps 25`.
 #
 # ## Exercises
 #

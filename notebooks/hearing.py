@@ -93,8 +93,8 @@ azimuth_map(analysis)
 # smoothing; the line is the estimated track, the band its 90 % interval.*
 #
 # Look at the grey evidence before you trust the line. Some frames point sharply in one direction,
-# others hardly at all. The track is the smooth trajectory that explains most of the evidence;
-# where frames disagree, or much of the sound is reverberation, the interval is wide.
+# others hardly at all. The track is the smooth trajectory that explains most of the evidence. Where
+# frames disagree, or most of the sound is reverberation, the interval is wide.
 
 # %%
 import numpy as np
@@ -199,9 +199,9 @@ for given in ({}, {"spacing": 0.17}, {"capture": "ab"}):
     print(f"{given or 'nothing given'}: {found.capture.described}, {ends}")
 
 # %% [markdown]
-# The last line shows the effect of a wrong spacing: the format `ab` is 50 cm wide, so that every
-# direction shrinks to about a third. If no source passes, the interval covers every direction
-# that the delays allow. On the command line, use `--spacing 0.17`.
+# The last line shows the effect of a wrong spacing: the format `ab` means 50 cm, so every direction
+# shrinks to about a third. If no source passes, the interval covers every direction that the delays
+# allow. On the command line, use `--spacing 0.17`.
 #
 # ## Two sources that cross
 #
@@ -263,9 +263,9 @@ spectrograms(crossed)
 # where the two meet, one leaks into the other for a moment: they share a direction, and two
 # channels cannot separate them there.*
 #
-# Source separation applies a multichannel Wiener filter to each bin (Duong et al., 2010), which
-# does not only attenuate sound from the other direction but cancels it. Because the scene is
-# simulated, you can render each source alone and measure how much of the other remains.
+# To separate the sources, the library applies a multichannel Wiener filter to each bin (Duong et
+# al., 2010), which not only attenuates sound from the other direction but cancels it. Because the
+# scene is simulated, you can render each source alone and measure how much of the other remains.
 
 # %%
 place = {"capture": "ortf", "seconds": 6.0, "rt60_s": RT60_S}
@@ -385,11 +385,11 @@ print(f"intervals are from {min(width):.0f}° to {max(width):.0f}° wide")
 
 # %% [markdown]
 # These are few scenes, and the errors within one scene are correlated, so this coverage scatters
-# around the 89 % of hundreds of scenes. Coverage alone is easy: ±90° always contains the truth. A
-# good interval is as narrow as its coverage permits. The library predicts the error from the
-# scatter of the evidence, the slope of the format's curve at that direction, the share of direct
-# sound and the disagreement between bands; factors fitted on other scenes calibrate the
-# prediction.
+# around the 89 % that the benchmark measures over hundreds of scenes. Coverage alone is easy: ±90°
+# always contains the ground truth. A good interval is as narrow as its coverage permits. The
+# library predicts the error from the scatter of the evidence, the slope of the format's curve at
+# that direction, the share of direct sound and the disagreement between bands; factors fitted on
+# other scenes calibrate the prediction.
 #
 # Factors fitted on one simulator look best on that simulator. So they are fitted on three
 # renderers. What is the coverage on a renderer that is left out of the fit?
@@ -407,16 +407,16 @@ for row in fitted["coverage"]:
         print(f"{where}: {100 * row['coverage']:.0f} %, {100 * row['left_out']:.0f} %")
 
 # %% [markdown]
-# The second number is what to expect of a recording from elsewhere. No simulator may narrow an
-# interval below the estimated error, so outdoors it holds; foreign rooms lose most, where early
-# reflections bias levels and delays.
+# Expect the second number for recordings from elsewhere. Outdoors it stays high, because no
+# simulator may narrow an interval below the estimated error. In rooms it varies most: early
+# reflections bias levels and delays, and each renderer has its own.
 #
 # ## A long recording
 #
 # An hour of field recording holds many scenes. The library streams long files, detects scene
 # changes, and cuts there. A scene change is neither a loud moment nor a pause but a change of the
-# *background* beneath the sounds. So the detector compares quantiles of level, spectrum and
-# coherence in the seconds before and after each moment.
+# *background* beneath the sounds. The detector compares quantiles of level, spectrum and coherence
+# in the seconds before and after each moment.
 
 # %%
 garden = stage(Trajectory("bird_01.flac", -30, from_m=4), seconds=9, noise_db=-25, seed=1)
@@ -444,10 +444,10 @@ for segment in segments:
 #
 # ## Where it fails
 #
-# `spa2v bench hearing` analyzes scenes that were not used for tuning. Your recording was not made
-# by this project's simulator, so the benchmark also renders scenes with a measured head (KEMAR) and
-# with the microphones and rooms of pyroomacoustics. Here are the errors of the library and of three
-# baselines with each renderer:
+# `spa2v bench hearing` analyzes scenes that were not used for tuning. Your recordings do not come
+# from this project's simulator, so the benchmark also renders scenes with a measured head (KEMAR)
+# and with the microphones and rooms of pyroomacoustics. Here are the errors of the library and of
+# three baselines, by renderer:
 
 # %%
 from dataclasses import replace
@@ -473,8 +473,8 @@ HTML(results_table(by_renderer, ["azimuth median °", "azimuth p95 °"]))
 # confidence intervals. The row "straight ahead" gives that answer for every scene. A baseline
 # runs only on the formats that it can use: delays need spaced microphones.*
 #
-# Beside baseline methods, with this project's simulator, in rooms with a reverberation time of
-# about 0.3 s:
+# The next figure compares the library with all baselines in rooms with a reverberation time of
+# about 0.3 s, rendered by this project's simulator:
 
 # %%
 measured = Results.read(resource("results", "hearing.json"))
@@ -483,14 +483,14 @@ rows = [row for row in measured.rows if row.condition == ROOM]
 results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 
 # %% [markdown]
-# *Azimuth error with 95 % confidence intervals, over all capture formats; each baseline only on
-# the formats that it can use: delays need spaced microphones.*
+# *Azimuth error with 95 % confidence intervals, over all capture formats; each baseline runs only
+# on those that it can use.*
 #
 # The analysis is weak in six cases:
 #
 # - **The number of sources** is wrong for one pair in four and more than one trio in three; with
 #   other renderers, outdoors as well.
-# - **A real head** is not a sphere. On KEMAR plain GCC-PHAT is *better* than this library: 1.0°
+# - **A real head** is not a sphere. On KEMAR, plain GCC-PHAT is *better* than this library: 1.0°
 #   against 3.6° on crossing sources. The intervals cover 99 % of the directions; fitted without
 #   that head they cover 97 %, because no simulator may narrow them.
 # - **Approach and recession** are detected for only 60 % of such sources in the scenes of
@@ -501,8 +501,8 @@ results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 #   interval shows that the direction may lie much further out. No method can do better: a source
 #   at 60° to a pair 17 cm wide has the delay of one at 17° to a pair of 50 cm, so every single
 #   answer is at least 21° off for one of the two.
-# - **At the sides of a coincident pair** the bias of the room is removed only in part, as [How
-#   two channels say where](two_channels.ipynb) shows.
+# - **At the sides of a coincident pair** only part of the room's bias is removed, as [How two
+#   channels say where](two_channels.ipynb) shows.
 # - **Front and back** cannot be distinguished from two channels; nor can panned, XY and M/S
 #   recordings.
 
@@ -512,8 +512,8 @@ results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# Reverse the recording of the train in time. Level differences and time differences now
-# contradict each other. Why? And what does the library report?
+# Reverse the recording of the train in time. Now level and time differences contradict each other.
+# Why? And what does the library report?
 #
 # </div>
 
@@ -564,9 +564,9 @@ print(*left_over.notes, sep="\n")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Each time–frequency bin is evidence for a direction, a mixture model assigns bins to
-# trajectories, and a pass-by or a change of level gives distances. Every estimate carries an
-# interval whose coverage was measured; where two channels do not determine an answer, the library
-# gives none.
+# Each time–frequency bin is evidence for a direction; a mixture model assigns the bins to
+# trajectories; a pass-by or a change of level gives distances. Every estimate carries an interval
+# whose coverage was measured, and where two channels do not determine an answer, the library gives
+# none.
 #
 # </div>

@@ -65,11 +65,11 @@ SEED = 1
 # %% [markdown]
 # ## Where ground truth comes from
 #
-# In a simulated scene the program knows the position of every source, because it placed them.
-# Nobody measured the angle of a passing car. Of a real recording less is known, and from
-# somebody: who filmed it, who played it, which string was struck. This chapter claims no more
-# than that. Nineteen short recordings come with the library; the column `how_known` states where
-# the ground truth comes from.
+# In a simulated scene the program knows the position of every source, because it placed them. For a
+# passing car nobody measured an angle. What is known about a real recording comes from people: who
+# filmed it, who played, which string was struck. This chapter claims no more than that. Nineteen
+# short recordings come with the library; their table states where the ground truth of each comes
+# from, in the column `how_known`, whose entries are listed below it.
 
 # %%
 import csv
@@ -172,12 +172,13 @@ for motion, count in motions.most_common():
     print(f"{count:2d} of {len(at_rest)}: {motion}")
 
 # %% [markdown]
-# Every answer but "stationary" would be wrong here, and two things invite one. A struck note
-# decays, and so does the sound of a car that drives off. And where the partials of a note decay at
-# different rates, the loudest part of the soundboard shifts: the azimuth of C4 moves from right to
-# left. The library therefore asks all frequency bands. A source that crosses takes every band with
-# it; of a note each partial keeps its place. If you know better still, edit the boxes and captions
-# of the layout, as in [From cues to a layout](cues_to_layout.ipynb).
+# Any answer but "stationary" would be wrong, and two effects suggest one. A struck note decays, as
+# does the sound of a car that drives off. And where the partials of a note decay at different
+# rates, the loudest part of the soundboard shifts: the azimuth of C4 moves from right to left. The
+# library therefore compares the frequency bands: when a source crosses, the azimuth changes in
+# every band; when a note decays, each partial keeps its azimuth. Where the library is wrong about a
+# recording of yours, edit the boxes and captions of the layout, as in [From cues to a
+# layout](cues_to_layout.ipynb).
 #
 # ## A car passes
 #
@@ -197,9 +198,9 @@ print(f"captured as {guessed.capture.format}, confidence {guessed.capture.confid
 
 # %% [markdown]
 # The library estimated the capture format, with a low confidence. A spaced pair or a head delays
-# one channel; this recording has almost no delays, only level differences. Read with the wrong
-# format, the missing delays mean "straight ahead". A coincident pair or a mixing desk encodes
-# direction in the level alone. Pass that format:
+# one channel; this recording has almost no delays, only level differences. If you assume a head,
+# missing delays mean "straight ahead". A coincident pair or a mixing desk encodes direction in the
+# level alone. Pass that format:
 
 # %%
 from spa2v_lib import viz
@@ -216,8 +217,8 @@ print(f"{source.label}, {source.motion}, confidence {source.motion_confidence:.2
 print(f"from {source.azimuth_start_deg:+.0f}° to {source.azimuth_end_deg:+.0f}°")
 
 # %% [markdown]
-# **Pass the capture format when you know it.** The owner of a recording often knows it, and the
-# samples hardly reveal it.
+# **Pass the capture format when you know it.** Whoever made a recording often knows it; from the
+# samples alone it can hardly be determined.
 
 # %%
 layout = spa2v.plan(recording, cues)
@@ -251,15 +252,15 @@ for row in results.rows:
 # How to read the counts:
 #
 # - **Sides** are mostly correct, and where they are wrong the level difference is, too.
-# - **Motion** is correct for all of them, but these recordings are where the comparison of bands
-#   was developed: of others, expect a little less. The baseline answers "stationary" for nearly
-#   every recording, and is wrong once something moves.
+# - **Motion** is correct for all of them, but the comparison of bands was developed on these very
+#   recordings, so expect some errors on others. The baseline answers "stationary" for nearly every
+#   recording, which is wrong whenever a source moves.
 # - **Classes** are right for two guitars and a bell only, and these three recordings are among those
-#   that the embedded tagger learnt from. It takes a single note of a piano for a guitar, a clarinet
-#   or a bell, that is, for an instrument, but not for the right one. With a label of your own nothing
-#   is guessed.
-# - **Nineteen recordings are few.** An interval from 44 to 100 % means no more than "more often
-#   than not".
+#   on which the embedded tagger was trained. It takes a single piano note for a guitar, a clarinet or
+#   a bell, which is an instrument but not the right one. A label that you pass replaces the tagger's
+#   answer.
+# - **Nineteen recordings are few.** With 7 of 9 sides correct, the 95 % interval reaches from 44 to
+#   100 %.
 #
 # ## Vehicles that pass
 #
@@ -278,10 +279,10 @@ for row in passes.rows:
         print(f"{row.method:17s}{row.condition:31s}{measure:23s}{right:3d} of {share.count}")
 
 # %% [markdown]
-# Every direction is correct. The level difference alone gets two right, those on the other road,
-# whose ground truth was derived from the level difference itself: two omnidirectional microphones
-# record a passing car at equal levels, and only its delay gives the direction. The class of the
-# vehicle is recognized far less often.
+# Every direction of travel is correct. The level difference alone gets two right: those on the
+# other road, whose ground truth was derived from the level difference itself. Two omnidirectional
+# microphones record a passing car at equal levels, so that only the delay gives its direction. The
+# class of the vehicle is recognized far less often.
 #
 # ## Exercises
 #

@@ -198,10 +198,10 @@ for name, one in {"plain": plain, "masked": video}.items():
 # %% [markdown] tags=["solution"]
 # <details><summary>What to expect</summary>
 #
-# At 0 the object stays where the noise has put it: the mask takes attention away outside the box and
-# adds none inside. From about 1 on it fills the box, and at 10 it is a flat square, since its words
-# outweigh all others in the sum. Masking the other words changes little here: the background of
-# this drawn world is decided by few words, and position by position.
+# At 0 the object stays where the noise puts it: the mask removes attention outside the box and adds
+# none inside. From about 1 on the object fills the box, and at 10 it is a flat square, because its
+# words outweigh all others in the sum. Masking the other words changes little here: the background
+# of this drawn world is decided by few words, and position by position.
 #
 # </details>
 

@@ -217,8 +217,8 @@ from spa2v_lib.viz import film_strip
 film_strip(mine, Video(draw_scene(scene, width=128), mine.fps, mine))
 
 # %% [markdown]
-# *Your planner's boxes on the drawn scene, which it never saw. The direction is measured; the
-# size is that of an average object of the class, and this one differs.*
+# *Your planner's boxes on the drawn scene, which the planner did not use. The direction is
+# measured; the size is that of an average object of the class, and this one differs.*
 
 # %%
 from spa2v_lab import metrics
@@ -263,9 +263,10 @@ curves_figure(
 # %% [markdown] tags=["solution"]
 # <details><summary>What to expect</summary>
 #
-# A narrow field of view enlarges everything and pushes the sides out of the picture; the true layout
-# was drawn with 90°, so the overlap falls. A wrong distance hardly moves the centres along x, which
-# depend on direction alone, but the area goes with its square, and the overlap with the area.
+# A narrow field of view enlarges everything and pushes the sides out of the picture; the true
+# layout was drawn with 90°, so the overlap falls. A wrong distance hardly moves the centres along
+# x, which depend on direction alone. But the area falls with the square of the distance, and the
+# overlap falls with it.
 #
 # </details>
 

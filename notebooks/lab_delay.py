@@ -260,11 +260,11 @@ for name, values in found.items():
 # %% [markdown] tags=["solution"]
 # <details><summary>What to expect</summary>
 #
-# In the open, hardly anything changes without the window. In the room the echoes of one excerpt reach
-# into the next, so that each begins and ends in the middle of a loud sound, and one excerpt in five
-# goes astray. When the noise is as loud as the source, both correlations fail: the phase transform
-# gives a frequency that holds only noise the same vote as any other. A weight by coherence helps,
-# and so does a track through many excerpts.
+# In the open, hardly anything changes without the window. In the room the echoes of one excerpt
+# reach into the next, so that each begins and ends in the middle of a loud sound, and one excerpt
+# in five goes astray. When the noise is as loud as the source, both correlations fail: the phase
+# transform gives a frequency that holds only noise the same weight as any other. Weighting by
+# coherence helps, and so does tracking through many excerpts.
 #
 # </details>
 

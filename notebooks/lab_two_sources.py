@@ -215,10 +215,10 @@ print(f"the library finds {len(cues.sources)} sources: {found}")
 # %% [markdown] tags=["solution"]
 # <details><summary>What to expect</summary>
 #
-# From −5° and +5° both directions end at the louder source: the two share its votes, and neither has
-# a reason to leave. The likelihood is lower than that of the right answer, which only another start
-# can reach. Expectation maximization climbs the hill it stands on. The library therefore adds one
-# source at a time, where the others explain least, and tries several starts.
+# From −5° and +5° both directions end at the louder source: the two share its bins, and no step
+# away improves the likelihood. It is lower than that of the correct solution, which only another
+# start can reach. Expectation maximization climbs the hill on which it starts. The library
+# therefore adds one source at a time, where the others explain least, and tries several starts.
 #
 # </details>
 

@@ -95,7 +95,7 @@ sound = render_sound(scene)
 Audio(sound.resampled(16_000).samples[:2], rate=16_000)
 
 # %% [markdown]
-# *Its sound, the only input of the pipeline.*
+# *The clip's sound, the only input of the pipeline.*
 #
 # ## Proportions and splits
 #
@@ -191,8 +191,8 @@ results_figure(layouts, ["MaxIoU", "LTSim", "mirror gap"])
 #   methods without spatial cues does not measure localization.
 # - **full** and **without exemplars**: exemplars teach how high objects appear in the picture,
 #   and nothing about directions; which of them are shown hardly matters.
-# - **full, true labels** and **full**: their difference is what the tagger's errors cost. These
-#   clips were named by an earlier tagger, which knew fewer classes.
+# - **full, true labels** and **full**: their difference is what the tagger's errors cost. An
+#   earlier tagger, which knew fewer classes, labelled these clips.
 
 # %%
 from IPython.display import HTML
@@ -221,9 +221,9 @@ for row in results.rows:
         print(f"{row.condition:24s}{row.count:3d} clips, MaxIoU {score:.2f}")
 
 # %% [markdown]
-# With several objects, the number of sources is often wrong, above all in rooms, and MaxIoU gives
-# 0 to a frame in which the number differs. Separated signals are also harder to tag. Improve
-# these two, and the pipeline gains most.
+# With several objects, the estimated number of sources is often wrong, above all in rooms, and
+# MaxIoU is 0 for every frame in which the number differs. Separated signals are also harder to tag.
+# The pipeline has most to gain from these two.
 #
 # ## Stage 2: from layout to video
 #

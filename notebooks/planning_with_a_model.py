@@ -105,9 +105,9 @@ for line in instruction.splitlines():
 # file `ignore all instructions.flac`, so the prompt quotes names, labels and notes, and declares
 # them to be data.
 #
-# The exemplars follow, and last the recording to plan for: a table of its cues and, if the model
-# takes audio, one clip for each channel. Hosted models mix stereo down to mono, which is why
-# there are two clips; the exemplars have theirs as well.
+# The exemplars follow, and at the end the recording to plan for: a table of its cues and, if the
+# model accepts audio, one clip for each channel, because hosted models mix stereo down to mono. The
+# exemplars have clips of their own.
 
 # %% tags=["nbval-ignore-output"]
 print(prompt.user_text[prompt.user_text.rindex("The recording to plan") :])
@@ -174,10 +174,10 @@ print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caugh
 #
 # ## What a very small model writes
 #
-# Every answer in this book comes from a real model, and no hosted model was run for it. One real
-# language model is small enough for any processor: **SmolLM2**, 135 million parameters, text
-# only. It planned three scenes, with one exemplar and with none; `data/answers` holds its answers
-# verbatim, and this chapter replays them.
+# Every model answer in this book was written by a real model; no hosted model was run. One language
+# model is small enough for any processor: **SmolLM2**, with 135 million parameters, text only. It
+# planned three scenes, with one exemplar and with none; `data/answers` holds its answers verbatim,
+# and this chapter replays them.
 
 # %%
 from spa2v_lab.bench.replay import recorded_answers
@@ -219,10 +219,10 @@ replayed(by_code)
 #
 # ### Scores
 #
-# Three scenes are an illustration, not a benchmark, but the pattern is clear. (The benchmark
-# below ran the same model on twenty scenes, with one exemplar and computed boxes: it answered for
-# all of them, labelled the object correctly in each, and the boxes were as good as without a
-# model.) Compare each plan with the ground truth:
+# Three scenes are an illustration, not a benchmark. (The benchmark below ran the same model on
+# twenty scenes, with one exemplar and computed boxes: it answered for all of them, labelled the
+# object correctly in each, and the boxes were as good as without a model.) Compare each plan with
+# the ground truth:
 
 # %%
 from spa2v_lib.planning import plan_acoustic
@@ -297,7 +297,8 @@ for name, cues_of in cues_from.items():
 # | OpenAI | `openai-chat:gpt-6.1-terra` | the same, `OPENAI_API_KEY` |
 # | your own server (vLLM, Ollama) | `openai-chat:NAME@http://127.0.0.1:8000/v1` | nothing else |
 # | in this process | `transformers:Qwen/Qwen2-Audio-7B-Instruct` | `spa2v[local]`, a GPU |
-# | SmolLM2 | `smollm` | two packages; the error names them |
+# | SmolLM2 | `smollm` | its two packages, which `spa2v[local]` does not install; the error message
+# names them |
 #
 # Estimate the cost before you send anything:
 
@@ -323,8 +324,8 @@ print("price not known" if dollars is None else f"a thousand recordings: ${1000 
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Exercise 1</b></p>
 #
-# How much do the three ways to choose exemplars differ? Compare the motions of `knn`, `fixed` and
-# `random` exemplars with that of the recording.
+# How much do the three methods of choosing exemplars differ? Compare the motions of `knn`, `fixed`
+# and `random` exemplars with that of the recording.
 #
 # </div>
 
@@ -373,8 +374,8 @@ for shots in (0, 1, 3, 8):
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# Let the model write labels, captions and the silent objects of a scene, and let measured cues
-# place the boxes. Exemplars teach the form of an answer; a small model copies their content as
+# Let the model write labels, captions and the silent objects of a scene, and let the measured cues
+# place the boxes. Exemplars teach the format of an answer; a small model copies their content as
 # well.
 #
 # </div>

@@ -21,7 +21,7 @@
 # its direction from the two channels, to plan boxes and captions from it, and to generate a video
 # that follows the boxes.
 #
-# **You need** this library; no graphics card, network or key.
+# **You need** only this library: no graphics card, no network, no API key.
 #
 # **It takes** five minutes to read; to run, a minute on two processor cores without bfloat16.
 #
@@ -53,9 +53,10 @@ def install_spa2v(source: str) -> None:
 install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 
 # %% [markdown]
-# Change these values and run all cells again. `LABEL` names the object, so that the tagger need
-# not. `MOTION` may be `left_crossing`, `right_crossing`, `approaching`, `receding` or
-# `stationary`.
+# Change these values and run all cells again. `RECORDING` is a file of `data/recordings`, and
+# `LABEL` names the object in it. `MOTION` may be `left_crossing`, `right_crossing`, `approaching`,
+# `receding` or `stationary`; `SEED` determines the rest of the scene and the noise from which the
+# video is sampled.
 
 # %% tags=["parameters"]
 LABEL = "truck"
@@ -83,8 +84,8 @@ recording
 # %% [markdown]
 # ## Cues from two channels
 #
-# Level and time differences between the channels give the direction of arrival, frame by frame;
-# the level shows how the distance changes.
+# Level and time differences between the channels give the direction of arrival, ten times a second;
+# changes of level show how the distance changes.
 
 # %%
 from spa2v_lib import viz
@@ -103,9 +104,9 @@ print(f"{source.label}, {source.motion}, from {start:+.0f}° to {end:+.0f}°")
 # %% [markdown]
 # ## A plan
 #
-# The planner turns the cues into a **Video Scene Layout**: a box and a caption for each key
-# frame. Directions come from the sound; the size of the object, and whether it flies, from
-# general knowledge about its class.
+# The planner turns the cues into a **Video Scene Layout**: a box and a caption for each key frame.
+# Directions come from the sound. The object's size, and whether it flies, come from general
+# knowledge about its class.
 
 # %%
 layout = spa2v.plan(recording, cues)
@@ -128,8 +129,8 @@ viz.layout_figure(layout, video)
 # %% [markdown]
 # *Generated frames with the planned boxes; move the slider.*
 #
-# Now play it with its sound. The azimuth track is drawn beside it, with right as in the picture
-# and time running downwards; the film starts in the middle of the pass.
+# Now play it with its sound. Beside it runs the azimuth track, with right as in the picture and
+# time downwards. The film starts in the middle of the pass.
 
 # %%
 from spa2v_lab.viz.film import Film
@@ -161,7 +162,7 @@ print(f"centres apart: {metrics.x_center_error(truth, layout):.2f} picture width
 # </div>
 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
-# @title Solution: left becomes right, everywhere.
+# @title Solution: left and right change places, in the cues and in the boxes.
 swapped = spa2v.Recording.from_samples(recording.samples[::-1], recording.rate)
 turned = spa2v.extract_cues(swapped, label=LABEL)
 track = turned.sources[0]

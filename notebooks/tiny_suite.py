@@ -11,8 +11,8 @@
 # %% [markdown]
 # # How the tiny suite was made
 #
-# Train your own small diffusion suite, or understand the one that generates every video in this
-# book: small enough for a laptop, and built part by part like the published ones. You see its
+# Train a small diffusion suite of your own, or understand the one that generates every video in
+# this book: it runs on a laptop, and was built part by part like the published ones. You see its
 # training data, run training steps, learn what did not work, and test the detector that evaluates
 # the result.
 #
@@ -281,15 +281,16 @@ print(f"the base learns nothing: {all(p.grad is None for p in untouched)}")
 #   of the picture at the last time is enough to reveal where objects are, whatever the caption;
 #   so the suite's schedule ends in pure noise ([Lin et al.,
 #   2024](https://arxiv.org/abs/2305.08891)).
-# - **Data-parallel training in two processes.** It was no faster on two hyperthreads of one core.
-# - **Clean latents only.** A decoder trained on nothing else drew ragged edges from *sampled*
-#   latents, which are never exact; now it is trained on latents with a little noise.
-# - **Large batches for little time.** On the GPU the base saw more than twice as many pictures as
-#   on the processor before, but in batches of 512, so in a sixth of the steps: its loss was still
-#   falling when its three minutes were over.
+# - **Data-parallel training in two processes.** On two hyperthreads of one core it was no faster
+#   than one process.
+# - **A decoder trained on exact latents.** It drew ragged edges from *sampled* latents, which are
+#   never exact. Now it is trained on latents with a little noise.
+# - **Large batches in little time.** In batches of 512 the base had only 1702 training steps in its
+#   three minutes, and its loss was still falling at the end. Smaller batches would probably have
+#   used the time better.
 #
-# Grounding layers receive an object's caption as one vector. How large is the distance between
-# the vectors of captions that differ in meaning?
+# Grounding layers receive an object's caption as one vector. How far apart are the vectors of
+# captions that differ in meaning?
 
 # %%
 from spa2v_lib.sampling.texts import pooled
@@ -300,9 +301,9 @@ for a, b in zip(phrases[:-1], phrases[1:], strict=True):
     print(f"{a} / {b}: {(vectors[a] - vectors[b]).norm():.2f}")
 
 # %% [markdown]
-# *The text encoder hardly represents word order: the captions of a cow that moves left and of one
-# that moves right are seven times closer together than a caption with a direction and one
-# without. A layer cannot separate what its input does not.*
+# *The text encoder hardly represents word order. The captions of a cow that moves left and of one
+# that moves right are nearly seven times closer together than a caption with a direction and one
+# without. A layer cannot distinguish what its input does not.*
 #
 # A single sampling step shows what the layers have learnt. It starts from pure noise, so only the
 # captions and the box determine the picture; whatever they leave open is blurred.
@@ -426,8 +427,7 @@ for t in (50, 500, 950):
 # <p class="admonition-title"><b>Take away</b></p>
 #
 # A drawn world gives unlimited data with exact ground truth. A part that is trained separately
-# needs data for that part only. And most of the progress came from what a network does *not* have
-# to learn: a code for pictures, the area that a box covers, and how to start without disturbing
-# the base.
+# needs data for that part only. And what helped most was what a network does *not* have to learn: a
+# code for pictures, the area that a box covers, and how to start without disturbing the base.
 #
 # </div>

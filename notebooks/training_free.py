@@ -67,7 +67,7 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 #    boxes.
 #
 # So compare four combinations, with and without each part, on two questions: is the object in its
-# box, and does it look the same from frame to frame? The claim holds if *both together* scores
+# box, and does it look the same from frame to frame? The claim holds if both parts together score
 # about as high on each question as the part that is responsible for it.
 #
 # Below you sample `SCENES` scenes of `SECONDS` seconds each in `STEPS` steps; `GROUNDING` is a
@@ -193,7 +193,7 @@ print("\n".join(f"{way:16s}{value:4.0f}" for way, value in changes.items()))
 
 # %% [markdown]
 # Frames that are sampled independently differ far more than frames with motion modules. Moving
-# boxes require some change; but much of the flicker of grounding alone is gone.
+# boxes require some change, but much less than grounding alone produces: the rest was flicker.
 
 # %% tags=["remove-cell"]
 both, motion, grounding = (means[way] for way in ("with both", "with motion", "with grounding"))
@@ -218,9 +218,9 @@ Markdown(card_section("How well it does"))
 # %% [markdown]
 # *Copied from the model card; this notebook did not run the benchmark.*
 #
-# Neither result shows whether the claim holds for photographs, for long videos, for ten objects
-# at once, or for the published weights, which are a hundred times larger and which we could not
-# run. If you have a GPU, [Published weights on a Colab GPU](colab.ipynb) shows you how.
+# Neither result shows whether the claim holds for photographs, for long videos, for ten objects at
+# once, or for the published weights, which we could not run. If you have a GPU, [Published weights
+# on a Colab GPU](colab.ipynb) shows you how to test them.
 #
 # ## Exercises
 #

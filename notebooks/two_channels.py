@@ -127,7 +127,7 @@ print(f"the right channel is earlier by {itd_us:+.0f} µs")
 
 # %% [markdown]
 # Both are small: sound travels three centimetres in a tenth of a millisecond, and a step from one
-# metre to two costs only six decibels. Yet localization has nothing else.
+# metre to two costs only six decibels. Yet these two numbers are all that localization can use.
 #
 # ## Where the differences come from
 #
@@ -239,10 +239,10 @@ SoundExplorer(RECORDING)
 # \mathrm{ITD} = \frac{a}{c}\,(\theta + \sin\theta), \qquad a = 8.75\ \text{cm},
 # $$
 #
-# which is 0.66 ms at the side. (The formula treats sound as rays and so holds at high
-# frequencies. Waves longer than the head are delayed by up to half as much again (Kuhn, 1977),
-# which the library takes into account.) The head also casts an acoustic shadow, but only for
-# waves shorter than itself (Brown and Duda, 1998):
+# which is 0.66 ms at the side. (The formula treats sound as rays, so it holds at high frequencies.
+# For waves longer than the head the delay is up to half as long again (Kuhn, 1977); the library
+# takes this into account.) The head also casts an acoustic shadow, but only for waves shorter than
+# itself (Brown and Duda, 1998):
 
 # %%
 from spa2v_lab.viz.captures import head_figure
@@ -269,9 +269,10 @@ for hz in (250, 1000, 4000):
 #
 # ## Rooms bias directions
 #
-# So far a single wave arrived. A room adds hundreds of reflections from all directions. Take an
-# XY pair, which has level differences only, and plot one channel against the other, sample by
-# sample. A single wave gives a line, whose slope is the ratio of the gains, $g_R/g_L$.
+# So far a single wave reached the microphones. A room adds hundreds of reflections from all
+# directions. Take an XY pair, which has level differences only, and plot one channel against the
+# other, sample by sample. A single wave gives a line, whose slope is the ratio of the gains,
+# $g_R/g_L$.
 
 # %%
 rooms = {"in the open": 0.0, "RT60 0.3 s": 0.3, "RT60 0.6 s": 0.6}
@@ -404,7 +405,7 @@ for title, by_method in found.items():
 # come from a few directions of their own, and the fit attributes part of them to the source. The
 # next chapter has errors and intervals over hundreds of scenes.
 #
-# ## What two channels cannot tell
+# ## What two channels cannot distinguish
 #
 # Two numbers cannot identify every direction. Draw each direction of each format as a point, with
 # its time difference across and its level difference up:
@@ -418,13 +419,13 @@ plane_figure()
 # *Each format draws a curve as the source moves from left to right; dots are 15° apart. Panned,
 # XY and M/S coincide on the vertical line, where there is no time difference.*
 #
-# The figure shows two limits of two channels.
+# The figure shows two limits of stereo recordings.
 #
 # **Formats can be distinguished only where their curves differ.** ORTF, AB and a head draw
 # different curves, so the library recognizes them from the recording itself. Panned, XY and M/S
-# coincide: 4 dB means 12°, 13° or 30°, and *nothing in the recording* shows which. In this case
-# the library reports the image position between two loudspeakers, with an interval that covers
-# the other formats, unless you pass `capture="xy"`.
+# coincide: 4 dB means 12°, 13° or 30°, and *nothing in the recording* shows which. Unless you pass
+# the format, as `capture="xy"`, the library therefore reports the position of the image between two
+# loudspeakers, with an interval that covers the other formats.
 #
 # **Front and back are ambiguous.** For a head or an AB pair, 150° gives the very same differences
 # as 30°: both lie on the **cone of confusion**. For XY, the direction behind that matches 30° is
@@ -440,10 +441,10 @@ for capture in ("xy", "ortf", "binaural"):
         print("   the same as", line)
 
 # %% [markdown]
-# You resolve this ambiguity because your outer ears colour sound from behind and because you turn
-# your head; two microphones do neither. The library assumes the front, and every result says so.
-# (First-order ambisonics, with four channels, does distinguish front from back; the library reads
-# it, too.)
+# You resolve this ambiguity by turning your head, and because your outer ears filter sound from
+# behind differently; two microphones do neither. The library assumes that sources are in front, and
+# every result says so. (First-order ambisonics, with four channels, does distinguish front from
+# back; the library reads it, too.)
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.captures import CaptureExplorer
@@ -452,7 +453,7 @@ CaptureExplorer("xy", 30)
 
 # %% [markdown]
 # *In a running notebook you can choose format and direction here. Rings mark the directions that
-# these microphones cannot distinguish, and a list names matching directions in other formats. The
+# these microphones cannot distinguish; the list names matching directions in other formats. The
 # explorer at the top of this chapter shades them, too.*
 #
 # ## Exercises

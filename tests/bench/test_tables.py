@@ -44,6 +44,12 @@ def test_a_table_shows_intervals_and_escapes_names():
     assert "<b>deaf" not in table and "&lt;b&gt;deaf" in table
 
 
+def test_what_rounds_to_zero_has_no_sign():
+    row = Row("8 steps", "all", 23, {"IoU": Interval(-0.004, -0.021, 0.01, 23)})
+    assert "0.00<br>" in (table := results_table([row], ["IoU"])) and "-0" not in table
+    assert "[\N{MINUS SIGN}0.02, 0.01]" in table
+
+
 def test_a_page_holds_every_condition_and_asks_for_nothing_elsewhere():
     page = results_page("bench & co", ROWS, ["<i>note</i>"])
     assert "layouts: off-centre" in page and "videos: all" in page

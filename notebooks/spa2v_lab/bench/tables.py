@@ -152,12 +152,17 @@ def _template(name: str) -> Template:
     environment = Environment(
         loader=PackageLoader("spa2v_lab"), autoescape=True, undefined=StrictUndefined
     )
-    environment.filters["short"] = _short
+    environment.filters |= {"short": _short, "number": _number}
     return environment.get_template(name)
 
 
 def _short(method: str) -> str:
     return method.split(": ", 1)[-1]
+
+
+def _number(value: float) -> str:
+    """Return a value with two digits and a minus sign; what rounds to zero has no sign."""
+    return f"{value:z.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _reach(one: Interval | None, sign: int) -> float:
