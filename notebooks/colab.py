@@ -84,16 +84,18 @@ from spa2v_lib.sampling import PRESETS
 
 for name, preset in PRESETS.items():
     width, height = preset.size
-    memory = f"{preset.gpu_gb:g} GB, {preset.offload_gb:g} with offload" if preset.gpu_gb else "any"
-    print(f"{name}: {width}×{height}, {preset.steps} steps, {preset.guidance_scale:g} guidance")
+    memory = "any"
+    if preset.gpu_gb:
+        memory = f"{preset.gpu_gb:.1f} GB, {preset.offload_gb:.1f} with offload"
+    print(f"{name}: {width}×{height}, {preset.steps} steps, guidance {preset.guidance_scale:g}")
     print(f"    {preset.summary}")
     print(f"    methods: {', '.join(preset.groundings)}; memory: {memory}")
 
 # %% [markdown]
-# With `DEVICE = "auto"` the library checks how much GPU memory is free. If all parts fit, it
-# loads them to the GPU in half precision. If not, parts wait in main memory until they are needed
-# (diffusers' `enable_model_cpu_offload`), which is slower and needs less memory. If even that
-# does not fit, you get an error before the download. The check computes these requirements:
+# With `DEVICE = "auto"` the library checks how much GPU memory is free. If all parts fit, it loads
+# them to the GPU in half precision. If not, parts wait in main memory until they are needed
+# (diffusers' `enable_model_cpu_offload`), which is slower and needs less memory. If even that does
+# not fit, you get an error before the download. The requirements that it checks against:
 
 # %%
 from IPython.display import Markdown
@@ -103,18 +105,20 @@ from spa2v_lab.bench.memory_table import memory_table
 Markdown(memory_table())
 
 # %% [markdown]
-# The numbers are counted from the weights' sizes and shapes, and not measured on a GPU; 95 % of a
-# card count as free. Autoencoders decode a few frames at a time, and in tiles where parts wait.
+# The numbers are computed from the sizes and shapes of the weights, not measured on a GPU, and
+# assume that 95 % of a card is free. Autoencoders decode a few frames at a time, and in tiles where
+# parts wait in main memory.
 #
 # **A free Colab T4** (16 GB) suffices for `sd15-migc` and `sd15-gligen`, but not for `wan-vace`:
 # its weights are 16.2 GB (5.68 billion in the text encoder and 2.15 billion in the transformer, of
 # two bytes each, 0.13 billion in the autoencoder of four). They pass through main memory, of which
-# Colab's free machine has 12.7 GB, and a T4 does not compute in bfloat16, as its attention does.
-# The check stops you before the 19 GB are downloaded. Stored in eight bits (diffusers' layerwise
-# casting) the text encoder would take 5.7 GB, so that the weights would fit a T4 with 10.5 GB;
-# bfloat16 would still be missing, and whether the transformer's numbers stay within float16, nobody
-# can tell without its weights. For GGUF files diffusers reads transformers, not this text encoder.
-# So neither is offered. On a **Mac** the Apple GPU is taken; what it needs is main memory.
+# Colab's free machine has 12.7 GB, and its attention needs bfloat16, in which a T4 does not
+# compute. The check stops you before the 19 GB are downloaded. Stored in eight bits (diffusers'
+# layerwise casting), the text encoder would take 5.7 GB, and the weights would fit a T4 with 10.5
+# GB. But bfloat16 would still be missing, and without the weights we cannot test whether the
+# transformer's values stay within float16. From GGUF files diffusers reads transformers, but not
+# this text encoder. So the library offers neither. On a **Mac** the library uses the Apple GPU,
+# which shares main memory.
 #
 # ## The weights and their licences
 #
@@ -154,7 +158,7 @@ print("" if chosen.sources else "the embedded suite needs nothing from elsewhere
 # `wan-vace`; 0.13 GB more for few steps and 2.6 GB for an image prompt. `spa2v fetch sd15-migc`
 # announces files, sizes and free disk, downloads and checks (with `--speed fast`, `--base`,
 # `--lora` or `--image` theirs, too); `spa2v doctor` lists what is installed already, and what fits
-# this machine. An interrupted download resumes where it stopped.
+# this machine. An interrupted download resumes where it left off.
 #
 # On machines without a network, put all other weights there, too, as
 # `WEIGHTS/owner/repository/…`. The MIGC file is a pickle; the library reads it with
@@ -239,28 +243,27 @@ for name, boxes in (("planned", planned), ("mirrored", [box.mirrored() for box i
 
 # %% [markdown]
 # A preset works if the first number is at least 0.4 and more than twice the second. A car that
-# stands still or drives in the other direction cannot reach that. `spa2v doctor` prints the
-# verdict and ends with an exit code.
+# stands still or drives in the other direction does not pass. `spa2v doctor` prints the verdict,
+# and its exit code states it.
 #
 # <div class="admonition important" style="border-left: 4px solid #a8328c; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Please tell us</b></p>
 #
-# If you ran this with published weights, open an issue with the preset, the two numbers, the
-# GPU's name, the output of `spa2v doctor`, and the video, whatever the result. It is the one test
-# that we could not run ourselves.
+# If you ran this with published weights, open an issue with the preset, the two numbers, the GPU's
+# name, the output of `spa2v doctor`, and the video, whatever the result. It is the one test that we
+# cannot run ourselves.
 #
 # </div>
 #
 # ## A video of your own
 #
 # From here on only the preset differs from the quickstart. Upload a stereo recording with Colab's
-# file panel, and enter its name instead of the example's. The motion modules process 16 frames,
-# two seconds, at a time; longer videos are sampled in overlapping windows and take longer. Layers
-# within a frame compute one window's frames at a time, and frames are decoded 16 at a time.
-# Cross-attention and the maps between the layers still grow with the length: with the embedded
-# suite in single precision, one process peaks at 0.72 GB for 16 frames, 1.06 GB for 64 and 1.46 GB
-# for 128 (0.71, 1.21 and 1.44 GB without these parts, which help at 64 and not at 128). Here the
-# recording is cut to its first `SECONDS` seconds.
+# file panel, and enter its name instead of the example's. The motion modules process 16 frames, two
+# seconds, at a time; longer videos are sampled in overlapping windows and take longer. To save
+# memory, layers that do not mix frames process one window at a time, and frames are decoded 16 at a
+# time. Cross-attention and the features between the layers still grow with the length: with the
+# embedded suite in single precision, one process peaks at 0.72 GB for 16 frames, 1.06 GB for 64 and
+# 1.46 GB for 128. Here the recording is cut to its first `SECONDS` seconds.
 
 # %%
 import tempfile
@@ -273,8 +276,7 @@ cues = spa2v.extract_cues(recording)
 print(f"{cues.sources[0].label}, {cues.sources[0].motion.replace('_', ' ')}")
 
 # %% [markdown]
-# Plan for the preset's aspect ratio, so that the boxes fit its picture, which may be wider than
-# square.
+# Plan for the preset's aspect ratio, so that the boxes fit its picture, which need not be square.
 
 # %%
 plan = spa2v.plan(recording, cues, aspect=chosen.size[0] / chosen.size[1])
@@ -326,19 +328,17 @@ print(f"{asked.steps} steps, guidance {asked.guidance_scale:g}, {asked.size}, Lo
 #   was read, and `spa2v verify` compares them.
 # - Weights for another architecture (Stable Diffusion 2 or XL, an inpainting base) and pickles are
 #   refused before anything is loaded, by their shapes alone.
-# - Most motion LoRA were made for the adapter `guoyww/animatediff-motion-adapter-v1-5-2`; take it
-#   with `--motion`, or their extra layers are refused.
-# - `speed="fast"` fuses
-#   [LCM-LoRA](https://arxiv.org/abs/2311.05556) and samples 6 steps instead of 25 or 50, with
-#   guidance from 1 to 2: a quarter or an eighth of the denoiser's work. **What that costs in
-#   quality, nobody has measured here**; grounding has two or three steps to act in.
+# - Most motion LoRA were made for the adapter `guoyww/animatediff-motion-adapter-v1-5-2`. Choose it
+#   with `--motion`; with another adapter their extra layers are refused.
+# - `speed="fast"` fuses [LCM-LoRA](https://arxiv.org/abs/2311.05556) and samples 6 steps instead of
+#   25 or 50, with guidance from 1 to 2: a quarter or an eighth of the denoiser's work. **We have
+#   not measured what this costs in quality**; grounding acts in only two or three of the steps.
 #
 # ### A picture to start from
 #
-# `--image photo.jpg` conditions every frame on a picture, through
-# [IP-Adapter](https://arxiv.org/abs/2308.06721) as diffusers carries it beside a motion adapter:
-# the video resembles it in what it shows and in its colours. It is no first frame to the pixel; the
-# image encoder sees the picture small, pressed into a square.
+# `--image photo.jpg` conditions every frame on a picture, through diffusers'
+# [IP-Adapter](https://arxiv.org/abs/2308.06721): the video resembles it in content and colours. The
+# picture does not become the first frame; the image encoder sees it scaled to a small square.
 #
 # ```sh
 # spa2v generate train.flac --out out/train --preset sd15-gligen --image photo.jpg:0.6
@@ -352,12 +352,12 @@ print(f"{asked.steps} steps, guidance {asked.guidance_scale:g}, {asked.size}, Lo
 #
 # ### Alternatives
 #
-# We looked for other maintained video pipelines in diffusers 0.42 that are steered by boxes or
-# trajectories: CogVideoX Fun Control, EasyAnimate Control, LTX-2's control LoRA and Cosmos Transfer
-# follow control videos of poses, edges or depth, LTX's conditions are pictures at given frames,
-# Wan 2.2's animation follows a person, and the trajectories that SANA-WM takes are the camera's.
-# None takes a layout. VACE's pipeline does, and also runs the VACE
-# variant of Wan 2.2 (14 billion weights), which is beyond the cards above.
+# Does another video pipeline of diffusers 0.42 follow boxes or trajectories? CogVideoX Fun Control,
+# EasyAnimate Control, LTX-2's control LoRA and Cosmos Transfer follow control videos of poses,
+# edges or depth, LTX's conditions are pictures at given frames, Wan 2.2's animation follows a
+# person, and the trajectories that SANA-WM takes are the camera's. None takes a layout. VACE's
+# pipeline does; it also runs the VACE variant of Wan 2.2, whose 14 billion weights exceed the cards
+# above.
 #
 # ## When something goes wrong
 #
@@ -411,7 +411,7 @@ print(f"good: {verdict.good}")
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">
 # <p class="admonition-title"><b>Take away</b></p>
 #
-# To use published weights you change one word; layout, methods and checks stay the same. Nobody
-# has confirmed a picture made with these weights yet; you can, with one command and a GPU.
+# To use published weights you change one word; layout, methods and checks stay the same. Nobody has
+# confirmed a picture made with these weights yet. With a GPU you can, with one command.
 #
 # </div>

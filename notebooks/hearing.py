@@ -191,7 +191,8 @@ from spa2v_lab.bench.hearing_renderers import external_scenes
 drawn = external_scenes("pyroomacoustics", 60)
 narrow = next(item for item in drawn if item.spacing_m and item.motions == ("right_crossing",))
 applause = narrow.rendered()
-print(f"in truth {narrow.ground_truths(np.array([0.1, 3.0]))[0].azimuth_deg.round()}°")
+start, end = narrow.ground_truths(np.array([0.1, 3.0]))[0].azimuth_deg
+print(f"in truth: {start:+.0f}° to {end:+.0f}°")
 for given in ({}, {"spacing": 0.17}, {"capture": "ab"}):
     found = spa2v.extract_cues(applause, **given)
     one = found.sources[0]

@@ -246,12 +246,13 @@ results = run(quick=False, seed=0, progress=lambda *_: None)
 for row in results.rows:
     for measure, share in row.measures.items():
         right = round(share.mean * share.count)
-        print(f"{row.method:17s}{row.condition:31s}{measure:23s}{right:3d} of {share.count}")
+        print(f"{row.method}, {row.condition}: {measure} {right} of {share.count}")
 
 # %% [markdown]
 # How to read the counts:
 #
-# - **Sides** are mostly correct, and where they are wrong the level difference is, too.
+# - **Sides** ("on the right side" means on the correct one, left or right) are mostly correct, and
+#   where they are wrong the level difference is, too.
 # - **Motion** is correct for all of them, but the comparison of bands was developed on these very
 #   recordings, so expect some errors on others. The baseline answers "stationary" for nearly every
 #   recording, which is wrong whenever a source moves.
@@ -276,7 +277,7 @@ passes = Results.read(resource("results", "real_passes.json"))
 for row in passes.rows:
     for measure, share in row.measures.items():
         right = round(share.mean * share.count)
-        print(f"{row.method:17s}{row.condition:31s}{measure:23s}{right:3d} of {share.count}")
+        print(f"{row.method}, {row.condition}: {measure} {right} of {share.count}")
 
 # %% [markdown]
 # Every direction of travel is correct. The level difference alone gets two right: those on the

@@ -59,7 +59,7 @@ install_spa2v(os.environ.get("SPA2V_SOURCE", SOURCE))
 # %% tags=["parameters"]
 CLIP = 7  # which clip of the benchmark is shown
 SEED = 0
-CONDITION = "all"  # or one of the kinds of clips
+CONDITION = "all"  # or one of the scene types
 
 # %% [markdown]
 # ## A clip

@@ -271,7 +271,7 @@ video = tried[0]["with both"]
 frozen = np.repeat(video.frames[:1], len(video.frames), axis=0)
 for name, frames in (("moving", video.frames), ("frozen", frozen)):
     found = score(layouts[0], frames, detect(frames))
-    print(f"{name}: IoU {found['IoU']:.1f}, consistent {found['consistency'] > 0.4}")
+    print(f"{name}: IoU {found['IoU']:.1f}, consistency {found['consistency']:.1f}")
 
 # %% [markdown]
 # <div class="admonition tip" style="border-left: 4px solid #00a878; padding: 0.2em 1em; margin: 1em 0">

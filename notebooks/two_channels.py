@@ -188,11 +188,12 @@ differences_figure(range(-90, 91, 15))
 # %%
 from spa2v_lab.viz.captures import NAMES, differences
 
+print("at 30° and at 60°:")
 for capture, name in NAMES.items():
     made = differences(capture, (30, 60))
     level = ", ".join(f"{value:4.1f}" for value in made.ild_db)
     time = ", ".join(f"{1e6 * value:4.0f}" for value in made.itd_s)
-    print(f"{name:8}  at 30° and 60°:  {level} dB   {time} µs")
+    print(f"{name:8}  {level} dB   {time} µs")
 
 # %% [markdown]
 # The same direction gives 4 dB in one format, 11 dB in another and 0 dB in a third (30 dB stand

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from spa2v_lab.bench.frame import Interval, Row
-from spa2v_lib.viz.style import TEXT, styled
+from spa2v_lib.viz.style import styled
 from spa2v_lib.viz.words import colour_of
 
 if TYPE_CHECKING:
@@ -67,9 +67,7 @@ def results_figure(rows: Sequence[Row], measures: Sequence[str]) -> go.Figure:
     (0.8,)
     """
     names = [_short(row.method) for row in rows]
-    figure = make_subplots(
-        1, len(measures), shared_yaxes=True, subplot_titles=measures, horizontal_spacing=0.05
-    )
+    figure = make_subplots(1, len(measures), shared_yaxes=True, horizontal_spacing=0.05)
     for column, measure in enumerate(measures, start=1):
         found = [row.measures.get(measure) for row in rows]
         means = [one.mean if one else None for one in found]
@@ -83,11 +81,12 @@ def results_figure(rows: Sequence[Row], measures: Sequence[str]) -> go.Figure:
             },
             hovertemplate="%{y}: %{x:.3f}<extra></extra>", row=1, col=column,
         )  # fmt: skip
+        figure.update_xaxes(title={"text": measure, "standoff": 5}, row=1, col=column)
+    figure.update_xaxes(nticks=3, tickangle=0)  # more collide on a phone
     figure.update_yaxes(autorange="reversed", categoryorder="array", categoryarray=names)
-    figure.update_annotations(font={"color": TEXT, "size": 13})
     words = f"{', '.join(measures)}, with 95 % intervals, of: {', '.join(names)}"
     styled(figure, height=80 + 26 * len(rows), alt=words)
-    return figure.update_layout(showlegend=False, margin={"l": 190, "t": 40}, font_size=12)
+    return figure.update_layout(showlegend=False, margin={"l": 190, "t": 10}, font_size=12)
 
 
 def results_table(rows: Sequence[Row], measures: Sequence[str]) -> str:

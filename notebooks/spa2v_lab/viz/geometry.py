@@ -108,7 +108,7 @@ def class_figure(camera: Camera) -> go.Figure:
     figure.update_yaxes(range=[1, 0], title="y (share of height)")
     figure.update_xaxes(tickangle=-55)
     words = "height and place of every class in the picture, at its usual range"
-    return styled(figure, height=430, alt=words).update_layout(margin_b=110)
+    return styled(figure, height=450, alt=words).update_layout(margin={"t": 60, "b": 110})
 
 
 def overlap_when_wrong(

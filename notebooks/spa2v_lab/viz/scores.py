@@ -30,9 +30,7 @@ def score_figure(scores: Sequence[Mapping[str, Mapping[str, float]]]) -> go.Figu
     [0.3]
     """
     methods, measures = list(scores[0]), list(next(iter(scores[0].values())))
-    figure = make_subplots(
-        1, len(measures), shared_yaxes=True, subplot_titles=measures, horizontal_spacing=0.04
-    )
+    figure = make_subplots(1, len(measures), shared_yaxes=True, horizontal_spacing=0.04)
     for column, measure in enumerate(measures, start=1):
         colour = colour_of(column - 1)
         values = {name: [one[name][measure] for one in scores] for name in methods}
@@ -47,11 +45,12 @@ def score_figure(scores: Sequence[Mapping[str, Mapping[str, float]]]) -> go.Figu
             mode="markers", marker={"color": colour, "size": 7},
             hovertemplate="%{y}: %{x:.2f}<extra>one scene</extra>", row=1, col=column,
         )  # fmt: skip
+        figure.update_xaxes(title={"text": measure, "standoff": 5}, row=1, col=column)
     figure.update_xaxes(range=[-0.03, 1.05], tickvals=[0, 0.5, 1])
     figure.update_yaxes(autorange="reversed", showgrid=False)
     words = f"{', '.join(measures)} of {', '.join(methods)} in {len(scores)} scenes"
     styled(figure, height=90 + 42 * len(methods), alt=words)
-    return figure.update_layout(showlegend=False, margin_l=130, font_size=13)
+    return figure.update_layout(showlegend=False, margin={"l": 130, "t": 10}, font_size=13)
 
 
 def score_table(scores: Mapping[str, Mapping[str, float]]) -> str:
@@ -112,7 +111,7 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
             row=index // across + 1, col=index % across + 1,
         )  # fmt: skip
     figure.update_annotations(font={"color": TEXT, "size": 13})
-    figure.update_xaxes(title={"text": "step", "standoff": 3}, nticks=4)
+    figure.update_xaxes(title={"text": "step", "standoff": 3}, nticks=3, tickangle=0)
     figure.update_yaxes(title={"text": "loss", "standoff": 3}, col=1)
     words = f"training loss over steps of: {', '.join(logs)}"
     styled(figure, height=60 + 230 * down, alt=words)

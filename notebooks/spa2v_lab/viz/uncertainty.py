@@ -66,7 +66,12 @@ def cloud_figure(
     for column in range(1, len(recordings) + 1):
         anchor = "x" if column == 1 else f"x{column}"
         figure.update_yaxes(
-            range=[-1, 1], showticklabels=False, scaleanchor=anchor, constrain="domain", col=column
+            range=[-1, 1],
+            showticklabels=False,
+            scaleanchor=anchor,
+            constrain="domain",
+            constraintoward="top",
+            col=column,
         )
     figure.update_xaxes(constrain="domain")
     figure.update_yaxes(title="right channel", col=1)
@@ -109,7 +114,7 @@ def bias_figure(
                 line={"color": colour_of(index), "width": 2, "dash": _dash(index)},
                 hovertemplate="%{x:+.0f}° estimated as %{y:+.0f}°", row=1, col=column,
             )  # fmt: skip
-    figure.update_xaxes(title="true azimuth", ticksuffix="°", tickvals=[-60, -30, 0, 30, 60])
+    figure.update_xaxes(title="true azimuth", ticksuffix="°", tickvals=[-60, 0, 60])
     figure.update_yaxes(range=[-72, 72], tickvals=[-60, -30, 0, 30, 60], ticksuffix="°")
     figure.update_yaxes(title="estimated azimuth", col=1)
     words = f"estimated against true azimuth, by method: {', '.join(estimates_deg)}"
