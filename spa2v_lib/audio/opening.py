@@ -222,9 +222,11 @@ def open_container(
 
     end = path.stat().st_size if end is None else end
     options |= {"format_whitelist": FORMATS, "protocol_whitelist": "none"}
+    # Tags that are not UTF-8 would be an error; PyAV 19 and newer replace them unasked.
+    tags = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
     with (
         FileSection(path, begin, end) as section,
-        av.open(section, "r", options=options, metadata_errors="replace") as container,
+        av.open(section, "r", options=options, **tags) as container,
     ):
         yield container
 
