@@ -260,10 +260,11 @@ for name, boxes in (("planned", planned), ("mirrored", [box.mirrored() for box i
 # From here on only the preset differs from the quickstart. Upload a stereo recording with Colab's
 # file panel, and enter its name instead of the example's. The motion modules process 16 frames, two
 # seconds, at a time; longer videos are sampled in overlapping windows and take longer. To save
-# memory, layers that do not mix frames process one window at a time, and frames are decoded 16 at a
-# time. Cross-attention and the features between the layers still grow with the length: with the
-# embedded suite in single precision, one process peaks at 0.72 GB for 16 frames, 1.06 GB for 64 and
-# 1.46 GB for 128. Here the recording is cut to its first `SECONDS` seconds.
+# memory, layers that do not mix frames and the motion modules' feed-forward layers process as much
+# at a time as one window takes, and frames are decoded 16 at a time. Cross-attention and the features
+# between the layers still grow with the length: with the embedded suite in single precision, one
+# process peaks at 0.73 GB for 16 frames and 1.10 GB for 128, with GLIGEN's layers at 0.78 and
+# 1.36 GB. Here the recording is cut to its first `SECONDS` seconds.
 
 # %%
 import tempfile
