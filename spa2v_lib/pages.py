@@ -41,39 +41,43 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def render(template: str, **content: Any) -> str:
-    """Fill a template of ``spa2v_lib/templates``; all text is escaped, and printable.
+    """Fill a template; in a page (``.html``) all text is escaped, and printable.
 
     Parameters
     ----------
     template : str
-        The file's name.
+        The file, below ``spa2v_lib``.
     **content
-        What the template names. None is left out; what a template marks as safe is put in as it is.
+        What the template names. In a page None is left out, and what a template marks as safe is
+        put in as it is. A text (``.txt``) says what it is given, as it is.
 
     Returns
     -------
     str
 
+    See Also
+    --------
+    printable : What a page does with characters that would act.
+
     Examples
     --------
-    >>> page = render("batch.html", summary="1 < 2 videos", rows=[])
+    >>> page = render("templates/batch.html", summary="1 < 2 videos", rows=[])
     >>> "1 &lt; 2 videos" in page
     True
     """
-    return _environment().get_template(template).render(**content)
+    return _environment(template.endswith(".html")).get_template(template).render(**content)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(page: bool) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("spa2v_lib"),
-        autoescape=True,
+        loader=PackageLoader("spa2v_lib", "."),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_shown,
+        **{"autoescape": True, "finalize": _shown} if page else {},
     )
 
 

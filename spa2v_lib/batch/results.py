@@ -206,7 +206,7 @@ def render_index(rows: Sequence[Mapping[str, Any]], waiting: int = 0) -> str:
     True
     """
     shown = [_shown(row) for row in rows]
-    return render("batch.html", summary=_summary(rows, waiting), rows=shown)
+    return render("templates/batch.html", summary=_summary(rows, waiting), rows=shown)
 
 
 def _shown(row: Mapping[str, Any]) -> dict[str, Any]:

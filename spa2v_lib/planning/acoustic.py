@@ -22,6 +22,7 @@ from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.captions import frame_caption, object_caption, video_caption
 from spa2v_lib.layout.classes import FAMILIES, SOMETHING, SoundClass, get_class
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
+from spa2v_lib.pages import render
 from spa2v_lib.planning.placement import pass_by_position, with_exemplar_height
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ __all__ = [
     "place_boxes",
     "plan_acoustic",
 ]
-
-_COUNT = {1: "One source is", 2: "Two sources are", 3: "Three sources are"}
 
 
 def explain(cues: SpatialCues, placed: list[tuple[SourceTrack, SoundClass]], camera: Camera) -> str:
@@ -65,93 +64,22 @@ def explain(cues: SpatialCues, placed: list[tuple[SourceTrack, SoundClass]], cam
     >>> explain(cues, [(source, class_of(source)) for source in cues.sources], Camera())
     'One source is detected in ... s; its capture format is ...'
     """
-    if not cues.sources:
-        return f"Nothing sounds in {cues.duration_s:.1f} s: the scene is empty."
-    count = _COUNT.get(len(cues.sources), f"{len(cues.sources)} sources are")
-    whose = "its" if len(cues.sources) == 1 else "their"
-    sentences = [
-        f"{count} detected in {cues.duration_s:.1f} s; {whose} capture format is {_capture(cues)}."
-    ]
-    for source, sound_class in placed:
-        sentences += [_what(source, sound_class), _how(source), _size(source, sound_class, camera)]
-    shown = {source.id for source, _ in placed}
-    sentences += [
-        f"{source.id} is left out: it was not recognized."
-        for source in cues.sources
-        if source.id not in shown
-    ]
-    return " ".join(sentences)
-
-
-def _capture(cues: SpatialCues) -> str:
-    return f"{cues.capture.format} ({cues.capture.confidence:.2f}; {cues.capture.note})"
-
-
-def _what(source: SourceTrack, sound_class: SoundClass) -> str:
-    if source.label_source in ("user", "tagger"):
-        return (
-            f"{source.id} is {sound_class.with_article} (confidence {source.label_confidence:.2f})."
-        )
-    close = ", ".join(f"{name} {p:.2f}" for name, p in source.label_alternatives)
-    families = ", ".join(f"{name} {p:.2f}" for name, p in source.families[:2])
-    return (
-        f"{source.id} was not recognized (most probable: {close or 'nothing'}; families: "
-        f"{families or 'none'}). It is shown as {sound_class.name.replace('_', ' ')}, the best of "
-        f"its family, and called {sound_class.with_article}."
+    sentences = render(
+        "planning/prompts/reasoning.txt",
+        cues=cues,
+        placed=placed,
+        camera=camera,
+        get_class=get_class,
+        stay=_stay,
     )
+    return " ".join(sentences.splitlines())
 
 
-def _how(source: SourceTrack) -> str:
-    change = source.level_change_db
-    level = f"{'rises' if change >= 0 else 'falls'} by {abs(change):.1f} dB"
-    word = source.motion.replace("_", " ")
-    motion = f"{word} (confidence {source.motion_confidence:.2f})"
-    if None in source.azimuth_deg:
-        return f"Its direction is not known: it stands in the centre. The level {level}: {motion}."
-    start, end = source.azimuth_start_deg, source.azimuth_end_deg
-    if "crossing" in source.motion:
-        # A leap from one side to the other fits no straight path, and has no closest moment.
-        near = "" if source.closest_s is None else f", closest at {source.closest_s:.1f} s"
-        return f"The azimuth sweeps from {start:+.0f}° to {end:+.0f}°{near}: {motion}."
-    track = np.array(source.azimuth_deg, float)[np.array(source.active)]
-    low = np.array(source.azimuth_low_deg, float)[np.array(source.active)]
-    high = np.array(source.azimuth_high_deg, float)[np.array(source.active)]
-    middle, spread = float(np.median(track)), float(np.ptp(track))
-    interval = f"90 % interval {np.median(low):+.0f}° to {np.median(high):+.0f}°"
-    return (
-        f"The level {level} while the azimuth stays within {max(1.0, spread):.0f}° of "
-        f"{middle:+.0f}° ({interval}): {motion}."
-    )
-
-
-def _size(source: SourceTrack, sound_class: SoundClass, camera: Camera) -> str:
-    known = [r for r in source.relative_range if r is not None]
-    ratio = max(known, default=1.0)
-    course = "" if ratio < 1.05 else f", up to {ratio:.1f} times as far at its farthest"
-    above = f"{sound_class.base_m:.3g} m"
-    usual_base = get_class(sound_class.name).base_m
-    learnt = "" if sound_class.base_m == usual_base else ", as examples show it"
-    place = {
-        "ground": "on the ground",
-        "water": "on the water",
-        "air": f"in the air, {above} up{learnt}",
-        "held": f"held {above} above the ground{learnt}",
-    }[sound_class.place]
-    where = f"{place}, with the horizon at y = {camera.horizon_y():.2f}."
-    size = f"{sound_class.width_m:g} m by {sound_class.height_m:g} m"
-    name, usual = get_class(sound_class.name).with_article, f"{sound_class.range_m:g} m"
-    if source.pass_by is None or source.pass_by.distance_m is None:
-        return (
-            f"Its size and distance are typical of {name}, not measured: {size}, "
-            f"{usual} away at its closest{course}; {where}"
-        )
-    distance, speed = source.pass_by.distance_m, source.pass_by.speed_m_s
-    return (
-        f"Its Doppler shift places its path {distance.value:.0f} m away (90 % interval "
-        f"{distance.low:.0f} to {distance.high:.0f} m) at {speed.value:.0f} m/s; the distance is "
-        f"averaged with the {usual} typical of {name}{course}. Its size is the typical one, "
-        f"not measured: {size}; {where}"
-    )
+def _stay(source: SourceTrack) -> tuple[float, float, float, float]:
+    """Return how far an azimuth wanders, its median, and the medians of its interval's ends."""
+    tracks = (source.azimuth_deg, source.azimuth_low_deg, source.azimuth_high_deg)
+    track, low, high = (np.array(each, float)[np.array(source.active)] for each in tracks)
+    return max(1.0, float(np.ptp(track))), np.median(track), np.median(low), np.median(high)
 
 
 _SILENT_BACKGROUND = "meadow"

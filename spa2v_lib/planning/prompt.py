@@ -10,17 +10,16 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
-from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile
 
-from spa2v_lib.cues.types import SourceTrack, SpatialCues
+from spa2v_lib.cues.types import SpatialCues
 from spa2v_lib.layout.camera import Camera
 from spa2v_lib.layout.classes import BACKGROUNDS, CLASSES
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
+from spa2v_lib.pages import render
 from spa2v_lib.planning.answer import Canvas
 from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart
 from spa2v_lib.planning.exemplars import exemplar_sound
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["again", "build_prompt", "clips", "cue_table", "exemplar_answer"]
 
-_TEXTS = Path(__file__).resolve().parent / "prompts"
-_REASON_FIRST = "reason first about what the numbers say; then "
 _CLIP_S = 30.0
 _CLIP_RATE = 16_000
 _MOST_ROWS = 12
@@ -133,21 +130,18 @@ def again(prompt: Prompt, answer: str, fault: str) -> Prompt:
 
 
 def _text(name: str, **fields: object) -> str:
-    template = Template((_TEXTS / f"{name}.txt").read_text(encoding="utf-8").strip())
-    return template.substitute(fields)
+    return render(f"planning/prompts/{name}.txt", **fields)
 
 
 def _instruction(camera: Camera, placement: str, spatial: bool) -> str:
-    seen = [azimuth for azimuth in _SHOWN_DEG if abs(azimuth) <= camera.fov_deg / 2]
     return _text(
         "director",
-        fov=f"{camera.fov_deg:g}",
-        horizon=f"{camera.horizon_y():.2f}",
-        directions=", ".join(f"{a:+d}° {camera.x_of_azimuth(a):.2f}" for a in seen),
-        classes=", ".join(CLASSES),
-        surroundings=", ".join(f"{place.name} ({place.phrase})" for place in BACKGROUNDS.values()),
-        physics=f"\n{_text('physics')}\n" if spatial else "",
-        task=_text(f"task_{placement}", first=_REASON_FIRST if spatial else ""),
+        camera=camera,
+        directions=[azimuth for azimuth in _SHOWN_DEG if abs(azimuth) <= camera.fov_deg / 2],
+        placement=placement,
+        spatial=spatial,
+        classes=CLASSES,
+        places=BACKGROUNDS.values(),
         schema=json.dumps(SCHEMAS[placement].model_json_schema(), ensure_ascii=False),
     )
 
@@ -261,70 +255,17 @@ def cue_table(cues: SpatialCues, times: Sequence[float], *, brief: bool = False)
     >>> table.splitlines()[-1]
     'Times of the frames, in seconds: 0.00, 1.00'
     """
-    lines = [
-        f"Name: {_quoted(cues.recording)}",
-        f"Length: {cues.duration_s:.2f} s",
-        f"Capture format: {cues.capture.format} (confidence {cues.capture.confidence:.2f})",
-        f"Sources: {len(cues.sources)} (between {cues.count_low} and {cues.count_high})",
-    ]
-    if not brief:
-        lines += [f"Note: {_quoted(note)}" for note in cues.notes]
-    for source in cues.sources:
-        lines += ["", *_source(source)]
-        if not brief:
-            lines += _course(source, cues.times_s)
-    asked = ", ".join(f"{time:.2f}" for time in times)
-    return "\n".join([*lines, "", f"Times of the frames, in seconds: {asked}"])
+    spread = np.linspace(0, len(cues.times_s) - 1, _MOST_ROWS)
+    moments = np.unique(spread.round().astype(int))
+    return _text(
+        "cues", cues=cues, times=times, brief=brief, moments=moments.tolist(), quoted=_quoted
+    )
 
 
 def _quoted(text: str) -> str:
     """Quote foreign text: on one line, not long, without anything that ends the quotation."""
     short = text if len(text) <= _LONGEST_QUOTE else text[: _LONGEST_QUOTE - 1] + "…"
     return json.dumps(short, ensure_ascii=True)
-
-
-def _source(source: SourceTrack) -> list[str]:
-    label = "unknown" if source.label is None else _quoted(source.label)
-    named = source.label_source == "user"
-    origin = "named by the user" if named else f"confidence {source.label_confidence:.2f}"
-    lines = [f"Source {source.id}", f"- label: {label} ({origin})"]
-    if source.label_alternatives and not named:
-        others = ", ".join(f"{_quoted(name)} {p:.2f}" for name, p in source.label_alternatives[:5])
-        lines.append(f"- labels that fit best: {others}")
-    motion = source.motion.replace("_", " ")
-    lines.append(f"- motion: {motion} (confidence {source.motion_confidence:.2f})")
-    start, end = source.azimuth_start_deg, source.azimuth_end_deg
-    if start is None or end is None:
-        lines.append("- azimuth: not known")
-    else:
-        lines.append(f"- azimuth: {start:+.0f}° at its start, {end:+.0f}° at its end")
-    lines.append(f"- change of level: {source.level_change_db:+.1f} dB")
-    if source.closest_s is not None:
-        lines.append(f"- closest at {source.closest_s:.1f} s")
-    passing = source.pass_by
-    if passing is not None and passing.distance_m is not None and passing.speed_m_s is not None:
-        lines.append(
-            f"- Doppler shift: passes {passing.distance_m.value:.0f} m away "
-            f"[{passing.distance_m.low:.0f} to {passing.distance_m.high:.0f}] at "
-            f"{passing.speed_m_s.value:.0f} m/s"
-        )
-    return lines
-
-
-def _course(source: SourceTrack, times_s: Sequence[float]) -> list[str]:
-    """Write the source at a few times: direction with its interval, level, relative distance."""
-    frames = np.unique(np.linspace(0, len(times_s) - 1, _MOST_ROWS).round().astype(int))
-    lines = ["- time s | azimuth ° [90 % interval] | level dB | relative distance"]
-    for k in frames:
-        if not source.active[k]:
-            lines.append(f"  {times_s[k]:.2f} | silent")
-            continue
-        azimuth, distance = source.azimuth_deg[k], source.relative_range[k]
-        low, high = source.azimuth_low_deg[k], source.azimuth_high_deg[k]
-        where = "not known" if azimuth is None else f"{azimuth:+.0f} [{low:+.0f} to {high:+.0f}]"
-        far = "not known" if distance is None else f"{distance:.2f}"
-        lines.append(f"  {times_s[k]:.2f} | {where} | {source.level_db[k]:.0f} | {far}")
-    return lines
 
 
 def clips(recording: Recording, capture: str = "auto") -> list[AudioPart]:

@@ -78,7 +78,7 @@ def render_report(
     True
     """
     return render(
-        "report.html",
+        "templates/report.html",
         name=record["input"]["name"],
         heading=layout.caption[:1].upper() + layout.caption[1:],
         summary=_summary(record),
