@@ -61,8 +61,7 @@ def render(template: str, **content: Any) -> str:
 
     Examples
     --------
-    >>> page = render("templates/batch.html", summary="1 < 2 videos", rows=[])
-    >>> "1 &lt; 2 videos" in page
+    >>> "0 videos of 0 s of sound" in render("templates/batch.html", rows=[], waiting=0)
     True
     """
     return _environment(template.endswith(".html")).get_template(template).render(**content)

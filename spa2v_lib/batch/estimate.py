@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spa2v_lib.batch.tasks import Task
 from spa2v_lib.errors import Spa2vError
 from spa2v_lib.planning import parse_planner
-from spa2v_lib.planning.cost import Estimate, estimate_batch, total
+from spa2v_lib.planning.cost import Estimate, estimate_plan, total
 from spa2v_lib.runs import Settings
 from spa2v_lib.runs.make import StageProgress, analyze_recording, read_recording
 
@@ -103,28 +104,14 @@ def estimate_tasks(tasks: Iterable[Task]) -> Estimate | None:
     >>> estimate_tasks([task]) is None  # the recording is missing, and nothing asks a model
     True
     """
-    estimates = [one for task in tasks for one in _estimate_if_readable(task)]
+    estimates = []
+    for task in tasks:
+        with suppress(Spa2vError):
+            estimates.append(_estimate(Path(task.recording), Settings.of(task.settings)))
     return total(estimates) if estimates else None
-
-
-def _estimate_if_readable(task: Task) -> list[Estimate]:
-    try:
-        return [_estimate(Path(task.recording), Settings.of(task.settings))]
-    except Spa2vError:
-        return []
 
 
 def _estimate(path: Path, settings: Settings) -> Estimate:
     recording = read_recording(path, settings)
-    preset = settings.sampled_with()
-    width, height = preset.size
-    return estimate_batch(
-        [(recording, analyze_recording(recording, settings).cues)],
-        settings.planner,
-        fps=settings.fps or preset.fps or 8.0,
-        aspect=width / height,
-        placement=settings.placement,
-        exemplars=settings.exemplars,
-        shots=settings.shots,
-        seed=settings.seed,
-    )
+    cues = analyze_recording(recording, settings).cues
+    return estimate_plan(recording, cues, **settings.planned_with())

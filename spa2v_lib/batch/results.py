@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from spa2v_lib.batch.store import Store
 from spa2v_lib.files import replacing, write_text
@@ -205,28 +204,4 @@ def render_index(rows: Sequence[Mapping[str, Any]], waiting: int = 0) -> str:
     >>> "3 not done yet" in render_index([], waiting=3)
     True
     """
-    shown = [_shown(row) for row in rows]
-    return render("templates/batch.html", summary=_summary(rows, waiting), rows=shown)
-
-
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
-    done = row["status"] == "done"
-    return {
-        **row,
-        "done": done,
-        "folder": quote(row["folder"]),
-        "text": row["caption"] if done else row["error"],
-        "motion": (row["motion"] or "").replace("_", " "),
-    }
-
-
-def _summary(rows: Sequence[Mapping[str, Any]], waiting: int) -> str:
-    done = sum(row["status"] == "done" for row in rows)
-    failed = len(rows) - done
-    sound = sum(row["duration_s"] or 0.0 for row in rows)
-    parts = [
-        f"{done} video{'' if done == 1 else 's'} of {sound:.0f} s of sound",
-        f"{failed} failed" if failed else "",
-        f"{waiting} not done yet" if waiting else "",
-    ]
-    return " · ".join(part for part in parts if part)
+    return render("templates/batch.html", rows=rows, waiting=waiting)

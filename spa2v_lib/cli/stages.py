@@ -126,16 +126,9 @@ def plan(
     'bus'
     """
     check_out(out, source)
-    chosen = Settings.of(settings)
-    from_cues = source.suffix.lower() == ".json"
     if show_prompt:
-        if from_cues:
-            raise PlanningError(f"{source} holds cues; a prompt is made from the recording")
-        return _show_prompt(source, chosen, aspect)
-    if from_cues:
-        layout, notes = _planned_from_cues(source, settings, aspect)
-    else:
-        layout, notes = _planned(source, chosen, aspect)
+        return _show_prompt(source, settings, aspect)
+    layout, notes = _planned(source, settings, aspect)
     if out is not None:
         layout.save(out)
     if as_json:
@@ -145,79 +138,58 @@ def plan(
         terminal.show_notes(notes)
 
 
-def _planned(source: Path, settings: Settings, aspect: float) -> tuple[VideoSceneLayout, list[str]]:
-    from spa2v_lib.planning import plan as plan_recording
-
-    with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
-        progress("analyze", 0, 1)
-        recording, measured = _analyzed(source, settings)
-        progress("analyze", 1, 1)
-        progress("plan", 0, 1)
-        layout = plan_recording(
-            recording,
-            measured,
-            settings.planner,
-            aspect=aspect,
-            strict=settings.strict,
-            **_planning(settings),
-        )
-    return layout, list(dict.fromkeys([*recording.notes, *measured.notes]))
-
-
-def _planned_from_cues(
+def _planned(
     source: Path, given: Mapping[str, Any], aspect: float
 ) -> tuple[VideoSceneLayout, list[str]]:
-    from spa2v_lib.cues import SpatialCues
-    from spa2v_lib.planning import plan_acoustic
-    from spa2v_lib.planning.exemplars import ranked_exemplars
+    from spa2v_lib.planning import plan as plan_recording
 
     settings = Settings.of(given)
+    asked = settings.planned_with() | {"aspect": aspect, "strict": settings.strict}
+    with terminal.progress(after_s=terminal.PATIENCE_S) as progress:
+        progress("analyze", 0, 1)
+        recording, measured = _analyzed(source, given, settings)
+        progress("analyze", 1, 1)
+        progress("plan", 0, 1)
+        layout = plan_recording(recording, measured, **asked)
+    notes = [] if recording is None else recording.notes
+    return layout, list(dict.fromkeys([*notes, *measured.notes]))
+
+
+def _show_prompt(source: Path, given: Mapping[str, Any], aspect: float) -> None:
+    """Print the prompt, and what sending it would take on the error stream."""
+    from spa2v_lib.planning import parse_planner, prompt_for
+    from spa2v_lib.planning.cost import estimate as estimate_prompt
+
+    settings = Settings.of(given)
+    if _holds_cues(source):
+        raise PlanningError(f"{source} holds cues; a prompt is made from the recording")
+    recording, measured = _analyzed(source, given, settings)
+    prompt = prompt_for(recording, measured, **settings.planned_with() | {"aspect": aspect})
+    print(prompt.text)
+    print(estimate_prompt(prompt, parse_planner(settings.planner)), file=sys.stderr)
+
+
+def _holds_cues(source: Path) -> bool:
+    return source.suffix.lower() == ".json"
+
+
+def _analyzed(
+    source: Path, given: Mapping[str, Any], settings: Settings
+) -> tuple[Recording | None, SpatialCues]:
+    """Return a recording with its cues, or the cues alone of a file that holds them."""
+    from spa2v_lib.audio import read_audio
+    from spa2v_lib.cues import SpatialCues
+    from spa2v_lib.runs.make import analyze_recording
+
+    if not _holds_cues(source):
+        recording = read_audio(source, track=settings.track)
+        return recording, analyze_recording(recording, settings).cues
     if late := [name for name in given if name not in _OF_CUES_ALONE]:
         raise PlanningError(
             f"{source} holds cues, to which {', '.join(late)} cannot be applied any more: give the "
             "recording instead (only the acoustic planner works without it)"
         )
-    measured = SpatialCues.load(source)
-    ranked = ranked_exemplars(measured, settings.exemplars, seed=settings.seed)
-    layout = plan_acoustic(
-        measured,
-        exemplars=ranked,
-        shots=settings.shots,
-        fps=settings.fps or 8.0,
-        aspect=aspect,
-        strict=settings.strict,
-    )
-    return layout, list(measured.notes)
-
-
-def _planning(settings: Settings) -> dict[str, Any]:
-    return {
-        "fps": settings.fps or 8.0,
-        "placement": settings.placement,
-        "exemplars": settings.exemplars,
-        "shots": settings.shots,
-        "seed": settings.seed,
-    }
-
-
-def _show_prompt(source: Path, settings: Settings, aspect: float) -> None:
-    """Print the prompt, and what sending it would take on the error stream."""
-    from spa2v_lib.planning import parse_planner, prompt_for
-    from spa2v_lib.planning.cost import estimate as estimate_prompt
-
-    prompt = prompt_for(
-        *_analyzed(source, settings), settings.planner, aspect=aspect, **_planning(settings)
-    )
-    print(prompt.text)
-    print(estimate_prompt(prompt, parse_planner(settings.planner)), file=sys.stderr)
-
-
-def _analyzed(source: Path, settings: Settings) -> tuple[Recording, SpatialCues]:
-    from spa2v_lib.audio import read_audio
-    from spa2v_lib.runs.make import analyze_recording
-
-    recording = read_audio(source, track=settings.track)
-    return recording, analyze_recording(recording, settings).cues
+    return None, SpatialCues.load(source)
 
 
 @settings_options()
@@ -332,8 +304,8 @@ def fetch(
     >>> print(CliRunner().invoke(app, ["fetch", "nope"]).exception)
     no preset 'nope'; there is: tiny, ...
     """
-    from spa2v_lib.sampling import check_fit
     from spa2v_lib.sampling import fetch as fetch_weights
+    from spa2v_lib.sampling.fit import check_fit
 
     chosen = Settings.of({**settings, "preset": preset}).sampled_with()
     for folder in fetch_weights(chosen):

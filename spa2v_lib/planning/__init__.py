@@ -65,7 +65,7 @@ def check_planner(
 
 
 def plan(
-    recording: Recording,
+    recording: Recording | None,
     cues: SpatialCues,
     planner: str = "acoustic",
     *,
@@ -84,8 +84,8 @@ def plan(
 
     Parameters
     ----------
-    recording : Recording
-        What the cues were measured in.
+    recording : Recording or None
+        What the cues were measured in. The acoustic planner needs nothing but the cues.
     cues : SpatialCues
         What `spa2v_lib.extract_cues` measured.
     planner : str
@@ -130,7 +130,7 @@ def plan(
     See Also
     --------
     prompt_for : What a language model would be given.
-    spa2v_lib.planning.cost.estimate_batch : What asking it would cost.
+    spa2v_lib.planning.cost.estimate_plan : What asking it would cost.
 
     Examples
     --------
@@ -149,6 +149,8 @@ def plan(
     if spec.provider == "acoustic":
         ranked = ranked_exemplars(cues, exemplars, seed=seed)
         return plan_acoustic(cues, exemplars=ranked, shots=shots, strict=strict, **view)
+    if recording is None:
+        raise PlanningError(f"the planner {planner!r} needs the recording beside its cues")
     from spa2v_lib.planning.answer_cache import AnswerCache
     from spa2v_lib.planning.mllm import plan_with_model
 
@@ -213,11 +215,11 @@ def prompt_for(
     return question(recording, cues, backend, fps=fps, aspect=aspect, **asked).prompt
 
 
-def _check(recording: Recording, cues: SpatialCues, **above_zero: float) -> None:
+def _check(recording: Recording | None, cues: SpatialCues, **above_zero: float) -> None:
     for name, value in above_zero.items():
         if not value > 0:
             raise PlanningError(f"{name} is {value:g}; it must be above 0")
-    if abs(recording.duration_s - cues.duration_s) > _SAME_LENGTH_S:
+    if recording and abs(recording.duration_s - cues.duration_s) > _SAME_LENGTH_S:
         raise PlanningError(
             f"{recording.name} lasts {recording.duration_s:.2f} s, but the cues were measured in "
             f"{cues.recording}, {cues.duration_s:.2f} s; extract the cues of this recording"

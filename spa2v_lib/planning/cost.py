@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
     from spa2v_lib.cues.types import SpatialCues
 
-__all__ = ["Estimate", "estimate", "estimate_batch", "total"]
+__all__ = ["Estimate", "estimate", "estimate_plan", "total"]
 
 _CHARACTERS = 4.0
 _SOUND_TOKENS_S = 32.0
@@ -100,20 +100,23 @@ def total(estimates: Iterable[Estimate]) -> Estimate:
     )
 
 
-def estimate_batch(
-    analyzed: Iterable[tuple[Recording, SpatialCues]],
+def estimate_plan(
+    recording: Recording,
+    cues: SpatialCues,
     planner: str,
     *,
     cache: AnswerCache | None = None,
     seed: int = 0,
     **asked: Any,
 ) -> Estimate:
-    """Estimate what planning many recordings would take; nothing is sent.
+    """Estimate what planning a recording would take; nothing is sent.
 
     Parameters
     ----------
-    analyzed : iterable of (Recording, SpatialCues)
-        Each recording with the cues that were measured in it.
+    recording : Recording
+        What would be planned.
+    cues : SpatialCues
+        What was measured in it.
     planner : str
         A language model, in one of the forms of `spa2v_lib.planning.PLANNERS`.
     cache : AnswerCache, optional
@@ -126,6 +129,7 @@ def estimate_batch(
     Returns
     -------
     Estimate
+        Of no request if the answer is there already.
 
     Raises
     ------
@@ -135,27 +139,27 @@ def estimate_batch(
     See Also
     --------
     spa2v_lib.planning.prompt_for : What would be sent.
+    total : Of several.
 
     Examples
     --------
-    >>> estimate_batch([], "google:gemini-3.8-flash").requests
-    0
+    >>> import numpy as np
+    >>> import spa2v_lib as spa2v
+    >>> noise = np.random.default_rng(0).normal(0.0, 0.1, (2, 16000))
+    >>> recording = spa2v.Recording.from_samples(noise, 16000)
+    >>> cues = spa2v.extract_cues(recording, label="rain")
+    >>> estimate_plan(recording, cues, "google:gemini-3.8-flash", shots=0).requests
+    1
     """
     from spa2v_lib.planning.mllm import question
     from spa2v_lib.planning.schema import SCHEMAS
 
     spec = parse_planner(planner)
     backend = make_backend(spec, seed=seed)
-    folder = AnswerCache() if cache is None else cache
-    schema = SCHEMAS[asked.get("placement", "cues")]
-    estimates = []
-    for recording, cues in analyzed:
-        prompt = question(recording, cues, backend, seed=seed, **asked).prompt
-        if folder.get(content_key(backend, prompt, schema)) is None:
-            estimates.append(estimate(prompt, spec))
-        else:
-            estimates.append(_CACHED)
-    return total(estimates)
+    posed = question(recording, cues, backend, seed=seed, **asked)
+    key = content_key(backend, posed.prompt, SCHEMAS[posed.placement])
+    answers = AnswerCache() if cache is None else cache
+    return estimate(posed.prompt, spec) if answers.get(key) is None else _CACHED
 
 
 def estimate(prompt: Prompt, spec: PlannerSpec) -> Estimate:

@@ -13,7 +13,7 @@ from spa2v_lib.errors import LayoutError
 from spa2v_lib.files import writing
 from spa2v_lib.folders import check_folder, result_folder
 from spa2v_lib.runs.record import MARKER, describe, file_hash, write_record
-from spa2v_lib.runs.settings import VARIANT, Settings, check_settings
+from spa2v_lib.runs.settings import VARIANT, Settings, check_sampling, check_settings
 
 if TYPE_CHECKING:
     from spa2v_lib.audio.recording import Recording
@@ -82,6 +82,8 @@ def generate_run(
     >>> generate_run("bus.flac", "run", label="bus", seed=3)  # doctest: +SKIP
     PosixPath('/home/ada/run')
     """
+    from spa2v_lib.runs.report import render_report
+
     chosen = Settings.of(settings)
     report_stage = progress or (lambda *_: None)
     target = check_folder(out, MARKER, overwrite=overwrite)
@@ -111,7 +113,9 @@ def generate_run(
                 video.save(folder / "video.mp4", recording)
                 record = describe(chosen, recording, input_hash, cues, video, given is not None)
             record["timings_s"] = watch.seconds
-            _write_report(folder, record, video, analysis, planned)
+            mp4 = (folder / "video.mp4").read_bytes()
+            page = render_report(record, video, mp4, analysis, planned)
+            (folder / "report.html").write_text(page, encoding="utf-8")
             write_record(folder, record)
         report_stage("write", 1, 1)
     return target
@@ -151,23 +155,8 @@ def _given_layout(path: str | os.PathLike[str], settings: Settings) -> VideoScen
             f"{path} is for {layout.fps:g} frames a second, but {settings.fps:g} were asked for; "
             "leave the frame rate out or change it in the layout"
         )
-    _check_drawable(layout, settings)
+    check_sampling(settings, layout)
     return layout
-
-
-def _check_drawable(layout: VideoSceneLayout, settings: Settings) -> None:
-    """Refuse a layout that could not be drawn as `_sample` is going to."""
-    from spa2v_lib.sampling import check
-
-    check(
-        layout,
-        settings.sampled_with(),
-        steps=settings.steps,
-        guidance_scale=settings.guidance_scale,
-        grounding=settings.grounding,
-        captions=settings.captions,
-        device=settings.device,
-    )
 
 
 def read_recording(audio: str | os.PathLike[str], settings: Settings) -> Recording:
@@ -256,22 +245,11 @@ def _plan(recording: Recording, cues: SpatialCues, settings: Settings) -> VideoS
     from spa2v_lib.planning import plan
     from spa2v_lib.sampling import check_labels
 
-    preset = settings.sampled_with()
     # Before a model is asked, which may take long and cost money.
-    check_labels([s.label for s in cues.sources if s.label in CLASSES], preset)
-    width, height = preset.size
-    planning = settings.of_stage("plan")
-    planner, fps = planning.pop("planner"), planning.pop("fps")
-    layout = plan(
-        recording,
-        cues,
-        planner,
-        fps=fps or preset.fps or 8.0,
-        aspect=width / height,
-        seed=settings.seed,
-        **planning,
-    )
-    _check_drawable(layout, settings)
+    known = [source.label for source in cues.sources if source.label in CLASSES]
+    check_labels(known, settings.sampled_with())
+    layout = plan(recording, cues, strict=settings.strict, **settings.planned_with())
+    check_sampling(settings, layout)
     return layout
 
 
@@ -280,22 +258,5 @@ def _sample(layout: VideoSceneLayout, settings: Settings, report_stage: StagePro
 
     asked = settings.of_stage("sample")
     passed = {name: value for name, value in asked.items() if name not in VARIANT}
-    return sampling.generate(
-        layout,
-        **passed | {"preset": settings.sampled_with()},
-        on_stage=report_stage,
-    )
-
-
-def _write_report(
-    folder: Path,
-    record: dict[str, Any],
-    video: Video,
-    analysis: Analysis,
-    layout: VideoSceneLayout,
-) -> None:
-    from spa2v_lib.runs.report import render_report
-
-    mp4 = (folder / "video.mp4").read_bytes()
-    page = render_report(record, video, mp4, analysis, layout)
-    (folder / "report.html").write_text(page, encoding="utf-8")
+    passed["preset"] = settings.sampled_with()
+    return sampling.generate(layout, **passed, on_stage=report_stage)

@@ -13,7 +13,7 @@ from spa2v_lib.viz.frames import frames_html, spread
 from spa2v_lib.viz.words import colour_of, naming_in_words, shown_label
 
 if TYPE_CHECKING:
-    from spa2v_lib.cues import Analysis, SourceTrack, SpatialCues
+    from spa2v_lib.cues import Analysis
     from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.video import Video
 
@@ -79,60 +79,19 @@ def render_report(
     """
     return render(
         "templates/report.html",
-        name=record["input"]["name"],
-        heading=layout.caption[:1].upper() + layout.caption[1:],
-        summary=_summary(record),
+        record=record,
+        layout=layout,
+        cues=analysis.cues,
         video=f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}",
         poster=replace(video, layout=layout).poster(),
-        sources=_sources(analysis.cues),
-        reasoning=layout.reasoning,
         strip=_strip(video, layout),
-        objects=_objects(layout),
-        cues=analysis_html(analysis),
+        figures=analysis_html(analysis),
         captions=_captions(layout),
-        notes=record["notes"],
-        facts=_facts(record),
         plan=_plan(layout),
+        motions=_MOTIONS,
+        naming_in_words=naming_in_words,
+        colour_of=colour_of,
     )
-
-
-def _summary(record: dict[str, Any]) -> str:
-    frames = record["frames"]
-    seconds = frames["count"] / frames["fps"]
-    return (
-        f"{frames['count']} frames of {frames['width']}×{frames['height']}, {seconds:.2f} s at "
-        f"{frames['fps']:g} a second · preset {record['parameters']['preset']} · "
-        f"seed {record['seed']}"
-    )
-
-
-def _sources(cues: SpatialCues) -> list[tuple[str, str]]:
-    """Return titles and texts about every source, and the capture format; none of silence."""
-    if not cues.sources:
-        return []
-    capture = f"read as {cues.capture.described} (confidence {cues.capture.confidence:.2f})"
-    return [*(row for one in cues.sources for row in _source_rows(one)), ("capture", capture)]
-
-
-def _source_rows(source: SourceTrack) -> list[tuple[str, str]]:
-    start, end = source.azimuth_start_deg, source.azimuth_end_deg
-    known = start is not None and end is not None
-    return [
-        ("source", naming_in_words(source)),
-        ("motion", f"{_MOTIONS[source.motion]} (confidence {source.motion_confidence:.2f})"),
-        ("direction", _directions(start, end) if known else "unknown"),
-        ("level", f"{source.level_change_db:+.1f} dB from start to end".replace("-", "−")),
-    ]
-
-
-def _directions(start: float, end: float) -> str:
-    return " to ".join(dict.fromkeys((_azimuth(start), _azimuth(end))))
-
-
-def _azimuth(degrees: float) -> str:
-    if abs(degrees) < 0.5:
-        return "straight ahead"
-    return f"{abs(degrees):.0f}° {'right' if degrees > 0 else 'left'}"
 
 
 def _strip(video: Video, layout: VideoSceneLayout) -> str:
@@ -141,17 +100,6 @@ def _strip(video: Video, layout: VideoSceneLayout) -> str:
     times = [index / video.fps for index in chosen]
     boxes = [layout.boxes_at(time) for time in times]
     return frames_html(boxes, times, frames=video.frames[chosen], aspect=layout.aspect)
-
-
-def _objects(layout: VideoSceneLayout) -> list[dict[str, str]]:
-    return [
-        {
-            "name": shown_label(item.label),
-            "caption": item.caption,
-            "colour": colour_of(index),
-        }
-        for index, item in enumerate(layout.objects)
-    ]
 
 
 def _captions(layout: VideoSceneLayout) -> list[tuple[str, str]]:
@@ -165,35 +113,15 @@ def _captions(layout: VideoSceneLayout) -> list[tuple[str, str]]:
     return rows
 
 
-def _facts(record: dict[str, Any]) -> list[tuple[str, list[str]]]:
-    """Return titles and lines: what the run was given, with what it was made, how long it took."""
-    given, made = record["input"], record["environment"]
-    parameters = {key: value for key, value in record["parameters"].items() if value is not None}
-    packages = {name: made["packages"][name] for name in ("torch", "diffusers", "transformers")}
-    versions = {"SpA2V": made["spa2v"], "Python": made["python"], **packages}
-    timings = record["timings_s"].items()
-    return [
-        (
-            "Recording",
-            [f"{given['duration_s']:.2f} s, {given['channels']} channels, {given['rate']} Hz"],
-        ),
-        ("Its SHA-256", [given["sha256"]]),
-        ("Parameters", [", ".join(f"{key} {value}" for key, value in parameters.items())]),
-        ("Time taken", [", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in timings)]),
-        ("Frames' SHA-256", [record["frames"]["sha256"]]),
-        ("Weights", [f"{digest[:16]}… {path}" for path, digest in record["weights"].items()]),
-        ("Device", [f"{made['device']}, {made['system']}"]),
-        ("Versions", [", ".join(f"{key} {version}" for key, version in versions.items())]),
-        ("Commit", [made["commit"] or "not from a checkout"]),
-    ]
-
-
 def _plan(layout: VideoSceneLayout) -> dict[str, Any]:
     """Return the boxes of every frame for the player."""
     frames = [
         [box and [round(value, 4) for value in box.as_tuple()] for box in boxes]
         for boxes in layout.frame_boxes()
     ]
-    objects = [{key: one[key] for key in ("name", "colour")} for one in _objects(layout)]
+    objects = [
+        {"name": shown_label(item.label), "colour": colour_of(index)}
+        for index, item in enumerate(layout.objects)
+    ]
     poster = layout.fullest_frame()
     return {"fps": layout.fps, "frames": frames, "objects": objects, "poster": poster}

@@ -15,9 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from spa2v_lib.errors import SettingsError
 
 if TYPE_CHECKING:
+    from spa2v_lib.layout.scene_layout import VideoSceneLayout
     from spa2v_lib.sampling import Preset
 
-__all__ = ["MAX_SECONDS", "VARIANT", "Settings", "Stage", "check_settings", "settings_table"]
+__all__ = [
+    "MAX_SECONDS",
+    "VARIANT",
+    "Settings",
+    "Stage",
+    "check_sampling",
+    "check_settings",
+    "settings_table",
+]
 
 MAX_SECONDS = 30.0
 """Default length limit in seconds – sampling takes far longer than analysis."""
@@ -208,6 +217,25 @@ class Settings(BaseModel):
 
         return variant(self.preset, **{name: getattr(self, name) for name in VARIANT})
 
+    def planned_with(self) -> dict[str, Any]:
+        """Return what any planner is asked; frame rate and shape are the preset's.
+
+        Examples
+        --------
+        >>> Settings(preset="wan-vace").planned_with()["fps"]
+        16.0
+        """
+        preset = self.sampled_with()
+        return {
+            "planner": self.planner,
+            "fps": self.fps or preset.fps or 8.0,
+            "aspect": preset.size[0] / preset.size[1],
+            "placement": self.placement,
+            "exemplars": self.exemplars,
+            "shots": self.shots,
+            "seed": self.seed,
+        }
+
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> Settings:
         """Make settings of parameters that somebody gave, as values or as text.
@@ -311,15 +339,7 @@ def check_settings(settings: Settings) -> None:
     from spa2v_lib.errors import CueError
     from spa2v_lib.layout.classes import get_class
     from spa2v_lib.planning import check_planner
-    from spa2v_lib.sampling import (
-        check_captions,
-        check_device,
-        check_few_steps,
-        check_fit,
-        check_grounding,
-        check_labels,
-        check_steps,
-    )
+    from spa2v_lib.sampling import check_labels
 
     if settings.capture not in ("auto", *CAPTURES):
         known = ", ".join(("auto", *CAPTURES))
@@ -332,15 +352,46 @@ def check_settings(settings: Settings) -> None:
         exemplars=settings.exemplars,
         shots=settings.shots,
     )
-    preset = settings.sampled_with()
-    check_grounding(settings.grounding, preset)
-    check_captions(settings.captions)
-    check_steps(settings.steps)
-    check_few_steps(preset, settings.steps, settings.guidance_scale)
-    check_device(preset, settings.device)
-    check_fit(preset)
+    check_sampling(settings)
     get_tagger(settings.tagger)
     labels = parse_labels(settings.label)
     number_of_sources(labels, settings.num_sources)
     if labels:
-        check_labels([get_class(label.name).name for label in labels], preset)
+        names = [get_class(label.name).name for label in labels]
+        check_labels(names, settings.sampled_with())
+
+
+def check_sampling(settings: Settings, layout: VideoSceneLayout | None = None) -> None:
+    """Refuse what cannot be sampled, of a layout or of any.
+
+    Parameters
+    ----------
+    settings : Settings
+        Of a run.
+    layout : VideoSceneLayout, optional
+        That would be sampled.
+
+    Raises
+    ------
+    SamplingError, DataError
+        See `spa2v_lib.sampling.check`.
+
+    See Also
+    --------
+    check_settings : Refuses the other settings, too.
+
+    Examples
+    --------
+    >>> check_sampling(Settings(steps=4))
+    """
+    from spa2v_lib.sampling import check
+
+    check(
+        layout,
+        settings.sampled_with(),
+        steps=settings.steps,
+        guidance_scale=settings.guidance_scale,
+        grounding=settings.grounding,
+        captions=settings.captions,
+        device=settings.device,
+    )

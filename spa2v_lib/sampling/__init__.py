@@ -11,16 +11,11 @@ from spa2v_lib.sampling.checks import (
     MAX_STEPS,
     Captions,
     check,
-    check_captions,
-    check_device,
-    check_few_steps,
     check_guidance,
     check_labels,
-    check_steps,
     choose_device,
 )
-from spa2v_lib.sampling.fit import check_fit
-from spa2v_lib.sampling.grounding import METHODS, check_grounding, chosen_grounding, new_grounding
+from spa2v_lib.sampling.grounding import METHODS, chosen_grounding, new_grounding
 from spa2v_lib.sampling.presets import PRESETS, Preset, get_preset
 from spa2v_lib.sampling.variants import variant
 from spa2v_lib.sampling.vocabulary import as_drawable
@@ -38,14 +33,7 @@ __all__ = [
     "PRESETS",
     "Preset",
     "check",
-    "check_captions",
-    "check_device",
-    "check_few_steps",
-    "check_fit",
-    "check_grounding",
-    "check_guidance",
     "check_labels",
-    "check_steps",
     "fetch",
     "generate",
     "get_preset",

@@ -21,12 +21,8 @@ __all__ = [
     "MAX_STEPS",
     "Captions",
     "check",
-    "check_captions",
-    "check_device",
-    "check_few_steps",
     "check_guidance",
     "check_labels",
-    "check_steps",
     "choose_device",
 ]
 
@@ -40,7 +36,7 @@ Captions = Literal["mixed", "global", "frame"]
 
 
 def check(
-    layout: VideoSceneLayout,
+    layout: VideoSceneLayout | None,
     preset: str | Preset = "tiny",
     *,
     steps: int | None = None,
@@ -53,8 +49,9 @@ def check(
 
     Parameters
     ----------
-    layout : VideoSceneLayout
-        Captions, and boxes per key frame.
+    layout : VideoSceneLayout or None
+        Captions, and boxes per key frame; without one, what no layout can be sampled with is
+        refused.
     preset, steps, guidance_scale, grounding, captions, device
         See `generate`.
 
@@ -84,9 +81,9 @@ def check(
     spa2v_lib.errors.SamplingError: 0 sampling steps; the number must lie between 1 and 1000
     """
     chosen = get_preset(preset)
-    check_steps(steps)
-    check_few_steps(chosen, steps, guidance_scale)
-    check_captions(captions)
+    _check_steps(chosen, steps, guidance_scale)
+    if captions not in get_args(Captions):
+        raise SamplingError(f"no captions {captions!r}; one of: {', '.join(get_args(Captions))}")
     if chosen.control_video and captions == "frame":
         raise SamplingError(
             f"preset {chosen.name!r} takes one text for the whole video; captions frame cannot be "
@@ -94,8 +91,9 @@ def check(
         )
     if isinstance(grounding, str):
         check_grounding(grounding, chosen)
-    check_labels([item.label for item in layout.objects], chosen)
-    _check_length(layout, chosen)
+    if layout is not None:
+        check_labels([item.label for item in layout.objects], chosen)
+        _check_length(layout, chosen)
     if chosen.memory or device != "auto":  # the shipped suite runs on whatever there is
         choose_device(chosen, layout, chosen_grounding(grounding, chosen), device)
     check_fit(chosen)
@@ -103,7 +101,10 @@ def check(
 
 
 def choose_device(
-    preset: Preset, layout: VideoSceneLayout, method: Grounding | BoxOutlines | None, device: str
+    preset: Preset,
+    layout: VideoSceneLayout | None,
+    method: Grounding | BoxOutlines | None,
+    device: str,
 ) -> str:
     """Choose where to sample a layout.
 
@@ -111,8 +112,8 @@ def choose_device(
     ----------
     preset : Preset
         What it is sampled with.
-    layout : VideoSceneLayout
-        Its length decides how much memory is needed.
+    layout : VideoSceneLayout or None
+        Its length decides how much memory is needed; without one, that of a window is.
     method : Grounding, BoxOutlines or None
         Gradients take more.
     device : {"auto", "cuda", "mps", "cpu"}
@@ -136,6 +137,8 @@ def choose_device(
     """
     from spa2v_lib.sampling import loading
 
+    if layout is None:
+        return loading.check_device(preset, device)
     gradients = getattr(method, "takes_gradients", False)
     frames = layout.frame_count
     if preset.control_video:
@@ -156,50 +159,12 @@ def _check_length(layout: VideoSceneLayout, preset: Preset) -> None:
         )
 
 
-def check_steps(steps: int | None) -> None:
-    """Refuse a number of sampling steps that no preset can take; None is always right.
-
-    Parameters
-    ----------
-    steps : int or None
-        Of sampling.
-
-    Raises
-    ------
-    SamplingError
-
-    Examples
-    --------
-    >>> check_steps(25)
-    """
+def _check_steps(preset: Preset, steps: int | None, guidance_scale: float | None) -> None:
+    """Refuse steps that no preset can take; of those for few steps, more than they learnt."""
     if steps is not None and not 1 <= steps <= MAX_STEPS:
         raise SamplingError(
             f"{steps} sampling steps; the number must lie between 1 and {MAX_STEPS}"
         )
-
-
-def check_few_steps(preset: Preset, steps: int | None, guidance_scale: float | None) -> None:
-    """Refuse more steps or guidance than weights for few steps were trained for.
-
-    Parameters
-    ----------
-    preset : Preset
-        Only a variant with speed "fast" is concerned.
-    steps, guidance_scale
-        None stands for the preset's own.
-
-    Raises
-    ------
-    SamplingError
-
-    Examples
-    --------
-    >>> from spa2v_lib.sampling.variants import variant
-    >>> check_few_steps(variant("sd15-migc", speed="fast"), 8, None)
-    >>> check_few_steps(variant("sd15-migc", speed="fast"), 8, 7.5)
-    Traceback (most recent call last):
-    spa2v_lib.errors.SamplingError: guidance_scale is 7.5; speed fast takes 1 (none) to 2
-    """
     few = preset.fast
     if preset.speed != "fast" or few is None:
         return
@@ -210,26 +175,6 @@ def check_few_steps(preset: Preset, steps: int | None, guidance_scale: float | N
             f"guidance_scale is {guidance_scale:g}; speed fast takes 1 (none) to "
             f"{few.max_guidance_scale:g}"
         )
-
-
-def check_captions(captions: str) -> None:
-    """Refuse a choice of captions that does not exist.
-
-    Parameters
-    ----------
-    captions : str
-        One of "mixed", "global" and "frame" is right.
-
-    Raises
-    ------
-    SamplingError
-
-    Examples
-    --------
-    >>> check_captions("mixed")
-    """
-    if captions not in get_args(Captions):
-        raise SamplingError(f"no captions {captions!r}; one of: {', '.join(get_args(Captions))}")
 
 
 def check_guidance(scale: float, start: float, stop: float) -> None:
@@ -293,27 +238,3 @@ def check_labels(labels: Sequence[str], preset: Preset) -> None:
             f"preset {preset.name!r} cannot draw {', '.join(unknown)}; "
             f"it can draw: {', '.join(preset.labels or ())}"
         )
-
-
-def check_device(
-    preset: Preset, device: str, *, frames: int | None = None, gradients: bool = False
-) -> None:
-    """Refuse a device that is not there or too small for `preset`.
-
-    Parameters
-    ----------
-    preset, device, frames, gradients
-        See `spa2v_lib.sampling.loading.check_device`.
-
-    Raises
-    ------
-    SamplingError
-
-    Examples
-    --------
-    >>> check_device(get_preset("tiny"), "cpu")
-    """
-    if preset.memory or device != "auto":  # the shipped suite runs on whatever there is
-        from spa2v_lib.sampling import loading
-
-        loading.check_device(preset, device, frames=frames, gradients=gradients)

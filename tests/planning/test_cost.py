@@ -9,7 +9,7 @@ import pytest
 from spa2v_lib.planning.answer_cache import AnswerCache, content_key
 from spa2v_lib.planning.backends import make_backend
 from spa2v_lib.planning.backends.base import AudioPart, Prompt, TextPart, parse_planner
-from spa2v_lib.planning.cost import Estimate, estimate, estimate_batch, total
+from spa2v_lib.planning.cost import Estimate, estimate, estimate_plan, total
 from spa2v_lib.planning.mllm import question
 from spa2v_lib.planning.schema import SCHEMAS
 
@@ -44,22 +44,24 @@ def test_without_the_client_there_is_no_price(monkeypatch):
     assert estimate(TEXT, parse_planner("google:gemini-3.8-flash")).dollars is None
 
 
-def test_a_batch_is_the_sum_and_what_is_answered_already_costs_nothing(
-    recording, two_sources, cue_answer, tmp_path
-):
+def test_what_is_answered_already_costs_nothing(recording, two_sources, cue_answer, tmp_path):
     planner, cache = "openai-chat:some-audio@http://127.0.0.1:9/v1", AnswerCache(tmp_path)
     other = two_sources.model_copy(update={"recording": "other.wav"})
-    analyzed = [(recording, two_sources), (recording, other)]
-    both = estimate_batch(analyzed, planner, cache=cache)
-    one = estimate_batch(analyzed[:1], planner, cache=cache)
-    assert (both.requests, both.cached, one.requests) == (2, 0, 1)
-    assert one.input_tokens < both.input_tokens < 2.1 * one.input_tokens
+
+    def each():
+        cues = two_sources, other
+        return [estimate_plan(recording, one, planner, cache=cache) for one in cues]
+
+    first, second = each()
+    both = total([first, second])
+    assert (both.requests, both.cached, first.requests) == (2, 0, 1)
+    assert first.input_tokens < both.input_tokens < 2.1 * first.input_tokens
     backend = make_backend(parse_planner(planner))
     prompt = question(recording, two_sources, backend).prompt
     cache.put(content_key(backend, prompt, SCHEMAS["cues"]), backend, "{}")
-    left = estimate_batch(analyzed, planner, cache=cache)
+    left = total(each())
     assert (left.requests, left.cached) == (1, 1)
-    assert left.input_tokens == both.input_tokens - one.input_tokens
+    assert left.input_tokens == both.input_tokens - first.input_tokens
     assert "1 request," in str(left) and "1 more answered already" in str(left)
 
 

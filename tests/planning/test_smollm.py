@@ -11,7 +11,7 @@ from spa2v_lib.errors import PlanningError
 from spa2v_lib.planning import check_planner, prompt_for
 from spa2v_lib.planning.backends import smollm as module
 from spa2v_lib.planning.backends.smollm import INSTALL, smollm, smollm_file
-from spa2v_lib.planning.cost import estimate_batch
+from spa2v_lib.planning.cost import estimate_plan
 from spa2v_lib.planning.exemplars import load_exemplars
 from spa2v_lib.planning.mllm import plan_with_model
 
@@ -58,6 +58,6 @@ def test_its_prompt_and_its_cost_need_no_package(
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     text = prompt_for(recording, two_sources, "smollm", shots=1).text
     assert "Example 1" in text and "[sound:" not in text
-    assert estimate_batch([(recording, two_sources)], "smollm").requests == 1
+    assert estimate_plan(recording, two_sources, "smollm").requests == 1
     with pytest.raises(PlanningError, match="not installed"):
         check_planner("smollm")
