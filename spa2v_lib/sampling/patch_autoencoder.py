@@ -11,7 +11,6 @@ The class has diffusers' interface and file format, so that its pipelines take i
 
 from __future__ import annotations
 
-import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.autoencoders.autoencoder_tiny import AutoencoderTinyOutput
 from diffusers.models.autoencoders.vae import DecoderOutput
@@ -86,27 +85,6 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
         )
         nn.init.zeros_(self.detail[2].weight)
         nn.init.zeros_(self.detail[2].bias)
-
-    @torch.no_grad()
-    def set_components(self, mean: Tensor, components: Tensor, scales: Tensor) -> None:
-        """Set the linear code.
-
-        Parameters
-        ----------
-        mean : Tensor [shape=(3 * patch * patch,)]
-            Mean patch, colour first.
-        components : Tensor [shape=(3 * patch * patch, channels)]
-            Orthonormal columns.
-        scales : Tensor [shape=(channels,)]
-            Factor of each coefficient.
-        """
-        patch = self.analysis.kernel_size[0]
-        forward, back = (components * scales).T, (components / scales).T
-        self.analysis.weight.copy_(forward.reshape(-1, 3, patch, patch))
-        self.analysis.bias.copy_(-forward @ mean)
-        self.synthesis.weight.copy_(back.reshape(-1, 3, patch, patch))
-        mean_colour = mean.reshape(3, -1).mean(1)
-        self.synthesis.bias.copy_(mean_colour)
 
     def encode(self, pixels: Tensor) -> AutoencoderTinyOutput:
         """Encode pixels [n, 3, h, w] in [-1, 1] to latents [n, channels, h/patch, w/patch]."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from spa2v_lib.errors import DataError, SamplingError
@@ -27,7 +27,6 @@ __all__ = [
     "load_weights",
     "quiet_libraries",
     "read_tensors",
-    "save_half",
     "some_of",
 ]
 
@@ -74,25 +73,6 @@ def read_tensors(path: Path, content: str) -> dict[str, Any]:
             "tensors are needed"
         )
     return stored
-
-
-def save_half(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write weights as safetensors, in half precision.
-
-    Parameters
-    ----------
-    tensors : dict of str to Tensor
-        Of any precision.
-    path : Path
-        Ends in .safetensors.
-
-    Examples
-    --------
-    >>> save_half({"weight": torch.ones(1, 2)}, Path("some.safetensors"))
-    >>> read_tensors(Path("some.safetensors"), "weights")["weight"].dtype
-    torch.float16
-    """
-    save_file({name: value.half().contiguous() for name, value in tensors.items()}, path)
 
 
 def check_fit(

@@ -6,6 +6,7 @@ import pytest
 import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 
+from spa2v_lab.training.grounding import layer_parameters, save_layers
 from spa2v_lib.errors import DataError, SamplingError
 from spa2v_lib.sampling import new_grounding
 from spa2v_lib.sampling.grounding import migc_weights
@@ -46,7 +47,7 @@ def _motion_unet(*, graded: bool | None = None, drawn: bool = True) -> UNetMotio
     if graded is not None:
         names = [n for n in layers(unet) if not n.startswith("down_blocks")]
         migc_weights.attach(unet, names, hidden=32, graded=graded)
-        for value in migc_weights.parameters(unet) if drawn else ():
+        for value in layer_parameters(unet).values() if drawn else ():
             torch.nn.init.normal_(value, std=0.3)
     return unet.requires_grad_(False)
 
@@ -177,14 +178,15 @@ def test_soft_masks_are_whole_inside_graded_at_edges_and_rest_is_what_no_box_cov
 
 def test_layers_survive_saving_and_another_unet_refuses_them(tmp_path):
     unet = _motion_unet(graded=True)
-    migc_weights.save(unet, tmp_path / "migc.safetensors")
+    save_layers(unet, tmp_path / "migc.safetensors")
     again = _motion_unet()
     migc_weights.load(again, tmp_path / "migc.safetensors")
     kinds = {type(attention.migc) for attention in migc_weights.attached(again).values()}
     assert kinds == {GradedMIGCLayer}
     assert (_run(again, _objects()) - _run(unet, _objects())).abs().max() < 1e-2
-    pairs = zip(migc_weights.parameters(unet), migc_weights.parameters(again), strict=True)
-    assert all((mine - other).abs().max() < 2e-3 for mine, other in pairs)
+    kept, read = layer_parameters(unet), layer_parameters(again)
+    assert kept.keys() == read.keys()
+    assert all((kept[name] - read[name]).abs().max() < 2e-3 for name in kept)
     other = UNet2DConditionModel(
         block_out_channels=(16, 32),
         layers_per_block=1,

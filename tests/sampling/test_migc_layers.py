@@ -24,6 +24,7 @@ import torch
 from diffusers import MotionAdapter, UNet2DConditionModel, UNetMotionModel
 from diffusers.models.attention_processor import Attention
 
+from spa2v_lab.training.grounding import layer_parameters
 from spa2v_lib.errors import DataError
 from spa2v_lib.sampling.grounding import migc_weights
 from spa2v_lib.sampling.grounding.migc import Objects, _Grounded, _Regions
@@ -173,7 +174,7 @@ def test_the_published_file_is_loaded_by_its_keys_at_full_width(wide, tmp_path):
         state = attention.migc.state_dict()
         assert {name: tuple(v.shape) for name, v in state.items()} == _published(1280, 768)
         assert type(attention.migc) is MIGCLayer and attention.heads == 8
-    count = sum(p.numel() for p in migc_weights.parameters(wide))
+    count = sum(p.numel() for p in layer_parameters(wide).values())
     assert round(4 * count / 2**20) == 219, "the published file has 219 MB"
 
 

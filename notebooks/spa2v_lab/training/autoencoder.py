@@ -73,8 +73,22 @@ def _new_autoencoder(frames: Tensor, boxes: Tensor) -> PatchAutoencoder:
         to_pixels(frames), _box_weights(boxes, frames.shape[1])
     )
     scales = deviations**-_WHITENING
-    model.set_components(mean, components, scales / (deviations * scales).square().mean().sqrt())
+    scales = scales / (deviations * scales).square().mean().sqrt()
+    _set_components(model, mean, components, scales)
     return model
+
+
+@torch.no_grad()
+def _set_components(
+    model: PatchAutoencoder, mean: Tensor, components: Tensor, scales: Tensor
+) -> None:
+    """Set the linear code: mean patch [d], orthonormal columns [d, channels], a factor of each."""
+    patch = model.analysis.kernel_size[0]
+    forward, back = (components * scales).T, (components / scales).T
+    model.analysis.weight.copy_(forward.reshape(-1, 3, patch, patch))
+    model.analysis.bias.copy_(-forward @ mean)
+    model.synthesis.weight.copy_(back.reshape(-1, 3, patch, patch))
+    model.synthesis.bias.copy_(mean.reshape(3, -1).mean(1))
 
 
 def _reconstruction(image: Tensor, target: Tensor, weights: Tensor) -> Tensor:

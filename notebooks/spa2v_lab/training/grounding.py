@@ -6,7 +6,8 @@ from pathlib import Path
 
 import torch
 from diffusers import UNet2DConditionModel
-from torch import Tensor
+from safetensors.torch import save_file
+from torch import Tensor, nn
 from transformers import CLIPTextModel
 
 from spa2v_lab.training.autoencoder import EncodedSet
@@ -18,7 +19,7 @@ from spa2v_lib.sampling.grounding.cross_attention import layers
 from spa2v_lib.sampling.grounding.migc import Objects, grounded
 from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS
 
-__all__ = ["train_gligen", "train_migc"]
+__all__ = ["layer_parameters", "save_layers", "train_gligen", "train_migc"]
 
 _EARLY = 0.7
 """Share of examples from the noisiest third of the times: there an object's outline is decided, and
@@ -43,6 +44,58 @@ def _open_gates(unet: UNet2DConditionModel) -> None:
             for last in (module.attn.to_out[0], module.ff.net[2]):
                 torch.nn.init.zeros_(last.weight)
                 torch.nn.init.zeros_(last.bias)
+
+
+def layer_parameters(unet: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters of the grounding layers of a UNet, GLIGEN's or MIGC's, by name.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
+
+    See Also
+    --------
+    save_layers : Writes them.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> unet = load("tiny", "cpu", layers=["gligen"]).unet
+    >>> any(name.startswith("position_net.") for name in layer_parameters(unet))
+    True
+    """
+    return {
+        name: value
+        for name, value in unet.named_parameters()
+        if ".fuser." in name or ".migc." in name or name.startswith("position_net.")
+    }
+
+
+def save_layers(unet: nn.Module, path: Path) -> None:
+    """Write the grounding layers of a UNet as safetensors, in half precision.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        With GLIGEN layers or MIGC layers.
+    path : Path
+        Ends in .safetensors.
+
+    See Also
+    --------
+    spa2v_lib.sampling.grounding.gligen_layers.load : Reads GLIGEN layers.
+    spa2v_lib.sampling.grounding.migc_weights.load : Reads MIGC layers.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> unet = load("tiny", "cpu", layers=["gligen"]).unet
+    >>> save_layers(unet, Path("layers.safetensors"))
+    >>> gligen_layers.load(unet, Path("layers.safetensors"))
+    """
+    kept = layer_parameters(unet).items()
+    save_file({name: value.detach().half().contiguous() for name, value in kept}, path)
 
 
 def _frozen(
@@ -107,7 +160,7 @@ def train_gligen(
         weights = object_weights(boxes[rows], latents.shape[-1], _OBJECT_WEIGHT)
         return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 
-    return fit("gligen", gligen_layers.parameters(unet), loss, plan, folder)
+    return fit("gligen", list(layer_parameters(unet).values()), loss, plan, folder)
 
 
 def train_migc(
@@ -169,4 +222,4 @@ def train_migc(
         with grounded(unet, objects):
             return velocity_loss(predict, latents[rows], weights, generator, _EARLY)
 
-    return fit("migc", migc_weights.parameters(unet), loss, plan, folder)
+    return fit("migc", list(layer_parameters(unet).values()), loss, plan, folder)

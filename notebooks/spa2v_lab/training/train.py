@@ -33,10 +33,9 @@ from spa2v_lab.training import data
 from spa2v_lab.training.autoencoder import EncodedSet, train_autoencoder
 from spa2v_lab.training.base import Base, new_base, new_scheduler, train_base, with_words
 from spa2v_lab.training.detector import train_detector
-from spa2v_lab.training.grounding import train_gligen, train_migc
+from spa2v_lab.training.grounding import save_layers, train_gligen, train_migc
 from spa2v_lab.training.loop import Plan
 from spa2v_lab.training.motion import train_motion
-from spa2v_lib.sampling.grounding import gligen_layers, migc_weights
 from spa2v_lib.sampling.patch_autoencoder import PatchAutoencoder
 
 __all__ = ["PLANS", "Job", "main", "run"]
@@ -172,18 +171,15 @@ def motion(job: Job, plan: Plan) -> dict:
 
 def grounding(name: str, job: Job, plan: Plan) -> dict:
     """Stage 3, with layers of one type; each is used without the other."""
-    train, save = _GROUNDING[name]
+    train = _GROUNDING[name]
     path, model = Path("grounding") / f"{name}.safetensors", job.base()
     log = train(model, job.frames(), job.start and job.start / path, plan, job.work)
     (job.out / path).parent.mkdir(exist_ok=True)
-    save(model.unet, job.out / path)
+    save_layers(model.unet, job.out / path)
     return log
 
 
-_GROUNDING = {
-    "gligen": (train_gligen, gligen_layers.save),
-    "migc": (train_migc, migc_weights.save),
-}
+_GROUNDING = {"gligen": train_gligen, "migc": train_migc}
 
 
 def detector(job: Job, plan: Plan) -> dict:

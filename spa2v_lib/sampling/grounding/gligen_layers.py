@@ -38,9 +38,9 @@ from spa2v_lib.sampling.grounding.box_maps import (
     seen_from_cells,
 )
 from spa2v_lib.sampling.grounding.cross_attention import spatial_blocks
-from spa2v_lib.sampling.tensors import check_fit, read_tensors, save_half
+from spa2v_lib.sampling.tensors import check_fit, read_tensors
 
-__all__ = ["MaskedBoxTokens", "MaskedFuser", "attach", "load", "parameters", "save", "switch"]
+__all__ = ["MaskedBoxTokens", "MaskedFuser", "attach", "load", "switch"]
 
 _LEAST = 1e-4  # of a cell, for a token outside its box: nearly no attention
 
@@ -175,60 +175,6 @@ def _state(unet: nn.Module) -> dict[str, Tensor]:
     return {name: value for name, value in unet.state_dict().items() if _is_own(name)}
 
 
-def parameters(unet: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters of the layers that `attach` added.
-
-    Parameters
-    ----------
-    unet : nn.Module
-        Of diffusers, with or without motion modules.
-
-    Examples
-    --------
-    >>> from diffusers import UNet2DConditionModel
-    >>> unet = UNet2DConditionModel(
-    ...     block_out_channels=(8,),
-    ...     down_block_types=("CrossAttnDownBlock2D",),
-    ...     up_block_types=("CrossAttnUpBlock2D",),
-    ...     cross_attention_dim=8,
-    ...     norm_num_groups=4,
-    ...     attention_head_dim=2,
-    ... )
-    >>> attach(unet)
-    >>> len(parameters(unet)) < len(list(unet.parameters()))
-    True
-    """
-    return [value for name, value in unet.named_parameters() if _is_own(name)]
-
-
-def save(unet: nn.Module, path: Path) -> None:
-    """Write the grounding layers as safetensors, in half precision.
-
-    Parameters
-    ----------
-    unet : nn.Module
-        With layers that `attach` added.
-    path : Path
-        Ends in .safetensors.
-
-    Examples
-    --------
-    >>> from diffusers import UNet2DConditionModel
-    >>> unet = UNet2DConditionModel(
-    ...     block_out_channels=(8,),
-    ...     down_block_types=("CrossAttnDownBlock2D",),
-    ...     up_block_types=("CrossAttnUpBlock2D",),
-    ...     cross_attention_dim=8,
-    ...     norm_num_groups=4,
-    ...     attention_head_dim=2,
-    ... )
-    >>> attach(unet)
-    >>> save(unet, Path("layers.safetensors"))
-    >>> load(unet, Path("layers.safetensors"))
-    """
-    save_half(_state(unet), path)
-
-
 def load(unet: nn.Module, path: Path) -> None:
     """Attach grounding layers to `unet` and read their weights, of the kind that the file holds.
 
@@ -237,8 +183,8 @@ def load(unet: nn.Module, path: Path) -> None:
     unet : nn.Module
         Of diffusers, with or without motion modules.
     path : Path
-        Layers that `save` wrote, or the whole published UNet with layers in diffusers' names, as
-        safetensors or as a pickle, of which only tensors are read.
+        Layers that this project trained, or the whole published UNet with layers in diffusers'
+        names, as safetensors or as a pickle, of which only tensors are read.
 
     Raises
     ------

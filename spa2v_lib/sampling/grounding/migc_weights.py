@@ -1,4 +1,4 @@
-"""The weights of MIGC's layers: attached to a UNet, saved, and loaded from two kinds of file.
+"""The weights of MIGC's layers: attached to a UNet, and loaded from two kinds of file.
 
 A layer becomes the submodule ``migc`` of a cross-attention; its weights keep the published names
 (see `spa2v_lib.sampling.grounding.migc_layers`).
@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from spa2v_lib.errors import DataError
 from spa2v_lib.sampling.grounding.cross_attention import layers
 from spa2v_lib.sampling.grounding.migc_layers import GradedMIGCLayer, MIGCLayer
-from spa2v_lib.sampling.tensors import check_fit, read_tensors, save_half, some_of
+from spa2v_lib.sampling.tensors import check_fit, read_tensors, some_of
 
-__all__ = ["attach", "attached", "load", "parameters", "save"]
+__all__ = ["attach", "attached", "load"]
 
 
 def attach(
@@ -77,61 +77,8 @@ def attached(unet: nn.Module) -> dict[str, Attention]:
     return {name: found for name, found in layers(unet).items() if hasattr(found, "migc")}
 
 
-def parameters(unet: nn.Module) -> list[nn.Parameter]:
-    """Return the parameters of the layers that `attach` added.
-
-    Parameters
-    ----------
-    unet : nn.Module
-        Of diffusers, with or without motion modules.
-
-    Examples
-    --------
-    >>> from diffusers import UNet2DConditionModel
-    >>> unet = UNet2DConditionModel(
-    ...     block_out_channels=(32,),
-    ...     down_block_types=("CrossAttnDownBlock2D",),
-    ...     up_block_types=("CrossAttnUpBlock2D",),
-    ...     cross_attention_dim=8,
-    ...     norm_num_groups=8,
-    ...     attention_head_dim=2,
-    ... )
-    >>> parameters(unet)
-    []
-    """
-    return [p for attention in attached(unet).values() for p in attention.migc.parameters()]
-
-
-def save(unet: nn.Module, path: Path) -> None:
-    """Write the MIGC layers as safetensors, in half precision.
-
-    Parameters
-    ----------
-    unet : nn.Module
-        With layers that `attach` added.
-    path : Path
-        Ends in .safetensors.
-
-    Examples
-    --------
-    >>> from diffusers import UNet2DConditionModel
-    >>> unet = UNet2DConditionModel(
-    ...     block_out_channels=(32,),
-    ...     down_block_types=("CrossAttnDownBlock2D",),
-    ...     up_block_types=("CrossAttnUpBlock2D",),
-    ...     cross_attention_dim=8,
-    ...     norm_num_groups=8,
-    ...     attention_head_dim=2,
-    ... )
-    >>> attach(unet, list(layers(unet))[:1])
-    >>> save(unet, Path("migc.safetensors"))
-    >>> load(unet, Path("migc.safetensors"))
-    """
-    save_half(_state({name: found.migc for name, found in attached(unet).items()}), path)
-
-
 def load(unet: nn.Module, path: Path) -> None:
-    """Attach the MIGC layers that `save` wrote, or those of the authors' ``MIGC_SD14.ckpt``.
+    """Attach MIGC layers that this project trained, or those of the authors' ``MIGC_SD14.ckpt``.
 
     Which cross-attentions have MIGC is decided by the keys of the file; the authors' number the
     blocks as the original Stable Diffusion does. Of a pickle only tensors are read.
