@@ -124,11 +124,11 @@ print(prompt.user_text[prompt.user_text.rindex("The recording to plan") :])
 # and the tags they share.
 
 # %%
-from spa2v_lib.planning.exemplars import choose_exemplars, cue_distance, load_exemplars
+from spa2v_lib.planning.exemplars import cue_distance, load_exemplars, ranked_exemplars
 
 exemplars = load_exemplars()
 distances = [cue_distance(cues, exemplar.cues) for exemplar in exemplars]
-nearest = choose_exemplars(cues, SHOTS, "knn")
+nearest = ranked_exemplars(cues, "knn")[:SHOTS]
 for exemplar in nearest:
     print(f"{exemplar.id}: {', '.join(exemplar.attributes)}")
 
@@ -157,7 +157,7 @@ from spa2v_lib.planning.exemplars import leaks
 own = exemplars[0]
 caught = [other for other in exemplars if leaks(other, own.cues)]
 print([other.id for other in caught])
-print([other.id for other in choose_exemplars(own.cues, SHOTS) if other in caught])
+print([other.id for other in ranked_exemplars(own.cues)[:SHOTS] if other in caught])
 
 # %% [markdown]
 # *When you plan for the recording of an exemplar, that exemplar and its mirror image are detected
@@ -332,7 +332,7 @@ print("price not known" if dollars is None else f"a thousand recordings: ${1000 
 # %% cellView="form" jupyter={"source_hidden": true} tags=["hide-cell"]
 # @title Solution
 for how in ("knn", "fixed", "random"):
-    chosen = choose_exemplars(cues, 10, how)
+    chosen = ranked_exemplars(cues, how)[:10]
     same = sum(source.motion in exemplar.attributes for exemplar in chosen)
     print(f"{how}: {same} of {len(chosen)} move as the recording does")
 

@@ -33,7 +33,6 @@ __all__ = [
     "SOUNDS",
     "Exemplar",
     "check_choice",
-    "choose_exemplars",
     "cue_distance",
     "exemplar_sound",
     "leaks",
@@ -113,7 +112,7 @@ def load_exemplars(path: str | Path | None = None) -> tuple[Exemplar, ...]:
 
     See Also
     --------
-    choose_exemplars : Chooses those that are like a recording.
+    ranked_exemplars : Those that are like a recording come first.
 
     Examples
     --------
@@ -177,25 +176,22 @@ def exemplar_sound(exemplar: Exemplar) -> tuple[np.ndarray, int]:
     return (sides if exemplar.variant == "drawn" else sides[::-1]), rate
 
 
-def choose_exemplars(
+def ranked_exemplars(
     cues: SpatialCues,
-    count: int = 3,
     how: str = "knn",
     *,
     seed: int = 0,
     recordings: Collection[str] = (),
     pool: Sequence[Exemplar] | None = None,
 ) -> list[Exemplar]:
-    """Choose the exemplars to show for a recording.
+    """Return all exemplars that may be shown for a recording; the first of them are shown.
 
     Parameters
     ----------
     cues : SpatialCues
         Of the recording that is planned.
-    count : int
-        How many, at least 0. Fewer are returned if fewer do not leak.
     how : {"knn", "fixed", "random", "none"}
-        The nearest by `cue_distance`, nearest first; the first of the pool, which takes the spatial
+        The nearest by `cue_distance`, nearest first; those of the pool, which takes the spatial
         attributes in turn; any, drawn with `seed`; or none.
     seed : int
         Of the random choice.
@@ -213,42 +209,17 @@ def choose_exemplars(
     Raises
     ------
     PlanningError
-        If `how` is not known or `count` is negative.
+        If `how` is not known.
 
     See Also
     --------
-    ranked_exemplars : All of them, in this order.
+    cue_distance : What is near.
 
     Examples
     --------
-    >>> chosen = choose_exemplars(load_exemplars()[0].cues, 2)
-    >>> len(chosen), load_exemplars()[0] in chosen
-    (2, False)
-    """
-    check_choice(how, count)
-    return ranked_exemplars(cues, how, seed=seed, recordings=recordings, pool=pool)[:count]
-
-
-def ranked_exemplars(
-    cues: SpatialCues,
-    how: str = "knn",
-    *,
-    seed: int = 0,
-    recordings: Collection[str] = (),
-    pool: Sequence[Exemplar] | None = None,
-) -> list[Exemplar]:
-    """Return all exemplars that may be shown, in the order in which they would be chosen.
-
-    Parameters, result and errors as for `choose_exemplars`.
-
-    See Also
-    --------
-    choose_exemplars : Chooses the first of them.
-
-    Examples
-    --------
-    >>> ranked_exemplars(load_exemplars()[0].cues, "none")
-    []
+    >>> ranked = ranked_exemplars(load_exemplars()[0].cues)
+    >>> len(ranked) > 3, load_exemplars()[0] in ranked
+    (True, False)
     """
     check_choice(how)
     if how == "none":

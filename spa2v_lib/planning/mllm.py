@@ -103,7 +103,7 @@ def question(
     placement : {"cues", "model"}
         Who places the boxes.
     exemplars : {"knn", "fixed", "random", "none"}
-        Which examples are shown; see `spa2v_lib.planning.exemplars.choose_exemplars`.
+        Which examples are shown; see `spa2v_lib.planning.exemplars.ranked_exemplars`.
     shots : int
         How many, at least 0.
     seed : int

@@ -17,7 +17,7 @@ from spa2v_lib.errors import PlanningError, Spa2vError
 from spa2v_lib.planning import plan_acoustic
 from spa2v_lib.planning.answer_cache import FOLDER_VARIABLE
 from spa2v_lib.planning.backends.base import Prompt
-from spa2v_lib.planning.exemplars import choose_exemplars
+from spa2v_lib.planning.exemplars import ranked_exemplars
 
 analyzed_once = cache(analyzed_scene)
 
@@ -88,7 +88,7 @@ def test_what_was_not_asked_has_no_row_and_a_note_with_the_command_that_asks(res
 def test_no_exemplar_holds_the_recording_that_is_planned():
     for number in range(0, 5):
         analyzed = analyzed_once(0, number)
-        chosen = choose_exemplars(analyzed.cues, 9, recordings=analyzed.recordings)
+        chosen = ranked_exemplars(analyzed.cues, recordings=analyzed.recordings)[:9]
         assert len(chosen) == 9
         assert not any(set(one.recordings) & set(analyzed.recordings) for one in chosen)
 

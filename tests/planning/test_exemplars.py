@@ -17,11 +17,12 @@ from spa2v_lib.cues import extract_cues
 from spa2v_lib.errors import DataError, PlanningError
 from spa2v_lib.planning.exemplars import (
     Exemplar,
-    choose_exemplars,
+    check_choice,
     cue_distance,
     exemplar_sound,
     leaks,
     load_exemplars,
+    ranked_exemplars,
 )
 from spa2v_lib.planning.prompt import cue_table
 from spa2v_lib.resources import resource
@@ -182,10 +183,10 @@ def test_mirror_and_reversal_of_a_recording_are_recognised(receiver: str) -> Non
 def test_no_choice_shows_the_recording_its_mirror_or_its_sources() -> None:
     for e in ALL[::4]:
         for how in ("knn", "fixed", "random"):
-            chosen = choose_exemplars(e.cues, 3, how, recordings=e.recordings)
+            chosen = ranked_exemplars(e.cues, how, recordings=e.recordings)[:3]
             assert len(chosen) == 3 and e.family not in {one.family for one in chosen}
             assert not any(set(one.recordings) & set(e.recordings) for one in chosen)
-        assert e.family not in {one.family for one in choose_exemplars(e.cues, 3)}
+        assert e.family not in {one.family for one in ranked_exemplars(e.cues)[:3]}
 
 
 def test_a_recording_is_known_by_its_name_whatever_the_folder_and_suffix() -> None:
@@ -199,7 +200,7 @@ def test_a_recording_is_known_by_its_name_whatever_the_folder_and_suffix() -> No
 def test_the_nearest_are_of_the_same_kind_of_scene() -> None:
     same = []
     for e in ALL:
-        first = choose_exemplars(e.cues, 1)[0]
+        first = ranked_exemplars(e.cues)[0]
         same.append(sorted(first.attributes) == sorted(e.attributes))
     assert np.mean(same) >= 0.75
 
@@ -226,19 +227,19 @@ def test_nearness_is_symmetric_and_sees_direction_motion_and_class() -> None:
 def test_fixed_ignores_the_recording_and_random_follows_its_seed() -> None:
     a, b = ALL[0].cues, ALL[40].cues
     far = [e for e in ALL if e.family not in (ALL[0].family, ALL[40].family)]
-    assert choose_exemplars(a, 3, "fixed", pool=far) == choose_exemplars(b, 3, "fixed", pool=far)
-    draws = [[e.id for e in choose_exemplars(a, 3, "random", seed=s)] for s in (1, 1, 2)]
+    assert ranked_exemplars(a, "fixed", pool=far) == ranked_exemplars(b, "fixed", pool=far)
+    draws = [[e.id for e in ranked_exemplars(a, "random", seed=s)] for s in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
 
 
 def test_none_chooses_nothing_and_a_wrong_word_is_refused() -> None:
     cues = ALL[0].cues
-    assert choose_exemplars(cues, 3, "none") == []
-    assert choose_exemplars(cues, 0) == []
+    assert ranked_exemplars(cues, "none") == []
+    check_choice("none", 0)
     with pytest.raises(PlanningError, match="knn, fixed, random, none"):
-        choose_exemplars(cues, 3, "nearest")
+        ranked_exemplars(cues, "nearest")
     with pytest.raises(PlanningError, match="0 or more"):
-        choose_exemplars(cues, -1)
+        check_choice("knn", -1)
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import PlanningError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
 from spa2v_lib.planning import plan_acoustic
-from spa2v_lib.planning.exemplars import choose_exemplars, ranked_exemplars
+from spa2v_lib.planning.exemplars import ranked_exemplars
 from spa2v_lib.runs import StageProgress
 
 __all__ = ["run"]
@@ -159,7 +159,7 @@ def _planned(
 
 def _nearest(analyzed: AnalyzedScene) -> VideoSceneLayout:
     """Return the layout of the nearest exemplar, stretched to the scene's length."""
-    (nearest,) = choose_exemplars(analyzed.cues, 1, recordings=analyzed.recordings)
+    nearest = ranked_exemplars(analyzed.cues, recordings=analyzed.recordings)[0]
     return _like(analyzed, nearest.layout)
 
 
