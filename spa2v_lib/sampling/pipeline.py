@@ -11,12 +11,13 @@ the frames are diffusers' own.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch.utils.hooks import RemovableHandle
 
 from spa2v_lib.sampling.framewise import frames_in_parts
 from spa2v_lib.sampling.grounding.base import (
@@ -140,10 +141,13 @@ def sample(
     with ExitStack() as added:
         if layout.frame_count > preset.window:
             added.enter_context(frames_in_parts(pipeline.unet, preset.window))
+        handles = []
         if captions != "global":
-            added.enter_context(_conditioned(pipeline, texts, guided))
-        if guided:
-            added.enter_context(_guided_within(pipeline.unet, with_guidance, steps))
+            handles.append(_condition(pipeline.unet, texts, guided))
+        if guided and with_guidance != range(steps):
+            handles += _guide_within(pipeline.unet, with_guidance)
+        for handle in handles:
+            added.callback(handle.remove)
         hooks = Hooks()
         if grounding is not None and inputs is not None:
             hooks = added.enter_context(grounding.applied(pipeline, inputs))
@@ -331,33 +335,23 @@ def _noise(
     return drawn / pipeline.scheduler.init_noise_sigma  # the pipeline multiplies once more
 
 
-@contextmanager
-def _conditioned(pipeline: AnimateDiffPipeline, texts: FrameTexts, guided: bool) -> Iterator[None]:
+def _condition(unet: torch.nn.Module, texts: FrameTexts, guided: bool) -> RemovableHandle:
     """Hand the denoiser every frame's own text, which the pipeline has no argument for."""
-    halves = [texts.unconditional] * guided + [texts.conditional]
-    words = torch.cat(halves)
+    words = torch.cat([texts.unconditional] * guided + [texts.conditional])
 
     def replace(_unet, arguments: tuple, named: dict) -> tuple[tuple, dict]:
         return arguments, {**named, "encoder_hidden_states": words}
 
-    handle = pipeline.unet.register_forward_pre_hook(replace, with_kwargs=True)
-    try:
-        yield
-    finally:
-        handle.remove()
+    return unet.register_forward_pre_hook(replace, with_kwargs=True)
 
 
-@contextmanager
-def _guided_within(unet: torch.nn.Module, guided: range, steps: int) -> Iterator[None]:
+def _guide_within(unet: torch.nn.Module, guided: range) -> list[RemovableHandle]:
     """Compute the conditional half alone in the steps outside of `guided`.
 
     The pipeline doubles its batch in every step. Outside of `guided` the denoiser drops the
     unconditional half and returns its prediction for the other twice, which guidance leaves as it
     is.
     """
-    if guided == range(steps):
-        yield
-        return
     step = -1
 
     def halve(_unet, arguments: tuple, named: dict) -> tuple[tuple, dict] | None:
@@ -376,15 +370,10 @@ def _guided_within(unet: torch.nn.Module, guided: range, steps: int) -> Iterator
             found.sample = torch.cat([found.sample] * 2)
         return found
 
-    handles = [
+    return [
         unet.register_forward_pre_hook(halve, with_kwargs=True),
         unet.register_forward_hook(double),
     ]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _set_windows(pipeline: AnimateDiffPipeline, preset: Preset, frame_count: int) -> None:

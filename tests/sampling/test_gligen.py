@@ -49,10 +49,10 @@ def _open_gates(unet: torch.nn.Module) -> None:
                 value.normal_(0, 0.2)
 
 
-def _tokens(frames: int = FRAMES) -> gligen.BoxTokens:
+def _tokens(frames: int = FRAMES) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     torch.manual_seed(2)
     boxes = torch.tensor([[0.1, 0.2, 0.5, 0.6], [0.6, 0.3, 0.9, 0.8]]).repeat(frames, 1, 1)
-    return gligen.BoxTokens(boxes, torch.ones(frames, 2), torch.randn(frames, 2, WIDTH))
+    return boxes, torch.ones(frames, 2), torch.randn(frames, 2, WIDTH)
 
 
 def _run(unet: UNetMotionModel, tokens: torch.Tensor | None) -> torch.Tensor:
@@ -67,7 +67,7 @@ def test_closed_gates_change_nothing():
     unet = _motion_unet()
     plain = _run(unet, None)
     gligen_layers.attach(unet)
-    tokens = gligen.object_tokens(unet, _tokens(), guided=False)
+    tokens = gligen.object_tokens(unet, *_tokens(), guided=False)
     assert torch.equal(_run(unet, tokens), plain)
 
 
@@ -76,7 +76,7 @@ def test_open_gates_change_the_picture_and_a_switch_closes_them():
     plain = _run(unet, None)
     gligen_layers.attach(unet)
     _open_gates(unet)
-    tokens = gligen.object_tokens(unet, _tokens(), guided=False)
+    tokens = gligen.object_tokens(unet, *_tokens(), guided=False)
     assert (_run(unet, tokens) - plain).abs().max() > 1e-2
     gligen_layers.switch(unet, False)
     assert torch.equal(_run(unet, tokens), plain)
@@ -86,9 +86,9 @@ def test_moving_one_frames_box_leaves_the_other_frames_tokens_alone():
     unet = _motion_unet()
     gligen_layers.attach(unet)
     frames = _tokens()
-    before = gligen.object_tokens(unet, frames, guided=False)
-    frames.boxes[1, 0] += 0.2
-    after = gligen.object_tokens(unet, frames, guided=False)
+    before = gligen.object_tokens(unet, *frames, guided=False)
+    frames[0][1, 0] += 0.2
+    after = gligen.object_tokens(unet, *frames, guided=False)
     assert torch.equal(before[[0, 2]], after[[0, 2]]) and not torch.equal(before[1], after[1])
 
 
@@ -102,7 +102,7 @@ def test_motion_modules_get_no_grounding():
 def test_the_unconditional_half_has_no_objects():
     unet = _motion_unet()
     gligen_layers.attach(unet)
-    tokens = gligen.object_tokens(unet, _tokens(), guided=True)
+    tokens = gligen.object_tokens(unet, *_tokens(), guided=True)
     assert tokens.shape == (2 * FRAMES, 30, WIDTH), "as many places as in training"
     assert torch.equal(tokens[0, 0], tokens[2, 1])  # all the same null token
     assert not torch.equal(tokens[FRAMES, 0], tokens[FRAMES, 1])
@@ -112,7 +112,7 @@ def test_a_step_without_guidance_is_the_conditional_half_alone():
     unet = _motion_unet()
     gligen_layers.attach(unet)
     _open_gates(unet)
-    tokens = gligen.object_tokens(unet, _tokens(), guided=True)
+    tokens = gligen.object_tokens(unet, *_tokens(), guided=True)
     torch.manual_seed(3)
     latents, words = torch.randn(1, 4, FRAMES, 8, 8), torch.randn(FRAMES, 5, WIDTH)
     kwargs = {"cross_attention_kwargs": {"gligen": {"objs": tokens}}}
@@ -120,7 +120,8 @@ def test_a_step_without_guidance_is_the_conditional_half_alone():
         both = unet(latents.repeat(2, 1, 1, 1, 1), 10, words.repeat(2, 1, 1), **kwargs).sample
         with ExitStack() as undo:
             for block in gligen.spatial_blocks(unet).values():
-                undo.enter_context(gligen._in_batch(block.fuser))
+                for handle in gligen._adapted(block.fuser, 1.0):
+                    undo.callback(handle.remove)
             alone = unet(latents, 10, words, **kwargs).sample
     assert (alone[0] - both[1]).abs().max() < 1e-5
     assert (both[0] - both[1]).abs().max() > 1e-4
@@ -134,7 +135,7 @@ def test_masked_layers_leave_the_unconditional_half_as_it_was():
     torch.manual_seed(3)
     latents = torch.randn(1, 4, FRAMES, 8, 8).repeat(2, 1, 1, 1, 1)
     words = torch.randn(FRAMES, 5, WIDTH).repeat(2, 1, 1)
-    kwargs = {"gligen": {"objs": gligen.object_tokens(unet, _tokens(), guided=True)}}
+    kwargs = {"gligen": {"objs": gligen.object_tokens(unet, *_tokens(), guided=True)}}
     with torch.no_grad():
         plain = unet(latents, 10, words).sample
         empty, full = unet(latents, 10, words, cross_attention_kwargs=kwargs).sample
@@ -154,16 +155,16 @@ def test_one_frame_equals_diffusers_gated_unet():
     ours.load_state_dict(theirs.state_dict(), strict=False)
     frame = _tokens(1)
     unused = 28, 4  # diffusers pads to thirty places as well
-    boxes = torch.cat([frame.boxes, torch.zeros(1, *unused)], 1)
-    masks = torch.cat([frame.masks, torch.zeros(1, 28)], 1)
-    phrases = torch.cat([frame.phrases, torch.zeros(1, 28, WIDTH)], 1)
+    boxes = torch.cat([frame[0], torch.zeros(1, *unused)], 1)
+    masks = torch.cat([frame[1], torch.zeros(1, 28)], 1)
+    phrases = torch.cat([frame[2], torch.zeros(1, 28, WIDTH)], 1)
     torch.manual_seed(4)
     latent, words = torch.randn(1, 4, 8, 8), torch.randn(1, 5, WIDTH)
     objects = {"boxes": boxes, "masks": masks, "positive_embeddings": phrases}
     with torch.no_grad():
         wanted = theirs(latent, 10, words, cross_attention_kwargs={"gligen": objects}).sample
         ungrounded = theirs(latent, 10, words).sample
-        tokens = gligen.object_tokens(ours, frame, guided=False)
+        tokens = gligen.object_tokens(ours, *frame, guided=False)
         kwargs = {"gligen": {"objs": tokens}}
         found = ours(latent[:, :, None], 10, words, cross_attention_kwargs=kwargs).sample[:, :, 0]
     assert (found - wanted).abs().max() < 1e-5

@@ -65,10 +65,11 @@ from spa2v_lib.sampling.grounding.base import Grounding, GroundingInputs, Hooks,
 from spa2v_lib.sampling.grounding.box_maps import MapSize, box_cover
 from spa2v_lib.sampling.grounding.cross_attention import (
     States,
+    conditional_start,
     layers,
     object_token_mask,
     probabilities,
-    sizes_known,
+    processors_replaced,
     split_output,
     text_of,
 )
@@ -220,7 +221,13 @@ class AttentionGuidance(Grounding):
         with ExitStack() as installed:
             places = _Places(self, inputs, pipeline.tokenizer.model_max_length)
             if steps and len(places.tokens):
-                installed.enter_context(_installed(pipeline.unet, places, self.editor))
+                unet = pipeline.unet
+                edited = processors_replaced(
+                    unet,
+                    layers(unet).values(),
+                    lambda plain, sizes: self.editor(plain, places, sizes),
+                )
+                installed.enter_context(edited)
 
             def before_step(step: int, latents: Tensor) -> Tensor:
                 if step >= steps:
@@ -327,12 +334,8 @@ class MapEditor(torch.nn.Module):
         encoder_hidden_states: States,
         attention_mask: Tensor | None = None,
     ) -> Tensor:
-        text, first = text_of(encoder_hidden_states), len(hidden_states) - self.places.frames
-        if first not in (0, self.places.frames):
-            raise SamplingError(
-                f"attention guidance was given {self.places.frames} frames, and the UNet a batch "
-                f"of {len(hidden_states)}; split inference has to be switched off"
-            )
+        first = conditional_start(hidden_states, self.places.frames, "attention guidance")
+        text = text_of(encoder_hidden_states)
         edited = self.edited(attn, hidden_states[first:], text[first:])
         if isinstance(encoder_hidden_states, tuple):
             whole = self.plain(attn, hidden_states, encoder_hidden_states, attention_mask)
@@ -359,15 +362,3 @@ class MapEditor(torch.nn.Module):
 
 
 AttentionGuidance.editor = MapEditor
-
-
-@contextmanager
-def _installed(unet: torch.nn.Module, places: _Places, editor: type[MapEditor]) -> Iterator[None]:
-    """Exchange the processors of the cross-attention layers; on leaving, put the old ones back."""
-    with ExitStack() as stack:
-        sizes = stack.enter_context(sizes_known(unet))
-        for attention in layers(unet).values():
-            plain = attention.processor
-            stack.callback(attention.set_processor, plain)
-            attention.set_processor(editor(plain, places, sizes))
-        yield

@@ -11,8 +11,9 @@ the text's part alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import torch
 from diffusers.models.attention import BasicTransformerBlock
@@ -20,15 +21,18 @@ from diffusers.models.attention_processor import Attention
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import Tensor, nn
 
+from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.grounding.box_maps import MapSize
 
 __all__ = [
     "Observer",
     "States",
+    "conditional_start",
     "layers",
     "object_token_mask",
     "observed",
     "probabilities",
+    "processors_replaced",
     "sizes_known",
     "spatial_blocks",
     "split_output",
@@ -209,6 +213,79 @@ def sizes_known(unet: nn.Module) -> Iterator[dict[Attention, MapSize]]:
             handle = holder.register_forward_pre_hook(note, with_kwargs=True)
             stack.callback(handle.remove)
         yield sizes
+
+
+@contextmanager
+def processors_replaced(
+    unet: nn.Module,
+    attentions: Iterable[Attention],
+    make: Callable[[Any, dict[Attention, MapSize]], Any],
+) -> Iterator[None]:
+    """Give attentions other processors for a while.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        That they are part of.
+    attentions : iterable of Attention
+        Some of `layers`.
+    make : callable
+        Returns the new processor, given the plain one and the sizes of all maps, see `sizes_known`.
+
+    See Also
+    --------
+    observed : Sees the maps, and changes none.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.loading import load
+    >>> unet = load("tiny", "cpu").unet
+    >>> first = next(iter(layers(unet).values()))
+    >>> plain = first.processor
+    >>> with processors_replaced(unet, [first], lambda plain, sizes: nn.Identity()):
+    ...     first.processor
+    Identity()
+    >>> first.processor is plain
+    True
+    """
+    with ExitStack() as stack:
+        sizes = stack.enter_context(sizes_known(unet))
+        for attention in attentions:
+            plain = attention.processor
+            stack.callback(attention.set_processor, plain)
+            attention.set_processor(make(plain, sizes))
+        yield
+
+
+def conditional_start(hidden_states: Tensor, frames: int, method: str) -> int:
+    """Return where the conditional half of a batch begins: at 0 where there is no other.
+
+    Parameters
+    ----------
+    hidden_states : Tensor
+        What an attention of the UNet is given, one picture after the other.
+    frames : int
+        Of the video.
+    method : str
+        Who asks.
+
+    Raises
+    ------
+    SamplingError
+        If the batch holds neither the frames nor twice as many.
+
+    Examples
+    --------
+    >>> conditional_start(torch.zeros(4, 1), 2, "MIGC")
+    2
+    """
+    first = len(hidden_states) - frames
+    if first not in (0, frames):
+        raise SamplingError(
+            f"{method} was given {frames} frames, and the UNet a batch of {len(hidden_states)}; "
+            "split inference has to be switched off"
+        )
+    return first
 
 
 @contextmanager

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from spa2v_lib.errors import SamplingError
 from spa2v_lib.sampling.grounding.base import (
@@ -42,45 +42,27 @@ from spa2v_lib.sampling.texts import pooled
 if TYPE_CHECKING:
     from diffusers import AnimateDiffPipeline
 
-__all__ = ["GLIGEN", "PLACES", "BoxTokens", "object_tokens"]
+__all__ = ["GLIGEN", "PLACES", "object_tokens"]
 
 PLACES = 30
 """Objects that GLIGEN was trained with; unused places hold its token for nothing."""
 
 
-@dataclass(frozen=True)
-class BoxTokens:
-    """What each frame is to hold, padded to the same number of objects.
-
-    Attributes
-    ----------
-    boxes : Tensor [shape=(frames, objects, 4)]
-        ``(x0, y0, x1, y1)`` in [0, 1].
-    masks : Tensor [shape=(frames, objects)]
-        1 where the object is in the frame, else 0.
-    phrases : Tensor [shape=(frames, objects, text width)]
-        Pooled text embeddings of the objects' phrases.
-
-    Examples
-    --------
-    >>> BoxTokens(torch.zeros(2, 1, 4), torch.ones(2, 1), torch.zeros(2, 1, 8)).boxes.shape
-    torch.Size([2, 1, 4])
-    """
-
-    boxes: Tensor
-    masks: Tensor
-    phrases: Tensor
-
-
-def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
+def object_tokens(
+    unet: nn.Module, boxes: Tensor, masks: Tensor, phrases: Tensor, guided: bool
+) -> Tensor:
     """Compute the grounding tokens of every frame.
 
     Parameters
     ----------
     unet : nn.Module
         With grounding layers attached.
-    frames : BoxTokens
-        What the layers are given of each frame.
+    boxes : Tensor [shape=(frames, objects, 4)]
+        ``(x0, y0, x1, y1)`` in [0, 1].
+    masks : Tensor [shape=(frames, objects)]
+        1 where the object is in the frame, else 0.
+    phrases : Tensor [shape=(frames, objects, text width)]
+        Pooled text embeddings of the objects' phrases.
     guided : bool
         Put the unconditional half of classifier-free guidance in front; its objects are all
         masked, as in the paper's sampler. Layers with an instance mask leave that half alone and
@@ -105,11 +87,10 @@ def object_tokens(unet: nn.Module, frames: BoxTokens, guided: bool) -> Tensor:
     ...     attention_head_dim=2,
     ... )
     >>> gligen_layers.attach(unet)
-    >>> frames = BoxTokens(torch.zeros(2, 1, 4), torch.ones(2, 1), torch.zeros(2, 1, 8))
-    >>> object_tokens(unet, frames, guided=True).shape
+    >>> frames = torch.zeros(2, 1, 4), torch.ones(2, 1), torch.zeros(2, 1, 8)
+    >>> object_tokens(unet, *frames, guided=True).shape
     torch.Size([4, 30, 8])
     """
-    boxes, masks, phrases = frames.boxes, frames.masks, frames.phrases
     if not getattr(unet.position_net, "conditional_only", False):
         boxes, masks, phrases = (_padded(part) for part in (boxes, masks, phrases))
         if guided:
@@ -180,9 +161,9 @@ class GLIGEN(Grounding):
         if not steps or not self.strength:
             yield Hooks()
             return
-        phrases = pooled(pipeline, list(inputs.phrases)).expand(len(inputs.boxes), -1, -1)
-        frames = BoxTokens(inputs.boxes, inputs.present, phrases.to(inputs.boxes))
-        tokens = object_tokens(unet, frames, inputs.guided)
+        boxes, present = inputs.boxes, inputs.present
+        phrases = pooled(pipeline, list(inputs.phrases)).expand(len(boxes), -1, -1).to(boxes)
+        tokens = object_tokens(unet, boxes, present, phrases, inputs.guided)
 
         def before_step(step: int, latents: Tensor) -> Tensor:
             switch(unet, step < steps)
@@ -191,33 +172,24 @@ class GLIGEN(Grounding):
         with ExitStack() as undo:
             undo.callback(switch, unet, True)
             for block in spatial_blocks(unet).values():
-                undo.enter_context(_in_batch(block.fuser))
-                undo.enter_context(_scaled(block.fuser, self.strength))
+                for handle in _adapted(block.fuser, self.strength):
+                    undo.callback(handle.remove)
             yield Hooks({"gligen": {"objs": tokens}}, before_step=before_step)
 
 
-@contextmanager
-def _in_batch(fuser: nn.Module) -> Iterator[None]:
-    """Leave out the unconditional half's tokens in steps that compute the other half alone."""
-    handle = fuser.register_forward_pre_hook(
-        lambda _fuser, given: (given[0], given[1][-len(given[0]) :])
-    )
-    try:
-        yield
-    finally:
-        handle.remove()
+def _adapted(fuser: nn.Module, strength: float) -> list[RemovableHandle]:
+    """Let `fuser` add `strength` times what it would.
 
+    In steps that compute the conditional half alone it is given that half's tokens.
+    """
 
-@contextmanager
-def _scaled(fuser: nn.Module, strength: float) -> Iterator[None]:
-    """Let `fuser` add `strength` times what it would."""
-    if strength == 1.0:
-        yield
-        return
-    handle = fuser.register_forward_hook(
-        lambda _fuser, given, found: torch.lerp(given[0], found, strength)
-    )
-    try:
-        yield
-    finally:
-        handle.remove()
+    def conditional(_fuser: nn.Module, given: tuple) -> tuple:
+        return given[0], given[1][-len(given[0]) :]
+
+    def scaled(_fuser: nn.Module, given: tuple, found: Tensor) -> Tensor:
+        return torch.lerp(given[0], found, strength)
+
+    handles = [fuser.register_forward_pre_hook(conditional)]
+    if strength != 1.0:
+        handles.append(fuser.register_forward_hook(scaled))
+    return handles

@@ -39,7 +39,12 @@ from spa2v_lib.sampling.grounding.base import (
     steps_before,
 )
 from spa2v_lib.sampling.grounding.box_maps import MapSize, box_cover, soft_masks
-from spa2v_lib.sampling.grounding.cross_attention import States, sizes_known, split_output
+from spa2v_lib.sampling.grounding.cross_attention import (
+    States,
+    conditional_start,
+    processors_replaced,
+    split_output,
+)
 from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS, Region, attend
 from spa2v_lib.sampling.grounding.migc_weights import attached, load
 
@@ -214,13 +219,12 @@ def grounded(unet: nn.Module, objects: Objects, *, strength: float = 1.0) -> Ite
     >>> with_boxes.shape == latents.shape
     True
     """
-    with ExitStack() as stack:
-        sizes = stack.enter_context(sizes_known(unet))
-        regions = _Regions(objects)
-        for attention in attached(unet).values():
-            plain = attention.processor
-            stack.callback(attention.set_processor, plain)
-            attention.set_processor(_Grounded(plain, regions, sizes, strength))
+    regions = _Regions(objects)
+    with processors_replaced(
+        unet,
+        attached(unet).values(),
+        lambda plain, sizes: _Grounded(plain, regions, sizes, strength),
+    ):
         yield
 
 
@@ -280,13 +284,7 @@ class _Grounded(nn.Module):
         encoder_hidden_states: States,
         attention_mask: Tensor | None = None,
     ) -> Tensor:
-        frames = len(self.regions.visible)
-        first = len(hidden_states) - frames  # of the conditional half
-        if first not in (0, frames):
-            raise SamplingError(
-                f"MIGC was given {frames} frames, and the UNet a batch of {len(hidden_states)}; "
-                "split inference has to be switched off"
-            )
+        first = conditional_start(hidden_states, len(self.regions.visible), "MIGC")
         plain = self.plain(attn, hidden_states, encoder_hidden_states, attention_mask)
         x = hidden_states[first:]
         given = encoder_hidden_states
