@@ -225,9 +225,10 @@ def _encoders() -> list[Finding]:
     except ImportError:
         return []
     return [
-        Finding("encoders", use, name if name in codecs_available else "missing", good)
+        Finding("encoders", use, name)
+        if name in codecs_available
+        else Finding("encoders", use, "missing", False)
         for use, name in (("H.264", "libx264"), ("AAC", "aac"))
-        for good in (name in codecs_available,)
     ]
 
 

@@ -105,9 +105,7 @@ def check_regular(path: str | os.PathLike[str], error: type[Spa2vError], hint: s
     return found.st_size
 
 
-def read_text(
-    path: str | os.PathLike[str], error: type[Spa2vError], max_bytes: int = MAX_TEXT_BYTES
-) -> str:
+def read_text(path: str | os.PathLike[str], error: type[Spa2vError]) -> str:
     """Read a text file, as any editor may have saved it.
 
     Parameters
@@ -116,8 +114,6 @@ def read_text(
         UTF-8, with or without a byte order mark, or UTF-16 with one.
     error : type of Spa2vError
         What to raise.
-    max_bytes : int
-        Size up to which it is read.
 
     Returns
     -------
@@ -145,20 +141,18 @@ def read_text(
     """
     name = displayed(path)
     size = check_regular(path, error, "give the name of a text file")
-    if size > max_bytes:
-        raise error(f"{name} has {size:,} bytes; at most {max_bytes:,} are read")
+    if size > MAX_TEXT_BYTES:
+        raise error(f"{name} has {size:,} bytes; at most {MAX_TEXT_BYTES:,} are read")
     try:
         with open(path, "rb") as stream:
-            data = stream.read(max_bytes)
+            data = stream.read(MAX_TEXT_BYTES)
         text = data.decode(_BYTE_ORDER_MARKS.get(data[:2], "utf-8-sig"))
     except (OSError, UnicodeDecodeError) as reason:
         raise error(f"{name} cannot be read: {_reason(reason)}") from None
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_json(
-    path: str | os.PathLike[str], error: type[Spa2vError], max_bytes: int = MAX_TEXT_BYTES
-) -> dict[str, Any]:
+def read_json(path: str | os.PathLike[str], error: type[Spa2vError]) -> dict[str, Any]:
     """Read a file that holds one JSON object.
 
     Parameters
@@ -167,8 +161,6 @@ def read_json(
         As for `read_text`.
     error : type of Spa2vError
         What to raise.
-    max_bytes : int
-        Size up to which it is read.
 
     Returns
     -------
@@ -193,7 +185,7 @@ def read_json(
     ...     read_json(path, LayoutError)
     {'fps': 8}
     """
-    return parse_json(read_text(path, error, max_bytes), displayed(path), error)
+    return parse_json(read_text(path, error), displayed(path), error)
 
 
 def parse_json(text: str, name: str, error: type[Spa2vError]) -> dict[str, Any]:

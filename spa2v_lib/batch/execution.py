@@ -7,8 +7,6 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -187,7 +185,7 @@ def _run_notebook(store: Store, task: Task, place: Path) -> str:
     arguments = {**task.parameters, "RECORDING": _from(place, Path(task.recording)), "OUT": "run"}
     template = os.path.relpath(store.template(task.sources["notebook"]), place)
     try:
-        with _inside(place):
+        with contextlib.chdir(place):
             papermill.execute_notebook(
                 template,
                 NOTEBOOK,
@@ -278,13 +276,3 @@ def _from(place: Path, path: Path) -> str:
         return os.path.relpath(path, place)
     except ValueError:  # another drive
         return str(path)
-
-
-@contextmanager
-def _inside(place: Path) -> Iterator[None]:
-    before = Path.cwd()
-    os.chdir(place)
-    try:
-        yield
-    finally:
-        os.chdir(before)

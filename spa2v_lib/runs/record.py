@@ -171,10 +171,9 @@ def weights_of(settings: Settings) -> dict[str, str]:
     64
     """
     from spa2v_lib.resources import resource
-    from spa2v_lib.sampling import preset_info
+    from spa2v_lib.sampling import weight_hashes
 
-    sampled = preset_info(settings.sampled_with())
-    drawing: dict[str, str] = sampled["weights"]  # type: ignore[assignment]
+    drawing = weight_hashes(settings.sampled_with())
     naming = {f"tagger/{file}": file_hash(resource("models", "tagger", file)) for file in _TAGGER}
     return {**drawing, **naming}
 

@@ -38,7 +38,6 @@ __all__ = [
     "generate",
     "get_preset",
     "new_grounding",
-    "preset_info",
     "variant",
     "weight_hashes",
 ]
@@ -130,18 +129,19 @@ def generate(
         captions=captions,
         device=device,
     )
+    asked = {
+        "steps": steps,
+        "guidance_scale": guidance_scale,
+        "negative_prompt": negative_prompt,
+        "guidance_start": guidance_start,
+        "guidance_stop": guidance_stop,
+    }
     settings = {
-        "seed": seed,
-        "steps": steps or chosen.steps,
-        "guidance_scale": _given(guidance_scale, chosen.guidance_scale),
-        "negative_prompt": _given(negative_prompt, chosen.negative_prompt),
-        "progress": progress,
+        name: getattr(chosen, name) if value is None else value for name, value in asked.items()
     }
-    part = {
-        "guidance_start": _given(guidance_start, chosen.guidance_start),
-        "guidance_stop": _given(guidance_stop, chosen.guidance_stop),
-    }
+    part = {name: settings.pop(name) for name in ("guidance_start", "guidance_stop")}
     check_guidance(settings["guidance_scale"], *part.values())
+    settings |= {"seed": seed, "progress": progress}
     report = on_stage or (lambda *_: None)
     report("load", 0, 4)  # libraries take about three quarters of it
     with _collector_paused():
@@ -185,38 +185,3 @@ def _collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
-
-
-def _given(value, default):
-    return default if value is None else value
-
-
-def preset_info(preset: str | Preset) -> dict[str, object]:
-    """Describe a preset: its settings, what it can draw and the hashes of its weights.
-
-    Parameters
-    ----------
-    preset : str or Preset
-        A key of `PRESETS`, or a variant of a preset.
-
-    Returns
-    -------
-    dict
-        The fields of `Preset`, and "weights", see `spa2v_lib.sampling.weights.weight_hashes`.
-
-    Raises
-    ------
-    SamplingError, DataError
-        If there is no such preset, or shipped weights are missing.
-
-    See Also
-    --------
-    get_preset : The preset itself.
-
-    Examples
-    --------
-    >>> preset_info("tiny")["size"]
-    (128, 128)
-    """
-    preset = get_preset(preset)
-    return {**vars(preset), "weights": weight_hashes(preset)}

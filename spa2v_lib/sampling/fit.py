@@ -53,7 +53,9 @@ def check_fit(preset: Preset) -> None:
         for path in source_files(preset.sources[CHECKPOINT]):
             _check_checkpoint(path, preset.architecture)
     elif base:
-        _check_base(base, preset)
+        channels, width = base.get("block_out_channels") or (), base.get("cross_attention_dim")
+        found = tuple(channels), width, base.get("in_channels", _LATENT_CHANNELS)
+        _check_architecture(preset.sources["base"].repository, found, preset.architecture)
     if motion and tuple(motion.get("block_out_channels", ())) != preset.architecture.channels:
         raise DataError(
             f"the motion adapter {preset.sources['motion adapter'].repository} is for a UNet of "
@@ -85,16 +87,7 @@ def _configuration(preset: Preset, what: str) -> dict[str, Any] | None:
     return None
 
 
-def _check_base(found: dict[str, Any], preset: Preset) -> None:
-    channels, width = found.get("block_out_channels"), found.get("cross_attention_dim")
-    _check_architecture(
-        preset.sources["base"].repository,
-        (tuple(channels or ()), width, found.get("in_channels", _LATENT_CHANNELS)),
-        preset.architecture,
-    )
-
-
-def _check_checkpoint(path: Path, wanted: Architecture | None) -> None:
+def _check_checkpoint(path: Path, wanted: Architecture) -> None:
     shapes = _shapes(path)
     first = shapes.get(f"{_UNET}input_blocks.0.0.weight")
     words = [
@@ -105,15 +98,15 @@ def _check_checkpoint(path: Path, wanted: Architecture | None) -> None:
             f"{path.name} does not hold a Stable Diffusion checkpoint: it has no {_UNET}…; a "
             "LoRA is given with --lora"
         )
-    outermost = wanted.channels[:1] if wanted else ()
-    found = wanted.channels if wanted and (first[0],) == outermost else (first[0],)
-    _check_architecture(path.name, (tuple(found), words[0][1], first[1]), wanted)
+    outermost = first[:1]  # the others follow from it
+    channels = wanted.channels if outermost == wanted.channels[:1] else outermost
+    _check_architecture(path.name, (channels, words[0][1], first[1]), wanted)
 
 
 def _check_architecture(
-    name: str, found: tuple[tuple[int, ...], int | None, int], wanted: Architecture | None
+    name: str, found: tuple[tuple[int, ...], int | None, int], wanted: Architecture
 ) -> None:
-    if wanted is None or found == (wanted.channels, wanted.text_width, _LATENT_CHANNELS):
+    if found == (wanted.channels, wanted.text_width, _LATENT_CHANNELS):
         return
     channels, width, latents = found
     family = f" ({_FAMILIES[width]})" if width in _FAMILIES else ""

@@ -15,14 +15,14 @@ from spa2v_lib.audio.recording import Recording
 from spa2v_lib.cues import SpatialCues
 from spa2v_lib.errors import DataError
 from spa2v_lib.layout.scene_layout import VideoSceneLayout
-from spa2v_lib.sampling import PRESETS, preset_info
+from spa2v_lib.sampling import PRESETS, weight_hashes
 
 RATE = 22_050
 
 
 def tiny_is_there():
     try:
-        preset_info("tiny")
+        weight_hashes(PRESETS["tiny"])
     except DataError:
         return False
     return True
@@ -100,7 +100,7 @@ def test_every_clip_of_a_long_recording_has_its_cues(spa2v, two_scenes, tmp_path
 
 
 def test_a_clip_that_is_not_there_is_refused(spa2v, two_scenes, tmp_path, monkeypatch):
-    monkeypatch.setattr("spa2v_lib.sampling.preset_info", lambda name: {"weights": {}})
+    monkeypatch.setattr("spa2v_lib.sampling.weight_hashes", lambda preset: {})
     options = ["--out", tmp_path / "out", "--label", "car", "--clip", 3]
     assert one_error_line(spa2v("generate", two_scenes, *options), "clips 1 to 2", "clip 3")
 
@@ -188,7 +188,7 @@ def wrong_input(tmp_path):
 @pytest.mark.parametrize("command", ["cues", "plan", "generate"])
 @pytest.mark.parametrize("name", ["text.wav", "empty.wav", "short.wav", "nan.wav", "missing.wav"])
 def test_wrong_sound_gives_one_line_and_code_2(spa2v, wrong_input, monkeypatch, command, name):
-    monkeypatch.setattr("spa2v_lib.sampling.preset_info", lambda name: {"weights": {}})
+    monkeypatch.setattr("spa2v_lib.sampling.weight_hashes", lambda preset: {})
     before = sorted(wrong_input.iterdir())
     options = ["--out", wrong_input / "out"] if command == "generate" else []
     assert one_error_line(spa2v(command, wrong_input / name, *options), name.split(".")[0])
@@ -201,14 +201,14 @@ def test_a_folder_of_other_files_is_refused(spa2v, audio):
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs a place nobody can write to")
 def test_a_place_that_cannot_be_written_to_is_refused(spa2v, audio, monkeypatch):
-    monkeypatch.setattr("spa2v_lib.sampling.preset_info", lambda name: {"weights": {}})
+    monkeypatch.setattr("spa2v_lib.sampling.weight_hashes", lambda preset: {})
     assert one_error_line(spa2v("generate", audio, "--out", "/proc/self/spa2v"), "cannot write")
 
 
 def test_a_class_that_cannot_be_drawn_is_refused_with_those_that_can(
     spa2v, audio, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("spa2v_lib.sampling.preset_info", lambda name: {"weights": {}})
+    monkeypatch.setattr("spa2v_lib.sampling.weight_hashes", lambda preset: {})
     only_trains = replace(PRESETS["tiny"], labels=("train",))
     monkeypatch.setitem(PRESETS, "tiny", only_trains)
     result = spa2v("generate", audio, "--out", tmp_path / "out", "--label", "dog")
@@ -259,7 +259,6 @@ def test_the_version_is_printed(spa2v):
 _ENDLESS = """
 import time
 from spa2v_lib import cli, sampling
-sampling.preset_info = lambda name: {"weights": {}}
 sampling.weight_hashes = lambda preset: {}
 sampling.generate = lambda *_, **__: time.sleep(600)
 cli.main()

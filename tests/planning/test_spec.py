@@ -76,8 +76,8 @@ def test_a_backend_is_made_without_loading_or_sending(monkeypatch):
     hosted = make_backend(parse_planner("google:gemini-3.8-flash"), seed=3)
     assert isinstance(hosted, HostedModel)
     assert hosted.parameters == {"temperature": 0.5, "seed": 3}
-    local = make_backend(parse_planner("transformers:/nowhere"), temperature=0.7)
-    assert isinstance(local, LocalModel) and local.temperature == 0.7
+    local = make_backend(parse_planner("transformers:/nowhere"))
+    assert isinstance(local, LocalModel) and local.temperature == 0.0
     with pytest.raises(PlanningError, match="asks no model"):
         make_backend(PlannerSpec("acoustic"))
 

@@ -27,7 +27,7 @@ def drawn(monkeypatch):
         return Video(frames, layout.fps, layout)
 
     monkeypatch.setattr(sampling, "generate", generate)
-    monkeypatch.setattr(sampling, "preset_info", lambda name: {"weights": {"unet": "0" * 64}})
+    monkeypatch.setattr(sampling, "weight_hashes", lambda preset: {"unet": "0" * 64})
 
 
 @pytest.fixture
@@ -125,7 +125,6 @@ def test_a_rerun_changes_what_is_asked_and_keeps_the_rest(run, tmp_path):
     ],
 )
 def test_a_change_that_cannot_be_is_refused(run, tmp_path, changes, error, words, monkeypatch):
-    monkeypatch.setattr(sampling, "preset_info", sampling.get_preset)
     with pytest.raises(error, match=words):
         runs.rerun(run, tmp_path / "again", **changes)
     assert not (tmp_path / "again").exists()

@@ -42,7 +42,6 @@ def out(tmp_path):
 def weights_present(monkeypatch):
     """Every preset has its weights, whatever is on this disk."""
     hashes = {"unet/diffusion_pytorch_model.safetensors": "0" * 64}
-    monkeypatch.setattr(sampling, "preset_info", lambda name: {"weights": hashes})
     monkeypatch.setattr(sampling, "weight_hashes", lambda preset: hashes)
 
 
@@ -169,8 +168,6 @@ def test_a_request_that_cannot_work_is_refused_before_the_recording_is_opened(
     tmp_path, monkeypatch, weights_present, settings, error, words
 ):
     monkeypatch.setattr("spa2v_lib.audio.read_audio", pytest.fail)
-    if settings.get("preset") == "huge":
-        monkeypatch.setattr(sampling, "preset_info", sampling.get_preset)
     with pytest.raises(error, match=words):
         runs.generate_run(tmp_path / "any.wav", tmp_path / "out", **settings)
     assert list(tmp_path.iterdir()) == []

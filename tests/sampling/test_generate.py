@@ -7,7 +7,7 @@ from spa2v_lib.errors import SamplingError
 from spa2v_lib.layout.captions import video_caption
 from spa2v_lib.layout.classes import CLASSES
 from spa2v_lib.layout.scene_layout import Box, SceneObject, VideoSceneLayout
-from spa2v_lib.sampling import check, generate, preset_info
+from spa2v_lib.sampling import check, generate, weight_hashes
 from spa2v_lib.sampling.grounding import chosen_grounding
 from spa2v_lib.sampling.loading import load
 from spa2v_lib.sampling.presets import get_preset
@@ -178,7 +178,7 @@ def test_knobs_by_the_names_of_earlier_run_folders_mean_the_same():
 
 
 def test_a_preset_says_which_weights_it_samples_with():
-    weights = preset_info("tiny")["weights"]
+    weights = weight_hashes(get_preset("tiny"))
     assert {name.split("/")[0] for name in weights} == {
         "grounding", "motion_adapter", "text_encoder", "unet", "vae",
     }  # fmt: skip

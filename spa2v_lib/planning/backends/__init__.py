@@ -9,15 +9,13 @@ from spa2v_lib.planning.backends.hosted import HostedModel
 __all__ = ["check_available", "make_backend"]
 
 
-def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: int = 0) -> Backend:
+def make_backend(spec: PlannerSpec, *, seed: int = 0) -> Backend:
     """Return the model of a planner; nothing is loaded or sent yet, and no package is asked for.
 
     Parameters
     ----------
     spec : PlannerSpec
         Of any provider but "acoustic".
-    temperature : float, optional
-        At least 0; if not given, 0.5 for hosted models, as in SpA2V, and 0 for the others.
     seed : int
         Of the answer, where the model can be given one.
 
@@ -40,17 +38,16 @@ def make_backend(spec: PlannerSpec, *, temperature: float | None = None, seed: i
     >>> make_backend(parse_planner("google:gemini-3.8-flash")).parameters
     {'temperature': 0.5, 'seed': 0}
     """
-    drawn = {"seed": seed} if temperature is None else {"seed": seed, "temperature": temperature}
     if spec.hosted:
-        return HostedModel(spec, **drawn)
+        return HostedModel(spec, seed=seed)
     if spec.provider == "transformers":
         from spa2v_lib.planning.backends.local import local_model
 
-        return local_model(spec.model, **drawn)
+        return local_model(spec.model, seed=seed)
     if spec.provider == "smollm":
         from spa2v_lib.planning.backends.smollm import smollm
 
-        return smollm(**drawn)
+        return smollm(seed)
     raise PlanningError(f"the planner {str(spec)!r} asks no model")
 
 

@@ -54,17 +54,15 @@ class SmolLMWeights(Weights):
         smollm_file()
 
 
-def smollm(temperature: float = 0.0, seed: int = 0) -> LocalModel:
+def smollm(seed: int = 0) -> LocalModel:
     """Return the model of the planner ``smollm``, whose answers are kept brief.
 
     Its packages are first sought when it is checked or asked.
 
     Parameters
     ----------
-    temperature : float
-        At least 0; 0 always takes the most probable token.
     seed : int
-        Of what is drawn above that.
+        Changes nothing: the most probable token is always taken.
 
     Returns
     -------
@@ -75,7 +73,7 @@ def smollm(temperature: float = 0.0, seed: int = 0) -> LocalModel:
     >>> smollm().brief, smollm().takes_audio
     (True, False)
     """
-    return LocalModel("smollm", SmolLMWeights(), temperature, seed, _LIMITS, brief=True)
+    return LocalModel("smollm", SmolLMWeights(), seed=seed, limits=_LIMITS, brief=True)
 
 
 def smollm_file() -> Path:
