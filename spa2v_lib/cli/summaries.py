@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
 from rich.table import Table
 
 from spa2v_lib.cli.terminal import new_console, plain, show_notes
 from spa2v_lib.errors import RunError
 from spa2v_lib.files import read_json
-from spa2v_lib.pages import printable
+from spa2v_lib.pages import printable, render
 
 if TYPE_CHECKING:
     from spa2v_lib.batch import BatchSummary
@@ -55,45 +54,14 @@ def show_cues(cues: SpatialCues) -> None:
     >>> show_cues(extract_cues(silence))
     silence: 1.00 s, 2 channels, 16000 Hz; ...
     """
+    from spa2v_lib.viz.words import naming_in_words, pass_by_in_words
+
+    words = {"naming_in_words": naming_in_words, "pass_by_in_words": pass_by_in_words}
     console = new_console()
-    capture = cues.capture
-    channels = f"{cues.channels} channel{'' if cues.channels == 1 else 's'}"
-    console.print(
-        f"[bold]{plain(cues.recording)}[/]: {cues.duration_s:.2f} s, {channels}, "
-        f"{cues.rate} Hz; read as {capture.described} (confidence {capture.confidence:.2f}); "
-        f"{_count(cues)}"
-    )
-    for source in cues.sources:
-        _show_source(console, source)
+    console.print(render("templates/cues.txt", cues=cues, plain=plain, **words), end="")
     if cues.sources:
         console.print(_tracks(cues))
     show_notes(cues.notes)
-
-
-def _count(cues: SpatialCues) -> str:
-    count = len(cues.sources)
-    text = f"{count or 'no'} source{'' if count == 1 else 's'}"
-    if cues.count_low == cues.count_high:
-        return text
-    return f"{text} (90 % interval {cues.count_low} to {cues.count_high})"
-
-
-def _show_source(console: Console, source: SourceTrack) -> None:
-    from spa2v_lib.viz.words import naming_in_words, pass_by_in_words
-
-    console.print(
-        f"[bold]{source.id}[/]: {plain(naming_in_words(source))}; "
-        f"{source.motion.replace('_', ' ')} (confidence {source.motion_confidence:.2f}), "
-        f"level {source.level_change_db:+.1f} dB"
-    )
-    if source.pass_by is not None:
-        console.print(f"  {pass_by_in_words(source.pass_by)}")
-    if len(source.tags) > 1:
-        spans = (
-            f"{tag.start_s:.1f} to {tag.end_s:.1f} s {tag.label or 'unknown'} {tag.confidence:.2f}"
-            for tag in source.tags
-        )
-        console.print(f"  {plain('; '.join(spans))}")
 
 
 def _tracks(cues: SpatialCues) -> Table:

@@ -88,7 +88,11 @@ def build_prompt(
     """
     parts: list[TextPart | AudioPart] = []
     for number, exemplar in enumerate(exemplars, 1):
-        sound = [] if recording is None else _named(_example_clips(number, exemplar))
+        sound = (
+            []
+            if recording is None
+            else _named(_clips(*exemplar_sound(exemplar), f"example {number}"))
+        )
         table, answer = _example(exemplar, canvas, placement, brief)
         parts += [
             TextPart(_text("example", number=number, cues=table)),
@@ -148,14 +152,6 @@ def _instruction(camera: Camera, placement: str, spatial: bool) -> str:
 
 def _named(sounds: Sequence[AudioPart]) -> list[TextPart | AudioPart]:
     return [part for clip in sounds for part in (TextPart(f"The {clip.name}:"), clip)]
-
-
-def _example_clips(number: int, exemplar: Exemplar) -> list[AudioPart]:
-    samples, rate = exemplar_sound(exemplar)
-    return [
-        _clip(f"{side} channel of example {number}", channel, rate)
-        for side, channel in zip(("left", "right"), samples, strict=True)
-    ]
 
 
 def _example(exemplar: Exemplar, canvas: Canvas, placement: str, brief: bool) -> tuple[str, str]:
@@ -293,15 +289,15 @@ def clips(recording: Recording, capture: str = "auto") -> list[AudioPart]:
 
     pair = middle_side(recording) if capture == "foa" else recording
     samples = pair.cut(0.0, _CLIP_S).resampled(_CLIP_RATE).samples[:2]
+    return _clips(samples, _CLIP_RATE, "the recording")
+
+
+def _clips(samples: np.ndarray, rate: int, what: str) -> list[AudioPart]:
     sides = ("left", "right") if len(samples) == 2 else ("only",)
-    return [
-        _clip(f"{side} channel of the recording", channel, _CLIP_RATE)
-        for side, channel in zip(sides, samples, strict=True)
-    ]
-
-
-def _clip(name: str, samples: np.ndarray, rate: int) -> AudioPart:
-    stream = io.BytesIO()
-    whole = np.clip(samples, -1.0, 1.0)
-    soundfile.write(stream, whole, rate, format="WAV", subtype="PCM_16")
-    return AudioPart(name, stream.getvalue(), len(samples) / rate)
+    parts = []
+    for side, channel in zip(sides, samples, strict=True):
+        stream = io.BytesIO()
+        soundfile.write(stream, np.clip(channel, -1.0, 1.0), rate, format="WAV", subtype="PCM_16")
+        name = f"{side} channel of {what}"
+        parts.append(AudioPart(name, stream.getvalue(), len(channel) / rate))
+    return parts
