@@ -72,6 +72,10 @@ def environment() -> dict[str, Any]:
         Keys "spa2v", "commit", "python", "packages", "system", "cpu_count" and "device"; a
         package that is not installed has the version None.
 
+    See Also
+    --------
+    examine : In sentences, with data and weights.
+
     Examples
     --------
     >>> import numpy
@@ -117,6 +121,10 @@ def git_state() -> str | None:
 def device() -> str:
     """Name the device that sampling would use.
 
+    See Also
+    --------
+    spa2v_lib.sampling.loading.check_device : Where a preset would be sampled.
+
     Examples
     --------
     >>> device().split(":")[0] in ("cpu", "cuda", "none")
@@ -142,6 +150,10 @@ def examine() -> list[Finding]:
     -------
     list of Finding
         By group, in the order they are shown in.
+
+    See Also
+    --------
+    environment : As a run records it.
 
     Examples
     --------

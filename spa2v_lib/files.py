@@ -210,6 +210,10 @@ def parse_json(text: str, name: str, error: type[Spa2vError]) -> dict[str, Any]:
         Of the type `error`, if it is not JSON or holds something else, is nested too deeply, has a
         number of thousands of digits, or half a character.
 
+    See Also
+    --------
+    read_json : Of a file.
+
     Examples
     --------
     >>> from spa2v_lib.errors import LayoutError
@@ -346,6 +350,10 @@ def write_text(path: str | os.PathLike[str], text: str) -> Path:
     OutputError
         As for `replacing`.
 
+    See Also
+    --------
+    read_text : Reads it.
+
     Examples
     --------
     >>> write_text("a.txt", "caf\u00e9").read_bytes()
@@ -375,6 +383,10 @@ def write_json(path: str | os.PathLike[str], content: Any) -> Path:
     ------
     OutputError
         As for `replacing`.
+
+    See Also
+    --------
+    read_json : Reads it.
 
     Examples
     --------

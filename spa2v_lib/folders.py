@@ -56,6 +56,10 @@ def check_folder(out: str | os.PathLike[str], marker: str, *, overwrite: bool = 
     OutputError
         If it is a file, holds something else, or cannot be written to.
 
+    See Also
+    --------
+    result_folder : Makes it.
+
     Examples
     --------
     >>> check_folder("out", "run.json") == Path("out").resolve()
@@ -179,6 +183,10 @@ def held_folder(parent: Path, prefix: str, *, private: bool = False) -> Iterator
     OutputError
         If it cannot be made.
 
+    See Also
+    --------
+    sweep : Removes what killed processes left.
+
     Examples
     --------
     >>> with held_folder(Path("work"), ".run.") as folder:
@@ -215,6 +223,10 @@ def sweep(parent: Path, prefix: str) -> list[Path]:
     -------
     list of Path
         Those that are in use.
+
+    See Also
+    --------
+    held_folder : Makes what is not swept.
 
     Examples
     --------

@@ -28,6 +28,10 @@ def printable(text: str, *, lines: bool = False) -> str:
     lines : bool
         Keep line feeds and tabs.
 
+    See Also
+    --------
+    render : Makes all text of a page so.
+
     Examples
     --------
     >>> printable("a\x1b[31mcar")

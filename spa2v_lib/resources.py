@@ -24,6 +24,10 @@ def data_dir() -> Path:
     DataError
         If neither the checkout's ``data/`` nor the wheel's copy is there.
 
+    See Also
+    --------
+    resource : A file in it.
+
     Examples
     --------
     >>> (data_dir() / "recordings").is_dir()
@@ -54,6 +58,10 @@ def resource(*parts: str) -> Path:
     ------
     DataError
         If it is missing.
+
+    See Also
+    --------
+    data_dir : The folder.
 
     Examples
     --------

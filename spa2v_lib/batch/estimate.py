@@ -41,6 +41,10 @@ def estimate_rows(
     Spa2vError
         If a recording cannot be analyzed, or a planner asks no model.
 
+    See Also
+    --------
+    spa2v_lib.planning.cost.estimate_plan : Of one recording.
+
     Examples
     --------
     >>> estimate_rows([], {}).requests

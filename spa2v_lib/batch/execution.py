@@ -38,6 +38,10 @@ def execute(task: Task) -> TaskResult:
     task : Task
         From `make_tasks`; its `root` is a folder that `Store.open` has made.
 
+    See Also
+    --------
+    spa2v_lib.batch.workers.run_tasks : Has many executed.
+
     Examples
     --------
     >>> from spa2v_lib.batch.tasks import make_tasks
@@ -73,6 +77,10 @@ def changes(store: Store, task: Task) -> list[str]:
         The batch's folder.
     task : Task
         Its `sources` are compared with those of the result.
+
+    See Also
+    --------
+    execute : Does what has changed.
 
     Examples
     --------

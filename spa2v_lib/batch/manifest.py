@@ -90,6 +90,10 @@ def read_rows(
     BatchError
         If something cannot be read or understood; the message names the lines.
 
+    See Also
+    --------
+    spa2v_lib.batch.tasks.make_tasks : Makes items of them.
+
     Examples
     --------
     >>> read_rows(["no/such/folder/*.wav"], {})

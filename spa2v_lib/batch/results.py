@@ -51,6 +51,11 @@ def as_row(record: Mapping[str, Any]) -> dict[str, Any]:
     record : mapping
         An item's ``item.json``, with its folder's name under "folder".
 
+    See Also
+    --------
+    write_tables : Writes them as CSV and Parquet.
+    render_index : Shows them.
+
     Examples
     --------
     >>> as_row({"folder": "car-1", "title": "car", "status": "done"})["folder"]
@@ -84,6 +89,10 @@ def write_tables(store: Store, rows: Sequence[Mapping[str, Any]]) -> None:
     ------
     OutputError
         If they cannot be written.
+
+    See Also
+    --------
+    as_row : Makes a row of an item.
 
     Examples
     --------
@@ -198,6 +207,10 @@ def render_index(rows: Sequence[Mapping[str, Any]], waiting: int = 0) -> str:
     str
         HTML that loads pictures and videos from the folder's own items, as they come into view
         or are asked for, and nothing else. All text is escaped.
+
+    See Also
+    --------
+    as_row : Makes a row of an item.
 
     Examples
     --------

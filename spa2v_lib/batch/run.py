@@ -130,6 +130,10 @@ def run_batch(
     OutputError
         If `out` cannot be written to, or not any more.
 
+    See Also
+    --------
+    spa2v_lib.runs.generate_run : One recording.
+
     Examples
     --------
     >>> run_batch(["no/such/folder/*.wav"], "runs")

@@ -292,6 +292,10 @@ def make_tasks(
     BatchError
         If the notebook has no such parameter, or parameters do not fit; the message names lines.
 
+    See Also
+    --------
+    spa2v_lib.batch.manifest.read_rows : Reads the rows.
+
     Examples
     --------
     >>> row = ManifestRow("a.wav", Path("/a.wav"), "a.wav", {"seed": "3"}, 1)

@@ -126,6 +126,10 @@ def run_tasks(engine: Engine, tasks: Iterable[Task]) -> Generator[TaskResult, No
     BatchError
         If no worker can be had.
 
+    See Also
+    --------
+    spa2v_lib.batch.run_batch : The whole batch, with its folder.
+
     Examples
     --------
     >>> list(run_tasks(Engine(), []))

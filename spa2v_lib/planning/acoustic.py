@@ -182,6 +182,10 @@ def key_times(duration_s: float, fps: float, key_rate_hz: float) -> np.ndarray:
     ndarray [key frames]
         In seconds, increasing; at least one.
 
+    See Also
+    --------
+    place_boxes : Where an object is at them.
+
     Examples
     --------
     >>> key_times(2.0, 8.0, 1.0).tolist()
@@ -205,6 +209,10 @@ def class_of(source: SourceTrack) -> SoundClass:
         Its label counts where the user or a tagger gave it. Otherwise it is shown as the best
         candidate, but called by its family ("a vehicle") where that is more probable than not, and
         "something that makes a sound" where it is not.
+
+    See Also
+    --------
+    plan_acoustic : Shows it.
 
     Examples
     --------

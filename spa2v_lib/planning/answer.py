@@ -95,6 +95,11 @@ def read_layout(text: str, placement: str, canvas: Canvas) -> VideoSceneLayout:
     AnswerError
         If none does; the message says what is wrong with the last that has the fields.
 
+    See Also
+    --------
+    from_cues : Where code places the boxes.
+    from_boxes : Where the model does.
+
     Examples
     --------
     >>> from spa2v_lib.planning.exemplars import load_exemplars
@@ -196,6 +201,10 @@ def from_boxes(answer: BoxAnswer, canvas: Canvas) -> VideoSceneLayout:
     AnswerError
         If a frame is missing or at another time, an object is missing in a frame, changes its
         class or is there twice, a measured source is missing, or a box lies outside the picture.
+
+    See Also
+    --------
+    from_cues : Where code places the boxes.
 
     Examples
     --------

@@ -43,6 +43,11 @@ class Estimate:
     cached : int
         Further recordings whose answers are cached already, which take nothing.
 
+    See Also
+    --------
+    estimate_plan : Of one recording.
+    total : Of several.
+
     Examples
     --------
     >>> print(Estimate(2000, 800, 0.0031))

@@ -77,6 +77,10 @@ class Exemplar(StrictModel):
     layout : VideoSceneLayout
         The ground truth, with reasoning.
 
+    See Also
+    --------
+    load_exemplars : Those that are shipped.
+
     Examples
     --------
     >>> load_exemplars()[0].variant
@@ -280,6 +284,10 @@ def leaks(exemplar: Exemplar, cues: SpatialCues, recordings: Collection[str] = (
     -------
     bool
 
+    See Also
+    --------
+    ranked_exemplars : Leaves them out.
+
     Examples
     --------
     >>> first = load_exemplars()[0]
@@ -361,6 +369,10 @@ def source_vector(source: SourceTrack) -> np.ndarray:
     ndarray [9]
         Azimuth at the start, in the middle and at the end (unit 20°; 0 where unknown), change of
         level (unit 6 dB) and the confidence in each motion.
+
+    See Also
+    --------
+    cue_distance : Compares them.
 
     Examples
     --------

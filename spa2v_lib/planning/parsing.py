@@ -86,6 +86,10 @@ def parse_all(text: str, schema: type[Answer]) -> list[Answer]:
     list of BaseModel
         At least one.
 
+    See Also
+    --------
+    spa2v_lib.planning.answer.read_layout : Makes a layout of the first that can be used.
+
     Examples
     --------
     >>> from spa2v_lib.planning.schema import NamedSource

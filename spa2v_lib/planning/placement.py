@@ -150,6 +150,10 @@ def closest_distance_m(passing: PassBy, sound_class: SoundClass, times: np.ndarr
     float
         In metres.
 
+    See Also
+    --------
+    pass_by_position : Where it is at other times.
+
     Examples
     --------
     >>> from spa2v_lib.cues.types import Range
@@ -190,6 +194,10 @@ def pass_by_position(
     offset_deg : ndarray [times]
         To be added to the azimuth of the sound.
     range_m : ndarray [times]
+
+    See Also
+    --------
+    spa2v_lib.planning.acoustic.place_boxes : Makes boxes of it.
 
     Examples
     --------

@@ -78,6 +78,11 @@ def build_prompt(
     -------
     Prompt
 
+    See Also
+    --------
+    cue_table : What it says of a recording.
+    exemplar_answer : How it answers an example.
+
     Examples
     --------
     >>> from spa2v_lib.planning.exemplars import load_exemplars
@@ -121,6 +126,10 @@ def again(prompt: Prompt, answer: str, fault: str) -> Prompt:
     Returns
     -------
     Prompt
+
+    See Also
+    --------
+    build_prompt : What is asked first.
 
     Examples
     --------
@@ -180,6 +189,10 @@ def exemplar_answer(
     Returns
     -------
     CueAnswer or BoxAnswer
+
+    See Also
+    --------
+    build_prompt : The whole prompt.
 
     Examples
     --------
@@ -243,6 +256,10 @@ def cue_table(cues: SpatialCues, times: Sequence[float], *, brief: bool = False)
     -------
     str
         Several lines.
+
+    See Also
+    --------
+    build_prompt : The whole prompt.
 
     Examples
     --------

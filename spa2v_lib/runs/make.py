@@ -179,6 +179,10 @@ def read_recording(audio: str | os.PathLike[str], settings: Settings) -> Recordi
     Recording
         At most `max_seconds` long.
 
+    See Also
+    --------
+    analyze_recording : What a run does next.
+
     Examples
     --------
     >>> import pathlib, tempfile
@@ -225,6 +229,10 @@ def analyze_recording(recording: Recording, settings: Settings) -> Analysis:
     ------
     CueError
         If the capture format does not fit the recording, or a label cannot be used.
+
+    See Also
+    --------
+    spa2v_lib.cues.extract.analyze : With parameters of your own.
 
     Examples
     --------

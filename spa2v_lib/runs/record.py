@@ -77,6 +77,10 @@ def describe(
     dict
         The content of ``run.json`` but for timings and files.
 
+    See Also
+    --------
+    read_record : Reads what was written.
+
     Examples
     --------
     >>> import numpy as np
@@ -186,6 +190,10 @@ def code_hash() -> str:
     docstrings and comments. Pages, figures, batches and the command line change no result, and are
     left out.
 
+    See Also
+    --------
+    bare_code : What is hashed of a file.
+
     Examples
     --------
     >>> len(code_hash())
@@ -246,6 +254,10 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any]:
     ------
     RunError
         If there is none, or it was not written by this library.
+
+    See Also
+    --------
+    write_record : Writes it.
 
     Examples
     --------

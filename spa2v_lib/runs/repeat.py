@@ -61,6 +61,10 @@ class Verification:
     frames : str
         SHA-256 of the new frames.
 
+    See Also
+    --------
+    verify : Makes it.
+
     Examples
     --------
     >>> newer = Difference("version", "torch", "2.6.0", "2.7.0")

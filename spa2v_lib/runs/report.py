@@ -56,6 +56,10 @@ def render_report(
     str
         HTML that loads nothing. All text from outside is escaped.
 
+    See Also
+    --------
+    spa2v_lib.runs.generate_run : Writes it beside the video.
+
     Examples
     --------
     >>> import numpy as np

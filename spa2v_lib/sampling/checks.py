@@ -129,6 +129,10 @@ def choose_device(
     SamplingError
         If there is no such device, or its memory does not suffice.
 
+    See Also
+    --------
+    spa2v_lib.sampling.loading.load : Loads the parts where they are computed.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.selfcheck import known_layout
@@ -191,6 +195,10 @@ def check_guidance(scale: float, start: float, stop: float) -> None:
     ------
     SamplingError
 
+    See Also
+    --------
+    check : What else is refused.
+
     Examples
     --------
     >>> check_guidance(7.5, 0.0, 1.0)
@@ -223,6 +231,10 @@ def check_labels(labels: Sequence[str], preset: Preset) -> None:
         The message lists what can be drawn.
     PlanningError
         If a label is no word.
+
+    See Also
+    --------
+    spa2v_lib.sampling.vocabulary.as_drawable : What is drawn instead of other labels.
 
     Examples
     --------

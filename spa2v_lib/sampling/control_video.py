@@ -59,6 +59,10 @@ class BoxOutlines:
     SamplingError
         If the weight is out of range.
 
+    See Also
+    --------
+    draw_control : Draws them.
+
     Examples
     --------
     >>> BoxOutlines(conditioning_scale=0.8)

@@ -41,6 +41,10 @@ def check_fit(preset: Preset) -> None:
     DataError
         The message names the weights, what they were made for, and what would be right.
 
+    See Also
+    --------
+    spa2v_lib.sampling.variants.variant : Replaces weights by a user's own.
+
     Examples
     --------
     >>> check_fit(get_preset("tiny"))

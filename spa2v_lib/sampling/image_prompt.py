@@ -52,6 +52,10 @@ def check_picture(path: str) -> None:
     ------
     DataError
 
+    See Also
+    --------
+    read_picture : Reads it.
+
     Examples
     --------
     >>> check_picture("nowhere.jpg")
@@ -82,6 +86,10 @@ def embedded(pipeline: AnimateDiffPipeline, preset: Preset, *, guided: bool) -> 
     ------
     DataError
         If the picture cannot be decoded.
+
+    See Also
+    --------
+    add_adapter : Loads what it is embedded with.
 
     Examples
     --------

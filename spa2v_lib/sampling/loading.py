@@ -256,6 +256,10 @@ def clear_memory_errors(preset: Preset, frames: int) -> Iterator[None]:
     SamplingError
         Instead of torch's own error.
 
+    See Also
+    --------
+    check_device : Refuses beforehand what would not fit.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.presets import get_preset

@@ -38,6 +38,10 @@ class Verdict:
     missing : str
         Why nothing was measured; empty if it was.
 
+    See Also
+    --------
+    check_preset : Finds it.
+
     Examples
     --------
     >>> layout = known_layout(1.0)

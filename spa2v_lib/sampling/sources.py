@@ -88,6 +88,10 @@ def source_files(source: Source) -> list[Path]:
     DataError
         If there are several where one is needed.
 
+    See Also
+    --------
+    locate : Fetches what is not there.
+
     Examples
     --------
     >>> source_files(Source("owner/by-hand", None, ("*.ckpt",)))
@@ -187,6 +191,10 @@ def locate(source: Source) -> Path:
     ------
     DataError
         If they are neither in the user's folder nor to be had from the hub.
+
+    See Also
+    --------
+    source_folder : Fetches nothing.
 
     Examples
     --------

@@ -53,6 +53,10 @@ def read_tensors(path: Path, content: str) -> dict[str, Any]:
     DataError
         If the file cannot be read, is cut short, or is of another format.
 
+    See Also
+    --------
+    load_weights : Into a model.
+
     Examples
     --------
     >>> read_tensors(Path("nothing.safetensors"), "GLIGEN weights")
@@ -184,6 +188,10 @@ def load_part(part: type, folder: str | Path, **options: Any) -> Any:
     ------
     DataError
         If weights are damaged, missing, of another shape, or not finite.
+
+    See Also
+    --------
+    check_finite : What it refuses.
 
     Examples
     --------

@@ -70,6 +70,10 @@ def encode_texts(
     -------
     FrameTexts
 
+    See Also
+    --------
+    object_phrases : What each object is prompted with.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.loading import load

@@ -30,6 +30,11 @@ _THRESHOLD = 0.3
 class Detector(nn.Module):
     """Heat maps [n, classes, h/4, w/4] (logits) and side distances [n, 4, h/4, w/4] (pixels/4).
 
+    See Also
+    --------
+    detect : Detects with it.
+    shipped_detector : With weights.
+
     Examples
     --------
     >>> heat, sides = Detector(width=16)(torch.zeros(1, 3, 32, 32))

@@ -25,6 +25,10 @@ def substitutions(labels: Iterable[str], preset: Preset) -> dict[str, str]:
     preset : Preset
         One of `spa2v_lib.sampling.presets.PRESETS`, or a variant of one.
 
+    See Also
+    --------
+    as_drawable : The layout that is drawn.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.presets import get_preset

@@ -180,6 +180,10 @@ def planned_downloads(preset: Preset) -> list[Download]:
     DataError
         If the hub does not answer.
 
+    See Also
+    --------
+    fetch : Fetches them.
+
     Examples
     --------
     >>> planned_downloads(get_preset("tiny"))

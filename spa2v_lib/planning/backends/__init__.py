@@ -64,6 +64,10 @@ def check_available(spec: PlannerSpec) -> None:
     PlanningError
         If a package is missing, or no key is set where one is needed.
 
+    See Also
+    --------
+    make_backend : Makes the model.
+
     Examples
     --------
     >>> check_available(PlannerSpec("acoustic"))

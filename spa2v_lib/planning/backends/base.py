@@ -239,6 +239,10 @@ def parse_planner(text: str) -> PlannerSpec:
     PlanningError
         If it has none of these forms, or its URL is not one, or holds a password.
 
+    See Also
+    --------
+    spa2v_lib.planning.make_backend : The model that it names.
+
     Examples
     --------
     >>> parse_planner("google:gemini-3.8-flash").model

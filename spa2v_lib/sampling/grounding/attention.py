@@ -117,6 +117,10 @@ def trajectory_noise(
     Tensor [shape=(1, channels, frames, height, width)]
         Of unit variance in every frame; `noise` itself where no box counts in any frame.
 
+    See Also
+    --------
+    AttentionGuidance : Starts from it with ``noise=on``.
+
     Examples
     --------
     >>> noise = torch.randn(1, 4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -184,6 +188,10 @@ class AttentionGuidance(Grounding):
     ------
     SamplingError
         If a knob is out of its bounds.
+
+    See Also
+    --------
+    spa2v_lib.sampling.grounding.lvd.LVDGuidance : By gradients instead of edits.
 
     Examples
     --------

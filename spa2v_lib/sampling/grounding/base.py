@@ -59,6 +59,10 @@ class GroundingInputs:
     images : tuple of Tensor [shape=(1, 1, width)]
         Embeddings of an image prompt for the conditional half; empty without one.
 
+    See Also
+    --------
+    spa2v_lib.sampling.pipeline.grounding_inputs : Makes them of a layout.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.loading import load
@@ -107,6 +111,10 @@ class Hooks:
     before_step : callable
         Maps a step's number and the latents it starts from to those that it shall start from.
         Called outside of inference mode, so that a method may take gradients.
+
+    See Also
+    --------
+    Grounding : Gives them back.
 
     Examples
     --------
@@ -167,6 +175,10 @@ class Grounding(ABC):
         As users write it, for example ``"migc"``.
     takes_gradients : bool
         Whether it differentiates through the UNet, which keeps every activation in memory.
+
+    See Also
+    --------
+    spa2v_lib.sampling.grounding.new_grounding : Makes the methods that are here.
 
     Examples
     --------

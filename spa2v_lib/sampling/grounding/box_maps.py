@@ -82,6 +82,10 @@ def coverage(cells: Tensor, boxes: Tensor) -> Tensor:
     Tensor [shape=(n, cells, objects)]
         In [0, 1].
 
+    See Also
+    --------
+    cell_boxes : The cells of a square map.
+
     Examples
     --------
     >>> coverage(cell_boxes(2, torch.zeros(())), torch.tensor([[[0.0, 0.0, 0.75, 0.5]]])).tolist()
@@ -143,6 +147,11 @@ def box_cover(boxes: Tensor, present: Tensor, size: MapSize) -> Tensor:
     Tensor [shape=(..., height, width)]
         In [0, 1].
 
+    See Also
+    --------
+    soft_masks : As MIGC was published with.
+    coverage : Of any cells.
+
     Examples
     --------
     >>> box_cover(torch.tensor([0.0, 0.0, 0.5, 1.0]), torch.tensor(1.0), (1, 4)).tolist()
@@ -184,6 +193,10 @@ def soft_masks(
     cover : Tensor [shape=(frames, objects, height, width)]
     rest : Tensor [shape=(frames, 1, height, width)]
         What no object covers.
+
+    See Also
+    --------
+    box_cover : For maps of few cells.
 
     Examples
     --------

@@ -80,6 +80,10 @@ def layers(unet: nn.Module) -> dict[str, Attention]:
     unet : nn.Module
         Of diffusers, with or without motion modules.
 
+    See Also
+    --------
+    spatial_blocks : The blocks that they are part of.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.loading import load
@@ -110,6 +114,10 @@ def probabilities(attention: Attention, pictures: Tensor, text: Tensor) -> Tenso
     -------
     Tensor [shape=(n, heads, cells, tokens)]
         After the softmax: sums over the tokens are 1.
+
+    See Also
+    --------
+    observed : Of every layer, while the UNet computes.
 
     Examples
     --------
@@ -188,6 +196,10 @@ def sizes_known(unet: nn.Module) -> Iterator[dict[Attention, MapSize]]:
     ----------
     unet : nn.Module
         Of diffusers, with or without motion modules.
+
+    See Also
+    --------
+    observed : Gives them beside the maps.
 
     Examples
     --------
@@ -299,6 +311,10 @@ def observed(unet: nn.Module, see: Observer) -> Iterator[None]:
     see : callable
         Called with a layer's name, its map's size and a function that computes the map as
         `probabilities` does, so that a map nobody wants costs nothing.
+
+    See Also
+    --------
+    processors_replaced : Changes what is attended to.
 
     Examples
     --------

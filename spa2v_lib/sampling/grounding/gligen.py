@@ -74,6 +74,10 @@ def object_tokens(
         To be passed as ``cross_attention_kwargs={"gligen": {"objs": tokens}}``; the second shape
         is that of layers with an instance mask.
 
+    See Also
+    --------
+    spa2v_lib.sampling.grounding.gligen_layers.attach : Gives a UNet the layers.
+
     Examples
     --------
     >>> from diffusers import UNet2DConditionModel
@@ -124,6 +128,10 @@ class GLIGEN(Grounding):
     ------
     SamplingError
         If a knob is out of range.
+
+    See Also
+    --------
+    spa2v_lib.sampling.grounding.migc.MIGC : The other method with trained layers.
 
     Examples
     --------

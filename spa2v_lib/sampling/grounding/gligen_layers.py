@@ -140,6 +140,10 @@ def attach(unet: nn.Module, *, masked: bool = False) -> None:
     masked : bool
         Layers with an instance mask (see `MaskedFuser`) instead of GLIGEN's own.
 
+    See Also
+    --------
+    load : With weights.
+
     Examples
     --------
     >>> from diffusers import UNet2DConditionModel
@@ -190,6 +194,11 @@ def load(unet: nn.Module, path: Path) -> None:
     ------
     DataError
         If the file cannot be read, or its layers are not those of this UNet.
+
+    See Also
+    --------
+    attach : New ones.
+    switch : Lets them act, or not.
 
     Examples
     --------

@@ -79,6 +79,10 @@ class LVDGuidance(Grounding):
     SamplingError
         If a knob is out of its bounds.
 
+    See Also
+    --------
+    spa2v_lib.sampling.grounding.attention.AttentionGuidance : By edits instead of gradients.
+
     Examples
     --------
     >>> LVDGuidance(scale=10.0, stop=0.4).iterations

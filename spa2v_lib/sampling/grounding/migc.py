@@ -113,6 +113,10 @@ class MIGC(Grounding):
     SamplingError
         If a knob is out of range.
 
+    See Also
+    --------
+    spa2v_lib.sampling.grounding.gligen.GLIGEN : The other method with trained layers.
+
     Examples
     --------
     >>> MIGC(stop=0.5).strength
@@ -199,6 +203,10 @@ def grounded(unet: nn.Module, objects: Objects, *, strength: float = 1.0) -> Ite
         Boxes, texts and tokens of the video's objects.
     strength : float
         In [0, 1]; 0 leaves the UNet alone.
+
+    See Also
+    --------
+    MIGC : For the first steps of a video.
 
     Examples
     --------

@@ -220,6 +220,10 @@ class MIGCLayer(nn.Module):
     hidden : int
         Width inside PosNet.
 
+    See Also
+    --------
+    GradedMIGCLayer : For short trainings.
+
     Examples
     --------
     >>> layer = MIGCLayer(dim=32, context=8, heads=2)
@@ -301,6 +305,10 @@ class GradedMIGCLayer(MIGCLayer):
     layer that starts at zero, so that training sets out from the base as it is::
 
         out = CA_0 + W (MIGC - CA_0)
+
+    See Also
+    --------
+    MIGCLayer : As published.
 
     Examples
     --------

@@ -38,6 +38,10 @@ def attach(
     graded : bool
         Layers for short trainings (see `GradedMIGCLayer`) instead of MIGC's own.
 
+    See Also
+    --------
+    load : With weights.
+
     Examples
     --------
     >>> from diffusers import UNet2DConditionModel
@@ -67,6 +71,10 @@ def attached(unet: nn.Module) -> dict[str, Attention]:
     unet : nn.Module
         Of diffusers, with or without motion modules.
 
+    See Also
+    --------
+    attach : Gives them the layers.
+
     Examples
     --------
     >>> from spa2v_lib.sampling.loading import load as load_preset
@@ -94,6 +102,10 @@ def load(unet: nn.Module, path: Path) -> None:
     ------
     DataError
         If the file cannot be read or does not fit this UNet.
+
+    See Also
+    --------
+    attach : New ones.
 
     Examples
     --------
