@@ -11,9 +11,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from spa2v_lib import errors
 from spa2v_lib.batch.store import ITEM, NOTEBOOK, THUMBNAIL, VERSION, Store, read_or_empty
 from spa2v_lib.batch.tasks import Task, TaskResult
-from spa2v_lib.errors import Spa2vError
 from spa2v_lib.files import displayed, write_json, writing
 from spa2v_lib.runs.record import MARKER, file_hash
 
@@ -58,7 +58,7 @@ def execute(task: Task) -> TaskResult:
                 return TaskResult(task.name, "done")
             with store.staging(task.name) as place:
                 return _execute(store, task, place)
-    except Spa2vError as error:
+    except errors.Spa2vError as error:
         return TaskResult(task.name, "broken", str(error))
 
 
@@ -205,7 +205,7 @@ def _run_notebook(store: Store, task: Task, place: Path) -> str:
                 request_save_on_cell_execute=False,
             )
     except papermill.PapermillExecutionError as failure:
-        known = failure.ename.endswith("Error") and failure.ename in _known_errors()
+        known = failure.ename.endswith("Error") and failure.ename in errors.__all__
         text = failure.evalue if known else f"{failure.ename}: {failure.evalue}"
         # The user knows the recording by the path that was written.
         return " ".join(text.replace(arguments["RECORDING"], task.written).split()) or failure.ename
@@ -271,12 +271,6 @@ def _thumbnail(video: Path, target: Path) -> None:
             width = min(_THUMBNAIL_WIDTH, picture.width)
             height = max(round(picture.height * width / picture.width), 1)
             picture.resize((width, height)).save(target, "WEBP", quality=80)
-
-
-def _known_errors() -> set[str]:
-    from spa2v_lib import errors
-
-    return set(errors.__all__)
 
 
 def _from(place: Path, path: Path) -> str:

@@ -6,16 +6,13 @@ import signal
 import sys
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from spa2v_lib import __version__
 from spa2v_lib.cli import batch, stages, terminal
 from spa2v_lib.errors import Spa2vError
-
-if TYPE_CHECKING:
-    from types import FrameType
 
 __all__ = ["app", "command_line", "main"]
 
@@ -83,13 +80,9 @@ def main() -> None:
     'spa2v'
     """
     # A polite kill must clean up as Ctrl-C does.
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         command_line()()
     except Spa2vError as error:
         terminal.show_error(error)
         sys.exit(2)
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)

@@ -126,7 +126,8 @@ def check_out(out: Path | None, source: Path, *, clips: bool = False) -> None:
     number = r"-[1-9]\d*" if clips else ""
     names_it = re.fullmatch(re.escape(out.stem) + number + re.escape(out.suffix), source.name)
     beside = out.parent.resolve() == source.parent.resolve()
-    if (names_it and beside) or (not clips and _same(out, source)):
+    same = out.exists() and source.exists() and out.samefile(source)
+    if (names_it and beside) or (not clips and same):
         raise OutputError(f"--out {out} would overwrite {source}, which is read; name another file")
 
 
@@ -146,8 +147,3 @@ def clip_out(out: Path, number: int) -> Path:
     'c-1.json'
     """
     return out.with_stem(f"{out.stem}-{number}")
-
-
-def _same(out: Path, source: Path) -> bool:
-    """Whether two names lead to one file, be it through links or upper case."""
-    return out.exists() and source.exists() and out.samefile(source)

@@ -14,12 +14,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Sequence
 from functools import cache
-from itertools import permutations
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import ValidationError
+from scipy.optimize import linear_sum_assignment
 
 from spa2v_lib.cues.types import MOTIONS, SourceTrack, SpatialCues
 from spa2v_lib.errors import DataError, LayoutError, PlanningError
@@ -349,10 +349,7 @@ def cue_distance(a: SpatialCues, b: SpatialCues) -> float:
         return 0.0
     table = np.array([[_source_distance(x, y) for y in many] for x in few])
     table = table.reshape(len(few), len(many))
-    best = min(
-        sum(table[i, j] for i, j in enumerate(order))
-        for order in permutations(range(len(many)), len(few))
-    )
+    best = table[linear_sum_assignment(table)].sum()
     return float(best + _UNMATCHED * (len(many) - len(few))) / len(many)
 
 

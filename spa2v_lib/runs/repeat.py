@@ -125,20 +125,22 @@ def verify(
         ...
     spa2v_lib.errors.RunError: no/such/run is not a run folder: it has no run.json
     """
+    from spa2v_lib.doctor import environment
+
     record = read_record(run)
     folder = Path(run).resolve()
-    settings = _settings(folder, record, {})
+    weights = weights_of(_settings(folder, record, {}))
     audio = _recording(folder, record, recording)
-    differences = [*_files(folder, record), *_input(audio, record), *_versions(record, settings)]
+    given = {audio.name: record["input"].get("sha256")}
+    differences = [
+        *_files(folder, record),
+        *_compare("input", given, {audio.name: file_hash(audio)}),
+        *_compare("weights", record["weights"], weights),
+        *_compare("version", _flat(record["environment"]), _flat(environment())),
+        *_compare("version", {"code": record.get("code")}, {"code": code_hash()}),
+    ]
     with tempfile.TemporaryDirectory(prefix="spa2v-verify-") as place:
-        again = Path(place) / "run"
-        generate_run(
-            audio,
-            again,
-            layout=_given_layout(folder, record),
-            progress=progress,
-            **settings.model_dump(),
-        )
+        again = rerun(run, Path(place) / "run", recording=audio, progress=progress)
         made = read_record(again)
         differences += _results(folder, record, again, made)
     return Verification(differences, made["frames"]["sha256"])
@@ -260,21 +262,6 @@ def _digest(entry: Any) -> str:
     return str(entry.get("sha256", "?")) if isinstance(entry, dict) else "?"
 
 
-def _input(audio: Path, record: dict[str, Any]) -> Iterator[Difference]:
-    now = file_hash(audio)
-    if now != record["input"].get("sha256"):
-        yield Difference("input", audio.name, str(record["input"].get("sha256")), now)
-
-
-def _versions(record: dict[str, Any], settings: Settings) -> Iterator[Difference]:
-    """Compare versions, device, code and weights."""
-    from spa2v_lib.doctor import environment
-
-    yield from _compare("weights", record["weights"], weights_of(settings))
-    yield from _compare("version", _flat(record["environment"]), _flat(environment()))
-    yield from _compare("version", {"code": record.get("code")}, {"code": code_hash()})
-
-
 def _flat(made: dict[str, Any]) -> dict[str, Any]:
     """Return versions and device by name; how many cores there are decides nothing."""
     packages = made.get("packages")
@@ -302,9 +289,8 @@ def _results(
         changed = [key for key in changed if key != "recording"]  # its name, which may be another
         if changed:
             yield Difference("result", name, ", ".join(changed), "another content")
-    was, now = str(record["frames"].get("sha256")), made["frames"]["sha256"]
-    if was != now:
-        yield Difference("result", "frames", was, now)
+    frames = ({"frames": one["frames"].get("sha256")} for one in (record, made))
+    yield from _compare("result", *frames)
 
 
 def _same(was: Any, now: Any) -> bool:

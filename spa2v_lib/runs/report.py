@@ -81,6 +81,9 @@ def render_report(
     >>> "<title>rain" in page
     True
     """
+    chosen = spread(len(video.frames), _STRIP_FRAMES)
+    times = [index / video.fps for index in chosen]
+    boxes = [layout.boxes_at(time) for time in times]
     return render(
         "templates/report.html",
         record=record,
@@ -88,7 +91,7 @@ def render_report(
         cues=analysis.cues,
         video=f"data:video/mp4;base64,{base64.b64encode(mp4).decode()}",
         poster=replace(video, layout=layout).poster(),
-        strip=_strip(video, layout),
+        strip=frames_html(boxes, times, frames=video.frames[chosen], aspect=layout.aspect),
         figures=analysis_html(analysis),
         captions=_captions(layout),
         plan=_plan(layout),
@@ -96,14 +99,6 @@ def render_report(
         naming_in_words=naming_in_words,
         colour_of=colour_of,
     )
-
-
-def _strip(video: Video, layout: VideoSceneLayout) -> str:
-    """Return some frames, the first and the last among them, with their boxes."""
-    chosen = spread(len(video.frames), _STRIP_FRAMES)
-    times = [index / video.fps for index in chosen]
-    boxes = [layout.boxes_at(time) for time in times]
-    return frames_html(boxes, times, frames=video.frames[chosen], aspect=layout.aspect)
 
 
 def _captions(layout: VideoSceneLayout) -> list[tuple[str, str]]:

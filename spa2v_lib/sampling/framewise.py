@@ -36,10 +36,6 @@ def frames_in_parts(unet: nn.Module, count: int) -> Iterator[None]:
     count : int
         Frames of either half of classifier-free guidance, at least 1.
 
-    See Also
-    --------
-    spa2v_lib.sampling.pipeline.sample : Samples long videos so.
-
     Examples
     --------
     >>> from spa2v_lib.sampling.loading import load

@@ -144,7 +144,10 @@ def variant(
         preset = _sized(preset, size)
     if image and preset.adapter:
         sources["IP-Adapter"] = preset.adapter
-        preset = _with_image(preset, image)
+        place, weight = _weighted(image, "image", _IMAGE_WEIGHT, 0.0, 1.0)
+        check_picture(place)
+        memory = preset.memory.with_part(_IMAGE_ENCODER_GB) if preset.memory else None
+        preset = replace(preset, image=place, image_weight=weight, memory=memory)
     return replace(preset, sources=sources, loras=loras, variant=repr(asked))
 
 
@@ -206,13 +209,6 @@ def _base(preset: Preset, text: str) -> dict[str, Source]:
         return {"base": source}
     own = replace(preset.sources["base"], files=_CONFIGURATION, size_gb=0.0)
     return {"base": own, CHECKPOINT: source}
-
-
-def _with_image(preset: Preset, text: str) -> Preset:
-    place, weight = _weighted(text, "image", _IMAGE_WEIGHT, 0.0, 1.0)
-    check_picture(place)
-    memory = preset.memory.with_part(_IMAGE_ENCODER_GB) if preset.memory else None
-    return replace(preset, image=place, image_weight=weight, memory=memory)
 
 
 def _weighted(text: str, what: str, usual: float, low: float, high: float) -> tuple[str, float]:

@@ -90,14 +90,6 @@ class GroundingInputs:
     images: tuple[Tensor, ...] = ()
 
 
-def _same_noise(noise: Tensor) -> Tensor:
-    return noise
-
-
-def _same_latents(step: int, latents: Tensor) -> Tensor:
-    return latents
-
-
 @dataclass(frozen=True)
 class Hooks:
     """Where a method takes part in sampling; each default does nothing.
@@ -123,8 +115,8 @@ class Hooks:
     """
 
     cross_attention_kwargs: dict[str, Any] = field(default_factory=dict)
-    initial_noise: Callable[[Tensor], Tensor] = _same_noise
-    before_step: Callable[[int, Tensor], Tensor] = _same_latents
+    initial_noise: Callable[[Tensor], Tensor] = lambda noise: noise
+    before_step: Callable[[int, Tensor], Tensor] = lambda _step, latents: latents
 
 
 class StepObserver(Protocol):
