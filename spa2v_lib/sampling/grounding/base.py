@@ -18,6 +18,7 @@ from spa2v_lib.errors import SamplingError
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
     from diffusers import AnimateDiffPipeline
     from torch import Tensor
@@ -26,6 +27,7 @@ __all__ = [
     "Grounding",
     "GroundingInputs",
     "Hooks",
+    "LayerGrounding",
     "StepObserver",
     "check_shares",
     "steps_before",
@@ -210,6 +212,59 @@ class Grounding(ABC):
         self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs
     ) -> AbstractContextManager[Hooks]:
         """Take part in sampling one video; on leaving, the pipeline is as it was found."""
+
+
+class LayerGrounding(Grounding):
+    """A method whose layers were trained: a pipeline is given them when it is prepared.
+
+    Parameters
+    ----------
+    stop : float
+        Share of the steps during which the layers act, in [0, 1].
+    strength : float
+        Scales what they change, in [0, 1]; 0 leaves the UNet alone.
+
+    Attributes
+    ----------
+    layers : module
+        Its `attached` tells whether a UNet has the layers, its `load` gives it some.
+
+    Raises
+    ------
+    SamplingError
+        If a knob is out of range.
+
+    Examples
+    --------
+    >>> from spa2v_lib.sampling.grounding import new_grounding
+    >>> isinstance(new_grounding("migc"), LayerGrounding)
+    True
+    """
+
+    layers: ClassVar[ModuleType]
+
+    def __init__(self, stop: float = 1.0, strength: float = 1.0) -> None:
+        check_shares(self.name.upper(), stop=stop, strength=strength)
+        self.stop, self.strength = stop, strength
+
+    def prepare(self, pipeline: AnimateDiffPipeline, layers: Path | None = None) -> None:
+        """Load the layers, if they are not there already.
+
+        Raises
+        ------
+        SamplingError
+            If they are neither there nor in a file.
+        DataError
+            If the file does not fit the UNet.
+        """
+        if self.layers.attached(pipeline.unet):
+            return
+        if layers is None:
+            module = self.layers.__name__.rpartition(".")[2]
+            raise SamplingError(
+                f"this UNet has no {self.name.upper()} layers; give it some with {module}.load"
+            )
+        self.layers.load(pipeline.unet, layers)
 
 
 def check_shares(method: str, **knobs: float) -> None:

@@ -20,23 +20,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from spa2v_lib.errors import SamplingError
+from spa2v_lib.sampling.grounding import gligen_layers
 from spa2v_lib.sampling.grounding.base import (
-    Grounding,
     GroundingInputs,
     Hooks,
-    check_shares,
+    LayerGrounding,
     steps_before,
 )
 from spa2v_lib.sampling.grounding.cross_attention import spatial_blocks
-from spa2v_lib.sampling.grounding.gligen_layers import load, switch
 from spa2v_lib.sampling.texts import pooled
 
 if TYPE_CHECKING:
@@ -114,7 +112,7 @@ def _padded(part: Tensor) -> Tensor:
     return torch.cat([part, blank], dim=1)
 
 
-class GLIGEN(Grounding):
+class GLIGEN(LayerGrounding):
     """Grounding by GLIGEN layers that `spa2v_lib.sampling.grounding.gligen_layers` gave the UNet.
 
     Parameters
@@ -140,28 +138,7 @@ class GLIGEN(Grounding):
     """
 
     name: ClassVar[str] = "gligen"
-
-    def __init__(self, stop: float = 1.0, strength: float = 1.0) -> None:
-        check_shares("GLIGEN", stop=stop, strength=strength)
-        self.stop, self.strength = stop, strength
-
-    def prepare(self, pipeline: AnimateDiffPipeline, layers: Path | None = None) -> None:
-        """Load the layers, if they are not there already.
-
-        Raises
-        ------
-        SamplingError
-            If they are neither there nor in a file.
-        DataError
-            If the file does not fit the UNet.
-        """
-        if hasattr(pipeline.unet, "position_net"):
-            return
-        if layers is None:
-            raise SamplingError(
-                "this UNet has no GLIGEN layers; give it some with gligen_layers.load"
-            )
-        load(pipeline.unet, layers)
+    layers: ClassVar[ModuleType] = gligen_layers
 
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:
@@ -174,11 +151,11 @@ class GLIGEN(Grounding):
         tokens = object_tokens(unet, boxes, present, phrases, inputs.guided)
 
         def before_step(step: int, latents: Tensor) -> Tensor:
-            switch(unet, step < steps)
+            gligen_layers.switch(unet, step < steps)
             return latents
 
         with ExitStack() as undo:
-            undo.callback(switch, unet, True)
+            undo.callback(gligen_layers.switch, unet, True)
             for block in spatial_blocks(unet).values():
                 for handle in _adapted(block.fuser, self.strength):
                     undo.callback(handle.remove)

@@ -40,7 +40,7 @@ from spa2v_lib.sampling.grounding.box_maps import (
 from spa2v_lib.sampling.grounding.cross_attention import spatial_blocks
 from spa2v_lib.sampling.tensors import check_fit, read_tensors
 
-__all__ = ["MaskedBoxTokens", "MaskedFuser", "attach", "load", "switch"]
+__all__ = ["MaskedBoxTokens", "MaskedFuser", "attach", "attached", "load", "switch"]
 
 _LEAST = 1e-4  # of a cell, for a token outside its box: nearly no attention
 
@@ -171,6 +171,26 @@ def attach(unet: nn.Module, *, masked: bool = False) -> None:
     unet.position_net = tokens.to(*place)
 
 
+def attached(unet: nn.Module) -> bool:
+    """Tell whether a UNet has GLIGEN layers.
+
+    Parameters
+    ----------
+    unet : nn.Module
+        Of diffusers, with or without motion modules.
+
+    See Also
+    --------
+    attach : Gives it the layers.
+
+    Examples
+    --------
+    >>> attached(nn.Identity())
+    False
+    """
+    return hasattr(unet, "position_net")
+
+
 def _is_own(name: str) -> bool:
     return ".fuser." in name or name.startswith("position_net.")
 
@@ -202,16 +222,7 @@ def load(unet: nn.Module, path: Path) -> None:
 
     Examples
     --------
-    >>> from diffusers import UNet2DConditionModel
-    >>> unet = UNet2DConditionModel(
-    ...     block_out_channels=(8,),
-    ...     down_block_types=("CrossAttnDownBlock2D",),
-    ...     up_block_types=("CrossAttnUpBlock2D",),
-    ...     cross_attention_dim=8,
-    ...     norm_num_groups=4,
-    ...     attention_head_dim=2,
-    ... )
-    >>> load(unet, Path("nothing.safetensors"))
+    >>> load(nn.Identity(), Path("nothing.safetensors"))
     Traceback (most recent call last):
     spa2v_lib.errors.DataError: nothing.safetensors does not hold GLIGEN weights: ...
     """
@@ -236,19 +247,12 @@ def switch(unet: nn.Module, on: bool) -> None:
 
     Examples
     --------
-    >>> from diffusers import UNet2DConditionModel
-    >>> unet = UNet2DConditionModel(
-    ...     block_out_channels=(8,),
-    ...     down_block_types=("CrossAttnDownBlock2D",),
-    ...     up_block_types=("CrossAttnUpBlock2D",),
-    ...     cross_attention_dim=8,
-    ...     norm_num_groups=4,
-    ...     attention_head_dim=2,
-    ... )
-    >>> attach(unet)
+    >>> from spa2v_lib.sampling.loading import load as load_preset
+    >>> unet = load_preset("tiny", "cpu", layers=["gligen"]).unet
     >>> switch(unet, False)
     >>> {block.fuser.enabled for block in spatial_blocks(unet).values()}
     {False}
+    >>> switch(unet, True)
     """
     for block in spatial_blocks(unet).values():
         block.fuser.enabled = on

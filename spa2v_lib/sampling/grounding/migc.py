@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -31,11 +32,11 @@ from diffusers.models.attention_processor import Attention
 from torch import Tensor, nn
 
 from spa2v_lib.errors import SamplingError
+from spa2v_lib.sampling.grounding import migc_weights
 from spa2v_lib.sampling.grounding.base import (
-    Grounding,
     GroundingInputs,
     Hooks,
-    check_shares,
+    LayerGrounding,
     steps_before,
 )
 from spa2v_lib.sampling.grounding.box_maps import MapSize, box_cover, soft_masks
@@ -46,11 +47,9 @@ from spa2v_lib.sampling.grounding.cross_attention import (
     split_output,
 )
 from spa2v_lib.sampling.grounding.migc_layers import MOST_OBJECTS, Region, attend
-from spa2v_lib.sampling.grounding.migc_weights import attached, load
+from spa2v_lib.sampling.grounding.migc_weights import attached
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from diffusers import AnimateDiffPipeline
 
 __all__ = ["MIGC", "Objects", "grounded"]
@@ -98,7 +97,7 @@ class Objects:
     picture: tuple[int, int] = (512, 512)
 
 
-class MIGC(Grounding):
+class MIGC(LayerGrounding):
     """Grounding by MIGC layers that `spa2v_lib.sampling.grounding.migc_weights` gave the UNet.
 
     Parameters
@@ -124,26 +123,10 @@ class MIGC(Grounding):
     """
 
     name: ClassVar[str] = "migc"
+    layers: ClassVar[ModuleType] = migc_weights
 
     def __init__(self, stop: float = 0.5, strength: float = 1.0) -> None:
-        check_shares("MIGC", stop=stop, strength=strength)
-        self.stop, self.strength = stop, strength
-
-    def prepare(self, pipeline: AnimateDiffPipeline, layers: Path | None = None) -> None:
-        """Load the layers, if they are not there already.
-
-        Raises
-        ------
-        SamplingError
-            If they are neither there nor in a file.
-        DataError
-            If the file does not fit the UNet.
-        """
-        if attached(pipeline.unet):
-            return
-        if layers is None:
-            raise SamplingError("this UNet has no MIGC layers; give it some with migc_weights.load")
-        load(pipeline.unet, layers)
+        super().__init__(stop, strength)
 
     @contextmanager
     def applied(self, pipeline: AnimateDiffPipeline, inputs: GroundingInputs) -> Iterator[Hooks]:

@@ -109,16 +109,7 @@ def load(unet: nn.Module, path: Path) -> None:
 
     Examples
     --------
-    >>> from diffusers import UNet2DConditionModel
-    >>> unet = UNet2DConditionModel(
-    ...     block_out_channels=(32,),
-    ...     down_block_types=("CrossAttnDownBlock2D",),
-    ...     up_block_types=("CrossAttnUpBlock2D",),
-    ...     cross_attention_dim=8,
-    ...     norm_num_groups=8,
-    ...     attention_head_dim=2,
-    ... )
-    >>> load(unet, Path("MIGC_SD14.ckpt"))
+    >>> load(nn.Identity(), Path("MIGC_SD14.ckpt"))
     Traceback (most recent call last):
     spa2v_lib.errors.DataError: MIGC_SD14.ckpt does not hold MIGC weights: ...
     """
