@@ -49,6 +49,12 @@ class _Flat(BaseModel):
     model_config = ConfigDict(allow_inf_nan=False, json_schema_extra=_without_examples)
 
 
+class _Plan(_Flat):
+    reasoning: str = Field(description="what the numbers say about each source, and the scene")
+    video_caption: str = Field(description="the whole video in one sentence")
+    background: str = Field(description="one of the listed surroundings")
+
+
 class NamedSource(_Flat):
     """What one measured source is.
 
@@ -85,7 +91,7 @@ class Scenery(_Flat):
         return fields
 
 
-class CueAnswer(_Flat):
+class CueAnswer(_Plan):
     """A plan whose boxes are computed from the measured cues.
 
     Examples
@@ -102,9 +108,6 @@ class CueAnswer(_Flat):
     ('a red bus', [])
     """
 
-    reasoning: str = Field(description="what the numbers say about each source, and the scene")
-    video_caption: str = Field(description="the whole video in one sentence")
-    background: str = Field(description="one of the listed surroundings")
     sources: list[NamedSource] = Field(description="every source of the table, once")
     scenery: list[Scenery] = Field(description="silent things, at most three; may be empty")
     frame_captions: list[str] = Field(description="one sentence for each listed time")
@@ -170,7 +173,7 @@ class Frame(_Flat):
     boxes: list[NamedBox] = Field(description="every thing of the video, in every frame")
 
 
-class BoxAnswer(_Flat):
+class BoxAnswer(_Plan):
     """A plan whose boxes the model writes itself, as in SpA2V.
 
     Examples
@@ -185,9 +188,6 @@ class BoxAnswer(_Flat):
     (1, 'a bus')
     """
 
-    reasoning: str = Field(description="what the numbers say about each source, and the scene")
-    video_caption: str = Field(description="the whole video in one sentence")
-    background: str = Field(description="one of the listed surroundings")
     frames: list[Frame] = Field(description="one for each listed time")
 
 

@@ -98,7 +98,11 @@ def source_files(source: Source) -> list[Path]:
     []
     """
     folder = source_folder(source)
-    return [] if folder is None else _matching(folder, source)
+    if folder is None:
+        return []
+    found = {path for pattern in source.files for path in folder.glob(pattern)}
+    names = sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
+    return [folder / name for name in _sufficient(names, source)]
 
 
 def source_folder(source: Source) -> Path | None:
@@ -144,11 +148,9 @@ def user_folder(source: Source) -> Path | None:
     >>> user_folder(Source("owner/name", None, ("*.ckpt",), folder="/nowhere")) is None
     True
     """
-    if source.folder:
-        return Path(source.folder) if _holds(Path(source.folder), source) else None
     chosen = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(chosen) / source.repository if chosen else None
-    return folder if folder is not None and _holds(folder, source) else None
+    place = source.folder or (chosen and f"{chosen}/{source.repository}")
+    return Path(place) if place and _holds(Path(place), source) else None
 
 
 def wanted_folder(source: Source) -> str:
@@ -312,12 +314,6 @@ def hub_is_forbidden() -> bool:
 
 def _holds(folder: Path, source: Source) -> bool:
     return all(any(folder.glob(pattern)) for pattern in source.files)
-
-
-def _matching(folder: Path, source: Source) -> list[Path]:
-    found = {path for pattern in source.files for path in folder.glob(pattern)}
-    names = sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
-    return [folder / name for name in _sufficient(names, source)]
 
 
 def _sufficient(names: list[str], source: Source) -> list[str]:
