@@ -21,6 +21,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
 from spa2v_lib.batch.tasks import Task, TaskResult
@@ -220,10 +221,8 @@ class _Supervisor(threading.Thread):
 
     def _report(self, result: TaskResult | BaseException | None) -> None:
         while not self._stopped.is_set():
-            try:
+            with suppress(queue.Full):
                 return self._results.put(result, timeout=1.0)
-            except queue.Full:
-                continue
 
     def _result(self, task: Task) -> TaskResult:
         deaths: list[str] = []
@@ -279,11 +278,9 @@ class _Supervisor(threading.Thread):
             return
         if gently and process.stdin is not None:
             process.stdin.close()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(_PATIENCE_S)
                 return
-            except subprocess.TimeoutExpired:
-                pass
         process.kill()
         try:
             process.wait(_PATIENCE_S)

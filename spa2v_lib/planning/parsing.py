@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice, pairwise
 from typing import Any, TypeVar
 
@@ -171,10 +172,8 @@ def _inside(value: Any, nested: int, depth: int = 4) -> Iterator[dict[str, Any]]
 def _fitting(candidates: Sequence[dict[str, Any]], schema: type[Answer]) -> list[Answer]:
     fitting = []
     for fields in candidates:
-        try:
+        with suppress(ValidationError, RecursionError):
             fitting.append(schema.model_validate(fields))
-        except (ValidationError, RecursionError):
-            continue
     return fitting
 
 

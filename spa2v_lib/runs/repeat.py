@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,11 +242,9 @@ def _recording(folder: Path, record: dict[str, Any], given: str | os.PathLike[st
 
 def _places(folder: Path, name: str) -> Iterator[Path]:
     """Yield where the recording may be, the likeliest place first."""
-    try:
+    with suppress(RunError, KeyError, TypeError):  # not an item of a batch
         item = read_json(folder / "item.json", RunError)
         yield folder / item["recording_from_here"]
-    except (RunError, KeyError, TypeError):
-        pass  # not an item of a batch
     yield from (place / name for place in (folder, folder.parent, Path.cwd()))
 
 

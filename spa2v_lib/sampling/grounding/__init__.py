@@ -7,6 +7,7 @@ the preset has it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING
@@ -170,10 +171,8 @@ def _value(text: str, part: str) -> float | bool:
     if text.lower() in _SWITCH:
         return _SWITCH[text.lower()]
     for number in (int, float):
-        try:
+        with suppress(ValueError):
             return number(text)
-        except ValueError:
-            pass
     raise SamplingError(
         f"{part!r} sets no knob of a grounding; it should be NAME=NUMBER, or NAME=on or off"
     )
