@@ -1,13 +1,11 @@
 """Run folders: made in one call, repeated, and checked against what they say of themselves."""
 
 from spa2v_lib.runs.make import StageProgress, generate_run
-from spa2v_lib.runs.record import MARKER, VERSION, code_hash, read_record, weights_of
+from spa2v_lib.runs.record import VERSION, code_hash, read_record, weights_of
 from spa2v_lib.runs.repeat import Difference, Verification, rerun, verify
-from spa2v_lib.runs.settings import MAX_SECONDS, Settings, check_settings, settings_table
+from spa2v_lib.runs.settings import Settings, check_settings, settings_table
 
 __all__ = [
-    "MARKER",
-    "MAX_SECONDS",
     "VERSION",
     "Difference",
     "Settings",

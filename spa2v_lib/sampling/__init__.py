@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from spa2v_lib.sampling.checks import (
-    MAX_STEPS,
     Captions,
     check,
     check_guidance,
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from spa2v_lib.video import Video
 
 __all__ = [
-    "MAX_STEPS",
     "METHODS",
     "PRESETS",
     "Preset",
