@@ -66,15 +66,20 @@ def check_fit(preset: Preset) -> None:
             f"{motion.get('block_out_channels')} channels, and preset {preset.name!r} has "
             f"{list(preset.architecture.channels)}; one for Stable Diffusion 1.5 is needed"
         )
-    files = [path for what in preset.loras for path in source_files(preset.sources[what])]
+    # Weights for few steps come from the preset, and a user knows them by their repository alone.
+    loras = {
+        path: f"{preset.sources[what].repository}/{path.name}" if what == "LCM" else path.name
+        for what in preset.loras
+        for path in source_files(preset.sources[what])
+    }
     adapter = source_files(preset.sources["IP-Adapter"]) if preset.image else []
     if preset.image:
         read_picture(preset.image)
-    if not (files or adapter):
+    if not (loras or adapter):
         return
     unet = _shapes_of_unet(preset.architecture, bool((motion or {}).get("use_motion_mid_block")))
-    for path in files:
-        _check_lora(path, unet, preset.architecture.text_width)
+    for path, name in loras.items():
+        _check_lora(path, name, unet, preset.architecture.text_width)
     if adapter:
         _check_adapter(adapter, unet, preset.architecture.text_width)
 
@@ -158,7 +163,7 @@ def _shapes_of_unet(architecture: Architecture, motion_in_the_middle: bool) -> n
         return UNetMotionModel.from_unet2d(base, adapter)
 
 
-def _check_lora(path: Path, unet: nn.Module, text_width: int) -> None:
+def _check_lora(path: Path, lora: str, unet: nn.Module, text_width: int) -> None:
     """Refuse a LoRA that changes a layer the UNet does not have, or one of another shape."""
     modules = dict(unet.named_modules())
     changed = _changed_layers(path)
@@ -171,7 +176,7 @@ def _check_lora(path: Path, unet: nn.Module, text_width: int) -> None:
         family = f"; it was made for {_FAMILIES[inputs]}" if inputs in _FAMILIES else ""
         motion = "motion_modules" in name
         raise DataError(
-            f"the LoRA {path.name} does not fit: it changes {name} of {inputs} inputs and "
+            f"the LoRA {lora} does not fit: it changes {name} of {inputs} inputs and "
             f"{outputs} outputs, and this UNet has "
             + ("no such layer" if have is None else f"{have[0]} and {have[1]}")
             + (

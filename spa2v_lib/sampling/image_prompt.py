@@ -145,7 +145,8 @@ def _opened(path: str) -> Image:
 
     place = Path(path).expanduser()
     if not place.is_file():
-        raise DataError(f"the image {path} does not exist; give the path of a picture")
+        what = "is no file" if place.exists() else "does not exist"
+        raise DataError(f"the image {path} {what}; give the path of a picture")
     if place.stat().st_size > MAX_BYTES:
         raise DataError(
             f"the image {path} has {place.stat().st_size / 1e6:.0f} MB; at most "

@@ -174,6 +174,7 @@ def test_the_adapters_layers_are_counted_as_the_published_file_counts_them():
         ("tiny", "one.png", "'tiny' takes no image prompt; those that do: sd15-migc"),
         ("wan-vace", "one.png", "'wan-vace' takes no image prompt"),
         (GLIGEN, "none.png", "none.png does not exist"),
+        (GLIGEN, ".", "the image .* is no file; give the path of a picture"),
         (GLIGEN, "one.png:1.5", "weight of image .*one.png is 1.5; it must lie between 0 and 1"),
         (GLIGEN, "text.png", "text.png is no picture that can be read; one of: JPEG, PNG"),
         (GLIGEN, "page.eps", "page.eps is no picture that can be read"),

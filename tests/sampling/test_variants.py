@@ -273,7 +273,7 @@ def test_a_lora_or_lcm_weights_of_another_architecture_are_refused_before_loadin
     shutil.copytree(small_weights, root)
     monkeypatch.setenv("SPA2V_WEIGHTS", str(root))
     _lora(root / lcm / "pytorch_lora_weights.safetensors", WIDER)
-    with pytest.raises(DataError, match=r"pytorch_lora_weights.safetensors does not fit"):
+    with pytest.raises(DataError, match=rf"LoRA {LCM}/pytorch_lora_weights.safetensors does not"):
         check_settings(Settings(preset=GLIGEN, speed="fast", device="cpu"))
 
 
