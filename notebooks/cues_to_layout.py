@@ -63,7 +63,7 @@ LABEL = "bus"
 RECORDING = "bus_01.flac"
 MOTION = "right_crossing"
 SEED = 11
-STEPS = 20
+STEPS = 8
 
 # %%
 import spa2v_lib as spa2v

@@ -93,9 +93,10 @@ def boxes_of(rows):
 
 
 scenes = drawn.frames[::4], boxes_of(drawn.boxes[::4])  # four frames are drawn of each scene
-rows = {"drawn": scenes[0][:6], "and more": scenes[0][6:12]}
-boxes = [scenes[1][:6], scenes[1][6:12]]
-frames_figure([rows], [boxes], [""] * 6, "twelve drawn frames with their true boxes")
+half = min(len(scenes[0]) // 2, 6)
+rows = {"drawn": scenes[0][:half], "and more": scenes[0][half : 2 * half]}
+boxes = [scenes[1][:half], scenes[1][half : 2 * half]]
+frames_figure([rows], [boxes], [""] * half, "drawn frames with their true boxes")
 
 # %% [markdown]
 # *Twelve frames of twelve scenes, with their true boxes. Sizes, cameras and trajectories are

@@ -111,7 +111,9 @@ def loss_figure(logs: Mapping[str, Mapping]) -> go.Figure:
             row=index // across + 1, col=index % across + 1,
         )  # fmt: skip
     figure.update_annotations(font={"color": TEXT, "size": 13})
-    figure.update_xaxes(title={"text": "step", "standoff": 3}, nticks=3, tickangle=0)
+    figure.update_xaxes(
+        title={"text": "step", "standoff": 3}, nticks=3, tickangle=0, rangemode="tozero"
+    )
     figure.update_yaxes(title={"text": "loss", "standoff": 3}, col=1)
     words = f"training loss over steps of: {', '.join(logs)}"
     styled(figure, height=60 + 230 * down, alt=words)
