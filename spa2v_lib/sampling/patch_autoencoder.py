@@ -52,6 +52,7 @@ class PatchAutoencoder(ModelMixin, ConfigMixin):
 
     Examples
     --------
+    >>> import torch
     >>> model = PatchAutoencoder(latent_channels=4)
     >>> latents = model.encode(torch.zeros(1, 3, 16, 16)).latents
     >>> latents.shape, model.decode(latents).sample.shape

@@ -26,6 +26,7 @@ from spa2v_lib.cues.tagging.embedded import excerpts
 from spa2v_lib.cues.tagging.embedding import Embedding, load_embedding
 from spa2v_lib.layout.classes import CLASSES, family_of
 from spa2v_lib.resources import data_dir, resource
+from spa2v_lib.sampling.loading import bfloat16_is_native
 
 __all__ = ["Examples", "Sound", "embed", "load_examples", "read_sounds", "save_examples"]
 
@@ -137,8 +138,10 @@ def embed(
     one of them, drawn at random. Shipped recordings are embedded from beginning to end and in
     simulated scenes, too, and invented sounds join them as unknown ones.
     """
-    full = load_embedding()
-    network = replace(full, layers=tuple((k.bfloat16(), b.bfloat16()) for k, b in full.layers))
+    network = load_embedding()
+    if bfloat16_is_native():  # elsewhere it is emulated, and takes many times as long
+        layers = tuple((k.bfloat16(), b.bfloat16()) for k, b in network.layers)
+        network = replace(network, layers=layers)
     labels = [sound.label for sound in sounds]
     groups = [sound.group for sound in sounds]
     found: list[tuple[np.ndarray, int, int]] = []
