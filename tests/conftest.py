@@ -17,6 +17,11 @@ settings.register_profile("steady", deadline=None, derandomize="SPA2V_FUZZ" not 
 settings.load_profile("steady")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest test, so that no worker ends up alone with it."""
+    items.sort(key=lambda item: item.path.name != "test_memory.py")
+
+
 @pytest.fixture
 def spa2v(monkeypatch, capsys):
     """Run the command line in this process; gives exit code, stdout and stderr."""
