@@ -18,7 +18,7 @@ COLAB = .venv-colab-$(shell $(PYTHON) -c "import sys; print(*sys.version_info[:2
 
 NOTEBOOKS := $(wildcard notebooks/*.ipynb)
 
-.PHONY: help demo test unit lint format notebooks check-notebooks book browser links address test-colab clean
+.PHONY: help demo test unit lint format notebooks check-notebooks book browser look links address test-colab clean
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 
@@ -65,7 +65,7 @@ demo: $(VENV)/.library
 test: lint $(VENV)/.everything
 	$(TWO) $(RUN) pytest -n 2 -m "not slow"
 	$(TWO) $(RUN) pytest -n 2 --dist loadfile -m slow
-	$(TWO) $(MAKE) -j2 browser check-notebooks
+	$(TWO) $(MAKE) -j2 look check-notebooks
 	$(RUN) pytest tests/test_security.py -k holds_a_key  # once more, in what was just made
 
 unit: $(VENV)/.everything
@@ -121,6 +121,11 @@ browser: book
 	@command -v chromium google-chrome >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
 	  { echo "installing chromium"; apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } || true
 	$(RUN) pytest tests/browser
+
+# The same as one job, which others can run beside: make would put off the tests of a book that it
+# has built until every notebook was begun.
+look:
+	$(MAKE) browser
 
 # The project's public address, in the book's settings and in every notebook's install cell.
 address: $(VENV)/.everything
