@@ -55,7 +55,11 @@ def page(name: str, tree: ast.Module) -> str | None:
     if not members:
         return None
     summary = (ast.get_docstring(tree) or "").split("\n", 1)[0]
-    options = f"   :members: {', '.join(members)}\n   :member-order: bysource"
+    # Pydantic's own setting is no part of a type's interface.
+    options = (
+        f"   :members: {', '.join(members)}\n   :member-order: bysource"
+        "\n   :exclude-members: model_config"
+    )
     directive = f"```{{eval-rst}}\n.. automodule:: {name}\n{options}\n```"
     return f"# {name}\n\n```python\nimport {name}\n```\n\n{directive}\n" if summary else None
 

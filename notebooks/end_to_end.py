@@ -135,9 +135,9 @@ for source in cues.sources:
     print(f"{source.label or 'unknown'}: {source.motion.replace('_', ' ')}, {where}")
 
 # %% [markdown]
-# Is a label wrong? Choose another one here and run the cells below to repeat the run with it. The
-# tagger's candidates are on top, with their probabilities; every class with a known size follows,
-# and you can type any other word.
+# Is a label wrong? In a running notebook, choose another one here and run the cells below to repeat
+# the run with it. The tagger's candidates are on top, with their probabilities; every class with a
+# known size follows, and you can type any other word.
 
 # %% tags=["nbval-ignore-output"]
 from spa2v_lab.explorers.labels import LabelChoice

@@ -470,7 +470,7 @@ by_renderer = [
 HTML(results_table(by_renderer, ["azimuth median °", "azimuth p95 °"]))
 
 # %% [markdown]
-# *Median and largest (95th percentile) azimuth error over n scenes with one source, with
+# *Median and 95th percentile (p95) of the azimuth error over n scenes with one source, with
 # confidence intervals. The row "straight ahead" gives that answer for every scene. A baseline
 # runs only on the formats that it can use: delays need spaced microphones.*
 #
@@ -496,8 +496,8 @@ results_figure(rows, ["azimuth median °", "azimuth p95 °"])
 #   that head they cover 97 %, because no simulator may narrow them.
 # - **Approach and recession** are detected for only 60 % of such sources in the scenes of
 #   pyroomacoustics. The others are reported as stationary: a sound that grows as it leaves keeps its
-#   level. In this run the range intervals ignored that and covered 74 % of the ranges; they now
-#   allow for it.
+#   level. When this was measured, the range intervals did not yet allow for that and covered 74 %
+#   of the ranges.
 # - **A narrow pair** with a stationary source is taken for a pair of the usual spacing; only the
 #   interval shows that the direction may lie much further out. No method can do better: a source
 #   at 60° to a pair 17 cm wide has the delay of one at 17° to a pair of 50 cm, so every single

@@ -297,8 +297,7 @@ for name, cues_of in cues_from.items():
 # | OpenAI | `openai-chat:gpt-6.1-terra` | the same, `OPENAI_API_KEY` |
 # | your own server (vLLM, Ollama) | `openai-chat:NAME@http://127.0.0.1:8000/v1` | nothing else |
 # | in this process | `transformers:Qwen/Qwen2-Audio-7B-Instruct` | `spa2v[local]`, a GPU |
-# | SmolLM2 | `smollm` | its two packages, which `spa2v[local]` does not install; the error message
-# names them |
+# | SmolLM2 | `smollm` | two packages that `spa2v[local]` lacks; the error message names them |
 #
 # Estimate the cost before you send anything:
 

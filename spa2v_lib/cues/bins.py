@@ -23,7 +23,10 @@ def _bin_edges_hz() -> np.ndarray:
 
 _BIN_EDGES_HZ = _bin_edges_hz()
 BIN_HZ = 0.5 * (_BIN_EDGES_HZ[1:] + _BIN_EDGES_HZ[:-1])
-"""Centre frequencies of the time–frequency bins – narrow enough for the phase of a 50 cm pair."""
+"""Centre frequencies of the time–frequency bins – narrow enough for the phase of a 50 cm pair.
+
+:meta hide-value:
+"""
 
 _DECAY = 0.75  # of a band's past power, from window to window
 _DELAY_WINDOWS = 2  # until past power counts against the present

@@ -41,7 +41,10 @@ __all__ = [
 _GCC_HZ = (150.0, 8000.0)
 
 LAGS_S = np.arange(-175, 176) * 1e-5
-"""Lags of the generalised cross-correlation – beyond the 1.46 ms of a pair 50 cm wide."""
+"""Lags of the generalized cross-correlation – beyond the 1.46 ms of a pair 50 cm wide.
+
+:meta hide-value:
+"""
 
 BAND_EDGES_HZ = np.array([100, 200, 350, 550, 850, 1300, 2000, 3000, 4500, 7000, 12000], float)
 """Edges of the bands in which levels are kept."""
@@ -59,7 +62,10 @@ MEL_EDGES_HZ = 700.0 * (
     10.0 ** np.linspace(np.log10(1.0 + 60.0 / 700.0), np.log10(1.0 + 7800.0 / 700.0), MEL_BANDS + 2)
     - 1.0
 )
-"""Ends and peaks of the mel bands' triangles, evenly spaced in mel."""
+"""Ends and peaks of the mel bands' triangles, evenly spaced in mel.
+
+:meta hide-value:
+"""
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,10 @@ __all__ = [
 SOUND_M_S = 343.0
 _HEAD_M = 0.0875
 GRID_DEG = np.arange(-90.0, 90.5, 1.0)
-"""Directions that two channels can name – the front is assumed."""
+"""Directions that two channels can name – the front is assumed.
+
+:meta hide-value:
+"""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def direct_sound(
     """Split channel powers into one direction and a diffuse field.
 
     With direct power D and diffuse power R the covariance is ``D g gᵀ + R [[1, ρ], [ρ, 1]]``:
-    R is the smaller generalised eigenvalue, what remains has rank one and gives g in closed form.
+    R is the smaller generalized eigenvalue, what remains has rank one and gives g in closed form.
 
     Parameters
     ----------
@@ -260,7 +263,10 @@ def _formats() -> dict[str, CaptureFormat]:
 
 
 FORMATS: dict[str, CaptureFormat] = _formats()
-"""Every format that has directions, by name."""
+"""Every format that has directions, by name.
+
+:meta hide-value:
+"""
 
 
 @lru_cache(maxsize=64)

@@ -196,7 +196,10 @@ _DRAWN = (
 CLASSES: dict[str, SoundClass] = {
     name: entry for name in _DRAWN for entry, _ in _table() if entry.name == name
 }
-"""What the tiny suite was trained to draw, by label."""
+"""What the tiny suite was trained to draw, by label.
+
+:meta hide-value:
+"""
 
 _NEUTRAL = SoundClass(
     "object", "object", 1.0, 1.0, "ground", 0.0, "moves", "stands", "meadow", "", "bell"

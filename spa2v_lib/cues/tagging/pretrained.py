@@ -390,7 +390,10 @@ def _audioset() -> dict[str, str]:
 _AUDIOSET = _audioset()
 
 CLASS_OF = {label: name for label, name in _AUDIOSET.items() if name}
-"""Labels of AudioSet that certainly are one of our classes; "Roar", say, need not be a lion's."""
+"""Labels of AudioSet that certainly are one of our classes; "Roar", say, need not be a lion's.
+
+:meta hide-value:
+"""
 
 GENERAL = frozenset(label for label, name in _AUDIOSET.items() if not name)
 """Labels of a category, a place or no object – never an answer, as nobody could draw them."""
